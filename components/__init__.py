@@ -1,0 +1,1 @@
+"""Pure parts: they know tensors, and no file, tool, YAML or terminal."""

@@ -1,0 +1,120 @@
+"""What travels from the draw to the gradient: rows, which are only names and weights, and batches, which are data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from components.arrays import Array
+
+#: Batches that are sorted by length together: enough for little padding, few enough to stay shuffled.
+BUCKET = 50
+
+
+@dataclass(frozen=True)
+class Rows:
+    """M examples under way that nobody has fetched yet.
+
+    Attributes:
+        index: ``(M,)`` int64, each example's place in the training split; never renumbered.
+        weight: ``(M,)`` float32, what each example's loss is multiplied by.
+    """
+
+    index: Tensor
+    weight: Tensor
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def through(self, weight: Tensor) -> Rows:
+        """Return the rows a door lets pass: those of positive ``weight`` ``(M,)``, reweighted."""
+        passed = weight > 0
+        return Rows(self.index[passed], self.weight[passed] * weight[passed])
+
+    def between(self, start: int, stop: int) -> Rows:
+        """Return the rows from place ``start`` up to ``stop``."""
+        return Rows(self.index[start:stop], self.weight[start:stop])
+
+    def split(self, size: int) -> Iterator[Rows]:
+        """Yield the rows in order, ``size`` at a time; the last may be shorter, and of no rows there is none."""
+        for start in range(0, len(self), size):
+            yield self.between(start, start + size)
+
+    def then(self, other: Rows) -> Rows:
+        """Return these rows followed by those of ``other``."""
+        return Rows(torch.cat([self.index, other.index]), torch.cat([self.weight, other.weight]))
+
+    @staticmethod
+    def none() -> Rows:
+        """Return no rows."""
+        return Rows(torch.empty(0, dtype=torch.int64), torch.empty(0))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B examples, fetched.
+
+    Attributes:
+        rows: their names and weights, on the host.
+        inputs: the model's keyword arguments, each ``(B, ...)``.
+        target: ``(B,)`` int64 class, or float32 value for regression.
+        weight: ``(B,)`` float32, ``rows.weight`` where the data is.
+    """
+
+    rows: Rows
+    inputs: dict[str, Tensor]
+    target: Tensor
+    weight: Tensor
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+class Refill:
+    """A queue that gives out full batches only, so that a step always has the size its learning rate was chosen for."""
+
+    def __init__(self, size: int, waiting: Rows | None = None) -> None:
+        self.size, self.waiting = size, waiting or Rows.none()
+
+    def push(self, rows: Rows) -> Iterator[Rows]:
+        """Take ``rows`` in, and yield every full batch that this completes."""
+        if not len(self.waiting) and len(rows) == self.size:
+            yield rows
+            return
+        rows, self.waiting = self.waiting.then(rows), Rows.none()
+        full = len(rows) - len(rows) % self.size
+        yield from rows.between(0, full).split(self.size)
+        self.waiting = rows.between(full, len(rows))
+
+    def flush(self) -> Iterator[Rows]:
+        """Yield what still waits, as one short batch."""
+        rest, self.waiting = self.waiting, Rows.none()
+        if len(rest):
+            yield rest
+
+
+def epoch_order(weight: Array, lengths: Array | None, size: int, rng: np.random.Generator) -> Rows:
+    """Return the rows of positive ``weight`` ``(N,)`` in a fresh random order.
+
+    All N places are shuffled before any is dropped, so a smaller draw is a thinning of the larger one's order and
+    not another order. With ``lengths`` ``(N,)``, rows of like length stand together in runs of ``size``.
+    """
+    order = rng.permutation(len(weight))
+    order = order[weight[order] > 0]
+    if lengths is not None:
+        order = _bucketed(order, lengths, size, rng)
+    return Rows(torch.from_numpy(order), torch.from_numpy(weight[order].astype(np.float32)))
+
+
+def _bucketed(order: Array, lengths: Array, size: int, rng: np.random.Generator) -> Array:
+    """Sort runs of ``BUCKET`` batches by length, then shuffle the full batches; a short one stays last."""
+    span = size * BUCKET
+    chunks = (order[start : start + span] for start in range(0, len(order), span))
+    by_length = np.concatenate([c[np.argsort(lengths[c], kind="stable")] for c in chunks] or [order])
+    full = len(order) // size
+    batches = by_length[: full * size].reshape(full, size)
+    return np.concatenate([batches[rng.permutation(full)].ravel(), by_length[full * size :]])

@@ -1,0 +1,89 @@
+"""What selecting saved: counted time, normalised time, AGOT and the Pareto front (arXiv 2207.14386)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+#: The paper's weight between accuracy and time.
+AGOT_EPSILON = 0.95
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Seconds of one example, measured in the run that trained on everything.
+
+    Attributes:
+        forward: T_f, of a forward pass.
+        backward: T_b, of the backward pass and the optimizer's part of the step.
+    """
+
+    forward: float
+    backward: float
+
+    @property
+    def full(self) -> float:
+        """T_f + T_b."""
+        return self.forward + self.backward
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many examples a run treated how; ``offered`` is what training on everything treats."""
+
+    offered: int
+    looked: int
+    trained: int
+
+    @property
+    def alpha_fb(self) -> float:
+        """Fraction of the offered with neither pass: not trained, and not looked at either; may not be under 0."""
+        return max(0.0, 1 - (self.trained + self.looked_only) / self.offered)
+
+    @property
+    def alpha_b(self) -> float:
+        """Fraction of the offered with a forward pass alone."""
+        return self.looked_only / self.offered
+
+    @property
+    def looked_only(self) -> int:
+        """Looks that no step followed. Every look costs a forward pass of its own, also where a step follows."""
+        return max(0, self.looked - self.trained)
+
+
+def counted_seconds(counts: Counts, unit: Unit) -> float:
+    """Return the time that the passes done should take: a forward pass a look, and both a trained example."""
+    return counts.looked * unit.forward + counts.trained * unit.full
+
+
+def paper_time(counts: Counts, unit: Unit) -> float:
+    """Return the paper's T over T_all: ``alpha_b T_f + (1 - alpha_b - alpha_fb)(T_f + T_b)``, per ``T_f + T_b``.
+
+    It does not count the second forward pass of an example that is looked at and then trained; ``counted_seconds`` does.
+    """
+    kept = 1 - counts.alpha_b - counts.alpha_fb
+    return (counts.alpha_b * unit.forward + kept * unit.full) / unit.full
+
+
+def agot(accuracy: float, base: float, full: float, time: float, epsilon: float = AGOT_EPSILON) -> float | None:
+    """Return accuracy gain over time: ``(a - a_base) / (a_full - a_base) * T_norm^-(1 - eps)``; None without a gain.
+
+    Args:
+        accuracy: of the method.
+        base: before training.
+        full: of training on everything.
+        time: normalised time, 1.0 for training on everything.
+        epsilon: how much accuracy weighs against time.
+    """
+    if full <= base or time <= 0:
+        return None
+    return float((accuracy - base) / (full - base) * time ** -(1 - epsilon))
+
+
+def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Return the places of the (time, accuracy) ``points`` that none beats in both, fastest first."""
+    front: list[int] = []
+    for i in sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1])):
+        if not front or points[i][1] > points[front[-1]][1]:
+            front.append(i)
+    return front

@@ -1,0 +1,156 @@
+"""What a forward pass tells about each example, and the ledger that remembers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from components import scoring
+from components.arrays import Array, stream
+
+#: Float32 logits kept before they are projected: 256 MiB.
+LOGITS_KEPT = 2**26
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One forward pass over B examples, detached from its graph.
+
+    Attributes:
+        index: ``(B,)`` int64, each example's place in the training split.
+        target: ``(B,)`` what the loss compared with.
+        loss: ``(B,)`` float32, unweighted, in nats.
+        logits: ``(B, C)`` float32.
+        looked: whether a gradient-free look saw this, and not a training step.
+    """
+
+    index: Tensor
+    target: Tensor
+    loss: Tensor
+    logits: Tensor
+    looked: bool
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @cached_property
+    def total_loss(self) -> float:
+        """The sum of ``loss``; on a GPU the first call waits for the device."""
+        return float(self.loss.sum())
+
+    @cached_property
+    def correct(self) -> Tensor:
+        """``(B,)`` bool, whether the target has the largest logit."""
+        return self.logits.argmax(1) == self.target
+
+    @staticmethod
+    def joined(sights: Sequence[Evidence]) -> Evidence:
+        """Return several sights of one kind as one."""
+        index, target, loss, logits = (
+            torch.cat([getattr(s, n) for s in sights]) for n in ("index", "target", "loss", "logits")
+        )
+        return Evidence(index, target, loss, logits, sights[0].looked)
+
+
+def logit_dimensions(examples: int, classes: int, kept: int = LOGITS_KEPT) -> int:
+    """Return d: ``classes`` while N x C floats stay under ``kept``, else what fits, at least 16."""
+    return classes if examples * classes <= kept else min(classes, max(16, kept // examples))
+
+
+class LogitMemory:
+    """The last logits of each example in bounded memory.
+
+    Beyond the bound they are multiplied by a seeded (C, d) matrix of signs over ``sqrt(d)``, which preserves squared
+    distances in expectation (Achlioptas 2003).
+    """
+
+    def __init__(self, storage: Tensor, classes: int, seed: int = 0) -> None:
+        """Keep logits in ``storage`` ``(N, d)`` float32, which may be memory-mapped."""
+        self.storage, self.classes = storage, classes
+        d = storage.shape[1]
+        self._signs: Tensor | None = None
+        if d < classes:
+            signs = stream(seed, "projection").choice([-1.0, 1.0], (classes, d)) / np.sqrt(d)
+            self._signs = torch.from_numpy(signs.astype(np.float32)).to(storage.device)
+
+    def exchange(self, index: Tensor, logits: Tensor) -> Tensor:
+        """Store the new ``logits`` ``(B, C)`` and return how far each moved, mean squared, ``(B,)``."""
+        now = logits if self._signs is None else logits @ self._signs
+        change = scoring.mean_square_change(now, self.storage.index_select(0, index), self.classes)
+        self.storage.index_copy_(0, index, now)
+        return change
+
+
+class Ledger:
+    """One row an example: how far it got, how often, and what its last sight showed.
+
+    Attributes:
+        columns: name -> ``(N,)``. ``drawn``, ``looked``, ``seen`` and ``forgotten`` count; ``loss``, ``margin``
+            and ``gradient_norm`` are of the last sight, by look or step (``seen_by_look``); ``el2n`` is the mean over sights;
+            ``change`` compares the last two sights, or looks. NaN before the first sight (``change``: the second).
+        memory: the logits last compared.
+        looks_only: whether ``change`` compares looks alone, and so no dropout and no augmentation.
+    """
+
+    COUNTS = ("drawn", "looked", "seen", "forgotten")
+    FLAGS = ("correct", "seen_by_look")
+    SIGNALS = ("loss", "change", "el2n", "margin", "gradient_norm")
+
+    def __init__(self, examples: int, memory: LogitMemory, *, looks_only: bool = False) -> None:
+        self.memory, self.looks_only = memory, looks_only
+        device = memory.storage.device
+        self.columns = {name: torch.zeros(examples, dtype=torch.int32, device=device) for name in self.COUNTS}
+        self.columns |= {name: torch.zeros(examples, dtype=torch.bool, device=device) for name in self.FLAGS}
+        self.columns |= {name: torch.full((examples,), torch.nan, device=device) for name in self.SIGNALS}
+
+    def __len__(self) -> int:
+        return len(self.columns["seen"])
+
+    def column(self, name: str) -> Array:
+        """Return a column on the host, ``(N,)``; also ``trained``, which counts the sights that were no looks."""
+        if name == "trained":
+            return self.column("seen") - self.column("looked")
+        return self.columns[name].cpu().numpy()
+
+    def count(self, name: str, index: Tensor) -> None:
+        """Add one to the column ``name`` at ``index`` ``(B,)``; each index may appear once."""
+        self.columns[name][index] += 1
+
+    def write(self, evidence: Evidence) -> None:
+        """Take in a sight of the examples ``evidence`` speaks of; each index may appear once."""
+        i, correct = evidence.index, evidence.correct
+        p = scoring.probabilities(evidence.logits)
+        norm = scoring.error_norm(p, evidence.target)
+        seen, looked, el2n, before, forgotten = (
+            self.columns[name].index_select(0, i) for name in ("seen", "looked", "el2n", "correct", "forgotten")
+        )
+        now = {
+            "seen": seen + 1,
+            "looked": looked + evidence.looked,
+            "forgotten": forgotten + (before & ~correct),
+            "correct": correct,
+            "seen_by_look": torch.full_like(correct, evidence.looked),
+            "loss": evidence.loss,
+            "el2n": torch.where(seen > 0, el2n, 0) * seen / (seen + 1) + norm / (seen + 1),
+            "margin": scoring.margin(p, evidence.target),
+            "gradient_norm": norm,
+        }
+        if evidence.looked or not self.looks_only:
+            change = self.memory.exchange(i, evidence.logits)
+            now["change"] = torch.where((looked if self.looks_only else seen) > 0, change, torch.nan)
+        for name, value in now.items():
+            self.columns[name].index_copy_(0, i, value)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return everything the ledger holds, to be saved."""
+        return self.columns | {"logits": self.memory.storage}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take back what ``tensors()`` gave."""
+        for name, value in self.tensors().items():
+            value.copy_(tensors[name])

@@ -1,0 +1,128 @@
+"""Models for any size of machine. Every one takes a batch's inputs by keyword and gives logits ``(B, C)``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+
+class _OnImages(nn.Sequential):
+    """Layers in a row whose input is called ``input``."""
+
+
+def lenet(channels: int, size: int, classes: int) -> nn.Module:
+    """Return LeNet-5 with ReLU and max pooling; 62 thousand parameters at 28 x 28."""
+    padding = 2 if size >= 28 else 0
+    side = ((size + 2 * padding - 4) // 2 - 4) // 2
+    if side < 1:
+        raise ValueError(f"lenet needs images of 16 x 16 or more, got {size} x {size}; cnn and mlp take smaller ones")
+    return _OnImages(
+        nn.Conv2d(channels, 6, 5, padding=padding),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(16 * side * side, 120),
+        nn.ReLU(),
+        nn.Linear(120, 84),
+        nn.ReLU(),
+        nn.Linear(84, classes),
+    )
+
+
+def cnn(channels: int, size: int, classes: int) -> nn.Module:
+    """Return two convolutions of 32 and 64 channels with batch norm, and a hidden layer of 128 with dropout."""
+    side = size // 4
+    return _OnImages(
+        nn.Conv2d(channels, 32, 3, padding=1),
+        nn.BatchNorm2d(32),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(64 * side * side, 128),
+        nn.ReLU(),
+        nn.Dropout(0.25),
+        nn.Linear(128, classes),
+    )
+
+
+def mlp(channels: int, size: int, classes: int) -> nn.Module:
+    """Return one hidden layer of 256."""
+    return _OnImages(nn.Flatten(), nn.Linear(channels * size * size, 256), nn.ReLU(), nn.Linear(256, classes))
+
+
+#: Small image models by name: ``(channels, size, classes) -> model``.
+SMALL: dict[str, Callable[[int, int, int], nn.Module]] = {"lenet": lenet, "cnn": cnn, "mlp": mlp}
+
+
+class Named(nn.Module):
+    """Calls a model that takes its input by place with an input called ``input``."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return logits ``(B, C)``."""
+        return torch.as_tensor(self.body(input))
+
+
+def vision(name: str, channels: int, size: int, classes: int, options: dict[str, object]) -> nn.Module:
+    """Return the torchvision model ``name``, untrained, with a first layer that fits small images.
+
+    Args:
+        name: as in ``torchvision.models.list_models()``.
+        channels: of the images.
+        size: of the images; at 64 or less a ResNet's stem neither strides nor pools, and a ViT is told the size.
+        classes: C.
+        options: passed on to torchvision.
+
+    Raises:
+        ValueError: for a name that torchvision does not know.
+    """
+    from torchvision import models
+
+    if name.startswith("vit_"):
+        options = {"image_size": size, **options}
+    model = models.get_model(name, weights=None, num_classes=classes, **options)
+    _fit_stem(model, channels, small=size <= 64)
+    return Named(model)
+
+
+def _fit_stem(model: nn.Module, channels: int, *, small: bool) -> None:
+    """Make the first convolution take ``channels``, and on ``small`` images keep their resolution where it can."""
+    name, first = next((n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d))
+    residual = name == "conv1"
+    if first.in_channels == channels and not (small and residual):
+        return
+    kernel, stride, padding = (3, 1, 1) if small and residual else (first.kernel_size, first.stride, first.padding)
+    stem = nn.Conv2d(channels, first.out_channels, kernel, stride, padding, bias=first.bias is not None)  # type: ignore[arg-type]
+    parent, _, leaf = name.rpartition(".")
+    setattr(model.get_submodule(parent), leaf, stem)
+    if small and residual:
+        model.maxpool = nn.Identity()
+
+
+def freeze_all_but_last(model: nn.Module, layers: int) -> None:
+    """Freeze a transformer's embeddings and all but its last ``layers`` blocks; pooler and head stay free.
+
+    Raises:
+        ValueError: where the model has no list of that many blocks.
+    """
+    base = getattr(model, "base_model", model)
+    blocks = next((m for m in base.modules() if isinstance(m, nn.ModuleList) and len(m) > 1), None)
+    blocks = blocks or next((m for m in base.modules() if isinstance(m, nn.ModuleList)), None)
+    found = 0 if blocks is None else len(blocks)
+    if blocks is None or layers > found:
+        raise ValueError(f"train_layers must be in [0, {found}], got {layers}; the nearest that works is {found}")
+    frozen = [m for n, m in base.named_modules() if "embeddings" in n.split(".")[-1:]] + list(blocks[: found - layers])
+    for module in frozen:
+        module.requires_grad_(False)

@@ -1,0 +1,40 @@
+"""From logits or probabilities ``(B, C)`` to one number an example ``(B,)``; higher says harder or less settled."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+
+def mean_square_change(now: Tensor, before: Tensor, classes: int) -> Tensor:
+    """Return the mean squared change of an example's logits between two sights (SwiftLearn; reconstructed).
+
+    Args:
+        now: ``(B, d)`` logits, or their projection to d dimensions.
+        before: ``(B, d)`` the same of the sight before.
+        classes: C, by which the squared distance is divided.
+    """
+    return (now - before).square().sum(1) / classes
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """Return ``softmax(z)`` ``(B, C)``; for few classes this takes a fifth of the library's time on a CPU."""
+    e = (logits - logits.amax(1, keepdim=True)).exp_()
+    return e.div_(e.sum(1, keepdim=True))
+
+
+def error_norm(p: Tensor, target: Tensor) -> Tensor:
+    """Return ``||p - y||_2``, p = softmax(z): EL2N (arXiv 2107.07075), and the last layer's gradient norm (1803.00942)."""
+    error: Tensor = p - one_hot(target, p.shape[1])
+    norm: Tensor = torch.linalg.vector_norm(error, dim=1)
+    return norm
+
+
+def margin(p: Tensor, target: Tensor) -> Tensor:
+    """Return the best wrong class's probability less the true one's: 1 surely wrong, -1 surely right."""
+    place = target[:, None]
+    true = p.gather(1, place).squeeze(1)
+    if p.shape[1] == 1:
+        return -true
+    return p.scatter(1, place, -torch.inf).amax(1) - true

@@ -1,0 +1,49 @@
+"""From scores ``(N,)`` to the k rows that are chosen; numpy alone, so that a stage that only selects starts at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from components.arrays import Array
+
+
+def top(score: Array, k: int) -> Array:
+    """Return the places ``(k,)`` of the k largest scores, best first; of equal ones the earlier is better.
+
+    Raises:
+        ValueError: for a score that is NaN.
+    """
+    if np.isnan(score).any():
+        raise ValueError(f"the score of the example at place {int(np.isnan(score).argmax())} is not a number")
+    if k < len(score):
+        bound = np.partition(score, len(score) - k)[len(score) - k]
+        above = np.flatnonzero(score > bound)
+        level = np.flatnonzero(score == bound)[: k - len(above)]
+        chosen = np.sort(np.concatenate([above, level]))
+    else:
+        chosen = np.arange(len(score))
+    return chosen[np.argsort(-score[chosen], kind="stable")]
+
+
+def softmax(score: Array, temperature: float) -> Array:
+    """Return ``exp(score / temperature)`` over its sum ``(N,)``."""
+    shifted = (score - score.max()) / temperature
+    p = np.exp(shifted)
+    return np.asarray(p / p.sum())
+
+
+def gumbel_top(score: Array, k: int, temperature: float, rng: np.random.Generator) -> Array:
+    """Return k places drawn one after the other, without replacement, by ``softmax(score / temperature)``.
+
+    Adding Gumbel noise and taking the top k is the same draw (Vieira 2014; Kool et al., arXiv 1903.06059).
+    """
+    noise = rng.gumbel(size=len(score)).astype(np.float32)
+    noise += score / np.float32(temperature)
+    return top(noise, k)
+
+
+def standardised(score: Array) -> Array:
+    """Return the score less its mean, over its standard deviation: then a temperature means the same for any task."""
+    spread = score.std(dtype=np.float64)
+    centred = score - score.mean(dtype=np.float64).astype(score.dtype)
+    return np.asarray(centred if spread == 0 else centred / score.dtype.type(spread))

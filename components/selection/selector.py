@@ -1,0 +1,140 @@
+"""The three doors between an example and its gradient, all open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from components.arrays import Array
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from components.batch import Batch, Rows
+    from components.evidence import Evidence, Ledger
+    from components.tasks.examples import Examples
+
+
+@dataclass(frozen=True)
+class Subset:
+    """What a method starts from.
+
+    Attributes:
+        weight: ``(N,)`` float32, 0 where an example is left out.
+        score: ``(N,)`` float32, higher = keep.
+    """
+
+    weight: Array
+    score: Array
+
+    @staticmethod
+    def everything(examples: int) -> Subset:
+        """Return all of N examples, none before another."""
+        return Subset(np.ones(examples, np.float32), np.zeros(examples, np.float32))
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Where a run stands when a method is asked: ``index`` of ``total`` epochs, ``first`` the one after the warm-up."""
+
+    index: int
+    total: float
+    first: int = 0
+
+
+class Selector:
+    """Every door open: training on all the data, and the base of every method.
+
+    A method overrides only the doors it guards. A door answers with weights: 0 turns an example away, w > 0 lets it
+    pass and multiplies its loss by w. Deciding changes nothing; only ``review`` and ``learn`` do.
+
+    ======== ========================= =====================================
+    door     stands before             an example turned away there has cost
+    ======== ========================= =====================================
+    draw     loading, once an epoch    nothing
+    admit    the forward pass          its cheap features
+    keep     the backward pass         its loading and one forward pass
+    ======== ========================= =====================================
+    """
+
+    admits: ClassVar[bool] = False  #: whether ``admit`` guards its door
+    looks: ClassVar[bool] = False  #: whether ``keep`` guards its door, and so wants a gradient-free look first
+    sights: ClassVar[int] = 0  #: how often the warm-up must have seen every example
+
+    def select(self, scores: Mapping[str, Array], rng: np.random.Generator) -> Subset:
+        """Return what training starts from, given the warm-up's score table: columns ``(N,)`` by name."""
+        return Subset.everything(len(scores["id"]))
+
+    def begin(self, subset: Subset) -> None:
+        """Take over what ``select`` returned, in the process that trains."""
+
+    def length(self, epochs: int) -> float:
+        """Return for how many epochs this method trains where others train for ``epochs``."""
+        return epochs
+
+    def sweeps(self, epoch: Epoch) -> bool:
+        """Return whether every example must be looked at before this epoch."""
+        return False
+
+    def review(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> None:
+        """Take in what all epochs before this one showed; called once, before ``draw``."""
+
+    def draw(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> Array:
+        """Door 1: return the weights ``(N,)`` of this epoch's examples."""
+        return np.ones(len(ledger), np.float32)
+
+    def admit(self, rows: Rows, examples: Examples, rng: np.random.Generator) -> Tensor:
+        """Door 2: return the weights ``(M,)`` of the rows worth a forward pass, from what is known without fetching."""
+        return rows.weight.new_ones(len(rows))
+
+    def keep(self, evidence: Evidence, rng: np.random.Generator) -> Tensor:
+        """Door 3: return the weights ``(B,)`` of the examples worth a backward pass."""
+        return evidence.loss.new_ones(len(evidence))
+
+    def learn(self, batch: Batch, evidence: Evidence) -> None:
+        """Take in what the forward pass over ``batch`` showed."""
+
+    def state(self) -> dict[str, Array]:
+        """Return what ``review`` and ``learn`` have gathered, to be saved."""
+        return {}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Take back what ``state`` gave."""
+
+    @classmethod
+    def at_cost(cls, cost: float, epochs: int, warm_up: float) -> dict[str, float]:
+        """Return the arguments with which this method, as a control, costs ``cost`` epochs over everything.
+
+        Raises:
+            ValueError: for a method that is no control.
+        """
+        raise ValueError("only 'uniform' and 'short' can take the cost of another method")
+
+    def planned_cost(self, epochs: int, warm_up: float) -> float:
+        """Return what the run will cost before it is run, in epochs over everything; data may make it less."""
+        return self.length(epochs)
+
+
+def check_fraction(name: str, value: float) -> float:
+    """Return ``value`` if it is a fraction in (0, 1], else raise ValueError."""
+    if not 0 < value <= 1:
+        nearest = 1.0 if value > 1 else 0.01
+        raise ValueError(f"{name} must be in (0, 1], got {value!r}; the nearest that works is {nearest}")
+    return value
+
+
+def check_at_least(name: str, value: float, bound: float) -> float:
+    """Return ``value`` if it is ``bound`` or more, else raise ValueError."""
+    if not value >= bound:
+        raise ValueError(f"{name} must be at least {bound}, got {value!r}; the nearest that works is {bound}")
+    return value
+
+
+def check_choice(name: str, value: str, known: tuple[str, ...]) -> str:
+    """Return ``value`` if it is one of ``known``, else raise ValueError."""
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+    return value

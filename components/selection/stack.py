@@ -1,0 +1,99 @@
+"""Several methods in one run: an example passes if every one of them lets it pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+from typing_extensions import override
+
+from components.arrays import Array
+from components.selection.selector import Epoch, Selector, Subset
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from components.batch import Batch, Rows
+    from components.evidence import Evidence, Ledger
+    from components.tasks.examples import Examples
+
+
+class Stack(Selector):
+    """Multiplies the weights that its members answer with, door by door."""
+
+    def __init__(self, members: Sequence[Selector]) -> None:
+        """Stack ``members``, of which at most one may guard each door.
+
+        Raises:
+            ValueError: where two guard the same door, since neither paper says what both together should do.
+        """
+        self.members = list(members)
+        for door in ("draw", "admit", "keep"):
+            guards = [type(m).__name__ for m in members if getattr(type(m), door) is not getattr(Selector, door)]
+            if len(guards) > 1:
+                raise ValueError(f"{' and '.join(guards)} both guard the door '{door}'; stack methods whose doors differ")
+        self.admits = any(m.admits for m in members)  # type: ignore[misc]
+        self.looks = any(m.looks for m in members)  # type: ignore[misc]
+        self.sights = max(m.sights for m in members)  # type: ignore[misc]
+
+    @override
+    def select(self, scores: Mapping[str, Array], rng: np.random.Generator) -> Subset:
+        subsets = [m.select(scores, rng) for m in self.members]
+        return Subset(reduce(np.multiply, (s.weight for s in subsets)), reduce(np.add, (s.score for s in subsets)))
+
+    @override
+    def begin(self, subset: Subset) -> None:
+        for m in self.members:
+            m.begin(subset)
+
+    @override
+    def length(self, epochs: int) -> float:
+        return min(m.length(epochs) for m in self.members)
+
+    @override
+    def sweeps(self, epoch: Epoch) -> bool:
+        return any(m.sweeps(epoch) for m in self.members)
+
+    @override
+    def review(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> None:
+        for m in self.members:
+            m.review(epoch, ledger, rng)
+
+    @override
+    def draw(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> Array:
+        return reduce(np.multiply, (m.draw(epoch, ledger, rng) for m in self.members))
+
+    @override
+    def admit(self, rows: Rows, examples: Examples, rng: np.random.Generator) -> Tensor:
+        weights = [m.admit(rows, examples, rng) for m in self.members]
+        return reduce(lambda a, b: a * b, weights)
+
+    @override
+    def keep(self, evidence: Evidence, rng: np.random.Generator) -> Tensor:
+        weights = [m.keep(evidence, rng) for m in self.members]
+        return reduce(lambda a, b: a * b, weights)
+
+    @override
+    def learn(self, batch: Batch, evidence: Evidence) -> None:
+        for m in self.members:
+            m.learn(batch, evidence)
+
+    @override
+    def state(self) -> dict[str, Array]:
+        return {f"{i}.{k}": v for i, m in enumerate(self.members) for k, v in m.state().items()}
+
+    @override
+    def restore(self, state: Mapping[str, Array]) -> None:
+        for i, m in enumerate(self.members):
+            own = f"{i}."
+            m.restore({k.removeprefix(own): v for k, v in state.items() if k.startswith(own)})
+
+    @override
+    def planned_cost(self, epochs: int, warm_up: float) -> float:
+        begun = math.ceil(warm_up)
+        rest = self.length(epochs) - begun
+        shares = ((m.planned_cost(epochs, warm_up) - begun) / max(1, m.length(epochs) - begun) for m in self.members)
+        return begun + rest * math.prod(shares)

@@ -1,0 +1,52 @@
+"""A fraction drawn blindly: the control that every method must beat (fresh every epoch: RS2, Okanovic et al. 2024)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from typing_extensions import override
+
+from components.arrays import Array, count_of, stream
+from components.selection.selector import Epoch, Selector, check_fraction
+
+if TYPE_CHECKING:
+    from components.evidence import Ledger
+
+
+class Uniform(Selector):
+    """Draw ``fraction`` of the examples at random: afresh every epoch, or the same ones throughout."""
+
+    def __init__(self, fraction: float, fresh: bool = True, seed: int = 0) -> None:
+        """Set the draw.
+
+        Args:
+            fraction: of the examples of an epoch, in (0, 1].
+            fresh: whether every epoch draws anew.
+            seed: of the draw that is kept, where it is not fresh.
+        """
+        self.fraction, self.fresh, self.seed = check_fraction("fraction", fraction), fresh, seed
+
+    @override
+    def draw(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> Array:
+        source = rng if self.fresh else stream(self.seed, "uniform")
+        return blind(len(ledger), self.fraction, source)
+
+    @override
+    @classmethod
+    def at_cost(cls, cost: float, epochs: int, warm_up: float) -> dict[str, float]:
+        begun = math.ceil(warm_up)
+        return {"fraction": min(1.0, round((cost - begun) / max(1, epochs - begun), 4))}
+
+    @override
+    def planned_cost(self, epochs: int, warm_up: float) -> float:
+        begun = math.ceil(warm_up)
+        return begun + self.fraction * (epochs - begun)
+
+
+def blind(examples: int, fraction: float, rng: np.random.Generator) -> Array:
+    """Return weights ``(N,)``: 1 for a random ``fraction``, at least one, 0 for the others."""
+    weight = np.zeros(examples, np.float32)
+    weight[rng.permutation(examples)[: count_of(fraction, examples)]] = 1
+    return weight

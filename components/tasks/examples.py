@@ -1,0 +1,42 @@
+"""A split of N prepared examples that gives out batches."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from components.arrays import Array
+from components.batch import Batch, Rows
+
+
+class Examples(Protocol):
+    """What the road asks of a kind of data; columns are memory-mapped and indexed a batch at a time.
+
+    Attributes:
+        target: ``(N,)`` int64.
+        classes: C.
+        lengths: ``(N,)`` cost of an example where it varies, by which batches are bucketed; else None.
+    """
+
+    target: Array
+    classes: int
+    lengths: Array | None
+
+    def __len__(self) -> int:
+        """Return N."""
+
+    def fetch(self, rows: Rows, device: torch.device) -> Batch:
+        """Return ``rows`` collated, padded and moved to ``device``."""
+
+    def cheap(self, index: Tensor) -> object:
+        """Return what can be known of the examples at ``index`` ``(M,)`` without fetching them."""
+
+
+def packed(rows: Rows, inputs: dict[str, Tensor], target: Tensor, device: torch.device) -> Batch:
+    """Return the batch of ``rows``, everything in it on ``device``, the rows themselves on the host."""
+    if device.type == "cpu":
+        return Batch(rows, inputs, target, rows.weight)
+    moved = {name: value.to(device, non_blocking=True) for name, value in inputs.items()}
+    return Batch(rows, moved, target.to(device, non_blocking=True), rows.weight.to(device, non_blocking=True))

@@ -1,0 +1,43 @@
+"""Images of one size, kept as bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from components.arrays import Array
+from components.batch import Batch, Rows
+from components.tasks.examples import packed
+
+
+class Images:
+    """N images ``(channels, height, width)`` of uint8, given out as float32 of mean 0 and deviation 1.
+
+    Attributes:
+        pixels: ``(N, channels, height, width)`` uint8.
+        lengths: None, since every image costs the same.
+    """
+
+    lengths: Array | None = None
+
+    def __init__(self, pixels: Array, target: Array, classes: int, mean: float, deviation: float) -> None:
+        """Read ``pixels`` where they lie; ``mean`` and ``deviation`` are of the training split, in [0, 255]."""
+        self.pixels, self.target, self.classes = pixels, target, classes
+        self._mean, self._scale = mean, 1 / max(deviation, 1e-6)
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def fetch(self, rows: Rows, device: torch.device) -> Batch:
+        """Return the images of ``rows`` as ``input`` ``(B, channels, height, width)``; they are scaled on ``device``."""
+        index = rows.index.numpy()
+        batch = packed(rows, {"input": torch.from_numpy(self.pixels[index])}, torch.from_numpy(self.target[index]), device)
+        batch.inputs["input"] = batch.inputs["input"].float().sub_(self._mean).mul_(self._scale)
+        return batch
+
+    def cheap(self, index: Tensor) -> Array:
+        """Return the mean brightness of each quarter of a quarter, ``(M, channels * 16)`` uint8."""
+        chosen = self.pixels[index.numpy()]
+        strips = [part for rows in np.array_split(chosen, 4, axis=2) for part in np.array_split(rows, 4, axis=3)]
+        return np.concatenate([strip.mean(axis=(2, 3)) for strip in strips], axis=1).astype(np.uint8)

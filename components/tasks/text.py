@@ -1,0 +1,51 @@
+"""Texts of any length, kept as the token ids that the model's tokenizer gave."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from components.arrays import Array
+from components.batch import Batch, Rows
+from components.tasks.examples import packed
+
+
+class Texts:
+    """N texts, end to end in one array of token ids.
+
+    Attributes:
+        tokens: ``(T,)`` int32, all texts one after the other.
+        offsets: ``(N + 1,)`` int, where each text starts.
+        lengths: ``(N,)`` tokens of each text.
+    """
+
+    def __init__(self, tokens: Array, offsets: Array, target: Array, classes: int, pad: int) -> None:
+        """Read ``tokens`` where they lie; ``pad`` is the token id that fills a batch up."""
+        self.tokens, self.offsets, self.target, self.classes, self.pad = tokens, offsets, target, classes, pad
+        self._sizes: Array = np.diff(offsets)
+        self.lengths: Array | None = self._sizes
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def fetch(self, rows: Rows, device: torch.device) -> Batch:
+        """Return the texts of ``rows``: ``input_ids`` and ``attention_mask`` ``(B, longest of them)`` int64."""
+        index = rows.index.numpy()
+        lengths = self._sizes[index]
+        column = np.arange(lengths.max())
+        mask = column < lengths[:, None]
+        places = np.where(mask, self.offsets[index][:, None] + column, 0)
+        ids = np.where(mask, self.tokens[places], self.pad)
+        inputs = {
+            "input_ids": torch.from_numpy(ids.astype(np.int64)),
+            "attention_mask": torch.from_numpy(mask.astype(np.int64)),
+        }
+        return packed(rows, inputs, torch.from_numpy(self.target[index]), device)
+
+    def cheap(self, index: Tensor) -> tuple[Array, Array]:
+        """Return the token ids of the examples end to end, ``(t,)``, and where each starts, ``(M + 1,)``."""
+        chosen = index.numpy()
+        ends = np.concatenate([[0], np.cumsum(self._sizes[chosen])])
+        first = np.repeat(self.offsets[chosen] - ends[:-1], self._sizes[chosen])
+        return self.tokens[first + np.arange(ends[-1])], ends

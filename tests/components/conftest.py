@@ -1,0 +1,152 @@
+"""Small builders that the tests of components share; each is a fixture that gives a function."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+from torch import nn
+
+from components.batch import Rows
+from components.evidence import Evidence, Ledger, LogitMemory
+from components.learner import Learner, build_optimizer
+from components.position import Plan
+from components.schedules import Schedule
+from components.selection.selector import Selector
+from components.tasks.image import Images
+from components.tasks.text import Texts
+from components.training import Training
+
+settings.register_profile("repeatable", max_examples=60, deadline=None, derandomize=True, database=None)
+settings.load_profile("repeatable")
+
+
+class Watched(Images):
+    """Images that remember the places that were fetched, a batch at a time."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.fetched = []
+
+    def fetch(self, rows, device):
+        self.fetched.append(rows.index.tolist())
+        return super().fetch(rows, device)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def make_images():
+    """Images that can be learnt: each class is brighter in a row of its own."""
+
+    def build(n=60, classes=4, size=4, channels=1, seed=0):
+        rng = np.random.default_rng(seed)
+        target = rng.integers(0, classes, n)
+        pixels = rng.integers(0, 200, (n, channels, size, size), dtype=np.uint8)
+        pixels[np.arange(n), 0, target % size] += 55
+        return Watched(pixels, target, classes, 100.0, 60.0)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def make_texts():
+    """Texts of 1 to 9 tokens out of 29; token 0 pads."""
+
+    def build(n=40, classes=3, seed=0):
+        rng = np.random.default_rng(seed)
+        lengths = rng.integers(1, 10, n)
+        tokens = rng.integers(1, 30, lengths.sum()).astype(np.int32)
+        return Texts(tokens, np.concatenate([[0], np.cumsum(lengths)]), rng.integers(0, classes, n), classes, 0)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def make_mlp():
+    """A perceptron whose dropout draws from torch's global stream."""
+
+    def build(seed=0, dropout=0.3, inputs=16, classes=4):
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Flatten(), nn.Linear(inputs, 12), nn.ReLU(), nn.Dropout(dropout), nn.Linear(12, classes))
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def make_bert():
+    """A tiny BERT classifier, untrained."""
+
+    def build(seed=0, classes=3, layers=2):
+        from transformers import BertConfig, BertForSequenceClassification
+
+        torch.manual_seed(seed)
+        sizes = {"vocab_size": 30, "hidden_size": 32, "intermediate_size": 48, "max_position_embeddings": 16}
+        return BertForSequenceClassification(
+            BertConfig(num_hidden_layers=layers, num_attention_heads=2, num_labels=classes, **sizes)
+        )
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def make_ledger():
+    """An empty ledger, or one whose named columns hold what is given."""
+
+    def build(n=60, classes=4, looks_only=False, **columns):
+        ledger = Ledger(n, LogitMemory(torch.zeros(n, classes), classes), looks_only=looks_only)
+        for name, values in columns.items():
+            ledger.columns[name].copy_(torch.as_tensor(values))
+        return ledger
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def make_training(make_images, make_mlp, make_ledger):
+    """A run over small images, ready to begin, whose learning rate follows a schedule over the method's own length."""
+
+    def build(selector=None, examples=None, model=None, *, epochs=2, batch_size=8, look_size=16, seed=0, **options):
+        selector, examples = selector or Selector(), examples or make_images()
+        first, looks_only = options.pop("first", 0), options.pop("looks_only", False)
+        constant, precision = options.pop("constant", False), options.pop("precision", "fp32")
+        model = model or make_mlp(seed, dropout=options.pop("dropout", 0.3))
+        length = selector.length(epochs)
+        schedule = Schedule("constant" if constant else "linear", 0.0 if constant else 0.5, 2.0, length)
+        optimizer = build_optimizer(model, "sgd", 0.1, momentum=0.9)
+        learner = Learner(model, optimizer, schedule, precision=precision)
+        ledger = make_ledger(len(examples), examples.classes, looks_only)
+        return Training(learner, examples, selector, ledger, Plan(epochs, batch_size, look_size, seed, first))
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def make_evidence():
+    """The evidence of a pass over the places ``index`` that gave ``logits``."""
+
+    def build(index, logits, target, looked=False):
+        logits = torch.as_tensor(np.asarray(logits), dtype=torch.float32)
+        target = torch.as_tensor(target)
+        loss = nn.functional.cross_entropy(logits, target, reduction="none")
+        return Evidence(torch.as_tensor(index), target, loss, logits, looked)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def make_rows():
+    """Rows of the places ``index``, each weighing 1 or what is given."""
+
+    def build(index, weight=None):
+        index = torch.as_tensor(list(index), dtype=torch.int64)
+        return Rows(index, torch.ones(len(index)) if weight is None else torch.as_tensor(weight, dtype=torch.float32))
+
+    return build

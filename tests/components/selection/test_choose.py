@@ -1,0 +1,82 @@
+from itertools import permutations
+
+import numpy as np
+import pytest
+import scipy.special
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.selection import choose
+
+#: Few values, so that ties are common.
+SCORES = st.lists(st.sampled_from([-np.inf, -2.0, -1.0, 0.0, 0.5, 1.0, np.inf]), min_size=1, max_size=30)
+DRAWS = 4000
+
+
+@given(SCORES, st.data())
+def test_top_is_the_head_of_a_stable_sort(scores, data):
+    k = data.draw(st.integers(1, len(scores)) | st.sampled_from([1, len(scores)]))
+    expected = sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:k]
+    assert choose.top(np.array(scores, np.float32), k).tolist() == expected
+
+
+def test_top_refuses_what_is_not_a_number_by_place():
+    with pytest.raises(ValueError, match="place 2"):
+        choose.top(np.array([1, 2, np.nan, np.nan]), 1)
+
+
+@given(st.lists(st.floats(-1000, 1000), min_size=1, max_size=20), st.floats(0.01, 100))
+def test_softmax_is_scipys(scores, temperature):
+    got = choose.softmax(np.array(scores), temperature)
+    np.testing.assert_allclose(got, scipy.special.softmax(np.array(scores) / temperature), rtol=1e-6, atol=1e-12)
+
+
+def in_turn(p, k):
+    """Return how likely each place is among the k drawn one after the other without replacement, by enumeration."""
+    inclusion = np.zeros(len(p))
+    for sequence in permutations(range(len(p)), k):
+        chance, left = 1.0, 1.0
+        for i in sequence:
+            chance, left = chance * p[i] / left, left - p[i]
+        inclusion[list(sequence)] += chance
+    return inclusion
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_gumbel_top_draws_in_turn_by_the_softmax(temperature):
+    scores = np.array([0.0, 0.4, 1.0, -0.7], np.float32)
+    expected = in_turn(scipy.special.softmax(scores / temperature), 2)
+    hits = np.zeros(4)
+    for seed in range(DRAWS):
+        hits[choose.gumbel_top(scores, 2, temperature, np.random.default_rng(seed))] += 1
+    deviation = np.sqrt(expected * (1 - expected) / DRAWS)
+    assert (abs(hits / DRAWS - expected) < 4 * deviation).all()
+
+
+def test_gumbel_top_draws_the_first_place_by_the_softmax():
+    scores = np.array([0.0, 1.5, -1.0], np.float32)
+    expected = scipy.special.softmax(scores)
+    firsts = [choose.gumbel_top(scores, 2, 1.0, np.random.default_rng(seed))[0] for seed in range(DRAWS)]
+    deviation = np.sqrt(expected * (1 - expected) / DRAWS)
+    assert (abs(np.bincount(firsts, minlength=3) / DRAWS - expected) < 4 * deviation).all()
+
+
+def test_gumbel_top_repeats_with_its_seed_and_takes_distinct_places():
+    scores = np.linspace(0, 1, 200, dtype=np.float32)
+    given_scores = scores.tolist()
+    one, same, other = (choose.gumbel_top(scores, 50, 1.0, np.random.default_rng(seed)) for seed in (3, 3, 4))
+    assert one.tolist() == same.tolist() != other.tolist()
+    assert len(set(one.tolist())) == 50
+    assert scores.tolist() == given_scores
+
+
+def test_gumbel_top_nears_top_as_the_temperature_falls():
+    scores = np.array([0.3, 0.1, 0.9, 0.5], np.float32)
+    assert choose.gumbel_top(scores, 2, 1e-6, np.random.default_rng(0)).tolist() == [2, 3]
+
+
+def test_standardised_has_mean_zero_and_deviation_one_and_bears_equal_scores():
+    scores = np.array([1.0, 2.0, 3.0, 6.0], np.float32)
+    np.testing.assert_allclose(choose.standardised(scores), (scores - 3) / np.sqrt(3.5), rtol=1e-6)
+    assert choose.standardised(np.full(3, 7, np.float32)).tolist() == [0, 0, 0]
+    assert choose.standardised(scores).dtype == np.float32

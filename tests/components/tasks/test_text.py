@@ -1,0 +1,46 @@
+from itertools import pairwise
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.tasks.text import Texts
+
+CPU = torch.device("cpu")
+TEXTS = st.lists(st.lists(st.integers(1, 50), min_size=1, max_size=7), min_size=1, max_size=8)
+
+
+def collected(texts, pad=0):
+    tokens = np.array([t for text in texts for t in text], np.int32)
+    offsets = np.cumsum([0, *map(len, texts)])
+    return Texts(tokens, offsets, np.arange(len(texts)) % 3, 3, pad)
+
+
+@given(TEXTS, st.data(), st.integers(51, 60))
+def test_a_batch_is_padded_on_the_right_to_its_longest(make_rows, texts, data, pad):
+    index = data.draw(st.lists(st.integers(0, len(texts) - 1), min_size=1, max_size=6))
+    batch = collected(texts, pad).fetch(make_rows(index), CPU)
+    width = max(len(texts[i]) for i in index)
+    ids = [texts[i] + [pad] * (width - len(texts[i])) for i in index]
+    mask = [[1] * len(texts[i]) + [0] * (width - len(texts[i])) for i in index]
+    assert batch.inputs["input_ids"].tolist() == ids
+    assert batch.inputs["attention_mask"].tolist() == mask
+    assert batch.inputs["input_ids"].dtype == batch.inputs["attention_mask"].dtype == torch.int64
+    assert batch.target.tolist() == [i % 3 for i in index]
+
+
+@given(TEXTS, st.data())
+def test_the_cheap_view_is_the_tokens_end_to_end(texts, data):
+    index = data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=6))
+    tokens, ends = collected(texts).cheap(torch.tensor(index, dtype=torch.int64))
+    assert [tokens[a:b].tolist() for a, b in pairwise(ends)] == [texts[i] for i in index]
+
+
+def test_lengths_and_weights(make_rows):
+    examples = collected([[1, 2, 3], [4], [5, 6]])
+    assert examples.lengths.tolist() == [3, 1, 2]
+    assert len(examples) == 3
+    batch = examples.fetch(make_rows([2, 0], [0.5, 2.0]), CPU)
+    assert batch.weight.tolist() == batch.rows.weight.tolist() == [0.5, 2.0]
+    assert len(batch) == 2

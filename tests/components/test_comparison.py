@@ -1,0 +1,81 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.comparison import Counts, Unit, agot, counted_seconds, paper_time, pareto_front
+
+#: T_f over T_f + T_b on the machine of arXiv 2207.14386, for which its printed times follow from its printed skips.
+UNIT = Unit(forward=0.31, backward=0.69)
+
+#: Backward pass skipped, both skipped (per cent), and the normalised time: the main table of arXiv 2207.14386.
+PUBLISHED = [
+    (6.01, 81.01, 0.15),
+    (10.46, 59.89, 0.33),
+    (13.02, 52.87, 0.38),
+    (6.30, 80.40, 0.15),
+    (11.00, 70.43, 0.22),
+    (0, 38.94, 0.61),
+    (0, 13.14, 0.87),
+    (0, 18.02, 0.82),
+    (0, 20.11, 0.80),
+    (0, 43.45, 0.57),
+    (90.87, 0, 0.38),
+]
+
+
+@pytest.mark.parametrize(("alpha_b", "alpha_fb", "time"), PUBLISHED)
+def test_the_published_times_follow_from_the_published_skips(alpha_b, alpha_fb, time):
+    looked_only, skipped = round(alpha_b * 100), round(alpha_fb * 100)
+    counts = Counts(offered=10_000, looked=10_000 - skipped, trained=10_000 - skipped - looked_only)
+    assert counts.alpha_b == pytest.approx(alpha_b / 100)
+    assert counts.alpha_fb == pytest.approx(alpha_fb / 100)
+    assert paper_time(counts, UNIT) == pytest.approx(time, abs=0.0125)
+
+
+def test_training_on_everything_takes_the_whole_time():
+    everything = Counts(offered=50, looked=0, trained=50)
+    assert (everything.alpha_b, everything.alpha_fb) == (0, 0)
+    assert paper_time(everything, UNIT) == pytest.approx(1)
+    assert counted_seconds(everything, Unit(0.01, 0.03)) == pytest.approx(2.0)
+
+
+def test_every_look_is_counted_also_where_a_step_follows():
+    counts = Counts(offered=100, looked=100, trained=20)
+    assert counts.looked_only == 80
+    assert counted_seconds(counts, Unit(1, 2)) == 100 * 1 + 20 * 3
+    assert paper_time(counts, Unit(1, 2)) == pytest.approx((0.8 * 1 + 0.2 * 3) / 3)
+
+
+def test_looks_beyond_what_is_offered_leave_no_negative_share():
+    counts = Counts(offered=10, looked=30, trained=5)
+    assert counts.alpha_fb == 0
+    assert counted_seconds(counts, Unit(1, 1)) == 40
+
+
+def test_agot_of_the_published_three_stage_run():
+    assert agot(91.17, base=50, full=90.48, time=0.15) == pytest.approx(1.118, abs=5e-4)
+    assert agot(91.17, base=50, full=90.48, time=0.15) == pytest.approx((41.17 / 40.48) * 0.15**-0.05)
+
+
+def test_agot_of_the_full_run_is_one_and_epsilon_one_ignores_time():
+    assert agot(0.9, base=0.1, full=0.9, time=1.0) == 1
+    assert agot(0.5, base=0.1, full=0.9, time=0.01, epsilon=1) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("full", "time"), [(0.1, 0.5), (0.05, 0.5), (0.9, 0.0)])
+def test_agot_is_none_where_nothing_was_gained_or_took_no_time(full, time):
+    assert agot(0.5, base=0.1, full=full, time=time) is None
+
+
+def test_the_front_by_hand():
+    assert pareto_front([(1.0, 0.95), (0.3, 0.80), (0.5, 0.78), (0.3, 0.85), (0.1, 0.60), (1.2, 0.95)]) == [4, 3, 0]
+    assert pareto_front([]) == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=12))
+def test_the_front_is_what_no_other_point_beats(points):
+    def beaten(p):
+        return any(q != p and q[0] <= p[0] and q[1] >= p[1] for q in points)
+
+    front = pareto_front(points)
+    assert [points[i] for i in front] == sorted({p for p in points if not beaten(p)})
