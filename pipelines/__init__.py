@@ -1,0 +1,1 @@
+"""Thin runs over the components: the room that knows files, DVC, Prefect and MLflow, and no arithmetic on examples."""

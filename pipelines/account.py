@@ -1,0 +1,85 @@
+"""account: from all cost records, what each method cost: examples, seconds, energy, counted and measured time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.comparison import Counts, Unit, counted_seconds, paper_time
+from components.energy import modelled_co2e_kg, modelled_kwh
+from pipelines import artifacts
+from pipelines.artifacts import cost_of, plan_of, read_json
+from pipelines.stage import main
+
+#: The stages whose cost a method is charged with, each in full, also where it shared one.
+CHARGED = ("warm_up", "subset", "train")
+
+
+def account() -> None:
+    """Write the account of every planned method."""
+    plan = read_json(plan_of("comparison"))
+    training = read_json(plan_of("training"))["training"]
+    unit = _unit(read_json(cost_of("train", "full"))["laps"])
+    full = _spent("full")["total"]["cpu_seconds"]
+    offered = read_json(cost_of("train", "full"))["counts"]["examples"] * training["epochs"]
+    methods = {name: _method(name, plan["energy"], training["threads"], unit, full, offered) for name in plan["methods"]}
+    shared = {"prepare": _laps(read_json(cost_of("prepare"))), "offered": offered, "unit_cpu_seconds": vars(unit)}
+    artifacts.write_json(artifacts.ACCOUNT, {"methods": methods, **shared})
+
+
+def _unit(laps: dict[str, Any]) -> Unit:
+    """Return T_f and T_b in CPU seconds an example, of the run that trained on everything."""
+    return Unit(*(laps[part]["cpu_seconds"] / laps[part]["examples"] for part in ("forward", "backward")))
+
+
+def _laps(cost: dict[str, Any]) -> dict[str, float]:
+    """Return the seconds of a stage's outermost lap: "train", or the only one there is."""
+    laps = cost["laps"]
+    lap: dict[str, float] = laps.get("train") or next(iter(laps.values()), {})
+    return {k: lap.get(k, 0.0) for k in ("cpu_seconds", "wall_seconds")}
+
+
+def _spent(name: str) -> dict[str, dict[str, float]]:
+    """Return the seconds and, where metered, the energy of each charged stage of a method, and their total."""
+    warm_up = read_json(plan_of("methods", name))["warm_up"]
+    stages: dict[str, dict[str, float]] = {}
+    for stage in CHARGED:
+        cost = read_json(cost_of(stage, warm_up if stage == "warm_up" else name))
+        energy = cost.get("energy", {"kwh": 0.0, "co2e_kg": 0.0})
+        stages[stage] = _laps(cost) | {"kwh": energy["kwh"], "co2e_kg": energy["co2e_kg"]}
+    total = {k: sum(s[k] for s in stages.values()) for k in stages["train"]}
+    selecting = read_json(cost_of("train", name))["laps"].get("select", {}).get("cpu_seconds", 0.0)
+    return {**stages, "selection": {"cpu_seconds": stages["subset"]["cpu_seconds"] + selecting}, "total": total}
+
+
+def _method(name: str, watts: dict[str, Any], threads: int, unit: Unit, full: float, offered: int) -> dict[str, Any]:
+    train = read_json(cost_of("train", name))
+    spent = _spent(name)
+    counts = Counts(offered, train["counts"]["looked"], train["counts"]["trained"])
+    counted, measured = counted_seconds(counts, unit), spent["total"]["cpu_seconds"]
+    # On a shared machine CPU seconds say what the run used, and wall seconds what its neighbours did.
+    hours = measured / threads / 3600
+    modelled = modelled_kwh(hours, watts["cpu_watts"], watts["memory_watts"], watts["gpu_watts"], watts["gpus"])
+    return {
+        "counts": train["counts"],
+        "planned_cost_epochs": read_json(plan_of("methods", name))["planned_cost"],
+        "spent": spent,
+        "alpha_b": counts.alpha_b,
+        "alpha_fb": counts.alpha_fb,
+        "counted_cpu_seconds": counted,
+        "measured_cpu_seconds": measured,
+        "time_counted": counted / (offered * unit.full),
+        "time_paper": paper_time(counts, unit),
+        "time_measured": measured / full,
+        "measured_over_counted": measured / counted,
+        "energy": {
+            "label": train["energy"]["label"],
+            "kwh": spent["total"]["kwh"],
+            "co2e_kg": spent["total"]["co2e_kg"],
+            "method": train["energy"]["method"],
+        },
+        "energy_modelled": {"label": "modelled", "kwh": modelled, "co2e_kg": modelled_co2e_kg(modelled)},
+    }
+
+
+if __name__ == "__main__":
+    main("account", account)

@@ -1,0 +1,228 @@
+"""Every path and file format of a run: files appear whole or not at all, and say what they were made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.arrays import Array
+from pipelines.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+#: Of every table that is written; a reader refuses another.
+SCHEMA_VERSION = 1
+#: What numpy calls what Arrow calls otherwise.
+NUMPY_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
+SIGN_CONVENTION = "higher = keep"
+RESULTS = Path("results")
+#: What is not a result: checkpoints, locks, memory-mapped scratch.
+SCRATCH = Path(".winnow")
+PLAN = RESULTS / "plan"
+PREPARED = RESULTS / "prepare"
+MANIFEST = PREPARED / "manifest.json"
+COSTS = RESULTS / "cost"
+ACCOUNT = RESULTS / "account" / "account.json"
+COMPARISON = RESULTS / "compare"
+
+
+def plan_of(kind: str, name: str = "") -> Path:
+    """Return where the plan of a method or warm-up, or of ``task``, ``training`` or ``comparison``, is."""
+    return PLAN / kind / f"{name}.json" if name else PLAN / f"{kind}.json"
+
+
+def result(stage: str, name: str, file: str) -> Path:
+    """Return where ``stage`` keeps ``file`` of the method or warm-up ``name``."""
+    return RESULTS / stage / name / file
+
+
+def cost_of(stage: str, name: str = "") -> Path:
+    """Return where the cost record of a stage is: timings differ from run to run, so they stand alone."""
+    return COSTS / f"{stage}{'.' + name if name else ''}.json"
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a path beside ``path`` to write to; it takes the place of ``path`` when the block ends well.
+
+    Raises:
+        UserError: where the folder cannot be written to.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(part)
+        yield part
+        _open_to_readers(part)
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(part, path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):
+            _remove(part)
+
+
+def _open_to_readers(path: Path) -> None:
+    """Let whoever may read the folder read its files; safetensors writes them for the owner alone."""
+    for file in [path, *path.rglob("*")]:
+        file.chmod(file.stat().st_mode | (0o755 if file.is_dir() else 0o644))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write ``value`` to ``path``, keys in order."""
+    with whole(path) as part:
+        part.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
+    """Return what ``path`` holds.
+
+    Raises:
+        UserError: where it is missing, or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; 'dvc repro' makes it") from None
+    except ValueError as error:
+        raise UserError(f"{path}: is no JSON: {error}; delete it and run 'dvc repro'") from None
+
+
+def digest(value: object) -> str:
+    """Return the SHA-256 of ``value`` as JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of the file ``path``."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of_columns(columns: Mapping[str, Array]) -> str:
+    """Return the SHA-256 of the columns' names, types and bytes, in order."""
+    sha = hashlib.sha256()
+    for name, column in columns.items():
+        sha.update(f"{name}:{column.dtype.str}:{column.shape}".encode())
+        sha.update(np.ascontiguousarray(column).data)
+    return sha.hexdigest()
+
+
+def write_table(path: Path, columns: Mapping[str, Array], origin: Mapping[str, object]) -> None:
+    """Write ``columns`` ``(N,)`` as Parquet; its metadata say what it was made from (``origin``) and what it holds."""
+    facts = {"schema_version": SCHEMA_VERSION, "sign": SIGN_CONVENTION, "content": digest_of_columns(columns), **origin}
+    table = pa.table({name: pa.array(column) for name, column in columns.items()})
+    with whole(path) as part:
+        pq.write_table(table.replace_schema_metadata({"winnow": json.dumps(facts, sort_keys=True)}), part)
+
+
+def read_table(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Return the columns of a table that ``write_table`` wrote, and the facts in its metadata.
+
+    Raises:
+        UserError: where it is missing, truncated, of another schema, or was changed after it was written.
+    """
+    try:
+        table = pq.ParquetFile(path, memory_map=True).read()
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    facts = json.loads((table.schema.metadata or {}).get(b"winnow", b"{}"))
+    if facts.get("schema_version") != SCHEMA_VERSION:
+        found = facts.get("schema_version")
+        raise UserError(f"{path}: schema_version must be {SCHEMA_VERSION}, got {found}; run 'dvc repro' to make it anew")
+    columns = {name: _array(table[name]) for name in table.column_names}
+    if digest_of_columns(columns) != facts["content"]:
+        raise UserError(f"{path}: was changed after it was written; delete it and run 'dvc repro'")
+    return columns, facts
+
+
+def _array(column: pa.ChunkedArray) -> Array:
+    """Return a column without nulls as numpy has it.
+
+    Read from the buffers: pyarrow's own ways import pandas, or its compute functions, and outlast most selections.
+    """
+    whole_column = pa.concat_arrays(column.chunks or [pa.array([], column.type)])
+    buffer, start, count = whole_column.buffers()[1] or b"", whole_column.offset, len(whole_column)
+    if pa.types.is_boolean(column.type):
+        bits = np.unpackbits(np.frombuffer(buffer, np.uint8), bitorder="little")
+        return bits[start : start + count].view(np.bool_)
+    kind = np.dtype(NUMPY_NAMES.get(str(column.type), str(column.type)))
+    return np.frombuffer(buffer, kind, count, start * kind.itemsize)
+
+
+def check_origin(path: Path, facts: Mapping[str, object], expected: Mapping[str, object]) -> None:
+    """Refuse a file that was made from something else.
+
+    Raises:
+        UserError: naming the first fact that differs.
+    """
+    for key, value in expected.items():
+        if facts.get(key) != value:
+            raise UserError(
+                f"{path}: was made from other {key}: it has {facts.get(key)}, this run has {value}; run 'dvc repro'"
+            )
+
+
+def write_state(path: Path, numbers: object, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write tensors as safetensors with ``numbers`` beside them: nothing in it is code."""
+    from safetensors.torch import save_file
+
+    with whole(path) as part:
+        # One key: the order of several would differ from run to run.
+        save_file(
+            {k: t.contiguous() for k, t in tensors.items()}, part, metadata={"winnow": json.dumps(numbers, sort_keys=True)}
+        )
+
+
+def read_state(path: Path) -> tuple[Any, dict[str, torch.Tensor]]:
+    """Return the numbers and tensors that ``write_state`` wrote.
+
+    Raises:
+        UserError: where the file is missing or not whole.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return json.loads(file.metadata()["winnow"]), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+
+
+def mapped(*shape: int) -> torch.Tensor:
+    """Return a float32 tensor of zeros that lies in a file: one without a name, which is gone when the process is."""
+    import tempfile
+
+    import torch
+
+    folder = SCRATCH / "mapped"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        return torch.from_file(file.name, shared=True, size=int(np.prod(shape)), dtype=torch.float32).view(*shape)
+
+
+def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
+    """Let ``fill`` write a folder's files; the folder appears when they are all there."""
+    with whole(path) as part:
+        part.mkdir()
+        fill(part)

@@ -1,0 +1,113 @@
+"""Where a run is, as numbers and tensors: for the next stage, and for the next call after a kill."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from components.energy import Clock
+from components.position import EpochRecord, Position
+from components.training import Training
+from pipelines import artifacts
+
+State = tuple[dict[str, Any], dict[str, torch.Tensor]]
+
+
+def pack(training: Training, records: list[EpochRecord]) -> State:
+    """Return everything that decides how ``training`` goes on; timings are not among it."""
+    learner = training.learner
+    numbers, position = training.settled().record()
+    moments, moment_tensors = _flat(learner.optimizer.state_dict()["state"])
+    tensors = {f"model.{k}": v for k, v in _moving(learner.model).items()}
+    tensors |= {f"optimizer.{k}": v for k, v in moment_tensors.items()}
+    tensors |= {f"ledger.{k}": v for k, v in training.ledger.tensors().items()}
+    tensors |= {f"position.{k}": v for k, v in position.items()}
+    tensors |= {f"selector.{k}": torch.from_numpy(v) for k, v in training.selector.state().items()}
+    tensors["rng.cpu"] = torch.get_rng_state()
+    if learner.device.type == "cuda":
+        tensors["rng.cuda"] = torch.cuda.get_rng_state()
+    scaler = learner.scaler.state_dict()
+    facts = {"position": numbers, "optimizer": moments, "scaler": scaler, "records": [asdict(r) for r in records]}
+    return facts, tensors
+
+
+def unpack(training: Training, state: State, *, selector: bool = True) -> list[EpochRecord]:
+    """Put ``training`` where ``state`` was, and return the records of the epochs before.
+
+    Args:
+        training: built as the saved one was.
+        state: of ``pack``.
+        selector: whether the saved selector's state is taken over too; not so where a warm-up hands over to a method.
+    """
+    numbers, tensors = state
+    learner = training.learner
+    learner.model.load_state_dict(_group(tensors, "model"), strict=False)
+    saved = _nested(numbers["optimizer"], _group(tensors, "optimizer"))
+    groups = learner.optimizer.state_dict()["param_groups"]
+    learner.optimizer.load_state_dict({"state": saved, "param_groups": groups})
+    if numbers["scaler"]:
+        learner.scaler.load_state_dict(numbers["scaler"])
+    training.ledger.restore(_group(tensors, "ledger"))
+    if selector:
+        training.selector.restore({k: v.numpy() for k, v in _group(tensors, "selector").items()})
+    training.go_on_from(Position.of(numbers["position"], _group(tensors, "position")))
+    torch.set_rng_state(tensors["rng.cpu"])
+    if "rng.cuda" in tensors and learner.device.type == "cuda":
+        torch.cuda.set_rng_state(tensors["rng.cuda"])
+    return [EpochRecord(**r) for r in numbers["records"]]
+
+
+def _moving(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return the parameters that training moves, and the buffers; what is frozen comes from its source again."""
+    moved = {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
+    return moved | {n: b for n, b in model.named_buffers() if n in model.state_dict()}
+
+
+def _group(tensors: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
+
+
+def _flat(state: dict[int, dict[str, Any]]) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    entries = [(f"{i}.{k}", v) for i, values in state.items() for k, v in values.items()]
+    tensors = {k: v for k, v in entries if isinstance(v, torch.Tensor)}
+    return {k: v for k, v in entries if k not in tensors}, tensors
+
+
+def _nested(numbers: dict[str, Any], tensors: dict[str, torch.Tensor]) -> dict[int, dict[str, Any]]:
+    nested: dict[int, dict[str, Any]] = {}
+    for key, value in (numbers | tensors).items():
+        index, name = key.split(".", 1)
+        nested.setdefault(int(index), {})[name] = value
+    return nested
+
+
+class Checkpoint:
+    """The last saved state of one stage with one set of inputs, outside DVC's outputs."""
+
+    def __init__(self, stage: str, name: str, inputs: object) -> None:
+        """Name it after the stage and everything its result depends on: other inputs never find it."""
+        self.key = artifacts.digest(inputs)
+        self.path: Path = artifacts.SCRATCH / "checkpoints" / f"{stage}.{name}.{self.key[:16]}.safetensors"
+
+    def save(self, training: Training, records: list[EpochRecord], kwh: dict[str, float]) -> None:
+        """Write all of it, or nothing."""
+        numbers, tensors = pack(training, records)
+        spent = {"clock": training.clock.record(), "kwh": kwh, "key": self.key}
+        artifacts.write_state(self.path, numbers | spent, tensors)
+
+    def load(self, training: Training) -> tuple[list[EpochRecord], dict[str, float]] | None:
+        """Put ``training`` where the checkpoint was; return the records and the energy so far, or None without one."""
+        if not self.path.exists():
+            return None
+        numbers, tensors = artifacts.read_state(self.path)
+        artifacts.check_origin(self.path, numbers, {"key": self.key})
+        records = unpack(training, (numbers, tensors))
+        training.clock.laps = Clock.of(numbers["clock"]).laps
+        return records, numbers["kwh"]
+
+    def remove(self) -> None:
+        """Forget it: the stage is done."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,20 @@
+"""What a user did that cannot work, said once and clearly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """A mistake in the input; its text names the key or file, the bound, the value and the nearest valid one."""
+
+
+def unknown(where: str, kind: str, name: str, known: Iterable[str]) -> str:
+    """Return the text for a ``name`` that is not among the ``known``: the nearest of them, and all unless they are many."""
+    names = sorted(known)
+    near = get_close_matches(name, names, 8, 0.4)
+    hint = f", did you mean {near[0]!r}?" if near else ""
+    if len(names) > 20:
+        return f"{where}: no such {kind}{hint} ({len(names)} known, the nearest: {', '.join(near) or 'none'})"
+    return f"{where}: no such {kind}{hint} (known: {', '.join(names) or 'none'})"

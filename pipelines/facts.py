@@ -1,0 +1,103 @@
+"""What is known of a run from the stages' files: what it was made of, set to, and left behind; and whether that is still so."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pipelines import artifacts
+from pipelines.artifacts import cost_of, result
+from pipelines.params import read_lock
+
+#: The stages that a child run tells of; each is named ``<stage>@<method>`` in dvc.lock.
+TOLD = ("subset", "train", "evaluate")
+
+
+class Lock:
+    """What dvc.lock says of the stages, held against what is on disk."""
+
+    def __init__(self) -> None:
+        self.stages = read_lock()
+        self.outs: dict[str, str] = {o["path"]: o["md5"] for s in self.stages.values() for o in s.get("outs", [])}
+
+    def key(self, *stages: str) -> str | None:
+        """Return the digest of all that ``stages`` wrote; None where one has not run."""
+        if any(stage not in self.stages for stage in stages):
+            return None
+        return artifacts.digest([[o["path"], o["md5"]] for s in stages for o in self.stages[s]["outs"]])
+
+    def holds(self, stage: str, *, bytes_too: bool = False) -> bool:
+        """Return whether ``stage`` ran on what is here now, and what it wrote is here: with ``bytes_too``, unchanged."""
+        if stage not in self.stages:
+            return False
+        entry = self.stages[stage]
+        deps = [d for d in entry["deps"] if d["path"].startswith(f"{artifacts.RESULTS}/")]
+        if any((self.outs.get(d["path"]) or md5_of(Path(d["path"]))) != d["md5"] for d in deps):
+            return False
+        return all(Path(o["path"]).exists() and (not bytes_too or md5_of(Path(o["path"])) == o["md5"]) for o in entry["outs"])
+
+
+def md5_of(path: Path) -> str | None:
+    """Return the hash that DVC gives the file or folder ``path``; None where there is none."""
+    if path.is_dir():
+        files = sorted((f.relative_to(path).as_posix(), md5_of(f)) for f in path.rglob("*") if f.is_file())
+        listing = json.dumps([{"md5": md5, "relpath": name} for name, md5 in files])
+        return f"{hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest()}.dir"
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Return the tags that say which code and which dvc.lock a run is of."""
+    tags = {"dvc.lock": md5_of(Path("dvc.lock")) or ""}
+    with suppress(OSError):
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            tags["mlflow.source.git.commit"] = done.stdout.strip()
+    return tags
+
+
+def tags_of(lock: Lock, parent: str, plan: dict[str, Any], manifest: dict[str, Any]) -> dict[str, str]:
+    """Return the tags of a method's run: what it is found by, and the hashes of what it was made of."""
+    name = plan["name"]
+    hashes = {
+        "scores": result("warm_up", plan["warm_up"], "scores.parquet"),
+        "subset": result("subset", name, "subset.parquet"),
+        "model": result("train", name, "model"),
+    }
+    tags = {"mlflow.parentRunId": parent, "task": manifest["task"], "method": name, "warm_up": plan["warm_up"]}
+    tags |= {"seed": str(plan["seed"]), "data": manifest["content"]}
+    return tags | {kind: lock.outs[str(path)] for kind, path in hashes.items()} | versions()
+
+
+def params_of(plan: dict[str, Any], training: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a method's run, flat."""
+    members = {m["method"]: m["arguments"] for m in plan["members"]}
+    flat = {"method": "+".join(members), "warm_up": plan["warm_up"], "epochs": plan["length"]}
+    return flat | _flat(members) | _flat({k: training[k] for k in ("training", "model")})
+
+
+def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Return nested values under dotted names, without those that are not set."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{before}{name}.")
+        elif value is not None:
+            flat[f"{before}{name}"] = value
+    return flat
+
+
+def files_of(name: str, warm_up: str) -> dict[str, list[Path]]:
+    """Return the files that go with a method's run, by the folder they are kept in there."""
+    return {
+        "cost": [cost_of("warm_up", warm_up), *(cost_of(stage, name) for stage in TOLD)],
+        "tables": [result("subset", name, "subset.parquet"), result("train", name, "ledger.parquet")],
+        "history": [result("train", name, "history.json"), result("evaluate", name, "metrics.json")],
+    }

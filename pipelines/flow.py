@@ -1,0 +1,100 @@
+"""The Prefect flow: walks DVC's graph, runs what is not fresh, retries what failed, and publishes what is done."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+for _name, _value in {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+from prefect import flow, task  # noqa: E402
+from prefect.client.schemas.objects import State  # noqa: E402
+
+from pipelines import compare, params, tracking, workspace  # noqa: E402
+from pipelines.errors import UserError  # noqa: E402
+from pipelines.server import server  # noqa: E402
+from pipelines.stage import BAD_INPUT, FAILED, STOPPED, Stopped, alone  # noqa: E402
+from pipelines.workspace import StageFailedError  # noqa: E402
+
+
+def _worth_a_retry(task: object, run: object, state: State[object]) -> bool:
+    """Return whether another try may end better: not so for bad input, nor for a stage that was asked to end."""
+    try:
+        state.result()
+    except (UserError, Stopped):
+        return False
+    except Exception:
+        return True
+    return False
+
+
+@task(retries=2, retry_delay_seconds=1, retry_condition_fn=_worth_a_retry, task_run_name="{stage}")
+def run_stage(stage: str, remote: bool) -> None:
+    """Bring one stage up to date; a retry goes on from the stage's last checkpoint."""
+    workspace.reproduce(stage, remote=remote)
+
+
+@flow(name="winnow")
+def winnow() -> list[str]:
+    """Run every stage that is not fresh, in the order of DVC's graph, and return which those were."""
+    remote = workspace.has_remote()
+    if "plan" in workspace.stale():
+        _run_or_tell("plan", remote)
+    stale, needs = workspace.stale(), workspace.depends_on()
+    ran: list[str] = []
+    for stage in workspace.stages():
+        if stage in stale or not needs[stage].isdisjoint(ran):
+            _run_or_tell(stage, remote)
+            ran.append(stage)
+            if stage.startswith("evaluate@"):
+                tracking.publish()
+    return ran
+
+
+def _run_or_tell(stage: str, remote: bool) -> None:
+    """Run a stage; where it fails, for good, MLflow shall know it as failed too."""
+    try:
+        run_stage(stage, remote)
+    except (UserError, StageFailedError) as error:
+        tracking.fail(stage, str(error))
+        raise
+
+
+def _run() -> list[str]:
+    with server():
+        return winnow()
+
+
+def main() -> int:
+    """Run the flow in this working copy, print the comparison, and return the exit status."""
+    try:
+        with alone("flow"):
+            params.load()
+            workspace.release_the_dead()
+            ran = _run() if workspace.stale() else []
+            tracking.publish()
+            if "compare" not in ran:
+                sys.stderr.write("winnow: nothing had changed; this is the comparison that was made before\n")
+                compare.show()
+    except UserError as error:
+        return _said(str(error), BAD_INPUT)
+    except StageFailedError as error:
+        return _said(str(error), FAILED)
+    except (Stopped, KeyboardInterrupt):
+        return _said("stopped; the next call goes on from here", STOPPED)
+    return 0
+
+
+def _said(text: str, code: int) -> int:
+    sys.stderr.write(f"winnow: {text}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

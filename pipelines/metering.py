@@ -1,0 +1,90 @@
+"""Energy by CodeCarbon, offline and of this process alone; every figure says whether it was measured or estimated."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from typing import Any
+
+#: Where CodeCarbon reads a counter; whatever else it does for a CPU is an estimate from its load and its design power.
+COUNTERS = ("intel_rapl", "intel_power_gadget", "apple_powermetrics")
+
+
+class EnergyMeter:
+    """Adds up the energy of the windows between ``start`` and ``stop``.
+
+    Attributes:
+        kwh: so far, by part: ``cpu``, ``gpu``, ``memory``.
+    """
+
+    def __init__(self, country: str, kwh: dict[str, float] | None = None) -> None:
+        """Estimate for the grid of ``country`` (ISO 3166 alpha-3), going on from ``kwh``."""
+        from codecarbon import OfflineEmissionsTracker
+
+        # It speaks before it has read the log level that it is given.
+        logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
+
+        self.kwh = dict(kwh or {"cpu": 0.0, "gpu": 0.0, "memory": 0.0})
+        self.country = country
+        self._tracker = OfflineEmissionsTracker(
+            country_iso_code=country,
+            tracking_mode="process",
+            measure_power_secs=1,
+            save_to_file=False,
+            log_level="critical",
+            allow_multiple_runs=True,
+        )
+        self._windows = 0
+        self._intensity = 0.0
+        # CodeCarbon needs a first reading of the process's CPU time to take the next one's difference from.
+        self._tracker.start_task("first")
+        self._last = self._tracker.stop_task("first")
+
+    def start(self) -> None:
+        """Open a window."""
+        self._windows += 1
+        self._tracker.start_task(str(self._windows))
+
+    def stop(self) -> None:
+        """Close the window and add its energy."""
+        self._last = self._tracker.stop_task(str(self._windows))
+        for part, spent in (("cpu", "cpu_energy"), ("gpu", "gpu_energy"), ("memory", "ram_energy")):
+            self.kwh[part] += getattr(self._last, spent)
+        if self._last.energy_consumed:
+            self._intensity = self._last.emissions / self._last.energy_consumed
+
+    def record(self) -> dict[str, Any]:
+        """Return the energy with its label, unit, method and coefficients."""
+        modes = {type(h).__name__: str(getattr(h, "_mode", "")) for h in self._tracker._hardware}  # noqa: SLF001
+        cpu = modes.get("CPU", "")
+        total = sum(self.kwh.values())
+        return {
+            "label": "measured" if cpu in COUNTERS else "estimated",
+            "kwh": total,
+            "kwh_by_part": self.kwh,
+            "co2e_kg": total * self._intensity,
+            "method": f"CodeCarbon {self._last.codecarbon_version}, process mode, CPU by {cpu or 'nothing'}",
+            "intensity_kg_per_kwh": self._intensity,
+            "country": self.country,
+            "cpu_watts_last": self._last.cpu_power,
+            "cpu_design_watts": next((h._tdp for h in self._tracker._hardware if hasattr(h, "_tdp")), None),  # noqa: SLF001
+            "memory_watts": self._last.ram_power,
+            "cpu_model": self._last.cpu_model,
+            "gpu_model": self._last.gpu_model,
+        }
+
+
+def machine() -> dict[str, Any]:
+    """Return what timings depend on."""
+    import torch
+
+    return {
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }

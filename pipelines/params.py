@@ -1,0 +1,98 @@
+"""params.yaml, read once, typed, and refused where it is wrong: the only reader of YAML."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from pipelines.errors import UserError, unknown
+from pipelines.sections import Params
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Return ``path`` as Params, names resolved.
+
+    Raises:
+        UserError: naming the key, what is wrong with its value, and the nearest that works.
+    """
+    try:
+        params = Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise UserError("\n".join(_explained(path, e) for e in error.errors())) from None
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    _check_names(path, params)
+    return params
+
+
+def _explained(path: Path, error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    # Pydantic puts the kind of a source or model between its key and its field.
+    loc = error["loc"]
+    kinds = {i for i in range(1, len(loc) - 1) if loc[i - 1] in ("source", "model")}
+    where = ".".join(str(part) for i, part in enumerate(loc) if i not in kinds)
+    text = error["msg"].removeprefix("Value error, ")
+    value = error.get("input")
+    shown = "" if error["type"] in ("value_error", "missing") or isinstance(value, dict) else f", got {value!r}"
+    return f"{path}: {where}: {text}{shown}{_nearest(error)}"
+
+
+def _nearest(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    bounds, kind = error.get("ctx", {}), error["type"]
+    whole = isinstance(error.get("input"), int)
+    if kind in ("greater_than_equal", "less_than_equal"):
+        return f"; the nearest that works is {bounds.get('ge', bounds.get('le'))}"
+    if kind == "greater_than" and whole:
+        return f"; the nearest that works is {math.floor(bounds['gt']) + 1}"
+    return ""
+
+
+def _check_names(path: Path, params: Params) -> None:
+    """Check what refers to another key, and what depends on two of them."""
+    if params.task not in params.tasks:
+        raise UserError(unknown(f"{path}: task: {params.task!r}", "task", params.task, params.tasks))
+    if not params.compare:
+        raise UserError(f"{path}: compare: names no method; 'full: none' is the least that can be run")
+    for method, warm_up in params.compare.items():
+        where = f"{path}: compare.{method}"
+        if method not in params.methods:
+            raise UserError(unknown(where, "method in 'methods'", method, params.methods))
+        if warm_up not in params.warm_ups:
+            raise UserError(unknown(f"{where}: {warm_up!r}", "warm-up in 'warm_ups'", warm_up, params.warm_ups))
+    if "full" not in params.compare:
+        raise UserError(f"{path}: compare: 'full' is missing; every saving is measured against it")
+    for name in sorted(set(params.compare.values())):
+        _check_warm_up(path, params, name)
+
+
+def _check_warm_up(path: Path, params: Params, name: str) -> None:
+    """Check that a warm-up ends before training does, and before its learning rate decays."""
+    training, asked = params.chosen.training, params.warm_ups[name].epochs
+    key = f"tasks.{params.task}.training"
+    if asked >= training.epochs:
+        raise UserError(
+            f"{path}: warm_ups.{name}.epochs: must be under the {training.epochs} of {key}.epochs, got {asked}; "
+            f"the nearest that works is {training.epochs - 1}"
+        )
+    if asked > training.schedule.hold:
+        raise UserError(
+            f"{path}: {key}.schedule.hold: must be at least the {asked} epochs of the warm-up '{name}', which cannot know "
+            f"what decays after it; got {training.schedule.hold}; the nearest that works is {asked}"
+        )
+
+
+def read_lock(path: Path = Path("dvc.lock")) -> dict[str, Any]:
+    """Return the stages that DVC has recorded, by name, each with its ``deps`` and ``outs``; none where there is no file.
+
+    Raises:
+        UserError: where the file is not whole.
+    """
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        held = yaml.load(path.read_text(encoding="utf-8"), loader) if path.exists() else None
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    return (held or {}).get("stages") or {}

@@ -1,0 +1,147 @@
+"""plan: params.yaml, checked and resolved, a small file for each thing that a later stage depends on.
+
+A stage depends on its own part alone, so that changing one method's block makes only that method's stages stale.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, ValidationError, create_model
+
+from components.selection import METHODS
+from components.selection.selector import Selector
+from components.selection.stack import Stack
+from pipelines import artifacts
+from pipelines.errors import UserError, unknown
+from pipelines.params import load
+from pipelines.sections import Params
+from pipelines.stage import main
+
+
+def build(members: list[dict[str, Any]]) -> Selector:
+    """Return the selector that a resolved plan describes."""
+    selectors = [METHODS[m["method"]](**m["arguments"]) for m in members]
+    return selectors[0] if len(selectors) == 1 else Stack(selectors)
+
+
+def resolve(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """Return the classes and arguments that the block ``methods.<name>`` stands for.
+
+    Raises:
+        UserError: for an unknown method or argument, a value out of bounds, or a block that refers to itself.
+    """
+    where = f"params.yaml: methods.{name}"
+    if name in seen:
+        raise UserError(f"{where}: refers to itself ({' -> '.join([*seen, name])})")
+    if name not in params.methods:
+        raise UserError(unknown(where, "method", name, params.methods))
+    block = params.methods[name]
+    if isinstance(block, list):
+        return [m for part in block for m in resolve(params, part, warm_up, (*seen, name))]
+    arguments = dict(block)
+    method = arguments.pop("method", name)
+    if method not in METHODS:
+        raise UserError(unknown(where, "method", str(method), METHODS))
+    if "controls" in arguments:
+        cost = _cost_of(params, arguments.pop("controls"), where, (*seen, name))
+        arguments |= _at_cost(method, where, cost, params.chosen.training.epochs, warm_up)
+    _check(method, arguments, where)
+    return [{"method": method, "arguments": arguments}]
+
+
+def _at_cost(method: str, where: str, cost: float, epochs: int, warm_up: float) -> dict[str, Any]:
+    try:
+        return METHODS[method].at_cost(cost, epochs, warm_up)
+    except ValueError as error:
+        raise UserError(f"{where}: controls: {error}") from None
+
+
+def _cost_of(params: Params, name: str, where: str, seen: tuple[str, ...]) -> float:
+    """Return the planned cost, in epochs, of the method that a control is to cost the same as."""
+    if name not in params.compare:
+        raise UserError(unknown(f"{where}.controls: {name!r}", "method in 'compare'", str(name), params.compare))
+    warm_up = params.warm_ups[params.compare[name]].epochs
+    selector = _selector(params, name, warm_up, seen)
+    return selector.planned_cost(params.chosen.training.epochs, warm_up)
+
+
+def _selector(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = ()) -> Selector:
+    try:
+        return build(resolve(params, name, warm_up, seen))
+    except ValueError as error:
+        raise UserError(f"params.yaml: methods.{name}: {error}") from None
+
+
+def _check(method: str, arguments: dict[str, Any], where: str) -> None:
+    """Build the method once, its arguments' types checked, before anything is run."""
+    known = inspect.signature(METHODS[method], eval_str=True).parameters
+    for key in arguments:
+        if key not in known:
+            raise UserError(unknown(f"{where}.{key}", f"argument of '{method}'", key, known))
+    fields: dict[str, Any] = {n: (p.annotation, ... if p.default is p.empty else p.default) for n, p in known.items()}
+    try:
+        create_model(method, __config__=ConfigDict(strict=True), **fields)(**arguments)
+        METHODS[method](**arguments)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"{where}.{first['loc'][0]}: {first['msg']}, got {first['input']!r}") from None
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from None
+
+
+def _method_plan(params: Params, name: str) -> dict[str, Any]:
+    warm_up, epochs = params.warm_ups[params.compare[name]], params.chosen.training.epochs
+    members = resolve(params, name, warm_up.epochs)
+    selector = _selector(params, name, warm_up.epochs)
+    if warm_up.epochs < selector.sights:
+        fits = [n for n, w in params.warm_ups.items() if w.epochs >= selector.sights]
+        raise UserError(
+            f"params.yaml: compare.{name}: needs a warm-up of at least {selector.sights} epochs, "
+            f"got {params.compare[name]!r} of {warm_up.epochs}; one that works: {', '.join(fits) or 'none is defined'}"
+        )
+    length = selector.length(epochs)
+    if length < epochs and length < 2 * warm_up.epochs:
+        raise UserError(
+            f"params.yaml: compare.{name}: its {length:.4g} epochs must be at least twice the {warm_up.epochs} of its warm-up "
+            f"'{params.compare[name]}', whose learning rate would decay later; the nearest that works is {2 * warm_up.epochs}"
+        )
+    if warm_up.scores_in == "eval" and any(m["arguments"].get("refresh_by") == "epoch" for m in members):
+        raise UserError(
+            f"params.yaml: methods.{name}.refresh_by: 'epoch' scores by training, and the warm-up '{params.compare[name]}' by "
+            "looks; the nearest that works is 'sweep'"
+        )
+    return {
+        "name": name,
+        "warm_up": params.compare[name],
+        "members": members,
+        "length": length,
+        "planned_cost": selector.planned_cost(epochs, warm_up.epochs),
+        "seed": params.seed,
+    }
+
+
+def plan() -> None:
+    """Write the plan of everything that params.yaml asks for."""
+    params = load()
+    task = params.chosen.model_dump(mode="json", by_alias=True)
+    training = {"model": task.pop("model"), "training": task.pop("training"), "seed": params.seed}
+    files: dict[str, Any] = {
+        "task": {"name": params.task, "seed": params.seed, "tokenizer": training["model"].get("source"), **task},
+        "training": training,
+        "comparison": {"task": params.task, "methods": list(params.compare), "energy": params.energy.model_dump()},
+    }
+    files |= {f"warm_ups/{n}": w.model_dump() for n, w in params.warm_ups.items()}
+    files |= {f"methods/{n}": _method_plan(params, n) for n in params.compare}
+
+    def fill(folder: Path) -> None:
+        for name, value in files.items():
+            artifacts.write_json(folder / f"{name}.json", value)
+
+    artifacts.write_folder(artifacts.PLAN, fill)
+
+
+if __name__ == "__main__":
+    main("plan", plan)

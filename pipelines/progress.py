@@ -1,0 +1,44 @@
+"""What a person sees of a stage that trains: a bar on a terminal, a line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from components.position import EpochRecord, Step
+
+
+class Watch:
+    """Shows the moments of a run on standard error."""
+
+    def __init__(self, title: str, epochs: float) -> None:
+        console = Console(stderr=True)
+        self._title = title
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
+            console=console, disable=not console.is_terminal, transient=True,
+        )  # fmt: skip
+        self._task = self._bar.add_task(title, total=epochs)
+
+    def __enter__(self) -> Watch:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def see(self, moment: Step | EpochRecord) -> None:
+        """Show where the run is."""
+        if isinstance(moment, Step):
+            self._bar.update(self._task, completed=moment.epoch + moment.done / moment.total)
+            return
+        loss = "-" if moment.loss is None else f"{moment.loss:.4f}"
+        counts = f"drawn {moment.drawn:,}, looked {moment.looked:,}, trained {moment.trained:,}"
+        line = f"{self._title}: epoch {moment.epoch + 1}, {counts}, loss {loss}"
+        if self._bar.disable:
+            sys.stderr.write(line + "\n")
+        else:
+            self._bar.console.print(line)

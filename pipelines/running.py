@@ -1,0 +1,188 @@
+"""What warm_up and train have in common: a run that is built from a plan, metered, saved now and then, and gone on with."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psutil
+import torch
+
+from components.evidence import Ledger, LogitMemory, logit_dimensions
+from components.learner import Learner, NonFiniteLossError, build_optimizer
+from components.position import EpochRecord, Plan
+from components.schedules import Schedule
+from components.training import Training
+from pipelines import artifacts, models
+from pipelines.checkpoints import Checkpoint, State, unpack
+from pipelines.errors import UserError
+from pipelines.metering import EnergyMeter, machine
+from pipelines.progress import Watch
+from pipelines.splits import Split, read_split
+from pipelines.stage import STOP, Stopped
+
+if TYPE_CHECKING:
+    from components.selection.selector import Selector
+
+#: Seconds between checkpoints inside an epoch; at the end of an epoch there is one in any case.
+CHECKPOINT_SECONDS = 60.0
+
+
+class Job:
+    """A run of one stage: prepared data, a model, a selector, and what is saved of them."""
+
+    def __init__(self, stage: str, name: str, selector: Selector, *, first: int = 0, looks_only: bool = False) -> None:
+        """Build everything from the plan, as on the first call.
+
+        Args:
+            stage: "warm_up" or "train".
+            name: of the warm-up or method.
+            selector: stands at the doors.
+            first: the epoch after the warm-up.
+            looks_only: whether scores compare looks alone.
+        """
+        self.stage, self.name = stage, name
+        country = artifacts.read_json(artifacts.plan_of("comparison"))["energy"]["country"]
+        # It takes a second to find out what processor this is, in a process of its own: meanwhile the model is built.
+        self._meter_to_be = ThreadPoolExecutor(1).submit(EnergyMeter, country)
+        self.plan = artifacts.read_json(artifacts.plan_of("training"))
+        self.manifest = artifacts.read_json(artifacts.MANIFEST)
+        self.split: Split = read_split("train", self.manifest)
+        self.records: list[EpochRecord] = []
+        self.training = _training(self.plan, self.manifest, self.split, selector, first, looks_only)
+
+    def begin_from(self, state: State) -> None:
+        """Go on where a warm-up stopped."""
+        self.records = unpack(self.training, state, selector=False)
+        self.training.clock.laps.clear()
+
+    def run(self, until: float | None, inputs: object, *, sweep: bool = False) -> None:
+        """Train up to epoch ``until``, from the checkpoint of the same ``inputs`` if there is one.
+
+        Args:
+            until: the epoch; None for the method's own length.
+            inputs: everything the result depends on.
+            sweep: whether to look at every example after each epoch.
+
+        Raises:
+            Stopped: after SIGINT or SIGTERM, with a checkpoint written.
+            UserError: for a loss that is no finite number.
+        """
+        checkpoint = Checkpoint(self.stage, self.name, inputs)
+        self._meter = self._meter_to_be.result()
+        if (saved := checkpoint.load(self.training)) is not None:
+            self.records, self._meter.kwh = saved
+        self.start_up_seconds = time.time() - psutil.Process().create_time()
+        try:
+            self._follow(until, checkpoint, sweep)
+        except NonFiniteLossError as error:
+            steps = self.training.position.steps
+            raise UserError(
+                f"the loss of id {self.split.ids[error.index]} is {error.value} at step {steps} (epoch "
+                f"{self.training.position.epoch + 1}); a smaller learning_rate or clip_norm may help"
+            ) from None
+        self._done = checkpoint
+
+    def _follow(self, until: float | None, checkpoint: Checkpoint, sweep: bool) -> None:
+        seconds = float(os.environ.get("WINNOW_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS))
+        saved = time.monotonic()
+        end = self.training.length if until is None else until
+        with Watch(f"{self.stage} {self.name}", end) as watch:
+            self._meter.start()
+            for moment in self.training.until(end):
+                ended = isinstance(moment, EpochRecord)
+                if isinstance(moment, EpochRecord):
+                    self.records.append(moment)
+                    if sweep:
+                        self.training.sweep()
+                watch.see(moment)
+                if ended or STOP.is_set() or time.monotonic() - saved >= seconds:
+                    self._meter.stop()
+                    checkpoint.save(self.training, self.records, self._meter.kwh)
+                    saved = time.monotonic()
+                    if STOP.is_set():
+                        raise Stopped
+                    self._meter.start()
+            self._meter.stop()
+
+    def finish(self) -> None:
+        """Write the cost record, now that all else is written, and forget the checkpoint."""
+        ledger = self.training.ledger
+        counts = {n: int(ledger.column(n).sum(dtype=np.int64)) for n in ("drawn", "looked", "trained")}
+        cost = {
+            "counts": counts | {"examples": len(ledger), "steps": self.training.position.steps},
+            "laps": self.training.clock.record(),
+            "start_up_seconds": self.start_up_seconds,
+            "energy": self._meter.record(),
+            "machine": machine(),
+        }
+        artifacts.write_json(artifacts.cost_of(self.stage, self.name), cost)
+        self._done.remove()
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return the records as plain numbers."""
+        return [asdict(r) for r in self.records]
+
+
+def device() -> torch.device:
+    """Return the device to run on: ``WINNOW_DEVICE``, else a GPU if there is one."""
+    return torch.device(os.environ.get("WINNOW_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def prepare_torch(training: dict[str, Any], seed: int) -> torch.device:
+    """Set what makes runs repeat: threads, seeds, and on a CPU deterministic kernels."""
+    models.quiet()
+    torch.set_num_threads(training["threads"])
+    torch.manual_seed(seed)
+    place = device()
+    # The same switch as use_deterministic_algorithms, without its import of the compiler, which takes longer than torch's own.
+    torch.set_deterministic_debug_mode("error" if place.type == "cpu" else "default")
+    return place
+
+
+def learner_of(plan: dict[str, Any], manifest: dict[str, Any], place: torch.device, length: float) -> Learner:
+    """Return the planned model on ``place`` with its optimizer, and a schedule over ``length`` epochs."""
+    training = plan["training"]
+    model = models.build(plan["model"], manifest).to(place)
+    options = {k: v for k, v in training["optimizer"].items() if v is not None}
+    if options["name"] != "sgd" and "momentum" in options:
+        raise UserError(f"params.yaml: training.optimizer.momentum: {options['name']!r} has none; only sgd takes it")
+    optimizer = build_optimizer(model, options.pop("name"), options.pop("learning_rate"), fused=True, **options)
+    schedule = Schedule(**training["schedule"], end=length)
+    if training["compile"]:
+        model.compile()
+    return Learner(model, optimizer, schedule, precision=training["precision"], clip_norm=training["clip_norm"])
+
+
+def _training(
+    plan: dict[str, Any], manifest: dict[str, Any], split: Split, selector: Selector, first: int, looks_only: bool
+) -> Training:
+    settings = plan["training"]
+    place = prepare_torch(settings, plan["seed"])
+    learner = learner_of(plan, manifest, place, selector.length(settings["epochs"]))
+    n, classes = len(split.examples), split.examples.classes
+    ledger = Ledger(n, LogitMemory(_storage(n, classes, place), classes, plan["seed"]), looks_only=looks_only)
+    run = Plan(settings["epochs"], settings["batch_size"], settings["look_size"], plan["seed"], first)
+    return Training(learner, split.examples, selector, ledger, run)
+
+
+def _storage(examples: int, classes: int, place: torch.device) -> torch.Tensor:
+    """Return room for the last logits ``(N, d)``: in memory while that is small, else on disk, memory-mapped."""
+    d = logit_dimensions(examples, classes)
+    if d == classes or place.type != "cpu":
+        return torch.zeros(examples, d, device=place)
+    return artifacts.mapped(examples, d)
+
+
+def provenance(job: Job, **more: object) -> dict[str, object]:
+    """Return what a table of this job says it was made from."""
+    return {
+        "seed": job.plan["seed"],
+        "data": job.manifest["content"],
+        "params": artifacts.digest(job.plan),
+        **more,
+    }

@@ -1,0 +1,65 @@
+"""A Prefect server for a flow that has none: on a free loopback port, and gone with the flow, whatever ends it.
+
+Prefect starts one by itself too, but leaves it running where the flow is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from pipelines.workspace import StageFailedError, end, start
+
+#: Making the tables of a new database takes long on a busy machine.
+START_SECONDS = 180
+APPLICATION = ("-m", "uvicorn", "--factory", "prefect.server.api.server:create_app", "--lifespan", "on")
+
+
+@contextmanager
+def server() -> Iterator[None]:
+    """Give the block a Prefect server: the one that the settings name, or one of its own.
+
+    Raises:
+        StageFailedError: where it does not answer in time.
+    """
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    if PREFECT_API_URL.value():
+        yield
+        return
+    port = _free_port()
+    # The server must not take itself for one that has to start another.
+    process = start(
+        sys.executable, *APPLICATION, "--host", "127.0.0.1", "--port", str(port), "--log-level", "critical",
+        PREFECT__SERVER_EPHEMERAL="1", PREFECT__SERVER_FINAL="1", PREFECT_UI_ENABLED="0",
+    )  # fmt: skip
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/api/health", process.poll)
+        with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}):
+            yield
+    finally:
+        end(process, seconds=5)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(address: str, ended: Callable[[], int | None]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(urllib.error.URLError, OSError), urllib.request.urlopen(address, timeout=5):
+            return
+        if ended() is not None:
+            break
+        time.sleep(0.05)
+    home = os.environ.get("PREFECT_HOME", "~/.prefect")
+    raise StageFailedError(f"flow: Prefect's server did not answer at {address}; its database is in {home}")

@@ -1,0 +1,62 @@
+"""Prepared splits on disk: Arrow streams, read where they lie (``datasets.Dataset.from_file`` reads them too)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from components.arrays import Array
+from components.tasks.examples import Examples
+from components.tasks.image import Images
+from components.tasks.text import Texts
+from pipelines import artifacts
+from pipelines.errors import UserError
+
+
+@dataclass(frozen=True)
+class Split:
+    """A prepared split.
+
+    Attributes:
+        examples: N of them, memory-mapped.
+        ids: ``(N,)`` int64, each example's id for life.
+        table: the columns as they lie, texts among them.
+    """
+
+    examples: Examples
+    ids: Array
+    table: pa.Table
+
+
+def write_split(path: Path, table: pa.Table) -> None:
+    """Write ``table`` as one record batch, so that every column is one stretch of memory."""
+    with artifacts.whole(path) as part, pa.OSFile(str(part), "wb") as file, pa.ipc.new_stream(file, table.schema) as out:
+        out.write_table(table.combine_chunks())
+
+
+def read_split(name: str, manifest: dict[str, Any]) -> Split:
+    """Return the split ``name`` of the prepared data, none of it in memory yet.
+
+    Raises:
+        UserError: where it is missing or not whole.
+    """
+    path = artifacts.PREPARED / f"{name}.arrow"
+    try:
+        table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{path}: cannot be read: {error}; run 'dvc repro -f prepare'") from None
+    if len(table) != manifest["counts"][name]:
+        raise UserError(f"{path}: must hold {manifest['counts'][name]} examples, got {len(table)}; run 'dvc repro -f prepare'")
+    return Split(_examples(table, manifest), table["id"].to_numpy(), table)
+
+
+def _examples(table: pa.Table, manifest: dict[str, Any]) -> Examples:
+    label, classes = table["label"].to_numpy(), len(manifest["classes"])
+    if manifest["kind"] == "image":
+        pixels = table["pixels"].chunk(0).flatten().to_numpy().reshape(len(table), *manifest["shape"])
+        return Images(pixels, label, classes, manifest["mean"], manifest["deviation"])
+    tokens = table["tokens"].chunk(0)
+    return Texts(tokens.values.to_numpy(), tokens.offsets.to_numpy(), label, classes, manifest["pad"])

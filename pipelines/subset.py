@@ -1,0 +1,50 @@
+"""subset@m: what the method m starts from, chosen by the score table of its warm-up; needs no torch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from components.arrays import stream
+from components.energy import Clock
+from pipelines import artifacts
+from pipelines.artifacts import plan_of, result
+from pipelines.errors import UserError
+from pipelines.plan import build
+from pipelines.stage import main
+
+
+def subset(name: str) -> None:
+    """Write the selected subset of the method ``name``, best first."""
+    clock = Clock()
+    plan = artifacts.read_json(plan_of("methods", name))
+    path = result("warm_up", plan["warm_up"], "scores.parquet")
+    with clock.lap("select"):
+        scores, facts = artifacts.read_table(path)
+        manifest = artifacts.read_json(artifacts.MANIFEST)
+        params = artifacts.digest(artifacts.read_json(plan_of("training")))
+        artifacts.check_origin(path, facts, {"data": manifest["content"], "params": params})
+        try:
+            chosen = build(plan["members"]).select(scores, stream(plan["seed"], "subset"))
+        except ValueError as error:
+            raise UserError(f"{path}: {error}") from None
+        kept = np.flatnonzero(chosen.weight > 0)
+        best = kept[np.argsort(-chosen.score[kept], kind="stable")]
+        columns = {
+            "id": scores["id"][best],
+            "weight": chosen.weight[best],
+            "score": chosen.score[best],
+            "rank": np.arange(len(best), dtype=np.int64),
+        }
+    origin = {k: facts[k] for k in ("seed", "data", "params", "checkpoint")}
+    origin |= {"method": plan["members"], "scores": facts["content"], "examples": len(chosen.weight)}
+    artifacts.write_table(result("subset", name, "subset.parquet"), columns, origin)
+    artifacts.write_json(artifacts.cost_of("subset", name), {"laps": clock.record()})
+
+
+def names() -> list[str]:
+    """Return the methods that are planned."""
+    return sorted(p.stem for p in (artifacts.PLAN / "methods").glob("*.json"))
+
+
+if __name__ == "__main__":
+    main("subset", subset, named=names)

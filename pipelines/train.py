@@ -1,0 +1,82 @@
+"""train@m: go on from the warm-up, on what the method m lets pass."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.arrays import Array
+from components.selection.selector import Subset
+from pipelines import artifacts
+from pipelines.artifacts import plan_of, result
+from pipelines.errors import UserError
+from pipelines.plan import build
+from pipelines.stage import main
+from pipelines.subset import names
+
+if TYPE_CHECKING:
+    from pipelines.running import Job
+
+#: The columns of a ledger file, beside the id.
+LEDGER = ("drawn", "looked", "trained", "loss", "seen_by_look", "correct", "forgotten")
+
+
+def train(name: str) -> None:
+    """Write the model, ledger, history and cost of the method ``name``."""
+    from pipelines import models
+    from pipelines.running import Job, provenance
+
+    plan = artifacts.read_json(plan_of("methods", name))
+    warm_up = artifacts.read_json(plan_of("warm_ups", plan["warm_up"]))
+    selector = build(plan["members"])
+    job = Job("train", name, selector, first=math.ceil(warm_up["epochs"]), looks_only=warm_up["scores_in"] == "eval")
+    state, subset = _state(job, plan), _subset(job, plan)
+    job.begin_from(state)
+    selector.begin(subset)
+    job.run(None, [plan, provenance(job), state[0]["origin"], artifacts.digest_of_columns(vars(subset))])
+    columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in LEDGER}}
+    artifacts.write_folder(
+        result("train", name, "model"), lambda folder: models.save(job.training.learner.model, folder, job.plan["model"])
+    )
+    checkpoint = artifacts.digest_of(result("train", name, "model") / models.WEIGHTS)
+    origin = provenance(job, method=plan["members"], checkpoint=checkpoint)
+    artifacts.write_table(result("train", name, "ledger.parquet"), columns, origin)
+    artifacts.write_json(result("train", name, "history.json"), job.history())
+    job.finish()
+
+
+def _state(job: Job, plan: dict[str, Any]) -> Any:  # noqa: ANN401 - a State
+    """Return the warm-up's state, made from the same data and settings."""
+    from pipelines.running import provenance
+
+    path = result("warm_up", plan["warm_up"], "state.safetensors")
+    state = artifacts.read_state(path)
+    artifacts.check_origin(path, state[0]["origin"], provenance(job))
+    return state
+
+
+def _subset(job: Job, plan: dict[str, Any]) -> Subset:
+    """Return the selected subset by place in the training split."""
+    from pipelines.running import provenance
+
+    path = result("subset", plan["name"], "subset.parquet")
+    columns, facts = artifacts.read_table(path)
+    artifacts.check_origin(path, facts, provenance(job, method=plan["members"]))
+    place = _places(job.split.ids, columns["id"], path)
+    weight, score = (np.zeros(len(job.split.ids), np.float32) for _ in range(2))
+    weight[place], score[place] = columns["weight"], columns["score"]
+    return Subset(weight, score)
+
+
+def _places(ids: Array, chosen: Array, path: object) -> Array:
+    order = np.argsort(ids)
+    place = order[np.minimum(np.searchsorted(ids, chosen, sorter=order), len(ids) - 1)]
+    if (strange := ids[place] != chosen).any():
+        raise UserError(f"{path}: id {chosen[strange.argmax()]} is not in the training split; run 'dvc repro'")
+    return place
+
+
+if __name__ == "__main__":
+    main("train", train, named=names)

@@ -1,0 +1,158 @@
+"""A working copy: which stages DVC has in it, which of them are stale, and running one without leaving an orphan."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipelines import artifacts
+from pipelines.errors import UserError
+from pipelines.stage import BAD_INPUT, STOPPED, Stopped, failure_of
+
+#: Seconds that a stage has to save itself after it was asked to end.
+GRACE_SECONDS = 60
+
+
+class StageFailedError(Exception):
+    """A stage that ended with an error which another try might not meet."""
+
+
+def _repo() -> Any:  # noqa: ANN401 - a dvc.repo.Repo
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        return Repo()
+    except DvcException as error:
+        raise UserError(f"{Path.cwd()}: is no working copy: {error}") from None
+
+
+def stages() -> list[str]:
+    """Return DVC's stages, each after those it depends on.
+
+    Raises:
+        UserError: where dvc.yaml or what it takes from params.yaml cannot be read.
+    """
+    import networkx
+    from dvc.exceptions import DvcException
+
+    try:
+        index = _repo().index
+        graph = index.graph
+    except DvcException as error:
+        raise UserError(f"dvc.yaml: {error}") from None
+    # Those that could run at once go in the order of dvc.yaml.
+    written = {stage: place for place, stage in enumerate(index.stages)}
+    order = networkx.lexicographical_topological_sort(graph.reverse(), key=written.__getitem__)
+    return [stage.addressing for stage in order]
+
+
+def depends_on() -> dict[str, set[str]]:
+    """Return for each stage the stages that it depends on, directly."""
+    graph = _repo().index.graph
+    return {stage.addressing: {d.addressing for d in graph.successors(stage)} for stage in graph}
+
+
+def stale() -> set[str]:
+    """Return the stages whose code, input, parameters or outputs are not those of dvc.lock.
+
+    Raises:
+        UserError: where another DVC is at work here, or dvc.yaml cannot be read.
+    """
+    from dvc.exceptions import DvcException
+
+    try:
+        found: dict[str, Any] = _repo().status()
+    except DvcException as error:
+        raise UserError(f"{Path.cwd()}: {error}") from None
+    return set(found)
+
+
+def release_the_dead() -> None:
+    """Take out of DVC's lock file what processes hold that were killed.
+
+    DVC does so itself, but takes a process that nobody has buried yet, and another one of the same number, for the same.
+    """
+    path = Path(".dvc/tmp/rwlock")
+    if not path.exists() or not path.read_text(encoding="utf-8"):
+        return
+    held = json.loads(path.read_text(encoding="utf-8"))
+    read = {p: [h for h in holders if _lives(h)] for p, holders in held.get("read", {}).items()}
+    write = {p: h for p, h in held.get("write", {}).items() if h and _lives(h)}
+    artifacts.write_json(path, {"read": {p: h for p, h in read.items() if h}, "write": write})
+
+
+def _lives(holder: dict[str, Any]) -> bool:
+    import psutil
+
+    try:
+        process = psutil.Process(int(holder["pid"]))
+        return process.status() != psutil.STATUS_ZOMBIE and "dvc" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+
+
+def has_remote() -> bool:
+    """Return whether results are shared through a DVC remote."""
+    return bool(_repo().config["core"].get("remote"))
+
+
+def reproduce(stage: str, *, remote: bool = False) -> None:
+    """Bring one stage up to date by ``dvc repro``, restored from the remote's run cache where it can be.
+
+    Raises:
+        UserError: for a mistake in the input.
+        Stopped: where the stage was asked to end, and saved itself.
+        StageFailedError: for anything else.
+    """
+    pull = ["--pull"] if remote else []
+    code = call("dvc", "--wait-for-lock", "repro", "--quiet", *pull, stage)
+    if code:
+        raise _failed(stage, code)
+    if remote and call("dvc", "push", "--quiet", "--run-cache", stage):
+        raise StageFailedError(f"{stage}: is done, and 'dvc push --run-cache {stage}' failed; the next run pushes it")
+
+
+def _failed(stage: str, code: int) -> Exception:
+    failure = failure_of(stage)
+    if failure is None:
+        return StageFailedError(f"{stage}: 'dvc repro {stage}' exited with {code}; run it by hand to see why")
+    if failure["code"] == BAD_INPUT:
+        return UserError(failure["message"])
+    return Stopped() if failure["code"] == STOPPED else StageFailedError(f"{stage}: {failure['message']}")
+
+
+def call(*command: str) -> int:
+    """Run a command and return its exit status; it ends with this process, whatever ends this process."""
+    process = start(*command)
+    try:
+        return process.wait()
+    except BaseException:
+        end(process, seconds=GRACE_SECONDS)
+        raise
+
+
+def start(*command: str, **environment: str) -> subprocess.Popen[bytes]:
+    """Start a command that the kernel kills when this process dies; Ctrl-C does not reach it but through ``end``."""
+    guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.Popen([*guard, *command], start_new_session=True, env={**os.environ, "PATH": path, **environment})
+
+
+def end(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Ask the whole process group to end, give it ``seconds`` to save itself, and kill it if it does not."""
+    for number, patience in ((signal.SIGINT, seconds), (signal.SIGTERM, 5), (signal.SIGKILL, None)):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
+        except ProcessLookupError:
+            process.wait()
+        return

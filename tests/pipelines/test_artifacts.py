@@ -1,0 +1,122 @@
+"""Files appear whole or not at all, and say what they were made from."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from pipelines import artifacts
+from pipelines.errors import UserError
+
+COLUMNS = {
+    "id": np.arange(4),
+    "score": np.array([0.5, 0.25, np.inf, -1], np.float32),
+    "correct": np.array([True, False, True, True]),
+    "seen": np.array([0, 2, 2, 1], np.int32),
+}
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "t.parquet"
+    artifacts.write_table(path, COLUMNS, {"seed": 3, "data": "abc"})
+    return path
+
+
+def test_a_table_comes_back_with_its_facts(table):
+    columns, facts = artifacts.read_table(table)
+    assert all(np.array_equal(columns[n], c) and columns[n].dtype == c.dtype for n, c in COLUMNS.items())
+    assert facts["seed"] == 3
+    assert facts["data"] == "abc"
+    assert facts["sign"] == "higher = keep"
+    assert facts["schema_version"] == 1
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7, 9, 2_200_000])
+def test_a_table_of_any_length_comes_back(tmp_path, rows):
+    rng = np.random.default_rng(rows)
+    written = {"id": np.arange(rows), "loss": rng.random(rows), "correct": rng.random(rows) > 0.5}
+    artifacts.write_table(tmp_path / "t.parquet", written, {})
+    columns, _ = artifacts.read_table(tmp_path / "t.parquet")
+    assert all(np.array_equal(columns[n], c) and columns[n].dtype == c.dtype for n, c in written.items())
+
+
+def test_a_table_is_the_same_bytes_every_time(table):
+    first = table.read_bytes()
+    artifacts.write_table(table, COLUMNS, {"seed": 3, "data": "abc"})
+    assert table.read_bytes() == first
+
+
+def test_a_tampered_table_is_refused(table):
+    tampered = pq.read_table(table)
+    tampered = tampered.set_column(1, "score", pa.array([9, 9, 9, 9], pa.float32()))
+    pq.write_table(tampered, table)
+    with pytest.raises(UserError, match="was changed after it was written"):
+        artifacts.read_table(table)
+
+
+def test_a_truncated_table_is_refused(table):
+    table.write_bytes(table.read_bytes()[:-40])
+    with pytest.raises(UserError, match=r"t\.parquet: cannot be read"):
+        artifacts.read_table(table)
+
+
+def test_a_table_of_another_schema_is_refused(table):
+    old = pq.read_table(table).replace_schema_metadata({"winnow": json.dumps({"schema_version": 0})})
+    pq.write_table(old, table)
+    with pytest.raises(UserError, match="schema_version must be 1, got 0"):
+        artifacts.read_table(table)
+
+
+def test_a_table_of_other_data_is_refused(table):
+    _, facts = artifacts.read_table(table)
+    with pytest.raises(UserError, match="was made from other data: it has abc, this run has xyz"):
+        artifacts.check_origin(table, facts, {"seed": 3, "data": "xyz"})
+
+
+def test_what_fails_half_way_leaves_the_old_file(tmp_path):
+    path = tmp_path / "f.json"
+    artifacts.write_json(path, {"a": 1})
+    with pytest.raises(TypeError):
+        artifacts.write_json(path, {"a": object()})
+    assert artifacts.read_json(path) == {"a": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["f.json"]
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path):
+    path = tmp_path / "folder"
+
+    def fill(folder):
+        (folder / "one").write_text("1")
+        assert not path.exists()
+
+    artifacts.write_folder(path, fill)
+    assert (path / "one").read_text() == "1"
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "results").write_text("a file where a folder should be")
+    with pytest.raises(UserError, match=r"results/f\.json: cannot be written"):
+        artifacts.write_json(tmp_path / "results" / "f.json", {})
+
+
+def test_a_mapped_tensor_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tensor = artifacts.mapped(3, 2)
+    tensor[1] = torch.tensor([1.5, -2])
+    assert tensor.tolist() == [[0, 0], [1.5, -2], [0, 0]]
+    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
+
+
+def test_a_state_comes_back_bit_for_bit(tmp_path):
+    path, tensors = tmp_path / "s.safetensors", {"b": torch.randn(3, 2), "a": torch.arange(4)}
+    artifacts.write_state(path, {"epoch": 2}, tensors)
+    numbers, back = artifacts.read_state(path)
+    assert numbers == {"epoch": 2}
+    assert all(torch.equal(back[k], v) for k, v in tensors.items())
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(UserError, match="cannot be read"):
+        artifacts.read_state(path)

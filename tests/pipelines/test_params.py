@@ -1,0 +1,143 @@
+"""Bad input in params.yaml: one clear error, and nothing written."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.selection import METHODS
+from pipelines.errors import UserError
+from pipelines.params import load
+from pipelines.plan import build, plan, resolve
+
+ROOT = Path(__file__).parents[2]
+
+TASK = "tasks.movie-reviews"
+BAD = {
+    "unknown key": (
+        {f"{TASK}.training.epoch": 3},
+        r"tasks.movie-reviews.training: 'epoch': no such key, did you mean 'epochs'\?",
+    ),
+    "unknown top-level key": ({"sed": 1}, r"'sed': no such key, did you mean 'seed'\?"),
+    "unknown task": ({"task": "movie-review"}, r"task: 'movie-review': no such task, did you mean 'movie-reviews'\?"),
+    "unknown method": ({"compare.swiftlern": "none"}, r"compare.swiftlern: no such method .* did you mean 'swiftlearn'\?"),
+    "unknown class": ({"methods.full.method": "ful"}, r"methods.full: no such method, did you mean 'full'\?"),
+    "unknown warm-up": ({"compare.swiftlearn": "two-epoch"}, r"'two-epoch': no such warm-up .* did you mean 'two-epochs'\?"),
+    "unknown argument": ({"methods.swiftlearn.fractoin": 0.1}, r"methods.swiftlearn.fractoin: .* did you mean 'fraction'\?"),
+    "unknown model": ({"task": "digits", "tasks.digits.model.name": "lenett"}, r"model.name: .*'lenet'.*got 'lenett'"),
+    "unknown family": ({f"{TASK}.model.family": "torch"}, r"model: .*'torch'.*'transformers'"),
+    "unknown control": (
+        {"methods.short.controls": "swift"},
+        r"controls: 'swift': no such method .* did you mean 'swiftlearn'\?",
+    ),
+    "unknown choice": ({"methods.swiftlearn.select": "tops"}, r"select must be one of top, sample, got 'tops'"),
+    "wrong type": ({f"{TASK}.training.batch_size": "32"}, r"training.batch_size: .*valid integer, got '32'"),
+    "wrong type of an argument": (
+        {"methods.swiftlearn.fraction": "a"},
+        r"methods.swiftlearn.fraction: .*valid number, got 'a'",
+    ),
+    "true is no number": ({f"{TASK}.training.epochs": True}, r"training.epochs: .*valid integer, got True"),
+    "no epochs": ({f"{TASK}.training.epochs": 0}, r"training.epochs: .*greater than 0, got 0; the nearest that works is 1"),
+    "fraction above one": (
+        {"methods.swiftlearn.fraction": 1.5},
+        r"fraction must be in \(0, 1\], got 1.5; the nearest that works is 1",
+    ),
+    "fraction of nothing": ({"methods.uniform": {"fraction": 0}}, r"fraction must be in \(0, 1\], got 0"),
+    "fraction is no number": ({"methods.uniform": {"fraction": float("nan")}}, r"fraction must be in \(0, 1\], got nan"),
+    "prune too much": (
+        {"methods.infobatch.prune": 1.0},
+        r"prune must be in \[0, 0.9\], got 1.0; the nearest that works is 0.9",
+    ),
+    "K below one": ({"methods.swiftlearn.refresh": 0}, r"refresh must be at least 1, got 0; the nearest that works is 1"),
+    "warm-up too long": (
+        {"warm_ups.two-epochs.epochs": 5},
+        r"warm_ups.two-epochs.epochs: must be under the 5 .*nearest that works is 4",
+    ),
+    "warm-up beyond the hold": ({f"{TASK}.training.schedule.hold": 1}, r"schedule.hold: must be at least the 2.0 epochs"),
+    "warm-up too short to score": (
+        {"compare.swiftlearn": "none"},
+        r"needs a warm-up of at least 2 epochs, got 'none'.*two-epochs",
+    ),
+    "half an epoch to look after": (
+        {"warm_ups.half": {"epochs": 0.5, "scores_in": "eval"}},
+        r"warm_ups.half: epochs: must be whole with scores_in: eval.*got 0.5; the nearest that works is 1",
+    ),
+    "a refresh that the scores do not see": (
+        {"warm_ups.two-epochs.scores_in": "eval", "methods.swiftlearn": {"fraction": 0.3, "refresh": 1, "refresh_by": "epoch"}},
+        r"methods.swiftlearn.refresh_by: 'epoch' scores by training, .* the nearest that works is 'sweep'",
+    ),
+    "a short run after a long warm-up": (
+        {"compare.short": "two-epochs"},
+        r"compare.short: its 2.9 epochs must be at least twice the 2.0 of its warm-up",
+    ),
+    "no full": ({"compare": {"uniform": "none"}}, r"compare: 'full' is missing"),
+    "nothing to compare": ({"compare": {}}, r"compare: names no method"),
+    "a control of itself": ({"methods.short.controls": "short"}, r"methods.short: refers to itself \(short -> short\)"),
+    "a method that is no control": ({"methods.full.controls": "swiftlearn"}, r"only 'uniform' and 'short' can take the cost"),
+    "two guards of one door": (
+        {"methods.both": ["swiftlearn", "infobatch"], "compare.both": "two-epochs"},
+        r"SwiftLearn and InfoBatch both guard the door 'draw'",
+    ),
+    "a name for a shell": ({"compare.$(reboot)": "none"}, r"compare.\$\(reboot\).*pattern"),
+    "a name that leaves its folder": ({"warm_ups": {"../x": {"epochs": 1}}}, r"warm_ups.../x.*pattern"),
+    "a name with a slash": ({"compare.a/b": "none"}, r"compare.a/b.*pattern"),
+    "a short hash": ({f"{TASK}.source.sha256": "12"}, r"source.sha256: .*pattern.*got '12'"),
+    "an option as package": ({f"{TASK}.source.package": "--index-url=x"}, r"source.package: .*pattern"),
+    "unknown source": ({f"{TASK}.source.from": "packages"}, r"source: .*'packages'.*'package'"),
+    "a bad country": ({"energy.country": "US"}, r"energy.country: .*got 'US'"),
+}
+
+
+@pytest.mark.parametrize(("changes", "text"), BAD.values(), ids=BAD)
+def test_bad_input_is_refused_by_name_and_nothing_is_written(write_params, changes, text):
+    folder = write_params(changes)
+    with pytest.raises(UserError, match=text):
+        plan()
+    assert sorted(p.name for p in folder.iterdir()) == ["params.yaml"]
+
+
+@pytest.mark.parametrize("text", ["task: [", "\x00", "- 1"])
+def test_a_broken_file_is_named(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"params\.yaml"):
+        load(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"params\.yaml: cannot be read"):
+        load(tmp_path / "params.yaml")
+
+
+def test_every_block_builds_and_every_method_has_one():
+    params = load(ROOT / "params.yaml")
+    built = {n: build(resolve(params, n, 2.0)) for n in params.methods}
+    assert {type(s) for s in built.values()} >= set(METHODS.values())
+
+
+def test_controls_cost_what_they_control():
+    params = load(ROOT / "params.yaml")
+    costs = {
+        n: build(resolve(params, n, w)).planned_cost(5, w) for n, w in (("swiftlearn", 2.0), ("short", 0.0), ("uniform", 0.0))
+    }
+    assert costs["swiftlearn"] == pytest.approx(2 + 0.3 * 3)
+    assert costs["short"] == pytest.approx(costs["swiftlearn"], abs=1e-3)
+    assert costs["uniform"] == pytest.approx(costs["swiftlearn"], abs=1e-3)
+
+
+def test_a_change_to_one_method_changes_its_plan_alone(write_params):
+    write_params({"methods.uniform": {"fraction": 0.3}, "methods.short": {"epochs": 2}})
+    plan()
+    before = {p: p.read_bytes() for p in Path("results/plan").rglob("*.json")}
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["methods"]["swiftlearn"]["fraction"] = 0.1
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    plan()
+    changed = {p.stem for p, content in before.items() if p.read_bytes() != content}
+    assert changed == {"swiftlearn"}
+
+
+def test_a_stack_holds_its_members(write_params):
+    write_params({"methods.both": ["swiftlearn"], "compare.both": "two-epochs"})
+    plan()
+    assert '"method": "swiftlearn"' in Path("results/plan/methods/both.json").read_text()

