@@ -1,0 +1,36 @@
+# Every target sets up .venv first, where it is not up to date.
+PYTHON ?= python3.11
+PORT ?= 5000
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DO_NOT_TRACK := 1
+.DEFAULT_GOAL := help
+
+.PHONY: help demo test fast lint ui clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --editable '.[dev]' --constraint constraints.txt
+	@touch $@
+
+demo: .venv/ready ## run params.yaml's task and methods, and print what selecting examples saved
+	@python -m pipelines.flow
+
+test: .venv/ready ## run the whole test suite
+	python -m pytest
+
+fast: .venv/ready ## run the tests that need no real run (two minutes)
+	python -m pytest -m "not slow"
+
+lint: .venv/ready ## check style and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+ui: .venv/ready ## open MLflow on http://127.0.0.1:$(PORT)
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
+
+clean: ## remove results, checkpoints and DVC's cache; keep .venv, downloads and MLflow's runs
+	rm -rf results .winnow dvc.lock .dvc/cache .dvc/tmp .hypothesis .mypy_cache .ruff_cache

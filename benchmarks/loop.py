@@ -1,0 +1,233 @@
+"""Training on everything, three ways side by side: Winnow, a plain PyTorch loop, and the Trainer of transformers.
+
+All three train the same model, from the same weights, on the same batches in the same order, fetched by the same code, with
+the same optimizer and schedule. A turn is one epoch over as many examples as fill ``--steps`` batches; turns alternate, and a
+round's ratio is of neighbours in time. Building model, optimizer and ``Trainer`` is left out for all three.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.common import FASHION_MNIST, ONE_THREAD, cpu_seconds, inside, params_of, save, summary
+
+if TYPE_CHECKING:
+    import torch
+
+    from components.batch import Rows
+    from components.learner import Learner
+    from components.tasks.examples import Examples
+
+#: Task -> steps of a turn, rounds.
+DEFAULTS = {"fashion-mnist": (64, 30), "movie-reviews": (32, 15)}
+
+
+@dataclass
+class Setting:
+    """What all three start from: the plan's training section, the examples, and a learner with fresh weights each time."""
+
+    training: dict[str, Any]
+    examples: Examples
+    learner: Callable[[], Learner]
+
+    def order(self) -> Rows:
+        """Return the rows of epoch 0, as Winnow draws them."""
+        import numpy as np
+
+        from components.arrays import stream
+        from components.batch import epoch_order
+
+        everything = np.ones(len(self.examples), np.float32)
+        return epoch_order(everything, self.examples.lengths, self.training["batch_size"], stream(0, "order", 0))
+
+
+def winnow(setting: Setting) -> tuple[Learner, float]:
+    """Train through ``Training`` with all doors open."""
+    import torch
+
+    from components.evidence import Ledger, LogitMemory
+    from components.position import Plan
+    from components.selection.selector import Selector
+    from components.training import Training
+
+    learner, n = setting.learner(), len(setting.examples)
+    ledger = Ledger(n, LogitMemory(torch.zeros(n, setting.examples.classes), setting.examples.classes))
+    plan = Plan(1, setting.training["batch_size"], setting.training["look_size"], 0)
+    training = Training(learner, setting.examples, Selector(), ledger, plan)
+    torch.use_deterministic_algorithms(True)  # as every stage does on a CPU
+    seconds = cpu_seconds(lambda: list(training.until()))
+    torch.use_deterministic_algorithms(False)
+    return learner, seconds
+
+
+def plain(setting: Setting) -> tuple[Learner, float]:
+    """Train as one would write it down for this one job."""
+    from torch.nn.functional import cross_entropy
+    from torch.nn.utils import clip_grad_norm_
+
+    learner, size, clip = setting.learner(), setting.training["batch_size"], setting.training["clip_norm"]
+    model, optimizer, device = learner.model, learner.optimizer, learner.device
+    moved = [p for p in model.parameters() if p.requires_grad]
+
+    def epoch() -> None:
+        model.train()
+        order, done = setting.order(), 0
+        for rows in order.split(size):
+            batch = setting.examples.fetch(rows, device)
+            done += len(rows)
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * learner.schedule((done - size / 2) / len(order))
+            output = model(**batch.inputs)
+            loss = cross_entropy(getattr(output, "logits", output), batch.target)
+            optimizer.zero_grad()
+            loss.backward()
+            if clip is not None:
+                clip_grad_norm_(moved, clip)
+            optimizer.step()
+
+    return learner, cpu_seconds(epoch)
+
+
+class Fetched:
+    """The examples in a fixed order, for a DataLoader that asks for a batch at a time."""
+
+    def __init__(self, setting: Setting, device: torch.device) -> None:
+        self.examples, self.order, self.device = setting.examples, setting.order(), device
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, place: int) -> dict[str, torch.Tensor]:
+        return self.__getitems__([place])
+
+    def __getitems__(self, places: list[int]) -> dict[str, torch.Tensor]:
+        batch = self.examples.fetch(self.order.between(places[0], places[-1] + 1), self.device)
+        return {**batch.inputs, "labels": batch.target}
+
+
+def trainer(setting: Setting) -> tuple[Learner, float]:
+    """Train through ``transformers.Trainer``, nothing logged, saved or evaluated; timed from its first batch to its end."""
+    import torch
+    from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+    class Times(TrainerCallback):  # type: ignore[misc]
+        def on_train_begin(self, *given: object, **more: object) -> None:
+            self.start = time.process_time()
+
+        def on_train_end(self, *given: object, **more: object) -> None:
+            self.seconds = time.process_time() - self.start
+
+    learner, size = setting.learner(), setting.training["batch_size"]
+    rows = Fetched(setting, learner.device)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        learner.optimizer, lambda step: learner.schedule((step + 0.5) * size / len(rows))
+    )
+    arguments = TrainingArguments(
+        tempfile.gettempdir(), per_device_train_batch_size=size, num_train_epochs=1, use_cpu=True, disable_tqdm=True,
+        max_grad_norm=setting.training["clip_norm"] or 0.0, train_sampling_strategy="sequential", remove_unused_columns=False,
+        logging_strategy="no", save_strategy="no", eval_strategy="no", report_to="none", seed=0, dataloader_pin_memory=False,
+    )  # fmt: skip
+    times = Times()
+    run = Trainer(
+        learner.model, arguments, train_dataset=rows, data_collator=lambda batch: batch, callbacks=[times],
+        optimizers=(learner.optimizer, schedule), compute_loss_func=_mean_loss,
+    )  # fmt: skip
+    run.remove_callback(PrinterCallback)
+    run.train()
+    return learner, times.seconds
+
+
+def _mean_loss(output: Any, labels: torch.Tensor, num_items_in_batch: object = None) -> torch.Tensor:  # noqa: ANN401
+    from torch.nn.functional import cross_entropy
+
+    return cross_entropy(getattr(output, "logits", output), labels)
+
+
+WAYS = {"plain": plain, "winnow": winnow, "trainer": trainer}
+
+
+def _setting(limit: int) -> Setting:
+    """Prepare the planned task here, and return what all ways start from."""
+    import torch
+
+    from pipelines import artifacts
+    from pipelines.plan import plan
+    from pipelines.prepare import prepare
+    from pipelines.running import learner_of, prepare_torch
+    from pipelines.splits import read_split
+
+    plan()
+    prepare()
+    planned, manifest = artifacts.read_json(artifacts.plan_of("training")), artifacts.read_json(artifacts.MANIFEST)
+    place = prepare_torch(planned["training"], 0)
+    torch.use_deterministic_algorithms(False)
+    start = {k: v.clone() for k, v in learner_of(planned, manifest, place, 1).model.state_dict().items()}
+
+    def learner() -> Learner:
+        torch.manual_seed(0)
+        fresh = learner_of(planned, manifest, place, 1)
+        fresh.model.load_state_dict(start)
+        torch.manual_seed(0)
+        return fresh
+
+    examples = read_split("train", manifest).examples
+    assert len(examples) == limit, f"the task has {len(examples)} examples, a turn needs {limit}"
+    return Setting(planned["training"], examples, learner)
+
+
+def _distance(a: Learner, b: Learner) -> float:
+    """Return the largest difference between two models' weights."""
+    pairs = zip(a.model.state_dict().values(), b.model.state_dict().values(), strict=True)
+    return max(float((x.double() - y.double()).abs().max()) for x, y in pairs)
+
+
+def measure(task: str, folder: str, steps: int, rounds: int) -> dict[str, Any]:
+    """Return the ratios of Winnow's CPU seconds to those of the other two, round by round."""
+    params = params_of(task, folder)
+    limit = steps * params["tasks"][task]["training"]["batch_size"]
+    params["tasks"][task]["limit"] = limit
+    seconds: dict[str, list[float]] = {name: [] for name in WAYS}
+    with inside(params):
+        setting = _setting(limit)
+        last = {name: way(setting)[0] for name, way in WAYS.items()}
+        for i in range(rounds):
+            for name in list(WAYS)[i % 3 :] + list(WAYS)[: i % 3]:
+                seconds[name].append(WAYS[name](setting)[1])
+    over = {
+        name: summary([a / b for a, b in zip(seconds["winnow"], seconds[name], strict=True)]) for name in ("plain", "trainer")
+    }
+    return {
+        "steps": steps,
+        "milliseconds_a_step": {n: round(1e3 * summary(s)["median"] / steps, 3) for n, s in seconds.items()},
+        "winnow_over_plain": over["plain"],
+        "winnow_over_trainer": over["trainer"],
+        "targets": {"winnow_over_plain": 1.02, "winnow_over_trainer": 1.0},
+        "weights_differ_at_most_by": {n: _distance(last["winnow"], last[n]) for n in ("plain", "trainer")},
+    }
+
+
+def main() -> None:
+    """Measure one task, or both."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tasks", nargs="*", default=list(DEFAULTS), help=f"of {', '.join(DEFAULTS)}")
+    parser.add_argument("--fashion-mnist", default=FASHION_MNIST, help="folder of the IDX files")
+    parser.add_argument("--steps", type=int, help="of a turn")
+    parser.add_argument("--rounds", type=int)
+    given = parser.parse_args()
+    if unknown := set(given.tasks) - set(DEFAULTS):
+        sys.exit(f"no such task: {', '.join(unknown)} (known: {', '.join(DEFAULTS)})")
+    for task in given.tasks:
+        steps, rounds = DEFAULTS[task]
+        save(f"loop.{task}", measure(task, given.fashion_mnist, given.steps or steps, given.rounds or rounds))
+
+
+if __name__ == "__main__":
+    os.environ.update(ONE_THREAD)
+    main()

@@ -1,0 +1,138 @@
+"""Choosing among ten million examples: seconds, and memory beyond what the scores take, each in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.common import ONE_THREAD, environment, inside, params_of, save, summary
+from components.arrays import Array
+
+FRACTION = 0.3
+TARGETS = {"seconds": 3.0, "gibibytes": 1.0}
+WARM_UP = "two-epochs"
+
+
+def _peak() -> int:
+    """Return the most memory this process has held so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def choose(rule: str, rows: int) -> dict[str, float]:
+    """Return what one call of ``choose.<rule>`` over ``rows`` float32 scores takes."""
+    from components.selection import choose as rules
+
+    scores = np.random.default_rng(0).standard_normal(rows, dtype=np.float32) ** 2
+    k, before = int(FRACTION * rows), _peak()
+    wall, cpu = time.perf_counter(), time.process_time()
+    if rule == "top":
+        rules.top(scores, k)
+    else:
+        rules.gumbel_top(rules.standardised(scores), k, 1.0, np.random.default_rng(1))
+    return _spent(time.perf_counter() - wall, time.process_time() - cpu, _peak() - before)
+
+
+def _spent(wall: float, cpu: float, size: int) -> dict[str, float]:
+    return {"wall_seconds": wall, "cpu_seconds": cpu, "gibibytes": size / 2**30}
+
+
+def _score_table(rows: int) -> None:
+    """Write a plan, a manifest and a score table of ``rows`` examples, as the stages before ``subset`` would."""
+    from components.arrays import stream
+    from pipelines import artifacts
+    from pipelines.plan import plan
+
+    plan()
+    rng = stream(0, "benchmark")
+    signals = {n: rng.standard_normal(rows, dtype=np.float32) ** 2 for n in ("loss", "change", "el2n", "margin")}
+    columns: dict[str, Array] = {
+        "id": np.arange(rows), **signals, "gradient_norm": signals["el2n"], "correct": signals["loss"] < 0.5,
+        "forgotten": rng.integers(0, 2, rows, np.int32), "seen": np.full(rows, 2, np.int32),
+    }  # fmt: skip
+    content = "0" * 64
+    artifacts.write_json(artifacts.MANIFEST, {"content": content})
+    params = artifacts.digest(artifacts.read_json(artifacts.plan_of("training")))
+    origin = {"seed": 0, "data": content, "params": params, "checkpoint": content}
+    artifacts.write_table(artifacts.result("warm_up", WARM_UP, "scores.parquet"), columns, origin)
+
+
+def stage(folder: Path, method: str) -> dict[str, float]:
+    """Return what the command of the stage ``subset`` takes, start to end; memory beyond that of starting it."""
+    wall = time.perf_counter()
+    _, idle = _command(folder, "-c", "import pipelines.subset")
+    start_up = time.perf_counter() - wall
+    wall = time.perf_counter()
+    cpu, peak = _command(folder, "-m", "pipelines.subset", method)
+    return _spent(time.perf_counter() - wall, cpu, peak - idle) | {"start_up_wall_seconds": start_up}
+
+
+def _command(folder: Path, *arguments: str) -> tuple[float, int]:
+    """Return CPU seconds and peak bytes of ``python`` with ``arguments``, measured by a process that does nothing else."""
+    watch = (
+        "import resource, subprocess, sys; subprocess.run([sys.executable, *sys.argv[1:]], check=True); "
+        "u = resource.getrusage(resource.RUSAGE_CHILDREN); print(u.ru_utime + u.ru_stime, u.ru_maxrss * 1024)"
+    )
+    command = [sys.executable, "-c", watch, *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, text=True, check=True)
+    cpu, peak = done.stdout.split()[-2:]
+    return float(cpu), int(peak)
+
+
+def measure(rows: int, rounds: int) -> dict[str, Any]:
+    """Return medians over ``rounds`` of everything, in turns."""
+    params = params_of("digits", "")
+    methods = {"swiftlearn": "top", "swiftlearn-sampled": "gumbel_top"}
+    params["compare"] = {"full": "none", **dict.fromkeys(methods, WARM_UP)}
+    runs: dict[str, list[dict[str, float]]] = {}
+    with inside(params) as folder:
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.selection", "--table", str(rows)],
+            cwd=folder,
+            env=environment(folder),
+            check=True,
+        )
+        for _ in range(rounds):
+            for method, rule in methods.items():
+                runs.setdefault(f"choose.{rule}", []).append(_alone(folder, rule, rows))
+                runs.setdefault(f"subset {method}", []).append(stage(folder, method))
+    table = {
+        what: {key: round(summary([r[key] for r in taken])["median"], 3) for key in taken[0]} for what, taken in runs.items()
+    }
+    return {"rows": rows, "fraction": FRACTION, "targets": TARGETS, "medians": table, "runs": runs}
+
+
+def _alone(folder: Path, rule: str, rows: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.selection", "--choose", rule, "--rows", str(rows)]
+    done = subprocess.run(command, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, text=True, check=True)
+    spent: dict[str, float] = json.loads(done.stdout)
+    return spent
+
+
+def main() -> None:
+    """Measure all, or in a child process one part."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=10**7)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--choose", help=argparse.SUPPRESS)
+    parser.add_argument("--table", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.table:
+        _score_table(given.table)
+    elif given.choose:
+        print(json.dumps(choose(given.choose, given.rows)))
+    else:
+        save("selection", measure(given.rows, given.rounds))
+
+
+if __name__ == "__main__":
+    os.environ.update(ONE_THREAD)
+    main()

@@ -1,0 +1,71 @@
+"""Writes the tables of benchmarks/README.md from benchmarks/results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import RESULTS
+
+README = Path(__file__).resolve().parent / "README.md"
+BEGIN, END = "<!-- results -->", "<!-- end of results -->"
+
+
+def _loop(task: str, r: dict[str, Any]) -> list[list[object]]:
+    names = (("winnow_over_plain", "plain loop"), ("winnow_over_trainer", "Trainer"))
+    return [[f"{task}: CPU time over that of the {of}", r[k]["median"], f"<= {r['targets'][k]:g}"] for k, of in names]
+
+
+def _selection(_: str, r: dict[str, Any]) -> list[list[object]]:
+    target = f"<= {r['targets']['seconds']:g} s, {r['targets']['gibibytes']:g} GiB"
+    rows = r["medians"].items()
+    return [
+        [f"{what}, {r['rows']:,} rows", f"{m['wall_seconds']} s ({m['cpu_seconds']} CPU s), {m['gibibytes']} GiB", target]
+        for what, m in rows
+    ]
+
+
+def _efficiency(task: str, r: dict[str, Any]) -> list[list[object]]:
+    targets = r["targets"]
+    found: list[list[object]] = []
+    for name, m in r["medians"].items():
+        share = round(m["selection_share"] + m["scoring_share"], 4)
+        counted = [f"{task}, {name}: train stage, measured over counted", m["train_measured_over_counted"]]
+        found.append([*counted, f"<= {targets['measured_over_counted']:g}"])
+        found.append([f"{task}, {name}: whole run, measured over counted", m["run_measured_over_counted"], ""])
+        found.append([f"{task}, {name}: scoring and selection", f"{share:.2%}", f"<= {targets['selection_share']:.0%}"])
+    return found
+
+
+def _overhead(_: str, r: dict[str, Any]) -> list[list[object]]:
+    largest = ", ".join(f"{name} {seconds:g} s" for name, seconds in list(r["parts"].items())[:8])
+    own = [f"`{r['timed']}`, {r['wall_seconds']:g} s: the pipeline's own share", f"{r['own_share']:.1%}"]
+    return [[*own, f"<= {r['target']:.0%}"], ["its largest parts", largest, ""]]
+
+
+KINDS = {"loop": _loop, "selection": _selection, "efficiency": _efficiency, "overhead": _overhead}
+
+
+def table() -> str:
+    """Return the results as Markdown: what, found, target, and below it where each was taken."""
+    lines, notes = ["| what | found | target |", "|---|---|---|"], ["", "Taken by:", ""]
+    for path in sorted(RESULTS.glob("*.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        kind, _, task = path.stem.partition(".")
+        lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in KINDS[kind](task, result)]
+        m = result["machine"]
+        where = f"{m['cores']} cores of {m['cpu']}, load {m['load']}, Python {m['python']}, torch {m['torch']}"
+        notes.append(f"- `{result['command']}` ({where})")
+    return "\n".join([*lines, *notes])
+
+
+def main() -> None:
+    """Put the table between its marks."""
+    text = README.read_text(encoding="utf-8")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    README.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
