@@ -1,19 +1,22 @@
 """Counted against measured time: does skipping an example save what the passes it did not take should save?
 
-Runs the real stages in a fresh copy of the project. Counted time is passes done times T_f and T_b, both measured while training
-on everything (stage ``account``); measured time is CPU seconds, warm-up and selection included.
+The stages before training run as they do for a user; then the training of all methods goes on in one process, in turns of a few
+batches each, so that what else the machine does weighs on all alike. Counted time is passes done times T_f and T_b of the
+training on everything; measured time is CPU seconds.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.common import FASHION_MNIST, ONE_THREAD, inside, params_of, repro, save, summary
+from pipelines import artifacts
+
+if TYPE_CHECKING:
+    from pipelines.running import Job
 
 WARM_UP = "two-epochs"
 METHODS = {"full": "none", "swiftlearn-10": WARM_UP, "swiftlearn-30": WARM_UP}
@@ -22,46 +25,63 @@ BLOCKS: dict[str, dict[str, object]] = {"full": {}} | {
 }
 #: Task -> examples where not everything is asked for.
 LIMITS: dict[str, int | None] = {"fashion-mnist": 12_000, "movie-reviews": 4_000}
-PASSES = ("forward", "backward", "look")
 TARGETS = {"measured_over_counted": 1.05, "selection_share": 0.01}
-
-
-def _read(path: str) -> Any:  # noqa: ANN401 - whatever the file holds
-    return json.loads((Path("results") / path).read_text(encoding="utf-8"))
+#: Every method's training is cut into so many.
+TURNS = 200
 
 
 def _cpu(laps: dict[str, Any], *names: str) -> float:
     return float(sum(laps[n]["cpu_seconds"] for n in names if n in laps))
 
 
-def _figures(name: str, account: dict[str, Any]) -> dict[str, float]:
-    """Return the ratios of the method ``name``, from its cost records and its account."""
-    train, warm_up = _read(f"cost/train.{name}.json"), _read(f"cost/warm_up.{METHODS[name]}.json")
-    subset = _read(f"cost/subset.{name}.json")
-    unit, spent = account["unit_cpu_seconds"], account["methods"][name]["spent"]
-    own = {k: train["counts"][k] - warm_up["counts"][k] for k in ("looked", "trained")}
-    counted = own["looked"] * unit["forward"] + own["trained"] * (unit["forward"] + unit["backward"])
-    total = spent["total"]["cpu_seconds"]
-    scoring = _cpu(train["laps"], "record") + _cpu(warm_up["laps"], "record")
-    passes = _cpu(train["laps"], *PASSES)
+def _in_turns(jobs: dict[str, Job]) -> None:
+    """Train all of ``jobs`` to their ends, a part of each at a time."""
+    from components.position import Step
+
+    runs = {name: (job.training, iter(job.training.until())) for name, job in jobs.items()}
+    starts = {name: training.position.epoch for name, (training, _) in runs.items()}
+    names = list(runs)
+    for turn in range(TURNS):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            training, moments = runs[name]
+            until = starts[name] + (training.length - starts[name]) * (turn + 1) / TURNS
+            for moment in moments:
+                if isinstance(moment, Step) and moment.epoch + moment.done / moment.total >= until:
+                    break
+    for _, moments in runs.values():
+        list(moments)
+
+
+def _figures(name: str, job: Job, before: dict[str, int], full: Job) -> dict[str, float]:
+    """Return the ratios of the method ``name``, which had seen ``before`` when it began."""
+    laps, unit = job.training.clock.record(), full.training.clock.record()
+    forward, backward = (unit[part]["cpu_seconds"] / unit[part]["examples"] for part in ("forward", "backward"))
+    own = {n: _total(job, n) - before[n] for n in before}
+    counted = own["looked"] * forward + own["trained"] * (forward + backward)
+    warm_up = artifacts.read_json(artifacts.cost_of("warm_up", METHODS[name]))["laps"]
+    subset = artifacts.read_json(artifacts.cost_of("subset", name))["laps"]
+    total = sum(_cpu(laps, "train") for laps in (laps, warm_up)) + _cpu(subset, "select")
     return {
-        "run_measured_over_counted": account["methods"][name]["measured_over_counted"],
-        "train_measured_over_counted": _cpu(train["laps"], "train") / counted,
-        # Of one process, so that a neighbour on the machine weighs on both alike.
-        "train_over_its_own_passes": _cpu(train["laps"], "train") / passes,
-        "selection_share": (_cpu(train["laps"], "select") + _cpu(subset["laps"], "select")) / total,
-        "scoring_share": scoring / total,
-        "time_counted": account["methods"][name]["time_counted"],
-        "time_measured": account["methods"][name]["time_measured"],
+        "train_measured_over_counted": _cpu(laps, "train") / counted,
+        "selection_share": (_cpu(laps, "select") + _cpu(subset, "select")) / total,
+        "scoring_share": (_cpu(laps, "record") + _cpu(warm_up, "record")) / total,
     }
 
 
+def _total(job: Job, column: str) -> int:
+    return int(job.training.ledger.column(column).sum())
+
+
 def once(params: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Run the stages up to ``account`` in a fresh copy; return the figures by method."""
+    """Train all methods in turns, in a fresh copy; return the figures by method."""
+    from pipelines.train import begin
+
     with inside(params) as folder:
-        repro(folder, "account")
-        account = _read("account/account.json")
-        return {name: _figures(name, account) for name in METHODS}
+        repro(folder, "subset")
+        jobs = {name: begin(artifacts.read_json(artifacts.plan_of("methods", name)))[0] for name in METHODS}
+        before = {name: {n: _total(job, n) for n in ("looked", "trained")} for name, job in jobs.items()}
+        _in_turns(jobs)
+        return {name: _figures(name, job, before[name], jobs["full"]) for name, job in jobs.items()}
 
 
 def measure(task: str, folder: str, limit: int | None, rounds: int) -> dict[str, Any]:
@@ -73,7 +93,7 @@ def measure(task: str, folder: str, limit: int | None, rounds: int) -> dict[str,
     runs = [once(params) for _ in range(rounds)]
     medians = {name: {key: summary([run[name][key] for run in runs])["median"] for key in runs[0][name]} for name in METHODS}
     epochs = params["tasks"][task]["training"]["epochs"]
-    return {"limit": limit, "epochs": epochs, "targets": TARGETS, "medians": medians, "runs": runs}
+    return {"limit": limit, "epochs": epochs, "targets": TARGETS, "turns": TURNS, "medians": medians, "runs": runs}
 
 
 def main() -> None:

@@ -33,7 +33,6 @@ def _efficiency(task: str, r: dict[str, Any]) -> list[list[object]]:
         share = round(m["selection_share"] + m["scoring_share"], 4)
         counted = [f"{task}, {name}: train stage, measured over counted", m["train_measured_over_counted"]]
         found.append([*counted, f"<= {targets['measured_over_counted']:g}"])
-        found.append([f"{task}, {name}: whole run, measured over counted", m["run_measured_over_counted"], ""])
         found.append([f"{task}, {name}: scoring and selection", f"{share:.2%}", f"<= {targets['selection_share']:.0%}"])
     return found
 

@@ -26,16 +26,11 @@ LEDGER = ("drawn", "looked", "trained", "loss", "seen_by_look", "correct", "forg
 def train(name: str) -> None:
     """Write the model, ledger, history and cost of the method ``name``."""
     from pipelines import models
-    from pipelines.running import Job, provenance
+    from pipelines.running import provenance
 
     plan = artifacts.read_json(plan_of("methods", name))
-    warm_up = artifacts.read_json(plan_of("warm_ups", plan["warm_up"]))
-    selector = build(plan["members"])
-    job = Job("train", name, selector, first=math.ceil(warm_up["epochs"]), looks_only=warm_up["scores_in"] == "eval")
-    state, subset = _state(job, plan), _subset(job, plan)
-    job.begin_from(state)
-    selector.begin(subset)
-    job.run(None, [plan, provenance(job), state[0]["origin"], artifacts.digest_of_columns(vars(subset))])
+    job, inputs = begin(plan)
+    job.run(None, inputs)
     columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in LEDGER}}
     artifacts.write_folder(
         result("train", name, "model"), lambda folder: models.save(job.training.learner.model, folder, job.plan["model"])
@@ -45,6 +40,19 @@ def train(name: str) -> None:
     artifacts.write_table(result("train", name, "ledger.parquet"), columns, origin)
     artifacts.write_json(result("train", name, "history.json"), job.history())
     job.finish()
+
+
+def begin(plan: dict[str, Any]) -> tuple[Job, list[object]]:
+    """Return the planned method's job where its warm-up left it, and everything that its result depends on."""
+    from pipelines.running import Job, provenance
+
+    warm_up = artifacts.read_json(plan_of("warm_ups", plan["warm_up"]))
+    first, looks_only = math.ceil(warm_up["epochs"]), warm_up["scores_in"] == "eval"
+    job = Job("train", plan["name"], build(plan["members"]), first=first, looks_only=looks_only)
+    state, subset = _state(job, plan), _subset(job, plan)
+    job.begin_from(state)
+    job.training.selector.begin(subset)
+    return job, [plan, provenance(job), state[0]["origin"], artifacts.digest_of_columns(vars(subset))]
 
 
 def _state(job: Job, plan: dict[str, Any]) -> Any:  # noqa: ANN401 - a State
