@@ -58,7 +58,7 @@ def winnow(setting: Setting) -> tuple[Learner, float]:
     from components.training import Training
 
     learner, n = setting.learner(), len(setting.examples)
-    ledger = Ledger(n, LogitMemory(torch.zeros(n, setting.examples.classes), setting.examples.classes))
+    ledger = Ledger(n, LogitMemory(torch.zeros(n, setting.examples.outputs), setting.examples.outputs))
     plan = Plan(1, setting.training["batch_size"], setting.training["look_size"], 0)
     training = Training(learner, setting.examples, Selector(), ledger, plan)
     torch.use_deterministic_algorithms(True)  # as every stage does on a CPU

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,9 @@ from torch import Tensor
 
 from components.arrays import Array
 
+Shuffle = Callable[[], np.random.Generator]
+#: Batches' worth of rows that wait where a door has mixed the lengths, to leave with those of like length.
+MIXED = 8
 #: Batches that are sorted by length together: enough for little padding, few enough to stay shuffled.
 BUCKET = 50
 
@@ -75,26 +78,51 @@ class Batch:
 
 
 class Refill:
-    """A queue that gives out full batches only, so that a step always has the size its learning rate was chosen for."""
+    """A queue that gives out full batches only, so that a step always has the size its learning rate was chosen for.
 
-    def __init__(self, size: int, waiting: Rows | None = None) -> None:
-        self.size, self.waiting = size, waiting or Rows.none()
+    Attributes:
+        size: of a batch.
+        waiting: rows that wait for others.
+    """
 
-    def push(self, rows: Rows) -> Iterator[Rows]:
-        """Take ``rows`` in, and yield every full batch that this completes."""
+    def __init__(self, size: int, waiting: Rows | None = None, lengths: Array | None = None) -> None:
+        """Begin with ``waiting``; ``lengths`` ``(N,)`` are of all examples, where they differ in cost."""
+        self.size, self.waiting, self._lengths = size, waiting or Rows.none(), lengths
+
+    def push(self, rows: Rows, shuffle: Shuffle | None = None) -> Iterator[Rows]:
+        """Take ``rows`` in, and yield every full batch that this completes.
+
+        With ``shuffle``, rows are of mixed lengths: they wait for some batches' worth, and leave with those of like length.
+        """
         if not len(self.waiting) and len(rows) == self.size:
             yield rows
             return
+        mixed = shuffle is not None and self._lengths is not None
         rows, self.waiting = self.waiting.then(rows), Rows.none()
         full = len(rows) - len(rows) % self.size
-        yield from rows.between(0, full).split(self.size)
+        if mixed and len(rows) < self.size * MIXED:
+            full = 0
+        if full and mixed:
+            rows = self._sorted(rows)
         self.waiting = rows.between(full, len(rows))
+        yield from self._out(rows.between(0, full), shuffle if mixed else None)
 
-    def flush(self) -> Iterator[Rows]:
-        """Yield what still waits, as one short batch."""
+    def flush(self, shuffle: Shuffle | None = None) -> Iterator[Rows]:
+        """Yield what still waits, the last batch being short."""
         rest, self.waiting = self.waiting, Rows.none()
-        if len(rest):
-            yield rest
+        mixed = shuffle is not None and self._lengths is not None
+        yield from self._out(self._sorted(rest) if mixed else rest, shuffle if mixed else None)
+
+    def _sorted(self, rows: Rows) -> Rows:
+        assert self._lengths is not None
+        order = torch.from_numpy(np.argsort(self._lengths[rows.index.numpy()], kind="stable"))
+        return Rows(rows.index[order], rows.weight[order])
+
+    def _out(self, rows: Rows, shuffle: Shuffle | None) -> Iterator[Rows]:
+        batches = list(rows.split(self.size))
+        order = range(len(batches)) if shuffle is None else shuffle().permutation(len(batches))
+        for place in order:
+            yield batches[place]
 
 
 def epoch_order(weight: Array, lengths: Array | None, size: int, rng: np.random.Generator) -> Rows:

@@ -29,10 +29,18 @@ class Unit:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many examples a run treated how; ``offered`` is what training on everything treats."""
+    """How many examples a run treated how.
+
+    Attributes:
+        offered: what training on everything treats.
+        looked: forward passes that no gradient was taken from.
+        kept: those of them that door 3 let pass, so that a second forward pass followed.
+        trained: forward and backward passes.
+    """
 
     offered: int
     looked: int
+    kept: int
     trained: int
 
     @property
@@ -48,7 +56,7 @@ class Counts:
     @property
     def looked_only(self) -> int:
         """Looks that no step followed. Every look costs a forward pass of its own, also where a step follows."""
-        return max(0, self.looked - self.trained)
+        return self.looked - self.kept
 
 
 def counted_seconds(counts: Counts, unit: Unit) -> float:

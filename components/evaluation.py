@@ -39,7 +39,7 @@ def predict(learner: Learner, examples: Examples, batch_size: int) -> Prediction
     for rows in Rows(index, torch.ones(n)).split(batch_size):
         evidence = learner.look(examples.fetch(rows, learner.device))
         place = evidence.index.numpy()
-        out.predicted[place] = evidence.logits.argmax(1).cpu().numpy()
+        out.predicted[place] = evidence.output.argmax(1).cpu().numpy()
         out.loss[place] = evidence.loss.cpu().numpy()
     out.confidence[:] = np.exp(-out.loss)
     return out

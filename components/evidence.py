@@ -12,6 +12,7 @@ from torch import Tensor
 
 from components import scoring
 from components.arrays import Array, stream
+from components.objectives import OBJECTIVES, Objective
 
 #: Float32 logits kept before they are projected: 256 MiB.
 LOGITS_KEPT = 2**26
@@ -23,17 +24,23 @@ class Evidence:
 
     Attributes:
         index: ``(B,)`` int64, each example's place in the training split.
-        target: ``(B,)`` what the loss compared with.
-        loss: ``(B,)`` float32, unweighted, in nats.
-        logits: ``(B, C)`` float32.
-        looked: whether a gradient-free look saw this, and not a training step.
+        target: ``(B, ...)`` what the loss compared with.
+        loss: ``(B,)`` float32, unweighted; its unit is the objective's.
+        output: ``(B, d)`` float32, what two sights are compared by: logits ``(B, C)`` where targets are classes.
+        looked: whether no gradient was taken from it: a look, or a whole batch that was skipped.
+        objective: what made ``loss`` and ``output``.
+        norm: ``(B,)`` gradient norms, where ``output`` does not tell them.
+        input_norm: ``(B,)`` norms of the loss's gradient by the input, where they were asked for.
     """
 
     index: Tensor
     target: Tensor
     loss: Tensor
-    logits: Tensor
+    output: Tensor
     looked: bool
+    objective: Objective = OBJECTIVES["class"]
+    norm: Tensor | None = None
+    input_norm: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -46,42 +53,48 @@ class Evidence:
     @cached_property
     def correct(self) -> Tensor:
         """``(B,)`` bool, whether the target has the largest logit."""
-        return self.logits.argmax(1) == self.target
+        return self.objective.correct(self.output, self.target)
+
+    @cached_property
+    def gradient_norm(self) -> Tensor:
+        """``(B,)`` norm of the loss's gradient by the model's output."""
+        return self.objective.gradient_norm(self.output, self.target) if self.norm is None else self.norm
 
     @staticmethod
     def joined(sights: Sequence[Evidence]) -> Evidence:
         """Return several sights of one kind as one."""
-        index, target, loss, logits = (
-            torch.cat([getattr(s, n) for s in sights]) for n in ("index", "target", "loss", "logits")
+        index, target, loss, output = (
+            torch.cat([getattr(s, n) for s in sights]) for n in ("index", "target", "loss", "output")
         )
-        return Evidence(index, target, loss, logits, sights[0].looked)
+        norms = [s.norm for s in sights if s.norm is not None]
+        return Evidence(index, target, loss, output, sights[0].looked, sights[0].objective, torch.cat(norms) if norms else None)
 
 
-def logit_dimensions(examples: int, classes: int, kept: int = LOGITS_KEPT) -> int:
-    """Return d: ``classes`` while N x C floats stay under ``kept``, else what fits, at least 16."""
-    return classes if examples * classes <= kept else min(classes, max(16, kept // examples))
+def logit_dimensions(examples: int, outputs: int, kept: int = LOGITS_KEPT) -> int:
+    """Return d: ``outputs`` while N x outputs floats stay under ``kept``, else what fits, at least 16."""
+    return outputs if examples * outputs <= kept else min(outputs, max(16, kept // examples))
 
 
 class LogitMemory:
     """The last logits of each example in bounded memory.
 
-    Beyond the bound they are multiplied by a seeded (C, d) matrix of signs over ``sqrt(d)``, which preserves squared
+    Beyond the bound they are multiplied by a seeded (outputs, d) matrix of signs over ``sqrt(d)``, which preserves squared
     distances in expectation (Achlioptas 2003).
     """
 
-    def __init__(self, storage: Tensor, classes: int, seed: int = 0) -> None:
+    def __init__(self, storage: Tensor, outputs: int, seed: int = 0) -> None:
         """Keep logits in ``storage`` ``(N, d)`` float32, which may be memory-mapped."""
-        self.storage, self.classes = storage, classes
+        self.storage, self.outputs = storage, outputs
         d = storage.shape[1]
         self._signs: Tensor | None = None
-        if d < classes:
-            signs = stream(seed, "projection").choice([-1.0, 1.0], (classes, d)) / np.sqrt(d)
+        if d < outputs:
+            signs = stream(seed, "projection").choice([-1.0, 1.0], (outputs, d)) / np.sqrt(d)
             self._signs = torch.from_numpy(signs.astype(np.float32)).to(storage.device)
 
     def exchange(self, index: Tensor, logits: Tensor) -> Tensor:
         """Store the new ``logits`` ``(B, C)`` and return how far each moved, mean squared, ``(B,)``."""
         now = logits if self._signs is None else logits @ self._signs
-        change = scoring.mean_square_change(now, self.storage.index_select(0, index), self.classes)
+        change = scoring.mean_square_change(now, self.storage.index_select(0, index), self.outputs)
         self.storage.index_copy_(0, index, now)
         return change
 
@@ -90,9 +103,10 @@ class Ledger:
     """One row an example: how far it got, how often, and what its last sight showed.
 
     Attributes:
-        columns: name -> ``(N,)``. ``drawn``, ``looked``, ``seen`` and ``forgotten`` count; ``loss``, ``margin``
-            and ``gradient_norm`` are of the last sight, by look or step (``seen_by_look``); ``el2n`` is the mean over sights;
-            ``change`` compares the last two sights, or looks. NaN before the first sight (``change``: the second).
+        columns: name -> ``(N,)``. ``drawn``, ``looked`` (sights that no gradient was taken from), ``seen`` and ``forgotten``
+            count; ``loss``, ``margin`` and ``gradient_norm`` are of the last sight, a look or a step (``seen_by_look``);
+            ``el2n`` is the mean over sights; ``change`` compares the last two sights, or looks. NaN before the first sight
+            (``change``: the second), and where the objective does not know it.
         memory: the logits last compared.
         looks_only: whether ``change`` compares looks alone, and so no dropout and no augmentation.
     """
@@ -119,13 +133,13 @@ class Ledger:
 
     def count(self, name: str, index: Tensor) -> None:
         """Add one to the column ``name`` at ``index`` ``(B,)``; each index may appear once."""
-        self.columns[name][index] += 1
+        column = self.columns[name]
+        column[index.to(column.device)] += 1
 
     def write(self, evidence: Evidence) -> None:
         """Take in a sight of the examples ``evidence`` speaks of; each index may appear once."""
         i, correct = evidence.index, evidence.correct
-        p = scoring.probabilities(evidence.logits)
-        norm = scoring.error_norm(p, evidence.target)
+        norm, margin = evidence.objective.signals(evidence.output, evidence.target, evidence.norm)
         seen, looked, el2n, before, forgotten = (
             self.columns[name].index_select(0, i) for name in ("seen", "looked", "el2n", "correct", "forgotten")
         )
@@ -137,14 +151,21 @@ class Ledger:
             "seen_by_look": torch.full_like(correct, evidence.looked),
             "loss": evidence.loss,
             "el2n": torch.where(seen > 0, el2n, 0) * seen / (seen + 1) + norm / (seen + 1),
-            "margin": scoring.margin(p, evidence.target),
+            "margin": margin,
             "gradient_norm": norm,
         }
         if evidence.looked or not self.looks_only:
-            change = self.memory.exchange(i, evidence.logits)
+            change = self.memory.exchange(i, evidence.output)
             now["change"] = torch.where((looked if self.looks_only else seen) > 0, change, torch.nan)
         for name, value in now.items():
             self.columns[name].index_copy_(0, i, value)
+
+    def recalled(self, index: Tensor, objective: Objective) -> Evidence | None:
+        """Return what the last sights of ``index`` ``(B,)`` showed, as evidence of a look; None if one was never seen."""
+        loss, norm = (self.columns[name].index_select(0, index) for name in ("loss", "gradient_norm"))
+        if loss.isnan().any():
+            return None
+        return Evidence(index, index, loss, loss[:, None], True, objective, norm)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return everything the ledger holds, to be saved."""

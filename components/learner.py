@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from components.batch import Batch
 from components.energy import Clock
 from components.evidence import Evidence
+from components.objectives import OBJECTIVES, Objective
 
 #: Name -> the type that autocast computes in; None computes as the model is.
 PRECISIONS: dict[str, torch.dtype | None] = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -37,31 +37,30 @@ class NonFiniteLossError(FloatingPointError):
         self.index, self.value = index, value
 
 
-def cross_entropy_each(output: Tensor, target: Tensor) -> Tensor:
-    """Return the cross-entropy ``(B,)`` in nats of logits ``(B, C)``."""
-    return cross_entropy(output, target, reduction="none")
-
-
 @dataclass
 class Learner:
     """A model, the optimizer that moves it, and how a step is made.
 
     Attributes:
-        model: takes a batch's inputs by keyword; gives logits ``(B, C)`` or an object that has ``logits``.
+        model: takes a batch's inputs by keyword; gives what ``objective`` reads, or an object that has it as ``logits``.
         optimizer: its ``initial_lr`` is scaled by ``schedule``.
         schedule: epoch -> factor of the learning rate.
-        loss: ``(output, target) -> (B,)``.
-        precision: one of ``PRECISIONS``; on ``fp16`` gradients are scaled.
+        objective: the kind of target.
+        precision: one of ``PRECISIONS``, of steps; on ``fp16`` gradients are scaled.
+        look_precision: of looks; None for that of steps.
         clip_norm: bound of the gradient's norm; None leaves it.
+        norms: whether evidence must have gradient norms, also where they cost a pass over the logits.
         clock: where forward, backward and look are timed. On a GPU the laps are the host's.
     """
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     schedule: Callable[[float], float]
-    loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy_each
+    objective: Objective = OBJECTIVES["class"]
     precision: str = "fp32"
+    look_precision: str | None = None
     clip_norm: float | None = None
+    norms: bool = False
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -71,21 +70,29 @@ class Learner:
         for group in self.optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
 
-    def look(self, batch: Batch) -> Evidence:
-        """Return the evidence of a forward pass that leaves no trace: no graph, no dropout, no statistics."""
+    def look(self, batch: Batch, *, by_input: bool = False) -> Evidence:
+        """Return the evidence of a forward pass that leaves no trace: no graph, no dropout, no statistics.
+
+        Args:
+            batch: B examples.
+            by_input: whether to ask for the norms of the gradient by the input too, which costs a backward pass through
+                the activations.
+        """
         was_training = self.model.training
         self.model.eval()
-        with torch.inference_mode(), self.clock.lap("look", len(batch)):
-            _, evidence = self._forward(batch, looked=True)
+        with self.clock.lap("look", len(batch)):
+            evidence = self._look_by_input(batch) if by_input else self._look(batch)
         self.model.train(was_training)
         return evidence
 
-    def step(self, batch: Batch, epoch: float) -> Evidence:
+    def step(self, batch: Batch, epoch: float, keep: Callable[[Evidence], Tensor] | None = None) -> Evidence:
         """Take one optimizer step on the weighted mean loss of ``batch``; return what its forward pass showed.
 
         Args:
             batch: B examples.
             epoch: where on the schedule this step stands.
+            keep: given what the forward pass showed, answers with weights ``(B,)``; where all are 0 the backward pass is
+                skipped, and the evidence says so.
 
         Raises:
             NonFiniteLossError: before the weights are touched.
@@ -95,10 +102,27 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * self.schedule(epoch)
         with self.clock.lap("forward", len(batch)):
-            loss, evidence = self._forward(batch, looked=False)
+            loss, evidence = self._forward(batch, self.precision)
+        weight = batch.weight
+        if keep is not None:
+            weight = weight * keep(evidence)
+            if not weight.any():
+                return replace(evidence, looked=True)
         with self.clock.lap("backward", len(batch)):
-            self._descend(loss, batch.weight)
+            self._descend(loss, weight)
         return evidence
+
+    def _look(self, batch: Batch) -> Evidence:
+        with torch.inference_mode():
+            return replace(self._forward(batch, self.look_precision or self.precision)[1], looked=True)
+
+    def _look_by_input(self, batch: Batch) -> Evidence:
+        """Look with a gradient by the one input, which must be continuous; that of the parameters is not taken."""
+        ((name, given),) = batch.inputs.items()
+        asked = given.detach().requires_grad_()
+        loss, evidence = self._forward(replace(batch, inputs={name: asked}), self.look_precision or self.precision)
+        (gradient,) = torch.autograd.grad(loss.sum(), asked)
+        return replace(evidence, looked=True, input_norm=gradient.flatten(1).norm(dim=1))
 
     def _descend(self, loss: Tensor, weight: Tensor) -> None:
         """Step down the gradient of ``(weight * loss).mean()``, given to autograd as what it is: ``weight / B`` a loss."""
@@ -110,18 +134,15 @@ class Learner:
         self.scaler.step(self.optimizer)
         self.scaler.update()
 
-    def _forward(self, batch: Batch, *, looked: bool) -> tuple[Tensor, Evidence]:
-        with self._autocast():
+    def _forward(self, batch: Batch, precision: str) -> tuple[Tensor, Evidence]:
+        kind = PRECISIONS[precision]
+        with nullcontext() if kind is None else torch.autocast(self.device.type, dtype=kind):
             output = self.model(**batch.inputs)
-        logits = getattr(output, "logits", output).float()
-        loss = self.loss(logits, batch.target)
-        evidence = Evidence(batch.rows.index, batch.target, loss.detach(), logits.detach(), looked)
+        seen = self.objective.see(getattr(output, "logits", output).float(), batch.target, norm=self.norms)
+        loss, output = seen.loss.detach(), seen.output.detach()
+        evidence = Evidence(batch.rows.index, batch.target, loss, output, False, self.objective, seen.norm)
         _refuse_non_finite(evidence)
-        return loss, evidence
-
-    def _autocast(self) -> AbstractContextManager[object]:
-        kind = PRECISIONS[self.precision]
-        return nullcontext() if kind is None else torch.autocast(self.device.type, dtype=kind)
+        return seen.loss, evidence
 
 
 def _refuse_non_finite(evidence: Evidence) -> None:

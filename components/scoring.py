@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 
-def mean_square_change(now: Tensor, before: Tensor, classes: int) -> Tensor:
+def mean_square_change(now: Tensor, before: Tensor, outputs: int) -> Tensor:
     """Return the mean squared change of an example's logits between two sights (SwiftLearn; reconstructed).
 
     Args:
         now: ``(B, d)`` logits, or their projection to d dimensions.
         before: ``(B, d)`` the same of the sight before.
-        classes: C, by which the squared distance is divided.
+        outputs: how many logits there were, by which the squared distance is divided.
     """
-    return (now - before).square().sum(1) / classes
+    return (now - before).square().sum(1) / outputs
 
 
 def probabilities(logits: Tensor) -> Tensor:
@@ -26,7 +25,7 @@ def probabilities(logits: Tensor) -> Tensor:
 
 def error_norm(p: Tensor, target: Tensor) -> Tensor:
     """Return ``||p - y||_2``, p = softmax(z): EL2N (arXiv 2107.07075), and the last layer's gradient norm (1803.00942)."""
-    error: Tensor = p - one_hot(target, p.shape[1])
+    error = p.scatter_add(1, target[:, None], p.new_full((1, 1), -1.0).expand(len(p), 1))
     norm: Tensor = torch.linalg.vector_norm(error, dim=1)
     return norm
 

@@ -12,13 +12,13 @@ from components.batch import Batch, Refill, Rows, epoch_order
 from components.evidence import Evidence, Ledger
 from components.learner import Learner
 from components.position import EpochRecord, Plan, Position, Step, Tally
-from components.selection.selector import Epoch, Selector
+from components.recording import Recorder
+from components.selection.selector import Epoch, Look, Selector
 from components.selection.short import epochs_begun
 from components.tasks.examples import Examples
 
-#: Examples whose evidence waits to be written at once: batch by batch, between steps that empty the processor's caches, the
-#: same arithmetic takes several times as long.
-WAITING = 4096
+#: How often an epoch a method is asked what it has to say of itself.
+COURSE = 16
 
 
 class Training:
@@ -33,21 +33,21 @@ class Training:
         plan: Plan,
         position: Position | None = None,
     ) -> None:
-        self.learner, self.examples, self.selector, self._ledger, self.plan = learner, examples, selector, ledger, plan
-        self._sights: list[Evidence] = []
+        self.learner, self.examples, self.selector, self.plan = learner, examples, selector, plan
         self.clock = learner.clock
         self.length = selector.length(plan.epochs)
-        self.go_on_from(position or Position())
+        self._recorder = Recorder(ledger, self.clock, position or Position())
+        self.go_on_from(self._recorder.position)
 
     @property
     def ledger(self) -> Ledger:
         """The ledger, with everything that was drawn and seen so far written into it."""
-        self._settle()
-        return self._ledger
+        self._recorder.settle()
+        return self._recorder.ledger
 
     def settled(self) -> Position:
         """Return where this run stands, with everything seen so far counted and written, to be saved."""
-        self._settle()
+        self._recorder.settle()
         return self.position
 
     def until(self, end: float | None = None) -> Iterator[Step | EpochRecord]:
@@ -73,28 +73,33 @@ class Training:
                 self._flush()
             yield self._end_epoch()
 
+    def go_on_from(self, position: Position) -> None:
+        """Take ``position`` for where this run stands."""
+        self.position = position
+        self._recorder.go_on_from(position)
+        self._looking = Refill(self.plan.look_size, position.looking)
+        self._training = Refill(self.plan.batch_size, position.training, self.examples.lengths)
+
+    def sweep(self) -> None:
+        """Look at every example, in the order of length, without training."""
+        with self.clock.lap("train"):
+            self._look_at_all()
+
     def _span(self) -> float:
         """Return how much of an epoch the epoch under way is: 1, or what is left of the run."""
         return min(1.0, self.length - self.position.epoch)
 
-    def _now(self, size: int) -> float:
-        """Return the place on the schedule, in epochs, of the middle of the last ``size`` rows drawn."""
+    def _place(self, drawn: float) -> float:
+        """Return how far the run is, in epochs, when ``drawn`` rows of this epoch have passed door 1."""
         rows = self.position.rows
         assert rows is not None
-        done = max(0.0, self.position.drawn - size / 2) / len(rows)
-        return self.position.epoch + self._span() * done
+        return self.position.epoch + self._span() * max(0.0, drawn) / len(rows)
 
-    def go_on_from(self, position: Position) -> None:
-        """Take ``position`` for where this run stands."""
-        self.position, self._counted = position, position.drawn
-        self._queues()
-
-    def _queues(self) -> None:
-        self._looking = Refill(self.plan.look_size, self.position.looking)
-        self._training = Refill(self.plan.batch_size, self.position.training)
+    def _epoch(self) -> Epoch:
+        return Epoch(self.position.epoch, self.length, self.plan.first)
 
     def _begin_epoch(self) -> Rows:
-        epoch = Epoch(self.position.epoch, self.length, self.plan.first)
+        epoch = self._epoch()
         self.position.tally = Tally()
         if self.selector.sweeps(epoch):
             self._look_at_all()
@@ -102,101 +107,101 @@ class Training:
             self.selector.review(epoch, self.ledger, self._stream("review"))
             weight = self.selector.draw(epoch, self.ledger, self._stream("draw"))
         order = self._stream("order")
-        self.position.drawn = self._counted = 0
-        return epoch_order(weight, self.examples.lengths, self.plan.batch_size, order)
-
-    def sweep(self) -> None:
-        """Look at every example, in the order of length, without training."""
-        with self.clock.lap("train"):
-            self._look_at_all()
+        self.position.drawn = 0
+        self._recorder.go_on_from(self.position)
+        together = self.plan.look_size if self.selector.look(epoch) == "fresh" else self.plan.batch_size
+        return epoch_order(weight, self.examples.lengths, together, order)
 
     def _look_at_all(self) -> None:
         lengths = self.examples.lengths
         order = np.arange(len(self.examples)) if lengths is None else np.argsort(lengths, kind="stable")
         index = torch.from_numpy(order)
         for rows in Rows(index, torch.ones(len(index))).split(self.plan.look_size):
-            self._write(self.learner.look(self._fetch(rows)))
-        self._settle()
+            self._recorder.see(self.learner.look(self._fetch(rows)))
+        self._recorder.settle()
 
     def _draw(self, rows: Rows) -> None:
         """Take rows that passed door 1 through the other two."""
-        self.position.drawn += len(rows)
-        self.position.tally.drawn += len(rows)
+        position = self.position
+        position.drawn += len(rows)
+        position.tally.drawn += len(rows)
         if self.selector.admits:
             with self.clock.lap("select"):
-                rows = rows.through(self.selector.admit(rows, self.examples, self._stream("admit", self.position.drawn)))
-        if self.selector.looks:
-            for ready in self._looking.push(rows):
-                self._look(ready)
+                rows = rows.through(self.selector.admit(rows, self.examples, self._stream("admit", position.drawn)))
+        self._pass(rows)
+        position.looking, position.training = self._looking.waiting, self._training.waiting
+        self._note(len(rows))
+
+    def _pass(self, rows: Rows) -> None:
+        look = self.selector.look(self._epoch())
+        if look in ("fresh", "recalled"):
+            for pool in self._looking.push(rows):
+                self._choose(pool, look)
         else:
-            for ready in self._training.push(rows):
-                self._step(ready)
-        self.position.looking, self.position.training = self._looking.waiting, self._training.waiting
+            for ready in self._training.push(rows, self._shuffle if self.selector.admits else None):
+                self._step(ready, look)
 
     def _flush(self) -> None:
-        for ready in self._looking.flush():
-            self._look(ready)
-        for ready in self._training.flush():
-            self._step(ready)
-        self._settle()
+        look = self.selector.look(self._epoch())
+        for pool in self._looking.flush():
+            self._choose(pool, look)
+        thinned = self.selector.admits or look in ("fresh", "recalled")
+        for ready in self._training.flush(self._shuffle if thinned else None):
+            self._step(ready, look)
+        self._recorder.settle()
 
-    def _look(self, rows: Rows) -> None:
-        batch = self._fetch(rows)
-        evidence = self.learner.look(batch)
-        self._write(evidence)
-        with self.clock.lap("select"):
-            weight = self.selector.keep(evidence, self._stream("keep", self.position.tally.looked)).cpu()
-            self.selector.learn(batch, evidence)
-        for ready in self._training.push(rows.through(weight)):
-            self._step(ready)
-
-    def _step(self, rows: Rows) -> None:
-        batch = self._fetch(rows)
-        evidence = self.learner.step(batch, self._now(len(rows)))
-        self.position.steps += 1
-        self.position.tally.learning_rate = self.learner.optimizer.param_groups[0]["lr"]
-        self._write(evidence)
-        if not self.selector.looks:
+    def _choose(self, rows: Rows, look: Look | None) -> None:
+        """Let door 3 choose among ``rows``, and step on what it keeps."""
+        evidence = None
+        if look == "recalled":
             with self.clock.lap("select"):
-                self.selector.learn(batch, evidence)
+                evidence = self._recorder.ledger.recalled(rows.index, self.learner.objective)
+        looked = evidence is None
+        if evidence is None:
+            by_input = "input_norm" in self.selector.wants
+            evidence = self.learner.look(self._fetch(rows), by_input=by_input)
+            self._recorder.see(evidence)
+        kept = rows.through(self._answer(evidence).cpu())
+        self.position.tally.kept += len(kept) if looked else 0
+        for ready in self._training.push(kept, self._shuffle):
+            self._step(ready, look)
+
+    def _answer(self, evidence: Evidence) -> torch.Tensor:
+        """Let the method learn from what was seen, and ask door 3."""
+        with self.clock.lap("select"):
+            self.selector.learn(evidence, self.examples)
+            return self.selector.keep(evidence, self._stream("keep", self.position.drawn, int(evidence.index[0])))
+
+    def _step(self, rows: Rows, look: Look | None) -> None:
+        whole = look == "whole-batch"
+        batch = self._fetch(rows)
+        evidence = self.learner.step(batch, self._place(self.position.drawn - len(rows) / 2), self._answer if whole else None)
+        self._recorder.see(evidence)
+        self.position.steps += not evidence.looked
+        self.position.tally.learning_rate = self.learner.optimizer.param_groups[0]["lr"]
+        if look is None:
+            with self.clock.lap("select"):
+                self.selector.learn(evidence, self.examples)
 
     def _fetch(self, rows: Rows) -> Batch:
         with self.clock.lap("fetch", len(rows)):
             return self.examples.fetch(rows, self.learner.device)
 
-    def _write(self, evidence: Evidence) -> None:
-        """Count a sight, and let it wait to be written into the ledger with others of its kind."""
-        with self.clock.lap("record", len(evidence)):
-            tally = self.position.tally
-            if evidence.looked:
-                tally.looked += len(evidence)
-            else:
-                tally.trained += len(evidence)
-                tally.steps += 1
-                tally.loss += evidence.total_loss
-            if self._sights and self._sights[0].looked != evidence.looked:
-                self._settle()
-            self._sights.append(evidence)
-            if len(self._sights) * len(evidence) >= WAITING:
-                self._settle()
-
-    def _settle(self) -> None:
-        """Write what waits. No example waits twice: an epoch, a sweep and a change of kind each end in this."""
-        position, sights = self.position, self._sights
-        if position.rows is not None and self._counted < position.drawn:
-            drawn = position.rows.index[self._counted : position.drawn]
-            self._ledger.count("drawn", drawn.to(self.learner.device))
-            self._counted = position.drawn
-        if sights:
-            evidence, self._sights = Evidence.joined(sights), []
-            self._ledger.write(evidence)
-            if not evidence.looked:
-                position.tally.correct += int(evidence.correct.sum())
+    def _note(self, drawn: int) -> None:
+        """Write down what the method says of itself, where another part of the epoch is done."""
+        position = self.position
+        assert position.rows is not None
+        total = len(position.rows)
+        if COURSE * position.drawn // total > COURSE * (position.drawn - drawn) // total and (facts := self.selector.facts()):
+            position.tally.course.append({"place": self._place(position.drawn), **facts})
 
     def _end_epoch(self) -> EpochRecord:
         tally, epoch = self.position.tally, self.position.epoch
         self.go_on_from(Position(epoch=epoch + 1, steps=self.position.steps))
-        return tally.closed(epoch)
+        return tally.closed(epoch, classes=self.learner.objective.metric == "accuracy")
+
+    def _shuffle(self) -> np.random.Generator:
+        return self._stream("refill", self.position.drawn)
 
     def _stream(self, purpose: str, *place: int) -> np.random.Generator:
         return stream(self.plan.seed, purpose, self.position.epoch, *place)

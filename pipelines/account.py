@@ -54,7 +54,7 @@ def _spent(name: str) -> dict[str, dict[str, float]]:
 def _method(name: str, watts: dict[str, Any], threads: int, unit: Unit, full: float, offered: int) -> dict[str, Any]:
     train = read_json(cost_of("train", name))
     spent = _spent(name)
-    counts = Counts(offered, train["counts"]["looked"], train["counts"]["trained"])
+    counts = Counts(offered, **{k: train["counts"][k] for k in ("looked", "kept", "trained")})
     counted, measured = counted_seconds(counts, unit), spent["total"]["cpu_seconds"]
     # On a shared machine CPU seconds say what the run used, and wall seconds what its neighbours did.
     hours = measured / threads / 3600

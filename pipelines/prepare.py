@@ -128,6 +128,7 @@ def _facts(task: dict[str, Any], names: list[str], noisy: Array, clean: Array, t
     return {
         "task": task["name"],
         "kind": task["kind"],
+        "target": "class",
         "classes": names,
         "counts": {"train": len(train), "test": len(test)},
         "by_class": {"train": np.bincount(noisy[train], minlength=len(names)).tolist()},

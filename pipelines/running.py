@@ -14,6 +14,7 @@ import torch
 
 from components.evidence import Ledger, LogitMemory, logit_dimensions
 from components.learner import Learner, NonFiniteLossError, build_optimizer
+from components.objectives import OBJECTIVES
 from components.position import EpochRecord, Plan
 from components.schedules import Schedule
 from components.training import Training
@@ -113,8 +114,9 @@ class Job:
         """Write the cost record, now that all else is written, and forget the checkpoint."""
         ledger = self.training.ledger
         counts = {n: int(ledger.column(n).sum(dtype=np.int64)) for n in ("drawn", "looked", "trained")}
+        counts |= {"examples": len(ledger), "steps": self.training.position.steps, "kept": sum(r.kept for r in self.records)}
         cost = {
-            "counts": counts | {"examples": len(ledger), "steps": self.training.position.steps},
+            "counts": counts,
             "laps": self.training.clock.record(),
             "start_up_seconds": self.start_up_seconds,
             "energy": self._meter.record(),
@@ -155,7 +157,9 @@ def learner_of(plan: dict[str, Any], manifest: dict[str, Any], place: torch.devi
     schedule = Schedule(**training["schedule"], end=length)
     if training["compile"]:
         model.compile()
-    return Learner(model, optimizer, schedule, precision=training["precision"], clip_norm=training["clip_norm"])
+    objective = OBJECTIVES[manifest["target"]]
+    precisions = {k: training[k] for k in ("precision", "look_precision")}
+    return Learner(model, optimizer, schedule, objective, clip_norm=training["clip_norm"], **precisions)
 
 
 def _training(
@@ -164,16 +168,17 @@ def _training(
     settings = plan["training"]
     place = prepare_torch(settings, plan["seed"])
     learner = learner_of(plan, manifest, place, selector.length(settings["epochs"]))
-    n, classes = len(split.examples), split.examples.classes
-    ledger = Ledger(n, LogitMemory(_storage(n, classes, place), classes, plan["seed"]), looks_only=looks_only)
+    learner.norms = "norm" in selector.wants
+    n, outputs = len(split.examples), split.examples.outputs
+    ledger = Ledger(n, LogitMemory(_storage(n, outputs, place), outputs, plan["seed"]), looks_only=looks_only)
     run = Plan(settings["epochs"], settings["batch_size"], settings["look_size"], plan["seed"], first)
     return Training(learner, split.examples, selector, ledger, run)
 
 
-def _storage(examples: int, classes: int, place: torch.device) -> torch.Tensor:
+def _storage(examples: int, outputs: int, place: torch.device) -> torch.Tensor:
     """Return room for the last logits ``(N, d)``: in memory while that is small, else on disk, memory-mapped."""
-    d = logit_dimensions(examples, classes)
-    if d == classes or place.type != "cpu":
+    d = logit_dimensions(examples, outputs)
+    if d == outputs or place.type != "cpu":
         return torch.zeros(examples, d, device=place)
     return artifacts.mapped(examples, d)
 

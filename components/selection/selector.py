@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -13,9 +13,14 @@ from components.arrays import Array
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from components.batch import Batch, Rows
+    from components.batch import Rows
     from components.evidence import Evidence, Ledger
     from components.tasks.examples import Examples
+
+
+#: How door 3 comes to know an example: by a gradient-free look; by what its last sight showed; or, for a whole batch at once,
+#: by the training pass itself, whose graph is then used or dropped.
+Look = Literal["fresh", "recalled", "whole-batch"]
 
 
 @dataclass(frozen=True)
@@ -60,9 +65,14 @@ class Selector:
     ======== ========================= =====================================
     """
 
-    admits: ClassVar[bool] = False  #: whether ``admit`` guards its door
-    looks: ClassVar[bool] = False  #: whether ``keep`` guards its door, and so wants a gradient-free look first
+    wants: frozenset[str] = frozenset()  #: what evidence must hold: "norm", "input_norm"
     sights: ClassVar[int] = 0  #: how often the warm-up must have seen every example
+    holdout: ClassVar[bool] = False  #: whether the warm-up must be one that trains on a holdout
+
+    @property
+    def admits(self) -> bool:
+        """Whether ``admit`` guards its door now."""
+        return False
 
     def select(self, scores: Mapping[str, Array], rng: np.random.Generator) -> Subset:
         """Return what training starts from, given the warm-up's score table: columns ``(N,)`` by name."""
@@ -90,12 +100,20 @@ class Selector:
         """Door 2: return the weights ``(M,)`` of the rows worth a forward pass, from what is known without fetching."""
         return rows.weight.new_ones(len(rows))
 
+    def look(self, epoch: Epoch) -> Look | None:
+        """Return how ``keep`` wants to come to know the examples of ``epoch``; None where it lets all pass."""
+        return None
+
     def keep(self, evidence: Evidence, rng: np.random.Generator) -> Tensor:
-        """Door 3: return the weights ``(B,)`` of the examples worth a backward pass."""
+        """Door 3: return the weights ``(B,)`` of the examples worth a backward pass; asked after ``learn``."""
         return evidence.loss.new_ones(len(evidence))
 
-    def learn(self, batch: Batch, evidence: Evidence) -> None:
-        """Take in what the forward pass over ``batch`` showed."""
+    def learn(self, evidence: Evidence, examples: Examples) -> None:
+        """Take in what door 3 is asked about next; where ``look`` is None, what each step showed."""
+
+    def facts(self) -> dict[str, float]:
+        """Return what is worth following over a run, by name."""
+        return {}
 
     def state(self) -> dict[str, Array]:
         """Return what ``review`` and ``learn`` have gathered, to be saved."""

@@ -11,12 +11,12 @@ import numpy as np
 from typing_extensions import override
 
 from components.arrays import Array
-from components.selection.selector import Epoch, Selector, Subset
+from components.selection.selector import Epoch, Look, Selector, Subset
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from components.batch import Batch, Rows
+    from components.batch import Rows
     from components.evidence import Evidence, Ledger
     from components.tasks.examples import Examples
 
@@ -35,9 +35,14 @@ class Stack(Selector):
             guards = [type(m).__name__ for m in members if getattr(type(m), door) is not getattr(Selector, door)]
             if len(guards) > 1:
                 raise ValueError(f"{' and '.join(guards)} both guard the door '{door}'; stack methods whose doors differ")
-        self.admits = any(m.admits for m in members)  # type: ignore[misc]
-        self.looks = any(m.looks for m in members)  # type: ignore[misc]
+        self.wants = frozenset[str]().union(*(m.wants for m in members))
         self.sights = max(m.sights for m in members)  # type: ignore[misc]
+        self.holdout = any(m.holdout for m in members)  # type: ignore[misc]
+
+    @property
+    @override
+    def admits(self) -> bool:
+        return any(m.admits for m in self.members)
 
     @override
     def select(self, scores: Mapping[str, Array], rng: np.random.Generator) -> Subset:
@@ -72,14 +77,22 @@ class Stack(Selector):
         return reduce(lambda a, b: a * b, weights)
 
     @override
+    def look(self, epoch: Epoch) -> Look | None:
+        return next((look for m in self.members if (look := m.look(epoch)) is not None), None)
+
+    @override
     def keep(self, evidence: Evidence, rng: np.random.Generator) -> Tensor:
         weights = [m.keep(evidence, rng) for m in self.members]
         return reduce(lambda a, b: a * b, weights)
 
     @override
-    def learn(self, batch: Batch, evidence: Evidence) -> None:
+    def learn(self, evidence: Evidence, examples: Examples) -> None:
         for m in self.members:
-            m.learn(batch, evidence)
+            m.learn(evidence, examples)
+
+    @override
+    def facts(self) -> dict[str, float]:
+        return {k: v for m in self.members for k, v in m.facts().items()}
 
     @override
     def state(self) -> dict[str, Array]:

@@ -15,13 +15,13 @@ class Examples(Protocol):
     """What the road asks of a kind of data; columns are memory-mapped and indexed a batch at a time.
 
     Attributes:
-        target: ``(N,)`` int64.
-        classes: C.
+        target: ``(N,)`` int64 class, or float32 number; what a batch holds as target may be wider.
+        outputs: d, numbers that the model gives an example and two sights are compared by: C where targets are classes.
         lengths: ``(N,)`` cost of an example where it varies, by which batches are bucketed; else None.
     """
 
     target: Array
-    classes: int
+    outputs: int
     lengths: Array | None
 
     def __len__(self) -> int:

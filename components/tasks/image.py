@@ -21,9 +21,9 @@ class Images:
 
     lengths: Array | None = None
 
-    def __init__(self, pixels: Array, target: Array, classes: int, mean: float, deviation: float) -> None:
+    def __init__(self, pixels: Array, target: Array, outputs: int, mean: float, deviation: float) -> None:
         """Read ``pixels`` where they lie; ``mean`` and ``deviation`` are of the training split, in [0, 255]."""
-        self.pixels, self.target, self.classes = pixels, target, classes
+        self.pixels, self.target, self.outputs = pixels, target, outputs
         self._mean, self._scale = mean, 1 / max(deviation, 1e-6)
 
     def __len__(self) -> int:

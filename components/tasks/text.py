@@ -20,9 +20,9 @@ class Texts:
         lengths: ``(N,)`` tokens of each text.
     """
 
-    def __init__(self, tokens: Array, offsets: Array, target: Array, classes: int, pad: int) -> None:
+    def __init__(self, tokens: Array, offsets: Array, target: Array, outputs: int, pad: int) -> None:
         """Read ``tokens`` where they lie; ``pad`` is the token id that fills a batch up."""
-        self.tokens, self.offsets, self.target, self.classes, self.pad = tokens, offsets, target, classes, pad
+        self.tokens, self.offsets, self.target, self.outputs, self.pad = tokens, offsets, target, outputs, pad
         self._sizes: Array = np.diff(offsets)
         self.lengths: Array | None = self._sizes
 

@@ -122,7 +122,7 @@ def make_training(make_images, make_mlp, make_ledger):
         schedule = Schedule("constant" if constant else "linear", 0.0 if constant else 0.5, 2.0, length)
         optimizer = build_optimizer(model, "sgd", 0.1, momentum=0.9)
         learner = Learner(model, optimizer, schedule, precision=precision)
-        ledger = make_ledger(len(examples), examples.classes, looks_only)
+        ledger = make_ledger(len(examples), examples.outputs, looks_only)
         return Training(learner, examples, selector, ledger, Plan(epochs, batch_size, look_size, seed, first))
 
     return build

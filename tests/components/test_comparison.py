@@ -26,28 +26,35 @@ PUBLISHED = [
 @pytest.mark.parametrize(("alpha_b", "alpha_fb", "time"), PUBLISHED)
 def test_the_published_times_follow_from_the_published_skips(alpha_b, alpha_fb, time):
     looked_only, skipped = round(alpha_b * 100), round(alpha_fb * 100)
-    counts = Counts(offered=10_000, looked=10_000 - skipped, trained=10_000 - skipped - looked_only)
+    counts = Counts(10_000, looked=10_000 - skipped, kept=(kept := 10_000 - skipped - looked_only), trained=kept)
     assert counts.alpha_b == pytest.approx(alpha_b / 100)
     assert counts.alpha_fb == pytest.approx(alpha_fb / 100)
     assert paper_time(counts, UNIT) == pytest.approx(time, abs=0.0125)
 
 
 def test_training_on_everything_takes_the_whole_time():
-    everything = Counts(offered=50, looked=0, trained=50)
+    everything = Counts(offered=50, looked=0, kept=0, trained=50)
     assert (everything.alpha_b, everything.alpha_fb) == (0, 0)
     assert paper_time(everything, UNIT) == pytest.approx(1)
     assert counted_seconds(everything, Unit(0.01, 0.03)) == pytest.approx(2.0)
 
 
 def test_every_look_is_counted_also_where_a_step_follows():
-    counts = Counts(offered=100, looked=100, trained=20)
+    counts = Counts(offered=100, looked=100, kept=20, trained=20)
     assert counts.looked_only == 80
     assert counted_seconds(counts, Unit(1, 2)) == 100 * 1 + 20 * 3
     assert paper_time(counts, Unit(1, 2)) == pytest.approx((0.8 * 1 + 0.2 * 3) / 3)
 
 
+def test_a_skipped_batch_and_a_look_that_is_not_needed_are_counted_apart():
+    whole_batches = Counts(offered=100, looked=60, kept=0, trained=40)
+    assert (whole_batches.alpha_b, whole_batches.alpha_fb) == (0.6, 0)
+    recalled = Counts(offered=100, looked=30, kept=10, trained=40)
+    assert (recalled.alpha_b, recalled.alpha_fb) == (0.2, pytest.approx(0.4))
+
+
 def test_looks_beyond_what_is_offered_leave_no_negative_share():
-    counts = Counts(offered=10, looked=30, trained=5)
+    counts = Counts(offered=10, looked=30, kept=0, trained=5)
     assert counts.alpha_fb == 0
     assert counted_seconds(counts, Unit(1, 1)) == 40
 

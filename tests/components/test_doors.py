@@ -12,11 +12,12 @@ from pipelines.checkpoints import pack, unpack
 class KeepHardest(Selector):
     """Keeps ``share`` of the looked-at, by loss, at twice the weight."""
 
-    looks = True
-
     def __init__(self, share):
         self.share = share
         self.asked, self.learnt, self.numbers = [], [], []
+
+    def look(self, epoch):
+        return "fresh"
 
     def keep(self, evidence, rng):
         kept = evidence.loss.argsort(descending=True)[: round(self.share * len(evidence))]
@@ -26,8 +27,8 @@ class KeepHardest(Selector):
         self.numbers.append(float(rng.random()))
         return weight
 
-    def learn(self, batch, evidence):
-        self.learnt.append((evidence.looked, len(batch)))
+    def learn(self, evidence, examples):
+        self.learnt.append((evidence.looked, len(evidence)))
 
 
 class AdmitBright(Selector):
@@ -44,8 +45,8 @@ class AdmitBright(Selector):
         self.refused |= set(rows.index[~passed].tolist())
         return passed.float()
 
-    def learn(self, batch, evidence):
-        self.learnt.append((evidence.looked, len(batch)))
+    def learn(self, evidence, examples):
+        self.learnt.append((evidence.looked, len(evidence)))
 
 
 @pytest.fixture
@@ -57,9 +58,9 @@ def spied(make_training):
         training.stepped = []
         step = training.learner.step
 
-        def spy(batch, epoch):
+        def spy(batch, *rest):
             training.stepped.append((batch.rows.index.tolist(), batch.weight.tolist()))
-            return step(batch, epoch)
+            return step(batch, *rest)
 
         training.learner.step = spy
         return training

@@ -5,6 +5,7 @@ from torch import nn
 from components.batch import Batch
 from components.learner import OPTIMIZERS, Learner, NonFiniteLossError, build_optimizer
 from components.models import cnn
+from components.objectives import Classification, Seen
 
 
 def learner_of(model, name="sgd", rate=1.0, **options):
@@ -60,11 +61,11 @@ def test_a_gradient_is_clipped_to_its_norm(linear, small_batch):
 def test_the_evidence_is_of_the_pass_before_the_weights_moved(linear, small_batch):
     logits = linear(small_batch.inputs["input"]).detach()
     evidence = learner_of(linear).step(small_batch, 0)
-    assert torch.equal(evidence.logits, logits)
+    assert torch.equal(evidence.output, logits)
     assert torch.equal(evidence.loss, nn.functional.cross_entropy(logits, small_batch.target, reduction="none"))
     assert evidence.index.tolist() == [0, 1, 2, 3]
     assert not evidence.looked
-    assert not evidence.logits.requires_grad
+    assert not evidence.output.requires_grad
     assert not evidence.loss.requires_grad
 
 
@@ -80,7 +81,7 @@ def test_a_look_leaves_no_trace(make_rows, training):
     moments = [m.clone() for s in learner.optimizer.state_dict()["state"].values() for m in s.values()]
     random_state = torch.get_rng_state()
     first, second = learner.look(batch), learner.look(batch)
-    assert torch.equal(first.logits, second.logits)
+    assert torch.equal(first.output, second.output)
     assert first.looked
     assert all(torch.equal(v, state[k]) for k, v in learner.model.state_dict().items())
     assert all(torch.equal(p.grad, g) for p, g in zip(learner.parameters, gradients, strict=True))
@@ -97,7 +98,7 @@ def test_a_look_sees_what_the_model_says_in_eval_mode(make_rows):
     evidence = learner_of(model).look(batch)
     with torch.no_grad():
         expected = model.eval()(batch.inputs["input"])
-    assert torch.equal(evidence.logits, expected)
+    assert torch.equal(evidence.output, expected)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
@@ -106,11 +107,12 @@ def test_a_loss_that_is_no_number_is_refused_by_place_before_the_weights_move(ma
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 2))
 
-    def loss(output, target):
-        each = nn.functional.cross_entropy(output, target, reduction="none")
-        return torch.where(target == 1, value, each)
+    class Broken(Classification):
+        def see(self, output, target, *, norm):
+            seen = super().see(output, target, norm=norm)
+            return Seen(torch.where(target == 1, value, seen.loss), seen.output)
 
-    learner = learner_of(model, "adamw", 0.1, loss=loss)
+    learner = learner_of(model, "adamw", 0.1, objective=Broken())
     before = {k: v.clone() for k, v in model.state_dict().items()}
     batch = batch_of(make_rows, torch.randn(4, 3), [0, 0, 1, 1], index=[40, 10, 30, 20])
     with pytest.raises(NonFiniteLossError, match="place 30") as caught:
@@ -123,7 +125,12 @@ def test_a_loss_that_is_no_number_is_refused_by_place_before_the_weights_move(ma
 
 def test_losses_whose_sum_overflows_are_still_numbers(make_rows):
     model = nn.Sequential(nn.Linear(3, 2))
-    learner = learner_of(model, loss=lambda output, target: output.sum(1) * 0 + 3e38)
+
+    class Huge(Classification):
+        def see(self, output, target, *, norm):
+            return Seen(output.sum(1) * 0 + 3e38, output)
+
+    learner = learner_of(model, objective=Huge())
     batch = batch_of(make_rows, torch.randn(4, 3), [0, 0, 1, 1])
     assert learner.look(batch).loss.isfinite().all()
 
@@ -137,7 +144,7 @@ def test_autocast_runs_and_stays_near_full_precision(make_rows, precision):
         batch = batch_of(make_rows, torch.randn(12, 8), [0, 1, 2] * 4)
         evidence = [learner.step(batch, 0) for _ in range(8)]
         losses[kind] = torch.stack([e.loss.mean() for e in evidence])
-        assert evidence[0].logits.dtype == evidence[0].loss.dtype == torch.float32
+        assert evidence[0].output.dtype == evidence[0].loss.dtype == torch.float32
         assert {p.dtype for p in learner.parameters} == {torch.float32}
     assert losses[precision][-1] < losses[precision][0]
     assert not torch.equal(losses[precision], losses["fp32"])

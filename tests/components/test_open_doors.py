@@ -106,7 +106,7 @@ def test_open_doors_are_a_plain_loop_to_the_bit(job, make_ledger, name, clip, fu
     model = make_model()
     optimizer = build_optimizer(model, name, rate, fused=fused, **options)
     learner = Learner(model, optimizer, Schedule("linear", 0.5, 1, EPOCHS), clip_norm=clip)
-    ledger = make_ledger(len(examples), examples.classes)
+    ledger = make_ledger(len(examples), examples.outputs)
     torch.manual_seed(5)
     training = Training(learner, examples, Selector(), ledger, Plan(EPOCHS, size, 4 * size, SEED))
     records = [m for m in training.until() if isinstance(m, EpochRecord)]

@@ -14,15 +14,16 @@ from components.selection.uniform import Uniform
 class KeepDouble(Selector):
     """Keeps all, at twice the weight, and counts what it learnt from."""
 
-    looks = True
-
     def __init__(self):
         self.learnt = np.zeros(1, np.int64)
+
+    def look(self, epoch):
+        return "fresh"
 
     def keep(self, evidence, rng):
         return torch.full((len(evidence),), 2.0)
 
-    def learn(self, batch, evidence):
+    def learn(self, evidence, examples):
         self.learnt = self.learnt + len(evidence)
 
     def state(self):
@@ -45,7 +46,7 @@ def test_the_doors_of_all_members_stand_one_behind_the_other(make_training):
     training = make_training(stack := Stack([Uniform(0.5), AdmitEven(), KeepDouble()]), epochs=1)
     weights = []
     step = training.learner.step
-    training.learner.step = lambda batch, epoch: weights.append(batch.weight) or step(batch, epoch)
+    training.learner.step = lambda batch, *rest: weights.append(batch.weight) or step(batch, *rest)
     list(training.until())
     drawn, looked, trained = (training.ledger.column(n) for n in ("drawn", "looked", "trained"))
     assert drawn.sum() == 30
@@ -74,7 +75,7 @@ def test_subsets_multiply_and_every_member_begins_with_the_product():
 
 def test_it_needs_what_any_member_needs():
     stack = Stack([SwiftLearn(0.3, refresh=2), KeepDouble()])
-    assert (stack.admits, stack.looks, stack.sights) == (False, True, 2)
+    assert (stack.admits, stack.look(Epoch(0, 8)), stack.sights) == (False, "fresh", 2)
     assert [stack.sweeps(Epoch(e, 8, 2)) for e in (2, 3, 4)] == [False, False, True]
     assert Stack([Short(2.5), KeepDouble()]).length(6) == 2.5
     assert Stack([SwiftLearn(0.3), KeepDouble()]).planned_cost(10, 2) == pytest.approx(4.4)

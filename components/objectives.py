@@ -1,0 +1,134 @@
+"""What each kind of target is learnt by: a loss an example, and what else the model's output says of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from typing_extensions import override
+
+from components import scoring
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an objective makes of a forward pass over B examples.
+
+    Attributes:
+        loss: ``(B,)``, with its graph.
+        output: ``(B, d)`` what two sights of an example are compared by.
+        norm: ``(B,)`` gradient norms, where ``output`` does not tell them and they were asked for.
+    """
+
+    loss: Tensor
+    output: Tensor
+    norm: Tensor | None = None
+
+
+class Objective(ABC):
+    """A kind of target, the same for every example of a task.
+
+    Attributes:
+        likelihood: whether ``exp(-loss)`` is a probability.
+        metric: what a model is judged by.
+        higher: whether more of the metric is better.
+    """
+
+    likelihood = True
+    metric: str
+    higher = True
+
+    @abstractmethod
+    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> Seen:
+        """Return what the model's ``output`` says of ``target``; ``norm``: gradient norms are wanted."""
+
+    @abstractmethod
+    def gradient_norm(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the norm of each loss's gradient by the model's output, ``(B,)``."""
+
+    def signals(self, output: Tensor, target: Tensor, norm: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return gradient norm and margin, ``(B,)`` each, NaN where unknown.
+
+        Args:
+            output: ``(B, d)``, of ``see``.
+            target: as ``see`` was given it.
+            norm: of ``see``, if it gave one.
+        """
+        known = self.gradient_norm(output, target) if norm is None else norm
+        return known, torch.full_like(known, torch.nan)
+
+    def correct(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return ``(B,)`` bool, whether the target has the largest logit; False where there are no classes."""
+        return torch.zeros(len(output), dtype=torch.bool, device=output.device)
+
+
+class Classification(Objective):
+    """One class an example: cross-entropy, in nats, of logits ``(B, C)``."""
+
+    metric = "accuracy"
+
+    @override
+    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> Seen:
+        return Seen(cross_entropy(output, target, reduction="none"), output)
+
+    @override
+    def gradient_norm(self, output: Tensor, target: Tensor) -> Tensor:
+        return scoring.error_norm(scoring.probabilities(output), target)
+
+    @override
+    def signals(self, output: Tensor, target: Tensor, norm: Tensor | None) -> tuple[Tensor, Tensor]:
+        p = scoring.probabilities(output)
+        return scoring.error_norm(p, target), scoring.margin(p, target)
+
+    @override
+    def correct(self, output: Tensor, target: Tensor) -> Tensor:
+        return output.argmax(1) == target
+
+
+class SquaredError(Objective):
+    """One number an example, in standard deviations: ``(prediction - target)^2`` of predictions ``(B, 1)``."""
+
+    likelihood = False
+    metric = "r2"
+
+    @override
+    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> Seen:
+        return Seen((output.squeeze(1) - target).square(), output)
+
+    @override
+    def gradient_norm(self, output: Tensor, target: Tensor) -> Tensor:
+        return 2 * (output.squeeze(1) - target).abs()
+
+
+class NextToken(Objective):
+    """A sequence that tells its own next token: the mean cross-entropy, in nats, of all tokens but the first.
+
+    Two sights are compared by the true tokens' log-probabilities ``(B, T - 1)``: logits would be a vocabulary's worth a token.
+    """
+
+    metric = "perplexity"
+    higher = False
+
+    @override
+    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> Seen:
+        before, after = output[:, :-1].flatten(0, 1), target[:, 1:]
+        each = cross_entropy(before, after.flatten(), reduction="none").view(after.shape)
+        return Seen(each.mean(1), -each.detach(), token_norm(before.detach(), after) if norm else None)
+
+    @override
+    def gradient_norm(self, output: Tensor, target: Tensor) -> Tensor:
+        return output.new_full((len(output),), torch.nan)
+
+
+def token_norm(logits: Tensor, target: Tensor) -> Tensor:
+    """Return ``||e||_2 / T`` ``(B,)``, e the error norms of a sequence's tokens, from their logits ``(B * T, V)``."""
+    each = scoring.error_norm(scoring.probabilities(logits), target.flatten()).view(target.shape)
+    norm: Tensor = torch.linalg.vector_norm(each, dim=1)
+    return norm / target.shape[1]
+
+
+#: What a prepared target is -> what it is learnt by.
+OBJECTIVES: dict[str, Objective] = {"class": Classification(), "number": SquaredError(), "tokens": NextToken()}

@@ -1,0 +1,62 @@
+"""What a run writes down of itself: counts at once, and the ledger many sights at a time."""
+
+from __future__ import annotations
+
+from components.energy import Clock
+from components.evidence import Evidence, Ledger
+from components.position import Position
+
+#: Examples whose evidence waits to be written at once: batch by batch, between steps that empty the processor's caches, the
+#: same arithmetic takes several times as long.
+WAITING = 4096
+
+
+class Recorder:
+    """Stands behind the doors and counts.
+
+    Attributes:
+        ledger: may be behind by what waits; ``settle`` brings it up to date.
+        position: whose tally counts, and whose rows were drawn.
+    """
+
+    def __init__(self, ledger: Ledger, clock: Clock, position: Position) -> None:
+        self.ledger, self._clock = ledger, clock
+        self._looks: list[Evidence] = []
+        self._steps: list[Evidence] = []
+        self.go_on_from(position)
+
+    def go_on_from(self, position: Position) -> None:
+        """Take ``position`` for where the run stands; what was drawn before it has been counted."""
+        self.position, self._counted = position, position.drawn
+
+    def see(self, evidence: Evidence) -> None:
+        """Count a sight, and let it wait to be written into the ledger with others."""
+        with self._clock.lap("record", len(evidence)):
+            tally = self.position.tally
+            if evidence.looked:
+                tally.looked += len(evidence)
+            else:
+                tally.trained += len(evidence)
+                tally.steps += 1
+                tally.loss += evidence.total_loss
+            waiting = self._looks if evidence.looked else self._steps
+            waiting.append(evidence)
+            if len(waiting) * len(evidence) >= WAITING:
+                self.settle()
+
+    def settle(self) -> None:
+        """Write what waits: looks first, since a step on the same example follows its look.
+
+        No example waits twice in one of the two: an epoch and a sweep each end in this.
+        """
+        position = self.position
+        if position.rows is not None and self._counted < position.drawn:
+            self.ledger.count("drawn", position.rows.index[self._counted : position.drawn])
+            self._counted = position.drawn
+        for waiting in (self._looks, self._steps):
+            if waiting:
+                evidence = Evidence.joined(waiting)
+                waiting.clear()
+                self.ledger.write(evidence)
+                if not evidence.looked:
+                    position.tally.correct += int(evidence.correct.sum())
