@@ -10,6 +10,18 @@ AGOT_EPSILON = 0.95
 
 
 @dataclass(frozen=True)
+class Metric:
+    """What models of one kind of target are judged by, and whether more of it is better."""
+
+    name: str
+    higher: bool
+
+
+#: By what a target is.
+METRICS = {"class": Metric("accuracy", True), "number": Metric("r2", True), "tokens": Metric("perplexity", False)}
+
+
+@dataclass(frozen=True)
 class Unit:
     """Seconds of one example, measured in the run that trained on everything.
 

@@ -32,14 +32,12 @@ class Objective(ABC):
     """A kind of target, the same for every example of a task.
 
     Attributes:
+        classes: whether an example is right or wrong.
         likelihood: whether ``exp(-loss)`` is a probability.
-        metric: what a model is judged by.
-        higher: whether more of the metric is better.
     """
 
+    classes = False
     likelihood = True
-    metric: str
-    higher = True
 
     @abstractmethod
     def see(self, output: Tensor, target: Tensor, *, norm: bool) -> Seen:
@@ -68,7 +66,7 @@ class Objective(ABC):
 class Classification(Objective):
     """One class an example: cross-entropy, in nats, of logits ``(B, C)``."""
 
-    metric = "accuracy"
+    classes = True
 
     @override
     def see(self, output: Tensor, target: Tensor, *, norm: bool) -> Seen:
@@ -92,7 +90,6 @@ class SquaredError(Objective):
     """One number an example, in standard deviations: ``(prediction - target)^2`` of predictions ``(B, 1)``."""
 
     likelihood = False
-    metric = "r2"
 
     @override
     def see(self, output: Tensor, target: Tensor, *, norm: bool) -> Seen:
@@ -108,9 +105,6 @@ class NextToken(Objective):
 
     Two sights are compared by the true tokens' log-probabilities ``(B, T - 1)``: logits would be a vocabulary's worth a token.
     """
-
-    metric = "perplexity"
-    higher = False
 
     @override
     def see(self, output: Tensor, target: Tensor, *, norm: bool) -> Seen:

@@ -198,7 +198,7 @@ class Training:
     def _end_epoch(self) -> EpochRecord:
         tally, epoch = self.position.tally, self.position.epoch
         self.go_on_from(Position(epoch=epoch + 1, steps=self.position.steps))
-        return tally.closed(epoch, classes=self.learner.objective.metric == "accuracy")
+        return tally.closed(epoch, classes=self.learner.objective.classes)
 
     def _shuffle(self) -> np.random.Generator:
         return self._stream("refill", self.position.drawn)
