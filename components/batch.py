@@ -33,10 +33,10 @@ class Rows:
     def __len__(self) -> int:
         return len(self.index)
 
-    def through(self, weight: Tensor) -> Rows:
+    def through(self, weight: Array) -> Rows:
         """Return the rows a door lets pass: those of positive ``weight`` ``(M,)``, reweighted."""
-        passed = weight > 0
-        return Rows(self.index[passed], self.weight[passed] * weight[passed])
+        passed = torch.from_numpy(np.flatnonzero(weight > 0))
+        return Rows(self.index[passed], self.weight[passed] * torch.from_numpy(weight)[passed])
 
     def between(self, start: int, stop: int) -> Rows:
         """Return the rows from place ``start`` up to ``stop``."""

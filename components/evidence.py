@@ -13,6 +13,7 @@ from torch import Tensor
 from components import scoring
 from components.arrays import Array, stream
 from components.objectives import OBJECTIVES, Objective
+from components.selection.rules import Signals
 
 #: Float32 logits kept before they are projected: 256 MiB.
 LOGITS_KEPT = 2**26
@@ -59,6 +60,12 @@ class Evidence:
     def gradient_norm(self) -> Tensor:
         """``(B,)`` norm of the loss's gradient by the model's output."""
         return self.objective.gradient_norm(self.output, self.target) if self.norm is None else self.norm
+
+    def signals(self, wants: frozenset[str]) -> Signals:
+        """Return what rules judge by, on the host; a GPU is waited for. ``wants``: "norm", "input_norm"."""
+        norm = self.gradient_norm.cpu().numpy() if "norm" in wants else None
+        by_input = None if self.input_norm is None else self.input_norm.cpu().numpy()
+        return Signals(self.loss.cpu().numpy(), norm, by_input, self.objective.likelihood)
 
     @staticmethod
     def joined(sights: Sequence[Evidence]) -> Evidence:

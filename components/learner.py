@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
+from components.arrays import Array
 from components.batch import Batch
 from components.energy import Clock
 from components.evidence import Evidence
@@ -85,7 +86,7 @@ class Learner:
         self.model.train(was_training)
         return evidence
 
-    def step(self, batch: Batch, epoch: float, keep: Callable[[Evidence], Tensor] | None = None) -> Evidence:
+    def step(self, batch: Batch, epoch: float, keep: Callable[[Evidence], Array] | None = None) -> Evidence:
         """Take one optimizer step on the weighted mean loss of ``batch``; return what its forward pass showed.
 
         Args:
@@ -105,9 +106,10 @@ class Learner:
             loss, evidence = self._forward(batch, self.precision)
         weight = batch.weight
         if keep is not None:
-            weight = weight * keep(evidence)
-            if not weight.any():
+            answer = keep(evidence)
+            if not answer.any():
                 return replace(evidence, looked=True)
+            weight = weight * torch.from_numpy(answer).to(weight.device)
         with self.clock.lap("backward", len(batch)):
             self._descend(loss, weight)
         return evidence

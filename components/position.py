@@ -20,6 +20,7 @@ class Plan:
         look_size: examples of a gradient-free look.
         seed: of every draw and order.
         first: the epoch that comes after the warm-up.
+        refill: whether what door 3 keeps waits for a full batch.
     """
 
     epochs: int
@@ -27,6 +28,7 @@ class Plan:
     look_size: int
     seed: int
     first: int = 0
+    refill: bool = True
 
 
 @dataclass(frozen=True)

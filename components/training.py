@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from components.arrays import stream
+from components.arrays import Array, stream
 from components.batch import Batch, Refill, Rows, epoch_order
 from components.evidence import Evidence, Ledger
 from components.learner import Learner
@@ -161,12 +161,13 @@ class Training:
             by_input = "input_norm" in self.selector.wants
             evidence = self.learner.look(self._fetch(rows), by_input=by_input)
             self._recorder.see(evidence)
-        kept = rows.through(self._answer(evidence).cpu())
+        kept = rows.through(self._answer(evidence))
         self.position.tally.kept += len(kept) if looked else 0
-        for ready in self._training.push(kept, self._shuffle):
+        size = self.plan.batch_size
+        for ready in self._training.push(kept, self._shuffle) if self.plan.refill else kept.split(size):
             self._step(ready, look)
 
-    def _answer(self, evidence: Evidence) -> torch.Tensor:
+    def _answer(self, evidence: Evidence) -> Array:
         """Let the method learn from what was seen, and ask door 3."""
         with self.clock.lap("select"):
             self.selector.learn(evidence, self.examples)

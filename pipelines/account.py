@@ -51,10 +51,18 @@ def _spent(name: str) -> dict[str, dict[str, float]]:
     return {**stages, "selection": {"cpu_seconds": stages["subset"]["cpu_seconds"] + selecting}, "total": total}
 
 
+def _counts(name: str, train: dict[str, int]) -> dict[str, int]:
+    """Return how many examples a method treated how: training goes on counting where its warm-up stopped, but for a holdout."""
+    warm_up = read_json(plan_of("methods", name))["warm_up"]
+    apart = read_json(plan_of("warm_ups", warm_up))["holdout"]
+    other = read_json(cost_of("warm_up", warm_up))["counts"] if apart else {}
+    return {k: train[k] + other.get(k, 0) for k in ("looked", "kept", "trained")}
+
+
 def _method(name: str, watts: dict[str, Any], threads: int, unit: Unit, full: float, offered: int) -> dict[str, Any]:
     train = read_json(cost_of("train", name))
     spent = _spent(name)
-    counts = Counts(offered, **{k: train["counts"][k] for k in ("looked", "kept", "trained")})
+    counts = Counts(offered, **_counts(name, train["counts"]))
     counted, measured = counted_seconds(counts, unit), spent["total"]["cpu_seconds"]
     # On a shared machine CPU seconds say what the run used, and wall seconds what its neighbours did.
     hours = measured / threads / 3600

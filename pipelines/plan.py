@@ -17,8 +17,11 @@ from components.selection.stack import Stack
 from pipelines import artifacts
 from pipelines.errors import UserError, unknown
 from pipelines.params import load
-from pipelines.sections import Params
+from pipelines.sections import Params, WarmUp
 from pipelines.stage import main
+
+#: Training batches in a look, where nothing else is said: in larger ones an example is hardly looked at faster (benchmarks/).
+LOOK_BATCHES = 4
 
 
 def build(members: list[dict[str, Any]]) -> Selector:
@@ -63,9 +66,14 @@ def _cost_of(params: Params, name: str, where: str, seen: tuple[str, ...]) -> fl
     """Return the planned cost, in epochs, of the method that a control is to cost the same as."""
     if name not in params.compare:
         raise UserError(unknown(f"{where}.controls: {name!r}", "method in 'compare'", str(name), params.compare))
-    warm_up = params.warm_ups[params.compare[name]].epochs
-    selector = _selector(params, name, warm_up, seen)
-    return selector.planned_cost(params.chosen.training.epochs, warm_up)
+    warm_up = params.warm_ups[params.compare[name]]
+    return planned_cost(_selector(params, name, warm_up.begun, seen), params.chosen.training.epochs, warm_up)
+
+
+def planned_cost(selector: Selector, epochs: int, warm_up: WarmUp) -> float:
+    """Return what a run costs, its warm-up included, in epochs over everything."""
+    left = 1 - (warm_up.holdout or 0.0)
+    return left * selector.planned_cost(epochs, warm_up.begun) + warm_up.extra
 
 
 def _selector(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = ()) -> Selector:
@@ -94,16 +102,17 @@ def _check(method: str, arguments: dict[str, Any], where: str) -> None:
 
 def _method_plan(params: Params, name: str) -> dict[str, Any]:
     warm_up, epochs = params.warm_ups[params.compare[name]], params.chosen.training.epochs
-    members = resolve(params, name, warm_up.epochs)
-    selector = _selector(params, name, warm_up.epochs)
-    if warm_up.epochs < selector.sights:
-        fits = [n for n, w in params.warm_ups.items() if w.epochs >= selector.sights]
+    members = resolve(params, name, warm_up.begun)
+    selector = _selector(params, name, warm_up.begun)
+    _check_evidence(params, name, selector, warm_up)
+    if warm_up.begun < selector.sights:
+        fits = [n for n, w in params.warm_ups.items() if w.begun >= selector.sights]
         raise UserError(
             f"params.yaml: compare.{name}: needs a warm-up of at least {selector.sights} epochs, "
             f"got {params.compare[name]!r} of {warm_up.epochs}; one that works: {', '.join(fits) or 'none is defined'}"
         )
     length = selector.length(epochs)
-    if length < epochs and length < 2 * warm_up.epochs:
+    if length < epochs and length < 2 * warm_up.begun:
         raise UserError(
             f"params.yaml: compare.{name}: its {length:.4g} epochs must be at least twice the {warm_up.epochs} of its warm-up "
             f"'{params.compare[name]}', whose learning rate would decay later; the nearest that works is {2 * warm_up.epochs}"
@@ -118,9 +127,23 @@ def _method_plan(params: Params, name: str) -> dict[str, Any]:
         "warm_up": params.compare[name],
         "members": members,
         "length": length,
-        "planned_cost": selector.planned_cost(epochs, warm_up.epochs),
+        "planned_cost": planned_cost(selector, epochs, warm_up),
         "seed": params.seed,
     }
+
+
+def _check_evidence(params: Params, name: str, selector: Selector, warm_up: WarmUp) -> None:
+    """Refuse a method that the warm-up or the kind of data cannot give what it judges by."""
+    where = f"params.yaml: compare.{name}"
+    if selector.holdout != bool(warm_up.holdout):
+        fits = ", ".join(n for n, w in params.warm_ups.items() if bool(w.holdout) == selector.holdout) or "none is defined"
+        needed = "with a 'holdout', which tells irreducible losses" if selector.holdout else "without a 'holdout'"
+        raise UserError(f"{where}: needs a warm-up {needed}, got {params.compare[name]!r}; one that works: {fits}")
+    if "input_norm" in selector.wants and params.chosen.kind in ("text", "language"):
+        raise UserError(
+            f"{where}: input-gradient-norm needs inputs that are continuous, and those of task '{params.task}' are token ids; "
+            "the nearest that works is 'gradient-norm'"
+        )
 
 
 def plan() -> None:
@@ -128,6 +151,7 @@ def plan() -> None:
     params = load()
     task = params.chosen.model_dump(mode="json", by_alias=True)
     training = {"model": task.pop("model"), "training": task.pop("training"), "seed": params.seed}
+    training["training"]["look_size"] = params.chosen.training.look_size or LOOK_BATCHES * params.chosen.training.batch_size
     files: dict[str, Any] = {
         "task": {"name": params.task, "seed": params.seed, "tokenizer": training["model"].get("source"), **task},
         "training": training,

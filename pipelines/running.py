@@ -61,13 +61,13 @@ class Job:
         self.records = unpack(self.training, state, selector=False)
         self.training.clock.laps.clear()
 
-    def run(self, until: float | None, inputs: object, *, sweep: bool = False) -> None:
+    def run(self, until: float | None, inputs: object, *, sweep_every: int = 0) -> None:
         """Train up to epoch ``until``, from the checkpoint of the same ``inputs`` if there is one.
 
         Args:
             until: the epoch; None for the method's own length.
             inputs: everything the result depends on.
-            sweep: whether to look at every example after each epoch.
+            sweep_every: epochs between looks at every example; 0 for none.
 
         Raises:
             Stopped: after SIGINT or SIGTERM, with a checkpoint written.
@@ -79,7 +79,7 @@ class Job:
             self.records, self._meter.kwh = saved
         self.start_up_seconds = time.time() - psutil.Process().create_time()
         try:
-            self._follow(until, checkpoint, sweep)
+            self._follow(until, checkpoint, sweep_every)
         except NonFiniteLossError as error:
             steps = self.training.position.steps
             raise UserError(
@@ -88,7 +88,7 @@ class Job:
             ) from None
         self._done = checkpoint
 
-    def _follow(self, until: float | None, checkpoint: Checkpoint, sweep: bool) -> None:
+    def _follow(self, until: float | None, checkpoint: Checkpoint, sweep_every: int) -> None:
         seconds = float(os.environ.get("WINNOW_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS))
         saved = time.monotonic()
         end = self.training.length if until is None else until
@@ -98,7 +98,7 @@ class Job:
                 ended = isinstance(moment, EpochRecord)
                 if isinstance(moment, EpochRecord):
                     self.records.append(moment)
-                    if sweep:
+                    if sweep_every and (moment.epoch + 1) % sweep_every == 0:
                         self.training.sweep()
                 watch.see(moment)
                 if ended or STOP.is_set() or time.monotonic() - saved >= seconds:
@@ -171,7 +171,7 @@ def _training(
     learner.norms = "norm" in selector.wants
     n, outputs = len(split.examples), split.examples.outputs
     ledger = Ledger(n, LogitMemory(_storage(n, outputs, place), outputs, plan["seed"]), looks_only=looks_only)
-    run = Plan(settings["epochs"], settings["batch_size"], settings["look_size"], plan["seed"], first)
+    run = Plan(seed=plan["seed"], first=first, **{k: settings[k] for k in ("epochs", "batch_size", "look_size", "refill")})
     return Training(learner, split.examples, selector, ledger, run)
 
 

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from components.selection.selector import LOOK_SHARE
 from pipelines.errors import unknown
 
 #: Names become folders, DVC stages and tags: nothing in them may mean anything to a shell or to a path.
@@ -156,11 +157,16 @@ class Schedule(Section):
 
 
 class Training(Section):
-    """What every method shares; ``look_size`` and ``eval_size`` are batches without gradients."""
+    """What every method shares.
+
+    ``look_size`` is of batches without gradients, and so of what door 3 chooses among; without ``refill``, what it keeps of
+    one look is trained at once, in a smaller batch.
+    """
 
     epochs: PositiveInt
     batch_size: PositiveInt
-    look_size: PositiveInt
+    look_size: PositiveInt | None = None
+    refill: bool = True
     optimizer: Optimizer
     schedule: Schedule
     clip_norm: PositiveFloat | None = None
@@ -203,18 +209,34 @@ class Task(Section):
 
 
 class WarmUp(Section):
-    """Epochs over everything before anything is selected; ``scores_in`` eval looks again after each of them."""
+    """Epochs over everything before anything is selected; ``scores_in`` eval looks again after each of them.
+
+    With ``holdout`` they are epochs of that fraction alone, by a model of its own, which then looks at everything.
+    """
 
     epochs: NonNegativeFloat
     scores_in: Literal["train", "eval"] = "train"
+    holdout: Annotated[float, Field(gt=0, lt=1)] | None = None
+
+    @property
+    def begun(self) -> float:
+        """How many epochs of a method's own training it has done."""
+        return 0.0 if self.holdout else self.epochs
+
+    @property
+    def extra(self) -> float:
+        """What it costs beside those, in epochs over everything."""
+        if self.holdout:
+            return self.holdout * self.epochs + LOOK_SHARE
+        return self.epochs * LOOK_SHARE if self.scores_in == "eval" else 0.0
 
     @model_validator(mode="after")
     def _looks_after_epochs(self) -> WarmUp:
-        if self.scores_in == "eval" and self.epochs % 1:
-            nearest = max(1, round(self.epochs))
+        by_looks = "holdout" if self.holdout else "scores_in: eval"
+        if (self.holdout or self.scores_in == "eval") and (self.epochs % 1 or (self.holdout and not self.epochs)):
             raise ValueError(
-                f"epochs: must be whole with scores_in: eval, which looks after each, got {self.epochs}; "
-                f"the nearest that works is {nearest}"
+                f"epochs: must be whole with {by_looks}, which looks after them, got {self.epochs}; "
+                f"the nearest that works is {max(1, round(self.epochs))}"
             )
         return self
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from components.selection import METHODS
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.selection.holdout import Holdout
+from components.selection.selector import Selector
 from pipelines import artifacts
 from pipelines.artifacts import plan_of, result
 from pipelines.stage import main
+
+if TYPE_CHECKING:
+    from pipelines.running import Job
 
 #: The columns of a score table, beside the id; the ledger says what they mean.
 SCORES = ("loss", "change", "el2n", "margin", "gradient_norm", "correct", "forgotten", "seen")
@@ -17,17 +24,35 @@ def warm_up(name: str) -> None:
     from pipelines.running import Job, provenance
 
     plan = artifacts.read_json(plan_of("warm_ups", name))
+    seed = artifacts.read_json(plan_of("training"))["seed"]
+    holdout = Holdout(plan["holdout"], int(plan["epochs"]), seed) if plan["holdout"] else None
     by_looks = plan["scores_in"] == "eval"
-    job = Job("warm_up", name, METHODS["full"](), looks_only=by_looks)
-    job.run(plan["epochs"], [plan, provenance(job)], sweep=by_looks)
-    numbers, tensors = pack(job.training, job.records)
-    artifacts.write_state(result("warm_up", name, "state.safetensors"), numbers | {"origin": provenance(job)}, tensors)
-    checkpoint = artifacts.digest_of(result("warm_up", name, "state.safetensors"))
+    job = Job("warm_up", name, holdout or Selector(), looks_only=by_looks or holdout is not None)
+    state = result("warm_up", name, "state.safetensors")
+    if holdout:  # the method starts from nothing: what is trained here only tells it losses
+        _write_state(job, state)
+    job.run(plan["epochs"], [plan, provenance(job)], sweep_every=holdout.epochs if holdout else int(by_looks))
+    if holdout:
+        checkpoint = artifacts.digest_of_columns({k: v.cpu().numpy() for k, v in pack(job.training, [])[1].items()})
+    else:
+        _write_state(job, state)
+        checkpoint = artifacts.digest_of(state)
     columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in SCORES}}
+    if holdout:
+        columns["holdout"] = holdout.held(len(job.split.ids))
     origin = provenance(job, checkpoint=checkpoint, warm_up=plan)
     artifacts.write_table(result("warm_up", name, "scores.parquet"), columns, origin)
     artifacts.write_json(result("warm_up", name, "history.json"), job.history())
     job.finish()
+
+
+def _write_state(job: Job, path: Path) -> None:
+    """Write from where a method's training goes on."""
+    from pipelines.checkpoints import pack
+    from pipelines.running import provenance
+
+    numbers, tensors = pack(job.training, job.records)
+    artifacts.write_state(path, numbers | {"origin": provenance(job)}, tensors)
 
 
 def names() -> list[str]:

@@ -1,6 +1,10 @@
 """Who may pass: one file a method, one line each here."""
 
+from components.selection.adaselection import AdaSelection
 from components.selection.infobatch import InfoBatch
+from components.selection.rho_loss import RhoLoss
+from components.selection.rule import ByRule
+from components.selection.selective_backprop import SelectiveBackprop
 from components.selection.selector import Selector
 from components.selection.short import Short
 from components.selection.swiftlearn import SwiftLearn
@@ -12,4 +16,8 @@ METHODS: dict[str, type[Selector]] = {
     "short": Short,
     "swiftlearn": SwiftLearn,
     "infobatch": InfoBatch,
+    "rule": ByRule,
+    "selective-backprop": SelectiveBackprop,
+    "rho-loss": RhoLoss,
+    "adaselection": AdaSelection,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -11,13 +12,13 @@ import numpy as np
 from components.arrays import Array
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from components.batch import Rows
     from components.evidence import Evidence, Ledger
     from components.tasks.examples import Examples
 
 
+#: What a forward pass costs, in steps, for planning: a third where the backward pass takes twice as long.
+LOOK_SHARE = 1 / 3
 #: How door 3 comes to know an example: by a gradient-free look; by what its last sight showed; or, for a whole batch at once,
 #: by the training pass itself, whose graph is then used or dropped.
 Look = Literal["fresh", "recalled", "whole-batch"]
@@ -96,17 +97,17 @@ class Selector:
         """Door 1: return the weights ``(N,)`` of this epoch's examples."""
         return np.ones(len(ledger), np.float32)
 
-    def admit(self, rows: Rows, examples: Examples, rng: np.random.Generator) -> Tensor:
+    def admit(self, rows: Rows, examples: Examples, rng: np.random.Generator) -> Array:
         """Door 2: return the weights ``(M,)`` of the rows worth a forward pass, from what is known without fetching."""
-        return rows.weight.new_ones(len(rows))
+        return np.ones(len(rows), np.float32)
 
     def look(self, epoch: Epoch) -> Look | None:
         """Return how ``keep`` wants to come to know the examples of ``epoch``; None where it lets all pass."""
         return None
 
-    def keep(self, evidence: Evidence, rng: np.random.Generator) -> Tensor:
+    def keep(self, evidence: Evidence, rng: np.random.Generator) -> Array:
         """Door 3: return the weights ``(B,)`` of the examples worth a backward pass; asked after ``learn``."""
-        return evidence.loss.new_ones(len(evidence))
+        return np.ones(len(evidence), np.float32)
 
     def learn(self, evidence: Evidence, examples: Examples) -> None:
         """Take in what door 3 is asked about next; where ``look`` is None, what each step showed."""
@@ -148,6 +149,13 @@ def check_at_least(name: str, value: float, bound: float) -> float:
     """Return ``value`` if it is ``bound`` or more, else raise ValueError."""
     if not value >= bound:
         raise ValueError(f"{name} must be at least {bound}, got {value!r}; the nearest that works is {bound}")
+    return value
+
+
+def check_finite(name: str, value: float) -> float:
+    """Return ``value`` if it is a finite number, else raise ValueError."""
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, got {value!r}; one that works: 0.5")
     return value
 
 

@@ -14,8 +14,6 @@ from components.arrays import Array
 from components.selection.selector import Epoch, Look, Selector, Subset
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from components.batch import Rows
     from components.evidence import Evidence, Ledger
     from components.tasks.examples import Examples
@@ -72,18 +70,16 @@ class Stack(Selector):
         return reduce(np.multiply, (m.draw(epoch, ledger, rng) for m in self.members))
 
     @override
-    def admit(self, rows: Rows, examples: Examples, rng: np.random.Generator) -> Tensor:
-        weights = [m.admit(rows, examples, rng) for m in self.members]
-        return reduce(lambda a, b: a * b, weights)
+    def admit(self, rows: Rows, examples: Examples, rng: np.random.Generator) -> Array:
+        return reduce(np.multiply, (m.admit(rows, examples, rng) for m in self.members))
 
     @override
     def look(self, epoch: Epoch) -> Look | None:
         return next((look for m in self.members if (look := m.look(epoch)) is not None), None)
 
     @override
-    def keep(self, evidence: Evidence, rng: np.random.Generator) -> Tensor:
-        weights = [m.keep(evidence, rng) for m in self.members]
-        return reduce(lambda a, b: a * b, weights)
+    def keep(self, evidence: Evidence, rng: np.random.Generator) -> Array:
+        return reduce(np.multiply, (m.keep(evidence, rng) for m in self.members))
 
     @override
     def learn(self, evidence: Evidence, examples: Examples) -> None:

@@ -14,13 +14,10 @@ from typing_extensions import override
 
 from components.arrays import Array, count_of
 from components.selection import choose
-from components.selection.selector import Epoch, Selector, Subset, check_at_least, check_choice, check_fraction
+from components.selection.selector import LOOK_SHARE, Epoch, Selector, Subset, check_at_least, check_choice, check_fraction
 
 if TYPE_CHECKING:
     from components.evidence import Ledger
-
-#: A forward pass is about a third of a step when the backward pass takes twice as long.
-LOOK_SHARE = 1 / 3
 
 
 class SwiftLearn(Selector):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from components.position import EpochRecord
 from components.selection.selector import Selector
@@ -21,7 +20,7 @@ class KeepHardest(Selector):
 
     def keep(self, evidence, rng):
         kept = evidence.loss.argsort(descending=True)[: round(self.share * len(evidence))]
-        weight = torch.zeros(len(evidence))
+        weight = np.zeros(len(evidence), np.float32)
         weight[kept] = 2.0
         self.asked.append((evidence.index.tolist(), evidence.index[weight > 0].tolist()))
         self.numbers.append(float(rng.random()))
@@ -41,9 +40,9 @@ class AdmitBright(Selector):
 
     def admit(self, rows, examples, rng):
         bright = examples.cheap(rows.index).mean(1) > 105
-        passed = torch.from_numpy(bright | (rng.random(len(rows)) < 0.2))
+        passed = bright | (rng.random(len(rows)) < 0.2)
         self.refused |= set(rows.index[~passed].tolist())
-        return passed.float()
+        return passed.astype(np.float32)
 
     def learn(self, evidence, examples):
         self.learnt.append((evidence.looked, len(evidence)))
@@ -81,6 +80,13 @@ def test_kept_examples_are_refilled_to_full_batches_and_the_rest_is_flushed(spie
     assert [i for index, _ in training.stepped for i in index] == kept
     assert {w for _, weight in training.stepped for w in weight} == {2.0}
     assert [len(seen) for seen, _ in selector.asked[:-1]] == [look_size] * (len(selector.asked) - 1)
+
+
+def test_without_refill_what_one_look_keeps_is_trained_at_once(spied):
+    training = spied(selector := KeepHardest(0.25), epochs=1, look_size=16, refill=False)
+    list(training.until())
+    assert [index for index, _ in training.stepped] == [chosen for _, chosen in selector.asked]
+    assert [len(index) for index, _ in training.stepped] == [4, 4, 4, 3]
 
 
 def test_the_ledger_counts_looks_and_steps_apart(spied):

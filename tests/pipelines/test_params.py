@@ -31,6 +31,39 @@ BAD = {
         r"controls: 'swift': no such method .* did you mean 'swiftlearn'\?",
     ),
     "unknown choice": ({"methods.swiftlearn.select": "tops"}, r"select must be one of top, sample, got 'tops'"),
+    "unknown rule": (
+        {"compare.big-loss": "none", "methods.big-loss.rule": "big-los"},
+        r"methods.big-loss: no such rule: 'big-los', did you mean 'big-loss'\?",
+    ),
+    "empty pool": (
+        {"compare.adaselection": "none", "methods.adaselection.pool": []},
+        r"methods.adaselection: pool must name at least one rule, got none",
+    ),
+    "beta that is no number": (
+        {"compare.adaselection": "none", "methods.adaselection.beta": float("inf")},
+        r"methods.adaselection: beta must be a finite number, got inf",
+    ),
+    "keeping more than all": (
+        {"compare.adaselection": "none", "methods.adaselection.fraction": 1.5},
+        r"methods.adaselection: fraction must be in \(0, 1\], got 1.5; the nearest that works is 1.0",
+    ),
+    "a gradient by token ids": (
+        {"compare.input-gradient-norm": "none"},
+        r"compare.input-gradient-norm: .* needs inputs that are continuous, .* nearest that works is 'gradient-norm'",
+    ),
+    "rho-loss without a holdout": (
+        {"compare.rho-loss": "none"},
+        r"compare.rho-loss: needs a warm-up with a 'holdout', .* got 'none'; one that works: none is defined",
+    ),
+    "a holdout for another method": (
+        {"compare.infobatch": "irreducible", "warm_ups.irreducible": {"epochs": 3, "holdout": 0.2}},
+        r"compare.infobatch: needs a warm-up without a 'holdout', got 'irreducible'; one that works: none, two-epochs",
+    ),
+    "all held out": ({"warm_ups.irreducible": {"epochs": 3, "holdout": 1.0}}, r"irreducible.holdout: .*less than 1, got 1.0"),
+    "part of an epoch of a holdout": (
+        {"warm_ups.irreducible": {"epochs": 1.5, "holdout": 0.2}},
+        r"irreducible: epochs: must be whole with holdout, which looks after them, got 1.5; the nearest that works is 2",
+    ),
     "wrong type": ({f"{TASK}.training.batch_size": "32"}, r"training.batch_size: .*valid integer, got '32'"),
     "wrong type of an argument": (
         {"methods.swiftlearn.fraction": "a"},
