@@ -59,7 +59,7 @@ def winnow(setting: Setting) -> tuple[Learner, float]:
 
     learner, n = setting.learner(), len(setting.examples)
     ledger = Ledger(n, LogitMemory(torch.zeros(n, setting.examples.outputs), setting.examples.outputs))
-    plan = Plan(1, setting.training["batch_size"], setting.training["look_size"], 0)
+    plan = Plan(1, setting.training["batch_size"], 1, 1, 0)
     training = Training(learner, setting.examples, Selector(), ledger, plan)
     torch.use_deterministic_algorithms(True)  # as every stage does on a CPU
     seconds = cpu_seconds(lambda: list(training.until()))

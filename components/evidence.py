@@ -19,6 +19,10 @@ from components.selection.rules import Signals
 LOGITS_KEPT = 2**26
 
 
+#: What evidence may lack.
+OPTIONAL = ("norm", "log_p", "input_norm")
+
+
 @dataclass(frozen=True)
 class Evidence:
     """One forward pass over B examples, detached from its graph.
@@ -31,6 +35,7 @@ class Evidence:
         looked: whether no gradient was taken from it: a look, or a whole batch that was skipped.
         objective: what made ``loss`` and ``output``.
         norm: ``(B,)`` gradient norms, where ``output`` does not tell them.
+        log_p: ``(B, C)`` log-probabilities, where the objective has them anyway.
         input_norm: ``(B,)`` norms of the loss's gradient by the input, where they were asked for.
     """
 
@@ -41,6 +46,7 @@ class Evidence:
     looked: bool
     objective: Objective = OBJECTIVES["class"]
     norm: Tensor | None = None
+    log_p: Tensor | None = None
     input_norm: Tensor | None = None
 
     def __len__(self) -> int:
@@ -59,22 +65,23 @@ class Evidence:
     @cached_property
     def gradient_norm(self) -> Tensor:
         """``(B,)`` norm of the loss's gradient by the model's output."""
-        return self.objective.gradient_norm(self.output, self.target) if self.norm is None else self.norm
+        return self.objective.gradient_norm(self.output, self.target, self.log_p) if self.norm is None else self.norm
 
-    def signals(self, wants: frozenset[str]) -> Signals:
-        """Return what rules judge by, on the host; a GPU is waited for. ``wants``: "norm", "input_norm"."""
-        norm = self.gradient_norm.cpu().numpy() if "norm" in wants else None
+    @cached_property
+    def signals(self) -> Signals:
+        """What rules judge by, on the host; a GPU is waited for."""
         by_input = None if self.input_norm is None else self.input_norm.cpu().numpy()
-        return Signals(self.loss.cpu().numpy(), norm, by_input, self.objective.likelihood)
+        return Signals(self.loss.cpu().numpy(), lambda: self.gradient_norm.cpu().numpy(), by_input, self.objective.likelihood)
 
     @staticmethod
     def joined(sights: Sequence[Evidence]) -> Evidence:
         """Return several sights of one kind as one."""
-        index, target, loss, output = (
-            torch.cat([getattr(s, n) for s in sights]) for n in ("index", "target", "loss", "output")
-        )
-        norms = [s.norm for s in sights if s.norm is not None]
-        return Evidence(index, target, loss, output, sights[0].looked, sights[0].objective, torch.cat(norms) if norms else None)
+        if len(sights) == 1:
+            return sights[0]
+        first = sights[0]
+        held = [n for n in ("index", "target", "loss", "output", *OPTIONAL) if getattr(first, n) is not None]
+        joined = {n: torch.cat([getattr(s, n) for s in sights]) for n in held}
+        return Evidence(looked=first.looked, objective=first.objective, **joined)
 
 
 def logit_dimensions(examples: int, outputs: int, kept: int = LOGITS_KEPT) -> int:
@@ -146,7 +153,7 @@ class Ledger:
     def write(self, evidence: Evidence) -> None:
         """Take in a sight of the examples ``evidence`` speaks of; each index may appear once."""
         i, correct = evidence.index, evidence.correct
-        norm, margin = evidence.objective.signals(evidence.output, evidence.target, evidence.norm)
+        norm, margin = evidence.objective.signals(evidence.output, evidence.target, evidence.norm, evidence.log_p)
         seen, looked, el2n, before, forgotten = (
             self.columns[name].index_select(0, i) for name in ("seen", "looked", "el2n", "correct", "forgotten")
         )

@@ -142,7 +142,8 @@ class Learner:
             output = self.model(**batch.inputs)
         seen = self.objective.see(getattr(output, "logits", output).float(), batch.target, norm=self.norms)
         loss, output = seen.loss.detach(), seen.output.detach()
-        evidence = Evidence(batch.rows.index, batch.target, loss, output, False, self.objective, seen.norm)
+        log_p = None if seen.log_p is None else seen.log_p.detach()
+        evidence = Evidence(batch.rows.index, batch.target, loss, output, False, self.objective, seen.norm, log_p)
         _refuse_non_finite(evidence)
         return seen.loss, evidence
 

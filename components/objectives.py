@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, nll_loss
 from typing_extensions import override
 
 from components import scoring
@@ -21,11 +21,13 @@ class Seen:
         loss: ``(B,)``, with its graph.
         output: ``(B, d)`` what two sights of an example are compared by.
         norm: ``(B,)`` gradient norms, where ``output`` does not tell them and they were asked for.
+        log_p: ``(B, C)`` log-probabilities, where the loss is made of them.
     """
 
     loss: Tensor
     output: Tensor
     norm: Tensor | None = None
+    log_p: Tensor | None = None
 
 
 class Objective(ABC):
@@ -44,16 +46,17 @@ class Objective(ABC):
         """Return what the model's ``output`` says of ``target``; ``norm``: gradient norms are wanted."""
 
     @abstractmethod
-    def gradient_norm(self, output: Tensor, target: Tensor) -> Tensor:
-        """Return the norm of each loss's gradient by the model's output, ``(B,)``."""
+    def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
+        """Return the norm of each loss's gradient by the model's output, ``(B,)``; arguments as for ``signals``."""
 
-    def signals(self, output: Tensor, target: Tensor, norm: Tensor | None) -> tuple[Tensor, Tensor]:
+    def signals(self, output: Tensor, target: Tensor, norm: Tensor | None, log_p: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return gradient norm and margin, ``(B,)`` each, NaN where unknown.
 
         Args:
             output: ``(B, d)``, of ``see``.
             target: as ``see`` was given it.
             norm: of ``see``, if it gave one.
+            log_p: of ``see``, if it gave them.
         """
         known = self.gradient_norm(output, target) if norm is None else norm
         return known, torch.full_like(known, torch.nan)
@@ -70,15 +73,17 @@ class Classification(Objective):
 
     @override
     def see(self, output: Tensor, target: Tensor, *, norm: bool) -> Seen:
-        return Seen(cross_entropy(output, target, reduction="none"), output)
+        # Cross-entropy in its two steps: what is between them tells the probabilities.
+        log_p = output.log_softmax(1)
+        return Seen(nll_loss(log_p, target, reduction="none"), output, log_p=log_p)
 
     @override
-    def gradient_norm(self, output: Tensor, target: Tensor) -> Tensor:
-        return scoring.error_norm(scoring.probabilities(output), target)
+    def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
+        return scoring.error_norm(_probabilities(output, log_p), target)
 
     @override
-    def signals(self, output: Tensor, target: Tensor, norm: Tensor | None) -> tuple[Tensor, Tensor]:
-        p = scoring.probabilities(output)
+    def signals(self, output: Tensor, target: Tensor, norm: Tensor | None, log_p: Tensor | None) -> tuple[Tensor, Tensor]:
+        p = _probabilities(output, log_p)
         return scoring.error_norm(p, target), scoring.margin(p, target)
 
     @override
@@ -96,7 +101,7 @@ class SquaredError(Objective):
         return Seen((output.squeeze(1) - target).square(), output)
 
     @override
-    def gradient_norm(self, output: Tensor, target: Tensor) -> Tensor:
+    def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
         return 2 * (output.squeeze(1) - target).abs()
 
 
@@ -113,8 +118,12 @@ class NextToken(Objective):
         return Seen(each.mean(1), -each.detach(), token_norm(before.detach(), after) if norm else None)
 
     @override
-    def gradient_norm(self, output: Tensor, target: Tensor) -> Tensor:
+    def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
         return output.new_full((len(output),), torch.nan)
+
+
+def _probabilities(output: Tensor, log_p: Tensor | None) -> Tensor:
+    return scoring.probabilities(output) if log_p is None else log_p.exp()
 
 
 def token_norm(logits: Tensor, target: Tensor) -> Tensor:

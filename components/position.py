@@ -17,7 +17,8 @@ class Plan:
     Attributes:
         epochs: of a run over everything; a method may ask for fewer.
         batch_size: examples of a step.
-        look_size: examples of a gradient-free look.
+        look_size: examples that are looked at before door 3 chooses among them.
+        look_batch: examples of one forward pass of a look.
         seed: of every draw and order.
         first: the epoch that comes after the warm-up.
         refill: whether what door 3 keeps waits for a full batch.
@@ -26,6 +27,7 @@ class Plan:
     epochs: int
     batch_size: int
     look_size: int
+    look_batch: int
     seed: int
     first: int = 0
     refill: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import torch
@@ -116,9 +117,14 @@ class Training:
         lengths = self.examples.lengths
         order = np.arange(len(self.examples)) if lengths is None else np.argsort(lengths, kind="stable")
         index = torch.from_numpy(order)
-        for rows in Rows(index, torch.ones(len(index))).split(self.plan.look_size):
-            self._recorder.see(self.learner.look(self._fetch(rows)))
+        for rows in Rows(index, torch.ones(len(index))).split(self.plan.look_batch):
+            self._look(rows)
         self._recorder.settle()
+
+    def _look(self, rows: Rows, *, by_input: bool = False) -> Evidence:
+        evidence = self.learner.look(self._fetch(rows), by_input=by_input)
+        self._recorder.see(evidence)
+        return evidence
 
     def _draw(self, rows: Rows) -> None:
         """Take rows that passed door 1 through the other two."""
@@ -159,8 +165,7 @@ class Training:
         looked = evidence is None
         if evidence is None:
             by_input = "input_norm" in self.selector.wants
-            evidence = self.learner.look(self._fetch(rows), by_input=by_input)
-            self._recorder.see(evidence)
+            evidence = Evidence.joined([self._look(part, by_input=by_input) for part in rows.split(self.plan.look_batch)])
         kept = rows.through(self._answer(evidence))
         self.position.tally.kept += len(kept) if looked else 0
         size = self.plan.batch_size
@@ -171,7 +176,9 @@ class Training:
         """Let the method learn from what was seen, and ask door 3."""
         with self.clock.lap("select"):
             self.selector.learn(evidence, self.examples)
-            return self.selector.keep(evidence, self._stream("keep", self.position.drawn, int(evidence.index[0])))
+            place = (self.position.drawn, int(evidence.index[0]))
+            rng = self._stream("keep", *place) if self.selector.chance else cast(np.random.Generator, None)
+            return self.selector.keep(evidence, rng)
 
     def _step(self, rows: Rows, look: Look | None) -> None:
         whole = look == "whole-batch"

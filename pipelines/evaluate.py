@@ -16,7 +16,7 @@ def evaluate(name: str) -> None:
     from components.energy import Clock
     from components.evaluation import metrics, predict
     from pipelines import models
-    from pipelines.running import learner_of, prepare_torch
+    from pipelines.running import learner_of, look_batch, prepare_torch
     from pipelines.splits import read_split
 
     plan = artifacts.read_json(plan_of("training"))
@@ -24,7 +24,7 @@ def evaluate(name: str) -> None:
     split = read_split("test", manifest)
     place = prepare_torch(plan["training"], plan["seed"])
     learner = learner_of(plan, manifest, place, 1)
-    size = plan["training"]["look_size"]
+    size = look_batch(plan["training"], place)
     found: dict[str, Any] = {}
     if name == "full":
         found["base_accuracy"] = metrics(predict(learner, split.examples, size))["accuracy"]

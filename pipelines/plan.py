@@ -20,9 +20,6 @@ from pipelines.params import load
 from pipelines.sections import Params, WarmUp
 from pipelines.stage import main
 
-#: Training batches in a look, where nothing else is said: in larger ones an example is hardly looked at faster (benchmarks/).
-LOOK_BATCHES = 4
-
 
 def build(members: list[dict[str, Any]]) -> Selector:
     """Return the selector that a resolved plan describes."""
@@ -151,7 +148,6 @@ def plan() -> None:
     params = load()
     task = params.chosen.model_dump(mode="json", by_alias=True)
     training = {"model": task.pop("model"), "training": task.pop("training"), "seed": params.seed}
-    training["training"]["look_size"] = params.chosen.training.look_size or LOOK_BATCHES * params.chosen.training.batch_size
     files: dict[str, Any] = {
         "task": {"name": params.task, "seed": params.seed, "tokenizer": training["model"].get("source"), **task},
         "training": training,

@@ -29,6 +29,10 @@ from pipelines.stage import STOP, Stopped
 if TYPE_CHECKING:
     from components.selection.selector import Selector
 
+#: Choosing costs per look, whatever its size: training batches in one, where nothing else is said (benchmarks/) ...
+LOOK_BATCHES = 16
+#: ... but this many looks an epoch at least.
+LOOKS_AN_EPOCH = 8
 #: Seconds between checkpoints inside an epoch; at the end of an epoch there is one in any case.
 CHECKPOINT_SECONDS = 60.0
 
@@ -171,8 +175,26 @@ def _training(
     learner.norms = "norm" in selector.wants
     n, outputs = len(split.examples), split.examples.outputs
     ledger = Ledger(n, LogitMemory(_storage(n, outputs, place), outputs, plan["seed"]), looks_only=looks_only)
-    run = Plan(seed=plan["seed"], first=first, **{k: settings[k] for k in ("epochs", "batch_size", "look_size", "refill")})
+    chosen = {k: settings[k] for k in ("epochs", "batch_size", "refill")}
+    looks = {"look_size": look_size(settings, n), "look_batch": look_batch(settings, place)}
+    run = Plan(seed=plan["seed"], first=first, **chosen, **looks)
     return Training(learner, split.examples, selector, ledger, run)
+
+
+def look_size(training: dict[str, Any], examples: int) -> int:
+    """Return how many examples door 3 chooses among: as asked, or so many that choosing is cheap, and looks are not too few."""
+    most = LOOK_BATCHES * training["batch_size"]
+    return int(training["look_size"] or max(training["batch_size"], min(most, examples // LOOKS_AN_EPOCH)))
+
+
+def look_batch(training: dict[str, Any], place: torch.device) -> int:
+    """Return the examples of a forward pass without gradients: as asked, or the largest that pays (benchmarks/).
+
+    On a CPU the activations of more than two batches leave its caches; a GPU is the faster the more it is given.
+    """
+    if training["look_batch"]:
+        return int(training["look_batch"])
+    return (2 if place.type == "cpu" else LOOK_BATCHES) * int(training["batch_size"])
 
 
 def _storage(examples: int, outputs: int, place: torch.device) -> torch.Tensor:

@@ -159,13 +159,14 @@ class Schedule(Section):
 class Training(Section):
     """What every method shares.
 
-    ``look_size`` is of batches without gradients, and so of what door 3 chooses among; without ``refill``, what it keeps of
-    one look is trained at once, in a smaller batch.
+    ``look_size`` examples are looked at, ``look_batch`` in a forward pass, before door 3 chooses among them; without
+    ``refill``, what it keeps of one look is trained at once, in a smaller batch.
     """
 
     epochs: PositiveInt
     batch_size: PositiveInt
     look_size: PositiveInt | None = None
+    look_batch: PositiveInt | None = None
     refill: bool = True
     optimizer: Optimizer
     schedule: Schedule

@@ -6,6 +6,7 @@ choice is an argument.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ POOL = ("uniform", "big-loss", "small-loss", "gradient-norm", "adaboost", "cores
 #: Larger losses are taken for this one, whose square is still a float32.
 LARGEST = 1e15
 #: Keeps a rule to which all examples are alike from being divided by nothing.
-LEAST_SPREAD = 1e-30
+LEAST_SPREAD = 1e-18
 #: A rule's weight never falls below, so that it can recover (ours).
 LEAST_WEIGHT = 1e-6
 #: The most that one look may move the logarithm of a weight (ours).
@@ -40,7 +41,7 @@ class AdaSelection(Keeper):
         fraction: float,
         pool: list[str] | None = None,
         beta: float = 0.5,
-        gamma: float = 0.5,
+        gamma: float = 1.0,
         temperature: float = 1.0,
         mean: str = "importance",
         change: str = "signed",
@@ -65,63 +66,77 @@ class AdaSelection(Keeper):
         super().__init__(fraction, look)
         self.pool = POOL if pool is None else tuple(pool)
         check_rules(self.pool, look)
-        self.wants = wanted(self.pool)
+        self.wants, self.chance = wanted(self.pool), explore
         self.beta, self.gamma = check_finite("beta", beta), check_at_least("gamma", check_finite("gamma", gamma), 0)
         self.temperature = check_at_least("temperature", temperature, 1e-6)
         self.mean = check_choice("mean", mean, ("importance", "kept"))
         self.change = check_choice("change", change, ("signed", "absolute"))
         self.time = check_choice("time", time, ("iteration", "epoch"))
         self.explore = explore
-        self.trust = np.full(len(self.pool), 1 / len(self.pool))
-        self.before = np.full(len(self.pool), np.nan)
-        self.steps = np.zeros(1, np.int64)
+        self.trust = [1 / len(self.pool)] * len(self.pool)
+        self.before: list[float] = []
+        self.steps = 0
 
     @override
     def review(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> None:
         if self.time == "epoch":
-            self.steps = np.array([max(0, epoch.index - epoch.first) + 1])
+            self.steps = max(0, epoch.index - epoch.first) + 1
 
     @override
     def take(self, seen: Signals) -> None:
         means = self.means(seen)
         self.trust, self.before = trusted(self.trust, self.before, means, self.beta, self.change), means
         if self.time == "iteration":
-            self.steps = self.steps + 1
+            self.steps += 1
 
     @override
     def score(self, seen: Signals, index: Array, rng: np.random.Generator) -> Array:
-        alpha = importance(self._scores(seen, rng if self.explore else None), self.temperature)
-        return np.asarray(self.reward(seen.loss) * (self.trust @ alpha))
+        alpha = importance(self._scores(seen, rng), self.temperature) if self.explore else self.importance(seen)
+        return np.asarray(self.reward(seen.loss) * (np.asarray(self.trust, alpha.dtype) @ alpha))
 
-    def means(self, seen: Signals) -> Array:
-        """Return each rule's mean loss in the batch, ``(M,)`` float64."""
-        scores, loss = self._scores(seen, None), np.minimum(seen.loss, LARGEST).astype(np.float64)
+    def importance(self, seen: Signals) -> Array:
+        """Return alpha (eq. 2), each rule's softmax over the batch, ``(M, B)``; that of "uniform" is 1/B."""
+        if "alpha" not in seen.memo:
+            seen.memo["alpha"] = importance(self._scores(seen, None), self.temperature)
+        return seen.memo["alpha"]
+
+    def means(self, seen: Signals) -> list[float]:
+        """Return each rule's mean loss in the batch, M of them."""
+        loss = np.minimum(seen.loss, LARGEST)
         if self.mean == "importance":
-            return np.asarray(importance(scores, self.temperature) @ loss)
-        order = np.argsort(-scores, axis=1, kind="stable")
-        return np.asarray(loss[order[:, : count_of(self.fraction, len(loss))]].mean(1))
+            means = self.importance(seen) @ loss
+        else:
+            order = np.argsort(-self._scores(seen, None), axis=1, kind="stable")
+            means = loss[order[:, : count_of(self.fraction, len(loss))]].mean(1)
+        return [float(m) for m in means]
 
     def reward(self, loss: Array) -> Array:
         """Return ``exp(-loss / t^gamma)`` (eq. 4), ``(B,)``: at first in favour of small losses, later the same for all."""
-        t = max(1, int(self.steps[0]))
-        return np.asarray(np.exp(loss * -np.exp(-min(self.gamma * np.log(t), 700.0))))
+        return np.asarray(np.exp(loss * -math.exp(-min(self.gamma * math.log(max(1, self.steps)), 700.0))))
 
     @override
     def facts(self) -> dict[str, float]:
-        return {f"trust_{name}": float(w) for name, w in zip(self.pool, self.trust, strict=True)}
+        return {f"trust_{name}": w for name, w in zip(self.pool, self.trust, strict=True)}
 
     @override
     def state(self) -> dict[str, Array]:
-        return {**super().state(), "trust": self.trust, "before": self.before, "steps": self.steps}
+        known = {"trust": np.array(self.trust), "before": np.array(self.before), "steps": np.array([self.steps])}
+        return {**super().state(), **known}
 
     @override
     def restore(self, state: Mapping[str, Array]) -> None:
         super().restore(state)
-        self.trust, self.before, self.steps = state["trust"], state["before"], state["steps"]
+        self.trust, self.before, self.steps = state["trust"].tolist(), state["before"].tolist(), int(state["steps"][0])
 
     def _scores(self, seen: Signals, rng: np.random.Generator | None) -> Array:
-        """Return what each rule says, ``(M, B)`` float64."""
-        return np.clip([RULES[name](seen, rng) for name in self.pool], -LARGEST, LARGEST).astype(np.float64)
+        """Return what each rule says, ``(M, B)``."""
+        if seen.loss.max() > LARGEST:
+            given = seen
+            seen = Signals(np.minimum(given.loss, LARGEST), lambda: given.norm, given.input_norm, given.likelihood)
+        scores = np.empty((len(self.pool), len(seen)), seen.loss.dtype)
+        for row, name in zip(scores, self.pool, strict=True):
+            row[:] = RULES[name](seen, rng)
+        return scores
 
 
 def importance(scores: Array, temperature: float) -> Array:
@@ -129,25 +144,31 @@ def importance(scores: Array, temperature: float) -> Array:
 
     Standardising is ours: one outlying loss would take all of a plain softmax.
     """
-    centred = scores - scores.mean(1, keepdims=True)
-    spread = np.sqrt(np.square(centred).mean(1, keepdims=True))
-    centred /= np.maximum(spread, LEAST_SPREAD) * temperature
-    alpha = np.exp(centred - centred.max(1, keepdims=True))
-    return np.asarray(alpha / alpha.sum(1, keepdims=True))
+    scores = scores - scores.mean(1, keepdims=True)
+    spread = np.sqrt(np.einsum("mb,mb->m", scores, scores) / scores.shape[1])
+    scores *= 1 / (np.maximum(spread, LEAST_SPREAD) * temperature)[:, None]
+    scores -= scores.max(1, keepdims=True)
+    alpha = np.exp(scores, out=scores)
+    alpha /= alpha.sum(1, keepdims=True)
+    return alpha
 
 
-def trusted(trust: Array, before: Array, now: Array, beta: float, change: str) -> Array:
-    """Return the rules' weights after a look (eq. 3): ``w exp(beta (L_t - L_{t-1}) / L_{t-1})``, over their sum, ``(M,)``.
+def trusted(trust: list[float], before: list[float], now: list[float], beta: float, change: str) -> list[float]:
+    """Return the rules' weights after a look (eq. 3): ``w exp(beta (L_t - L_{t-1}) / L_{t-1})``, over their sum.
 
     Args:
-        trust: w of the look before, ``(M,)``.
-        before: L of the look before, ``(M,)``; NaN where there was none, which changes nothing.
+        trust: w of the look before, one a rule. A handful of numbers: lists are faster than arrays.
+        before: L of the look before; empty where there was none, which changes nothing.
         now: L of this look.
         beta: the factor.
         change: "signed" or "absolute".
     """
-    moved = np.nan_to_num((now - before) / np.maximum(np.abs(before), np.finfo(np.float32).tiny))
-    step = np.clip(beta * (np.abs(moved) if change == "absolute" else moved), -LARGEST_STEP, LARGEST_STEP)
-    new = trust * np.exp(step)
-    new = np.maximum(new / new.sum(), LEAST_WEIGHT)
-    return np.asarray(new / new.sum())
+    if not before:
+        return trust
+    moved = [(n - b) / max(abs(b), LEAST_SPREAD) for n, b in zip(now, before, strict=True)]
+    moved = [abs(m) for m in moved] if change == "absolute" else moved
+    new = [w * math.exp(min(max(beta * m, -LARGEST_STEP), LARGEST_STEP)) for w, m in zip(trust, moved, strict=True)]
+    total = sum(new)
+    new = [max(w / total, LEAST_WEIGHT) for w in new]
+    total = sum(new)
+    return [w / total for w in new]

@@ -6,7 +6,7 @@ import math
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from typing_extensions import override
@@ -62,26 +62,29 @@ class Keeper(Selector):
 
     @override
     def learn(self, evidence: Evidence, examples: Examples) -> None:
+        if self.fraction == 1:
+            return
         if self.whole:
             self._judge(evidence)
         else:
-            self.take(evidence.signals(self.wants))
+            self.take(evidence.signals)
 
     @override
     def keep(self, evidence: Evidence, rng: np.random.Generator) -> Array:
         if self.whole:
             return np.full(len(evidence), self.batches[2], np.float32)
-        return largest(self.score(evidence.signals(self.wants), evidence.index.numpy(), rng), self.fraction)
+        return largest(self.score(evidence.signals, evidence.index.numpy(), rng), self.fraction)
 
     def _judge(self, evidence: Evidence) -> None:
         """Decide on a whole batch: by its place among the last ones, and by how many are owed."""
-        now = evidence.signals(self.wants)
-        means = np.array([[now.loss.mean(), 0.0 if now.norm is None else now.norm.mean()]], np.float32)
+        now = evidence.signals
+        means = np.array([[now.loss.mean(), now.norm.mean() if "norm" in self.wants else 0.0]], np.float32)
         self.window = np.concatenate([self.window, means])[-WINDOW:]
         pool = Signals(self.window[:, 0], self.window[:, 1], likelihood=now.likelihood)
         self.take(pool)
         seen, kept = int(self.batches[0]) + 1, int(self.batches[1])
-        score = self.score(pool, np.zeros(len(pool), np.int64), stream(seen, "whole-batch"))
+        rng = stream(seen, "whole-batch") if self.chance else cast(np.random.Generator, None)
+        score = self.score(pool, np.zeros(len(pool), np.int64), rng)
         above = float((score[:-1] < score[-1]).mean()) if len(score) > 1 else 1.0
         share = self.fraction + CORRECTION * (self.fraction * seen - kept)
         worth = share > 0 and above >= 1 - share

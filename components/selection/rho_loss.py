@@ -21,6 +21,7 @@ class RhoLoss(Keeper):
     """Keep the largest reducible losses: the loss less that of a model trained on a holdout, which is left out here."""
 
     holdout = True
+    chance = False
 
     def __init__(self, fraction: float = 0.1, look: str = "fresh") -> None:
         """Set the fraction kept, in (0, 1] (the authors' 0.1), and how examples become known: "fresh" or "stale(n)"."""

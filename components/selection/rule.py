@@ -17,7 +17,7 @@ class ByRule(Keeper):
         """Set the rule, one of ``RULES``, the fraction kept, in (0, 1], and how examples become known (``Keeper``)."""
         super().__init__(fraction, look)
         check_rules((rule,), look)
-        self.rule, self.wants = rule, wanted((rule,))
+        self.rule, self.wants, self.chance = rule, wanted((rule,)), rule == "uniform"
 
     @override
     def score(self, seen: Signals, index: Array, rng: np.random.Generator) -> Array:

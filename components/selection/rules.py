@@ -7,8 +7,8 @@ AdaSelection (arXiv 2306.10728, whose baselines these are) also uses the distanc
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -16,28 +16,40 @@ from components.arrays import Array, count_of
 
 #: Nearest to 0 and 1 that a loss turned into a share of errors may come.
 SHARE_BOUND = 1e-6
-#: The log-odds of that share.
-LOG_ODDS_BOUND = float(np.log((1 - SHARE_BOUND) / SHARE_BOUND))
+#: The odds of the smallest share, and the log-odds of the largest.
+LEAST_ODDS = SHARE_BOUND / (1 - SHARE_BOUND)
+LOG_ODDS_BOUND = -float(np.log(LEAST_ODDS))
 
 
-@dataclass(frozen=True)
 class Signals:
     """What rules judge B examples by; numpy's, since which rows pass must be known on the host anyway.
 
     Attributes:
         loss: ``(B,)`` float32.
-        norm: ``(B,)`` norms of the loss's gradient by the model's output; only where a rule wants them.
-        input_norm: ``(B,)`` norms of the loss's gradient by the input; only where a rule wants them.
+        input_norm: ``(B,)`` norms of the loss's gradient by the input, where they were asked for.
         likelihood: whether ``exp(-loss)`` is a probability.
+        memo: what a method has worked out from them, so that learning and deciding share the work.
     """
 
-    loss: Array
-    norm: Array | None = None
-    input_norm: Array | None = None
-    likelihood: bool = True
+    def __init__(
+        self,
+        loss: Array,
+        norm: Array | Callable[[], Array] | None = None,
+        input_norm: Array | None = None,
+        likelihood: bool = True,
+    ) -> None:
+        """Take the signals; ``norm`` may be worked out when it is wanted."""
+        self.loss, self._norm, self.input_norm, self.likelihood = loss, norm, input_norm, likelihood
+        self.memo: dict[str, Array] = {}
 
     def __len__(self) -> int:
         return len(self.loss)
+
+    @cached_property
+    def norm(self) -> Array:
+        """``(B,)`` norms of the loss's gradient by the model's output."""
+        assert self._norm is not None
+        return self._norm() if callable(self._norm) else self._norm
 
 
 Rule = Callable[[Signals, np.random.Generator | None], Array]
@@ -60,7 +72,6 @@ def small_loss(seen: Signals, rng: np.random.Generator | None) -> Array:
 
 def gradient_norm(seen: Signals, rng: np.random.Generator | None) -> Array:
     """Return the norm of the loss's gradient by the output: ``||softmax(z) - y||_2``, or ``2 |prediction - target|``."""
-    assert seen.norm is not None
     return seen.norm
 
 
@@ -77,9 +88,8 @@ def adaboost(seen: Signals, rng: np.random.Generator | None) -> Array:
     kept ``SHARE_BOUND`` away from 0 and 1.
     """
     if seen.likelihood:
-        # e / (1 - e) is exp(loss) - 1: like this no digit is lost for a loss near 0, and a large one does not overflow.
-        odds = seen.loss + np.log(np.maximum(-np.expm1(-seen.loss), SHARE_BOUND / 2))
-        return np.asarray(np.clip(odds, -LOG_ODDS_BOUND, LOG_ODDS_BOUND))
+        # e / (1 - e) is exp(loss) - 1: like this no digit is lost for a loss near 0.
+        return np.asarray(np.log(np.maximum(np.expm1(np.minimum(seen.loss, LOG_ODDS_BOUND)), LEAST_ODDS)))
     share = np.clip(seen.loss / np.maximum(seen.loss.max(), SHARE_BOUND), SHARE_BOUND, 1 - SHARE_BOUND)
     return np.asarray(np.log(share / (1 - share)))
 
@@ -92,8 +102,13 @@ def adaboost_reversed(seen: Signals, rng: np.random.Generator | None) -> Array:
 def coreset_1(seen: Signals, rng: np.random.Generator | None) -> Array:
     """Return how far the loss's rank is from the middle rank: of k kept, half are the largest and half the smallest."""
     distance = np.empty_like(seen.loss)
-    distance[np.argsort(seen.loss, kind="stable")] = np.abs(np.arange(len(seen)) - (len(seen) - 1) / 2)
+    distance[np.argsort(seen.loss, kind="stable")] = _from_the_middle(len(seen))
     return distance
+
+
+@cache
+def _from_the_middle(size: int) -> Array:
+    return np.asarray(np.abs(np.arange(size, dtype=np.float32) - (size - 1) / 2))
 
 
 def coreset_2(seen: Signals, rng: np.random.Generator | None) -> Array:
@@ -123,8 +138,12 @@ def wanted(names: tuple[str, ...]) -> frozenset[str]:
 
 def largest(score: Array, fraction: float) -> Array:
     """Return weights ``(B,)``: 1 for the ``fraction`` of largest ``score``, at least one; of equal ones the earlier is kept."""
-    weight = np.zeros(len(score), np.float32)
-    weight[np.argsort(-score, kind="stable")[: count_of(fraction, len(score))]] = 1
+    k = count_of(fraction, len(score))
+    if k >= len(score):
+        return np.ones(len(score), np.float32)
+    bound = np.partition(score, len(score) - k)[len(score) - k]
+    weight = (score > bound).astype(np.float32)
+    weight[np.flatnonzero(score == bound)[: k - np.count_nonzero(weight)]] = 1
     return weight
 
 

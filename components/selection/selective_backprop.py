@@ -54,7 +54,7 @@ class SelectiveBackprop(Keeper):
 
     @override
     def keep(self, evidence: Evidence, rng: np.random.Generator) -> Array:
-        chance = self.score(evidence.signals(self.wants), evidence.index.numpy(), rng)
+        chance = self.score(evidence.signals, evidence.index.numpy(), rng)
         return (rng.random(len(evidence)) < chance).astype(np.float32)
 
     @override

@@ -67,6 +67,7 @@ class Selector:
     """
 
     wants: frozenset[str] = frozenset()  #: what evidence must hold: "norm", "input_norm"
+    chance: bool = True  #: whether ``keep`` draws random numbers; else it is given no generator, which takes time to make
     sights: ClassVar[int] = 0  #: how often the warm-up must have seen every example
     holdout: ClassVar[bool] = False  #: whether the warm-up must be one that trains on a holdout
 

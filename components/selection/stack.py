@@ -33,6 +33,7 @@ class Stack(Selector):
             guards = [type(m).__name__ for m in members if getattr(type(m), door) is not getattr(Selector, door)]
             if len(guards) > 1:
                 raise ValueError(f"{' and '.join(guards)} both guard the door '{door}'; stack methods whose doors differ")
+        self.chance = any(m.chance for m in members)
         self.wants = frozenset[str]().union(*(m.wants for m in members))
         self.sights = max(m.sights for m in members)  # type: ignore[misc]
         self.holdout = any(m.holdout for m in members)  # type: ignore[misc]

@@ -116,7 +116,7 @@ def make_training(make_images, make_mlp, make_ledger):
     def build(selector=None, examples=None, model=None, *, epochs=2, batch_size=8, look_size=16, seed=0, **options):
         selector, examples = selector or Selector(), examples or make_images()
         first, looks_only = options.pop("first", 0), options.pop("looks_only", False)
-        refill = options.pop("refill", True)
+        refill, look_batch = options.pop("refill", True), options.pop("look_batch", look_size)
         constant, precision = options.pop("constant", False), options.pop("precision", "fp32")
         model = model or make_mlp(seed, dropout=options.pop("dropout", 0.3))
         length = selector.length(epochs)
@@ -124,7 +124,8 @@ def make_training(make_images, make_mlp, make_ledger):
         optimizer = build_optimizer(model, "sgd", 0.1, momentum=0.9)
         learner = Learner(model, optimizer, schedule, precision=precision)
         ledger = make_ledger(len(examples), examples.outputs, looks_only)
-        return Training(learner, examples, selector, ledger, Plan(epochs, batch_size, look_size, seed, first, refill))
+        plan = Plan(epochs, batch_size, look_size, look_batch, seed, first, refill)
+        return Training(learner, examples, selector, ledger, plan)
 
     return build
 

@@ -108,7 +108,7 @@ def test_open_doors_are_a_plain_loop_to_the_bit(job, make_ledger, name, clip, fu
     learner = Learner(model, optimizer, Schedule("linear", 0.5, 1, EPOCHS), clip_norm=clip)
     ledger = make_ledger(len(examples), examples.outputs)
     torch.manual_seed(5)
-    training = Training(learner, examples, Selector(), ledger, Plan(EPOCHS, size, 4 * size, SEED))
+    training = Training(learner, examples, Selector(), ledger, Plan(EPOCHS, size, 4 * size, 4 * size, SEED))
     records = [m for m in training.until() if isinstance(m, EpochRecord)]
 
     assert all(torch.equal(a, b) for a, b in zip(plain.state_dict().values(), model.state_dict().values(), strict=True))

@@ -162,4 +162,4 @@ def test_bf16_trains_and_stays_near(make_training):
 
 def test_a_plan_is_fixed():
     with pytest.raises(AttributeError):
-        Plan(1, 8, 8, 0).seed = 1
+        Plan(1, 8, 8, 8, 0).seed = 1

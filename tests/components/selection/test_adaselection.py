@@ -102,23 +102,19 @@ def test_importance_by_hand():
 
 
 def test_trust_by_hand():
-    before, now = np.array([2.0, 4.0]), np.array([3.0, 3.0])
+    before, now = [2.0, 4.0], [3.0, 3.0]
     up, down = math.exp(0.5 * 0.5), math.exp(0.5 * -0.25)
-    np.testing.assert_allclose(
-        trusted(np.array([0.5, 0.5]), before, now, 0.5, "signed"), [up / (up + down), down / (up + down)]
-    )
+    np.testing.assert_allclose(trusted([0.5, 0.5], before, now, 0.5, "signed"), [up / (up + down), down / (up + down)])
     down = math.exp(0.5 * 0.25)
-    np.testing.assert_allclose(
-        trusted(np.array([0.5, 0.5]), before, now, 0.5, "absolute"), [up / (up + down), down / (up + down)]
-    )
-    assert trusted(np.array([0.2, 0.8]), np.full(2, np.nan), now, 0.5, "signed").tolist() == [0.2, 0.8]
+    np.testing.assert_allclose(trusted([0.5, 0.5], before, now, 0.5, "absolute"), [up / (up + down), down / (up + down)])
+    assert trusted([0.2, 0.8], [], now, 0.5, "signed") == [0.2, 0.8]
 
 
 def test_the_reward_by_hand():
     method = AdaSelection(0.5, gamma=2.0)
-    method.steps = np.array([3])
+    method.steps = 3
     np.testing.assert_allclose(method.reward(np.array([0.0, 9.0])), [1, math.exp(-1)])
-    method.steps = np.array([10**9])
+    method.steps = 10**9
     np.testing.assert_allclose(method.reward(np.array([0.0, 1e4])), [1, 1])
 
 
@@ -126,7 +122,7 @@ def test_one_rule_in_the_pool_is_that_rule_once_the_reward_is_spent():
     loss = np.random.default_rng(0).random(40).astype(np.float32)
     for rule in ("big-loss", "small-loss", "coreset-2"):
         method = AdaSelection(0.25, pool=[rule])
-        method.steps = np.array([10**12])
+        method.steps = 10**12
         seen = Signals(loss)
         assert (
             largest(method.score(seen, np.arange(40), None), 0.25).tolist() == largest(RULES[rule](seen, None), 0.25).tolist()
@@ -140,7 +136,7 @@ def test_time_counts_looks_or_epochs():
             method.review(Epoch(epoch, 5, first=2), None, None)
             for _ in range(4):
                 method.take(Signals(np.ones(3, np.float32)))
-    assert (looks.steps[0], epochs.steps[0]) == (8, 2)
+    assert (looks.steps, epochs.steps) == (8, 2)
 
 
 def test_exploring_lets_uniform_draw():
@@ -166,8 +162,8 @@ def test_nothing_breaks_at_extremes(mean, losses, beta, gamma, likelihood):
         assert np.isfinite(score).all()
         assert (score >= 0).all()
         assert np.isfinite(method.trust).all()
-        assert method.trust.sum() == pytest.approx(1)
-        assert (method.trust > 0).all()
+        assert sum(method.trust) == pytest.approx(1)
+        assert min(method.trust) > 0
 
 
 def test_what_it_trusts_is_followed_over_a_run(make_training):

@@ -166,3 +166,12 @@ def test_kept_texts_leave_with_those_of_like_length(make_training, make_texts, m
     padded = sum(len(s) * lengths[s].max() for s in stepped)
     in_order = np.sort(lengths[kept]).reshape(25, 8)
     assert padded <= 1.15 * (8 * in_order.max(1)).sum()
+
+
+def test_a_look_may_be_of_several_forward_passes(make_training):
+    whole, parts = (make_training(AdaSelection(0.3), epochs=2, look_size=40, look_batch=b, dropout=0.0) for b in (40, 10))
+    records = records_of(whole), records_of(parts)
+    assert [(r.looked, r.kept) for r in records[0]] == [(r.looked, r.kept) for r in records[1]]
+    assert parts.clock.laps["look"].times == 2 * whole.clock.laps["look"].times + 2 * 2
+    for name, value in whole.learner.model.state_dict().items():
+        torch.testing.assert_close(value, parts.learner.model.state_dict()[name])

@@ -90,7 +90,7 @@ def test_the_gradient_norm_is_that_of_autograd(seed, classes, size):
     loss = torch.nn.functional.cross_entropy(z, target, reduction="none")
     (gradient,) = torch.autograd.grad(loss.sum(), z)
     evidence = Evidence(torch.arange(size), target, loss.detach(), z.detach(), True)
-    got = RULES["gradient-norm"](evidence.signals(frozenset({"norm"})), None)
+    got = RULES["gradient-norm"](evidence.signals, None)
     np.testing.assert_allclose(got, gradient.norm(dim=1), rtol=1e-4, atol=1e-6)
 
 
@@ -99,7 +99,7 @@ def test_the_gradient_norm_of_a_squared_error_by_hand():
     seen = OBJECTIVES["number"].see(output, target, norm=True)
     evidence = Evidence(torch.arange(2), target, seen.loss, seen.output, True, OBJECTIVES["number"], seen.norm)
     assert seen.loss.tolist() == [0.25, 9.0]
-    assert RULES["gradient-norm"](evidence.signals(frozenset({"norm"})), None).tolist() == [1.0, 6.0]
+    assert RULES["gradient-norm"](evidence.signals, None).tolist() == [1.0, 6.0]
 
 
 def test_the_gradient_norm_of_a_sequence_is_that_of_autograd():
@@ -121,7 +121,7 @@ def test_the_input_gradient_norm_is_that_of_autograd_and_leaves_no_trace(make_im
     x = batch.inputs["input"].clone().requires_grad_()
     loss = torch.nn.functional.cross_entropy(model.eval()(x), batch.target, reduction="none")
     (gradient,) = torch.autograd.grad(loss.sum(), x)
-    seen = got.signals(frozenset({"input_norm"}))
+    seen = got.signals
     np.testing.assert_allclose(RULES["input-gradient-norm"](seen, None), gradient.flatten(1).norm(dim=1), rtol=1e-5)
     assert (got.looked, got.loss.requires_grad, batch.inputs["input"].requires_grad) == (True, False, False)
     assert all(p.grad is None for p in model.parameters())

@@ -1,0 +1,202 @@
+"""The door before the backward pass: measured time of an epoch over its counted ideal, for every rule and way of looking.
+
+All contestants advance in turns of a few batches in one process, so that what else the machine does weighs on all alike. Three
+plain PyTorch loops without any of the project's training code give the units: a full step, a forward pass in evaluation mode
+over a look, and one in training mode. In a full step's time they are 1, phi_e and phi_t; fetching is in all three.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.common import FASHION_MNIST, ONE_THREAD, inside, params_of, repro, save, summary
+from benchmarks.loop import Setting
+from pipelines import artifacts
+
+if TYPE_CHECKING:
+    from components.selection.selector import Selector
+    from components.training import Training
+
+#: Task -> examples of an epoch.
+LIMITS: dict[str, int | None] = {"fashion-mnist": 24_000, "movie-reviews": 4_096}
+RULES = ("uniform", "big-loss", "small-loss", "gradient-norm", "adaboost", "coreset-1", "coreset-2")
+FRACTIONS = (0.1, 0.2, 0.5)
+TURNS = 40
+#: Epochs of a contest: a stale look serves three.
+EPOCHS = 3
+TARGETS = {"measured_over_ideal": 1.05, "selection_share": 0.01, "keep_all": 1.01, "milliseconds": 0.3}
+
+
+def methods() -> dict[str, Selector]:
+    """Return the contestants by name."""
+    from components.selection.adaselection import AdaSelection
+    from components.selection.rule import ByRule
+
+    named: dict[str, Selector] = {f"{rule} {f}": ByRule(rule, f) for rule in RULES for f in FRACTIONS}
+    named |= {f"adaselection {f}": AdaSelection(f) for f in FRACTIONS}
+    named |= {f"adaselection 0.5 {look}": AdaSelection(0.5, look=look) for look in ("stale(3)", "whole-batch")}
+    return named | {"adaselection 1.0": AdaSelection(1.0)}
+
+
+def ideal(name: str, phi_e: float, phi_t: float) -> float:
+    """Return what an example should take, in full steps."""
+    fraction = float(name.split()[1])
+    if fraction == 1:
+        return 1.0
+    if name.endswith("whole-batch"):
+        return phi_t + fraction * (1 - phi_t)
+    return (phi_e / 3 if name.endswith("stale(3)") else phi_e) + fraction
+
+
+def plain(setting: Setting, size: int, work: Callable[[Any, Any], object]) -> Iterator[float]:
+    """Do ``work`` on every batch, again and again, and yield how much of the contest is done."""
+    learner = setting.learner()
+    rows = setting.order()
+    for epoch in range(EPOCHS):
+        for done, part in enumerate(rows.split(size), 1):
+            work(learner, setting.examples.fetch(part, learner.device))
+            yield (epoch + min(1.0, done * size / len(rows))) / EPOCHS
+
+
+def step(learner: Any, batch: Any) -> None:  # noqa: ANN401
+    """Take a step as one would write it down for this one job."""
+    from torch.nn.functional import cross_entropy
+    from torch.nn.utils import clip_grad_norm_
+
+    learner.model.train()
+    output = learner.model(**batch.inputs)
+    loss = cross_entropy(getattr(output, "logits", output), batch.target)
+    learner.optimizer.zero_grad()
+    loss.backward()
+    if learner.clip_norm is not None:
+        clip_grad_norm_(learner.parameters, learner.clip_norm)
+    learner.optimizer.step()
+
+
+def look(learner: Any, batch: Any) -> None:  # noqa: ANN401
+    """Take the losses of a batch in evaluation mode."""
+    import torch
+
+    learner.model.eval()
+    with torch.inference_mode():
+        forward(learner, batch)
+
+
+def forward(learner: Any, batch: Any) -> None:  # noqa: ANN401
+    """Take the losses of a batch as a step would."""
+    from torch.nn.functional import cross_entropy
+
+    output = learner.model(**batch.inputs)
+    cross_entropy(getattr(output, "logits", output), batch.target, reduction="none")
+
+
+def training(setting: Setting, selector: Selector) -> Training:
+    """Return a run of the project's own."""
+    import torch
+
+    from components.evidence import Ledger, LogitMemory
+    from components.position import Plan
+    from components.training import Training
+
+    learner, examples = setting.learner(), setting.examples
+    learner.norms = "norm" in selector.wants
+    ledger = Ledger(len(examples), LogitMemory(torch.zeros(len(examples), examples.outputs), examples.outputs))
+    sizes = {k: setting.training[k] for k in ("batch_size", "look_size", "look_batch")}
+    return Training(learner, examples, selector, ledger, Plan(EPOCHS, seed=0, **sizes))
+
+
+def advancing(run: Training) -> Iterator[float]:
+    """Train, and yield how much of the contest is done."""
+    for moment in run.until():
+        yield min(moment.epoch + (moment.done / moment.total if hasattr(moment, "done") else 1), EPOCHS) / EPOCHS
+
+
+def contest(runs: dict[str, Iterator[float]]) -> dict[str, float]:
+    """Advance all ``runs`` in turns to their ends; return the CPU seconds of each."""
+    seconds, names = dict.fromkeys(runs, 0.0), list(runs)
+    for turn in range(TURNS):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            start = time.process_time()
+            for done in runs[name]:
+                if done >= (turn + 1) / TURNS and turn + 1 < TURNS:
+                    break
+            seconds[name] += time.process_time() - start
+    return seconds
+
+
+def once(task: str, params: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Hold the contest in a fresh copy; return the figures by contestant."""
+    with inside(params) as folder:
+        repro(folder, "prepare")
+        setting = prepared()
+        size, looked = (setting.training[k] for k in ("batch_size", "look_batch"))
+        units = {"step": (size, step), "look": (looked, look), "forward": (size, forward)}
+        runs = {name: training(setting, selector) for name, selector in methods().items()}
+        plains = {name: plain(setting, *unit) for name, unit in units.items()}
+        seconds = contest(plains | {name: advancing(run) for name, run in runs.items()})
+    return {name: figures(name, run, seconds) for name, run in runs.items()} | {
+        "units": {"phi_e": seconds["look"] / seconds["step"], "phi_t": seconds["forward"] / seconds["step"]}
+    }
+
+
+def prepared() -> Setting:
+    """Return the planned task, and learners for it."""
+    from pipelines.running import learner_of, look_batch, look_size, prepare_torch
+    from pipelines.splits import read_split
+
+    plan, manifest = artifacts.read_json(artifacts.plan_of("training")), artifacts.read_json(artifacts.MANIFEST)
+    place = prepare_torch(plan["training"], plan["seed"])
+    training, examples = plan["training"], read_split("train", manifest).examples
+    training |= {"look_batch": look_batch(training, place), "look_size": look_size(training, len(examples))}
+    return Setting(training, examples, lambda: learner_of(plan, manifest, place, EPOCHS))
+
+
+def figures(name: str, run: Training, seconds: dict[str, float]) -> dict[str, float]:
+    """Return the ratios of one contestant."""
+    laps, n = run.clock.record(), len(run.examples) * EPOCHS
+    trained = int(run.ledger.column("trained").sum()) / n
+    unit = seconds["step"]
+    phi_e, phi_t = seconds["look"] / unit, seconds["forward"] / unit
+    wanted = ideal(name, phi_e, phi_t)
+    chosen = laps["select"]["cpu_seconds"] if "select" in laps else 0.0
+    looks = max(1, laps.get("look", {}).get("times", 0))
+    return {
+        "measured_over_ideal": seconds[name] / unit / wanted,
+        "ideal": wanted,
+        "trained": trained,
+        "selection_share": chosen / seconds[name],
+        "milliseconds_a_look": 1000 * chosen / looks,
+    }
+
+
+def measure(task: str, folder: str, limit: int | None, rounds: int) -> dict[str, Any]:
+    """Return medians over ``rounds`` contests."""
+    params = params_of(task, folder, epochs=EPOCHS)
+    params |= {"compare": {"full": "none"}, "warm_ups": {"none": {"epochs": 0}}}
+    params["tasks"][task]["limit"] = limit
+    runs = [once(task, params) for _ in range(rounds)]
+    medians = {n: {k: summary([r[n][k] for r in runs])["median"] for k in runs[0][n]} for n in runs[0]}
+    return {"limit": limit, "epochs": EPOCHS, "turns": TURNS, "targets": TARGETS, "medians": medians, "runs": runs}
+
+
+def main() -> None:
+    """Measure one task, or both."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tasks", nargs="*", default=list(LIMITS), help=f"of {', '.join(LIMITS)}")
+    parser.add_argument("--fashion-mnist", default=FASHION_MNIST, help="folder of the IDX files")
+    parser.add_argument("--rounds", type=int, default=1)
+    given = parser.parse_args()
+    if unknown := set(given.tasks) - set(LIMITS):
+        sys.exit(f"no such task: {', '.join(unknown)} (known: {', '.join(LIMITS)})")
+    for task in given.tasks:
+        save(f"keep.{task}", measure(task, given.fashion_mnist, LIMITS[task], given.rounds))
+
+
+if __name__ == "__main__":
+    os.environ.update(ONE_THREAD)
+    main()
