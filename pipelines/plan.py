@@ -123,9 +123,12 @@ def _method_plan(params: Params, name: str) -> dict[str, Any]:
     }
 
 
-def plan() -> None:
-    """Write the plan of everything that params.yaml asks for."""
-    params = load()
+def files_of(params: Params) -> dict[str, Any]:
+    """Return what the plan's files hold, by their names without suffix.
+
+    Raises:
+        UserError: for anything in params.yaml that cannot work, before anything is written.
+    """
     task = params.chosen.model_dump(mode="json", by_alias=True)
     training = {"model": task.pop("model"), "training": task.pop("training"), "seed": params.seed}
     files: dict[str, Any] = {
@@ -134,7 +137,12 @@ def plan() -> None:
         "comparison": {"task": params.task, "methods": list(params.compare), "energy": params.energy.model_dump()},
     }
     files |= {f"warm_ups/{n}": w.model_dump() for n, w in params.warm_ups.items()}
-    files |= {f"methods/{n}": _method_plan(params, n) for n in params.compare}
+    return files | {f"methods/{n}": _method_plan(params, n) for n in params.compare}
+
+
+def plan() -> None:
+    """Write the plan of everything that params.yaml asks for."""
+    files = files_of(load())
 
     def fill(folder: Path) -> None:
         for name, value in files.items():

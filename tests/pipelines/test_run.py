@@ -164,17 +164,26 @@ def test_a_killed_stage_is_tried_again_and_goes_on(copy_of_finished, finished_co
     assert hashes(copy_of_finished) == hashes(finished_copy)
 
 
-def test_bad_input_ends_the_flow_before_anything_runs(copy_of_finished, prefect_home):
-    change(copy_of_finished, task="digit")
+BAD = {
+    "a name": ({"task": "digit"}, "params.yaml: task: 'digit': no such task, did you mean 'digits'?"),
+    "an argument": ({"methods__swiftlearn__fraction": 3}, "params.yaml: methods.swiftlearn: fraction must be in (0, 1], got 3"),
+}
+
+
+@pytest.mark.parametrize(("changes", "text"), BAD.values(), ids=BAD)
+def test_bad_input_ends_the_flow_before_anything_runs(copy_of_finished, prefect_home, changes, text):
+    change(copy_of_finished, **changes)
     said = wait(start_flow(copy_of_finished, prefect_home), code=2)
-    assert "task: 'digit': no such task, did you mean 'digits'?" in said
-    assert "Traceback" not in said
+    assert said.startswith(f"winnow: {text}")
+    assert len(said.splitlines()) == 1
+    assert (copy_of_finished / "results/plan/task.json").exists()
 
 
 def test_a_stage_that_fails_fails_the_flow_by_its_own_words(copy_of_finished, prefect_home):
     change(copy_of_finished, tasks__digits__training__optimizer__learning_rate=1e30)
     said = wait(start_flow(copy_of_finished, prefect_home), code=2)
     assert "the loss of id " in said
+    assert "Traceback" not in said
     assert not [p for p in (copy_of_finished / "results").rglob(".*")], "something was left half-written"
     assert not list((copy_of_finished / "results/warm_up/two-epochs").glob("*.*"))
     with closing(sqlite3.connect(copy_of_finished / "mlflow.db")) as runs:
