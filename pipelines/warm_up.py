@@ -21,10 +21,10 @@ def warm_up(name: str) -> None:
     job = Job("warm_up", name, METHODS["full"](), looks_only=by_looks)
     job.run(plan["epochs"], [plan, provenance(job)], sweep=by_looks)
     numbers, tensors = pack(job.training, job.records)
-    artifacts.write_state(result("warm_up", name, "state.safetensors"), numbers | {"origin": provenance(job)}, tensors)
-    checkpoint = artifacts.digest_of(result("warm_up", name, "state.safetensors"))
+    origin, path = provenance(job, warm_up=plan), result("warm_up", name, "state.safetensors")
+    artifacts.write_state(path, numbers | {"origin": origin}, tensors)
     columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in SCORES}}
-    origin = provenance(job, checkpoint=checkpoint, warm_up=plan)
+    origin |= {"checkpoint": artifacts.digest_of(path)}
     artifacts.write_table(result("warm_up", name, "scores.parquet"), columns, origin)
     artifacts.write_json(result("warm_up", name, "history.json"), job.history())
     job.finish()
