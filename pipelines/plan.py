@@ -40,6 +40,8 @@ def resolve(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = (
         raise UserError(unknown(where, "method", name, params.methods))
     block = params.methods[name]
     if isinstance(block, list):
+        if not block:
+            raise UserError(f"{where}: stacks no method; the nearest that works is [full]")
         return [m for part in block for m in resolve(params, part, warm_up, (*seen, name))]
     arguments = dict(block)
     method = arguments.pop("method", name)
@@ -83,7 +85,7 @@ def _check(method: str, arguments: dict[str, Any], where: str) -> None:
             raise UserError(unknown(f"{where}.{key}", f"argument of '{method}'", key, known))
     fields: dict[str, Any] = {n: (p.annotation, ... if p.default is p.empty else p.default) for n, p in known.items()}
     try:
-        create_model(method, __config__=ConfigDict(strict=True), **fields)(**arguments)
+        create_model(method, __config__=ConfigDict(strict=True, allow_inf_nan=False), **fields)(**arguments)
         METHODS[method](**arguments)
     except ValidationError as error:
         first = error.errors()[0]

@@ -149,8 +149,6 @@ def learner_of(plan: dict[str, Any], manifest: dict[str, Any], place: torch.devi
     training = plan["training"]
     model = models.build(plan["model"], manifest).to(place)
     options = {k: v for k, v in training["optimizer"].items() if v is not None}
-    if options["name"] != "sgd" and "momentum" in options:
-        raise UserError(f"params.yaml: training.optimizer.momentum: {options['name']!r} has none; only sgd takes it")
     optimizer = build_optimizer(model, options.pop("name"), options.pop("learning_rate"), fused=True, **options)
     schedule = Schedule(**training["schedule"], end=length)
     if training["compile"]:
