@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 pytestmark = pytest.mark.slow
 #: What holds timings, or is made of them: it differs from run to run.
@@ -122,6 +123,27 @@ def test_the_flow_runs_what_a_change_made_stale_and_leaves_repro_nothing(copy_of
     assert {name for name in after if after[name] != before[name]} == CHANGED
     assert json.loads(run_in(copy_of_finished, "dvc", "status", "--json").stdout) == {}
     assert "Running stage" not in run_in(copy_of_finished, "dvc", "repro").stdout
+
+
+def test_data_edited_in_place_are_prepared_anew_and_a_file_beside_them_changes_nothing(copy_of_finished, run_in):
+    folder, pets = copy_of_finished, copy_of_finished / "data/pets"
+    for i in range(6):
+        path = pets / ("cat" if i % 2 else "dog") / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 40 * i).save(path)
+    own = yaml.safe_load((folder / "params.yaml").read_text())["tasks"]["digits"]
+    own |= {"source": {"from": "folder", "folder": "data/pets"}, "test": 2}
+    change(folder, task="pets", tasks__pets=own)
+    run_in(folder, "dvc", "repro", "prepare")
+    first = hashes(folder)["results/prepare"]
+    (pets.parent / "notes.txt").write_text("read by no task")
+    assert "prepare" in json.loads(run_in(folder, "dvc", "status", "--json", "prepare").stdout)
+    run_in(folder, "dvc", "repro", "prepare")
+    assert hashes(folder)["results/prepare"] == first
+    Image.new("L", (8, 8), 7).save(pets / "cat/1.png")
+    run_in(folder, "dvc", "repro", "prepare")
+    assert hashes(folder)["results/prepare"] != first
+    assert json.loads(run_in(folder, "dvc", "status", "--json", "prepare").stdout) == {}
 
 
 def test_the_flow_makes_the_bytes_that_repro_makes(finished_copy, copy_of_finished, prefect_home, run_in):
