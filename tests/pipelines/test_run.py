@@ -93,6 +93,11 @@ def test_the_comparison_adds_up(finished_copy):
     assert swiftlearn["examples_trained"] == 2 * examples + 4 * round(0.3 * examples)
     assert swiftlearn["time_counted"] == pytest.approx(swiftlearn["examples_trained"] / (6 * examples))
     assert {r["energy_label"] for r in rows.values()} <= {"estimated", "measured"}
+    account = json.loads((finished_copy / "results/account/account.json").read_text())
+    spent = account["methods"]["swiftlearn"]["spent"]
+    assert spent["total"]["cpu_seconds"] == pytest.approx(sum(spent[s]["cpu_seconds"] for s in ("warm_up", "subset", "train")))
+    assert account["methods"]["swiftlearn"]["evaluate"]["cpu_seconds"] > 0
+    assert account["prepare"]["cpu_seconds"] > 0
     assert (finished_copy / "results/compare/accuracy_against_time.png").read_bytes()[:4] == b"\x89PNG"
 
 
