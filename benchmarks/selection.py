@@ -61,7 +61,8 @@ def _score_table(rows: int) -> None:
     content = "0" * 64
     artifacts.write_json(artifacts.MANIFEST, {"content": content})
     params = artifacts.digest(artifacts.read_json(artifacts.plan_of("training")))
-    origin = {"seed": 0, "data": content, "params": params, "checkpoint": content}
+    warm_up = artifacts.read_json(artifacts.plan_of("warm_ups", WARM_UP))
+    origin = {"seed": 0, "data": content, "params": params, "checkpoint": content, "warm_up": warm_up}
     artifacts.write_table(artifacts.result("warm_up", WARM_UP, "scores.parquet"), columns, origin)
 
 

@@ -71,6 +71,8 @@ def _method(name: str, watts: dict[str, Any], threads: int, unit: Unit, full: fl
         "counts": train["counts"],
         "planned_cost_epochs": read_json(plan_of("methods", name))["planned_cost"],
         "spent": spent,
+        # Charged to nobody: it is the same for all.
+        "evaluate": _laps(read_json(cost_of("evaluate", name))),
         "alpha_b": counts.alpha_b,
         "alpha_fb": counts.alpha_fb,
         "counted_cpu_seconds": counted,

@@ -204,7 +204,10 @@ def read_state(path: Path) -> tuple[Any, dict[str, torch.Tensor]]:
 
     try:
         with safe_open(path, "pt") as file:
-            return json.loads(file.metadata()["winnow"]), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            numbers = (file.metadata() or {}).get("winnow")
+            if numbers is None:
+                raise UserError(f"{path}: holds no state of a run")
+            return json.loads(numbers), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
 

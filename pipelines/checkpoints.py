@@ -12,6 +12,7 @@ from components.energy import Clock
 from components.position import EpochRecord, Position
 from components.training import Training
 from pipelines import artifacts
+from pipelines.errors import UserError
 
 State = tuple[dict[str, Any], dict[str, torch.Tensor]]
 
@@ -99,14 +100,27 @@ class Checkpoint:
         artifacts.write_state(self.path, numbers | spent, tensors)
 
     def load(self, training: Training) -> tuple[list[EpochRecord], dict[str, float]] | None:
-        """Put ``training`` where the checkpoint was; return the records and the energy so far, or None without one."""
+        """Put ``training`` where the checkpoint was; return the records and the energy so far, or None without one.
+
+        Raises:
+            UserError: for one that is not whole, or was renamed from that of other inputs.
+        """
         if not self.path.exists():
             return None
-        numbers, tensors = artifacts.read_state(self.path)
-        artifacts.check_origin(self.path, numbers, {"key": self.key})
+        numbers, tensors = self._read()
         records = unpack(training, (numbers, tensors))
         training.clock.laps = Clock.of(numbers["clock"]).laps
         return records, numbers["kwh"]
+
+    def _read(self) -> State:
+        try:
+            numbers, tensors = artifacts.read_state(self.path)
+        except UserError as error:
+            raise UserError(f"{error}; delete it to train from the start") from None
+        if numbers.get("key") != self.key:
+            found = numbers.get("key")
+            raise UserError(f"{self.path}: must be of the inputs {self.key}, got {found}; delete it to train from the start")
+        return numbers, tensors
 
     def remove(self) -> None:
         """Forget it: the stage is done."""

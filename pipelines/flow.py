@@ -9,14 +9,15 @@ for _name, _value in {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
-    "PREFECT_LOGGING_LEVEL": "WARNING",
+    # What fails is said once, by the stage or by this file; Prefect would add its own way through the code.
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
 }.items():
     os.environ.setdefault(_name, _value)
 
 from prefect import flow, task  # noqa: E402
 from prefect.client.schemas.objects import State  # noqa: E402
 
-from pipelines import compare, params, tracking, workspace  # noqa: E402
+from pipelines import compare, params, plan, tracking, workspace  # noqa: E402
 from pipelines.errors import UserError  # noqa: E402
 from pipelines.server import server  # noqa: E402
 from pipelines.stage import BAD_INPUT, FAILED, STOPPED, Stopped, alone  # noqa: E402
@@ -75,7 +76,7 @@ def main() -> int:
     """Run the flow in this working copy, print the comparison, and return the exit status."""
     try:
         with alone("flow"):
-            params.load()
+            plan.files_of(params.load())
             workspace.release_the_dead()
             ran = _run() if workspace.stale() else []
             tracking.publish()

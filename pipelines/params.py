@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +23,33 @@ def load(path: Path = Path("params.yaml")) -> Params:
     try:
         params = Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        raise UserError("\n".join(_explained(path, e) for e in error.errors())) from None
+        raise UserError(_explained(path, error.errors())) from None
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
     _check_names(path, params)
     return params
 
 
-def _explained(path: Path, error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
-    # Pydantic puts the kind of a source or model between its key and its field.
-    loc = error["loc"]
+def _explained(path: Path, errors: Iterable[Any]) -> str:
+    """Return a line a mistake; a value that is of none of several types is one mistake."""
+    lines: dict[str, str] = {}
+    for error in errors:
+        place = _place(error["loc"])
+        lines[place] = f"{lines[place]}; or: {_text(error)}" if place in lines else f"{path}: {place}{_text(error)}"
+    return "\n".join(lines.values())
+
+
+def _place(loc: tuple[str | int, ...]) -> str:
+    """Return the key that an error is at, without what pydantic puts between: the kind of a source or model, or a type."""
     kinds = {i for i in range(1, len(loc) - 1) if loc[i - 1] in ("source", "model")}
-    where = ".".join(str(part) for i, part in enumerate(loc) if i not in kinds)
-    text = error["msg"].removeprefix("Value error, ")
-    value = error.get("input")
+    kinds |= {i for i in range(2, len(loc)) if str(loc[i]).startswith(("dict[", "list[")) or loc[i] in ("int", "float")}
+    return "".join(f"{part}." for i, part in enumerate(loc) if i not in kinds).removesuffix(".") + ": " * bool(loc)
+
+
+def _text(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    text, value = error["msg"].removeprefix("Value error, "), error.get("input")
     shown = "" if error["type"] in ("value_error", "missing") or isinstance(value, dict) else f", got {value!r}"
-    return f"{path}: {where}: {text}{shown}{_nearest(error)}"
+    return f"{text}{shown}{_nearest(error)}"
 
 
 def _nearest(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
@@ -64,8 +76,20 @@ def _check_names(path: Path, params: Params) -> None:
             raise UserError(unknown(f"{where}: {warm_up!r}", "warm-up in 'warm_ups'", warm_up, params.warm_ups))
     if "full" not in params.compare:
         raise UserError(f"{path}: compare: 'full' is missing; every saving is measured against it")
+    _check_ramp(path, params)
     for name in sorted(set(params.compare.values())):
         _check_warm_up(path, params, name)
+
+
+def _check_ramp(path: Path, params: Params) -> None:
+    """Check that the learning rate has risen before training ends."""
+    epochs, ramp = params.chosen.training.epochs, params.chosen.training.schedule.ramp
+    if ramp >= epochs:
+        key = f"tasks.{params.task}.training"
+        raise UserError(
+            f"{path}: {key}.schedule.ramp: must be under the {epochs} of {key}.epochs, got {ramp}; "
+            f"the nearest that works is {epochs - 1}"
+        )
 
 
 def _check_warm_up(path: Path, params: Params, name: str) -> None:

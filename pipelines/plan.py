@@ -40,6 +40,8 @@ def resolve(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = (
         raise UserError(unknown(where, "method", name, params.methods))
     block = params.methods[name]
     if isinstance(block, list):
+        if not block:
+            raise UserError(f"{where}: stacks no method; the nearest that works is [full]")
         return [m for part in block for m in resolve(params, part, warm_up, (*seen, name))]
     arguments = dict(block)
     method = arguments.pop("method", name)
@@ -88,7 +90,7 @@ def _check(method: str, arguments: dict[str, Any], where: str) -> None:
             raise UserError(unknown(f"{where}.{key}", f"argument of '{method}'", key, known))
     fields: dict[str, Any] = {n: (p.annotation, ... if p.default is p.empty else p.default) for n, p in known.items()}
     try:
-        create_model(method, __config__=ConfigDict(strict=True), **fields)(**arguments)
+        create_model(method, __config__=ConfigDict(strict=True, allow_inf_nan=False), **fields)(**arguments)
         METHODS[method](**arguments)
     except ValidationError as error:
         first = error.errors()[0]
@@ -143,9 +145,12 @@ def _check_evidence(params: Params, name: str, selector: Selector, warm_up: Warm
         )
 
 
-def plan() -> None:
-    """Write the plan of everything that params.yaml asks for."""
-    params = load()
+def files_of(params: Params) -> dict[str, Any]:
+    """Return what the plan's files hold, by their names without suffix.
+
+    Raises:
+        UserError: for anything in params.yaml that cannot work, before anything is written.
+    """
     task = params.chosen.model_dump(mode="json", by_alias=True)
     training = {"model": task.pop("model"), "training": task.pop("training"), "seed": params.seed}
     files: dict[str, Any] = {
@@ -154,7 +159,12 @@ def plan() -> None:
         "comparison": {"task": params.task, "methods": list(params.compare), "energy": params.energy.model_dump()},
     }
     files |= {f"warm_ups/{n}": w.model_dump() for n, w in params.warm_ups.items()}
-    files |= {f"methods/{n}": _method_plan(params, n) for n in params.compare}
+    return files | {f"methods/{n}": _method_plan(params, n) for n in params.compare}
+
+
+def plan() -> None:
+    """Write the plan of everything that params.yaml asks for."""
+    files = files_of(load())
 
     def fill(folder: Path) -> None:
         for name, value in files.items():

@@ -23,6 +23,8 @@ from pipelines.errors import unknown
 #: Names become folders, DVC stages and tags: nothing in them may mean anything to a shell or to a path.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+#: As wide as the narrowest random generator takes it.
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Precision = Literal["fp32", "bf16", "fp16"]
 Package = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -31,7 +33,7 @@ Package = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*
 class Section(BaseModel):
     """A part of params.yaml: unknown keys are refused, with the nearest known one, and nothing changes after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -109,7 +111,7 @@ class LabelNoise(Section):
     """A fraction of the training labels, each replaced by another class."""
 
     fraction: Share
-    seed: int = 0
+    seed: Seed = 0
 
 
 class Transformer(Section):
@@ -140,12 +142,18 @@ Model = Annotated[Transformer | Vision | Small, Field(discriminator="family")]
 
 
 class Optimizer(Section):
-    """An optimizer by name; what it does not know is refused when it is built, before the first step."""
+    """An optimizer by name."""
 
     name: Literal["sgd", "adam", "adamw"]
     learning_rate: PositiveFloat
     weight_decay: NonNegativeFloat = 0.0
     momentum: Share | None = None
+
+    @model_validator(mode="after")
+    def _momentum_fits(self) -> Optimizer:
+        if self.momentum is not None and self.name != "sgd":
+            raise ValueError(f"momentum: {self.name!r} has none, got {self.momentum}; only sgd takes it")
+        return self
 
 
 class Schedule(Section):
@@ -256,7 +264,7 @@ class Params(Section):
     """The whole of params.yaml."""
 
     task: Name
-    seed: NonNegativeInt
+    seed: Seed
     compare: dict[Name, Name]
     warm_ups: dict[Name, WarmUp]
     methods: dict[Name, dict[str, Any] | list[Name]]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,15 +180,36 @@ def of_datasets(task: dict[str, Any], parts: Sequence[Any]) -> Raw:
         for column in columns.values():
             if column not in part.column_names:
                 raise UserError(unknown(f"{origin}: columns: {column!r}", "column", column, part.column_names))
-    opened = ((f"id {i}", row[columns["image"]]) for i, row in enumerate(row for p in given for row in p))
     label = np.concatenate([np.asarray(p[columns["label"]]) for p in given])
     names = getattr(given[0].features[columns["label"]], "names", None)
     tested = None if len(given) == 1 else np.arange(len(label)) >= len(given[0])
-    return Raw({"image": _stacked(opened, task["image_size"])}, label, tested, names)
+    return Raw({"image": _stacked(_opened(given, columns["image"]), task["image_size"])}, label, tested, names)
+
+
+def _opened(parts: Sequence[Any], column: str) -> Iterator[tuple[str, Any]]:
+    """Yield the images of splits of the ``datasets`` library, which decodes them on the way."""
+    rows = (row for part in parts for row in part)
+    for i in range(sum(len(part) for part in parts)):
+        with _decoding(f"id {i}"):
+            image = next(rows)[column]
+        if image is None:
+            raise UserError(f"image id {i}: there is none")
+        yield f"id {i}", image
+
+
+@contextmanager
+def _decoding(where: str) -> Iterator[None]:
+    """Name the image that cannot be decoded."""
+    from PIL.Image import DecompressionBombError
+
+    try:
+        yield
+    except (OSError, SyntaxError, DecompressionBombError) as error:  # Pillow's own error is an OSError
+        raise UserError(f"image {where}: cannot be decoded: {error}") from None
 
 
 def _from_folder(task: dict[str, Any]) -> Raw:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     root = Path(task["source"]["folder"])
     if not root.is_dir():
@@ -199,12 +221,9 @@ def _from_folder(task: dict[str, Any]) -> Raw:
 
     def opened() -> Iterable[tuple[str, Any]]:
         for i, path in enumerate(paths):
-            try:
-                with Image.open(path) as image:
-                    image.load()
-                    yield f"id {i} ({path})", image
-            except (OSError, UnidentifiedImageError, SyntaxError) as error:
-                raise UserError(f"image id {i} ({path}): cannot be decoded: {error}") from None
+            with _decoding(f"id {i} ({path})"), Image.open(path) as image:
+                image.load()
+                yield f"id {i} ({path})", image
 
     tested = np.array([p.is_relative_to(root / "test") for p in paths])
     label = np.array([p.parent.name for p in paths])
@@ -228,11 +247,13 @@ def _stacked(images: Iterable[tuple[str, Any]], size: int | None) -> Array:
 def _from_idx(task: dict[str, Any]) -> Raw:
     folder = Path(task["source"]["folder"])
     arrays = [_idx(folder, f"{s}-{k}") for s in ("train", "t10k") for k in ("images-idx3-ubyte", "labels-idx1-ubyte")]
-    pixels = np.concatenate([arrays[0], arrays[2]])[:, None]
-    label = np.concatenate([arrays[1], arrays[3]]).astype(np.int64)
+    if (size := arrays[2].shape[1:]) != (wanted := arrays[0].shape[1:]):
+        raise UserError(f"{folder}: t10k: images must be {wanted} as in train, got {size}")
     for part, images, labels in (("train", arrays[0], arrays[1]), ("t10k", arrays[2], arrays[3])):
         if len(images) != len(labels):
             raise UserError(f"{folder}: {part}: has {len(images)} images and {len(labels)} labels")
+    pixels = np.concatenate([arrays[0], arrays[2]])[:, None]
+    label = np.concatenate([arrays[1], arrays[3]]).astype(np.int64)
     return Raw({"image": pixels}, label, np.arange(len(label)) >= len(arrays[1]))
 
 
@@ -245,10 +266,12 @@ def _idx(folder: Path, name: str) -> Array:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
-    if len(content) < 8 or content[:3] != b"\x00\x00\x08":
-        raise UserError(f"{path}: is no IDX file of bytes")
-    sizes = np.frombuffer(content, ">i4", content[3], 4)
-    start, wanted = 4 + 4 * content[3], int(np.prod(sizes, dtype=np.int64))
+    dimensions = int(name.split("idx")[1][0])
+    start = 4 + 4 * dimensions
+    if len(content) < start or content[:4] != bytes([0, 0, 8, dimensions]):
+        raise UserError(f"{path}: is no IDX file of bytes in {dimensions} dimensions, or not all of one; fetch it again")
+    sizes = np.frombuffer(content, ">i4", dimensions, 4)
+    wanted = int(np.prod(sizes, dtype=np.int64))
     if len(content) - start != wanted:
         raise UserError(f"{path}: must hold {wanted} bytes of data, got {len(content) - start}; fetch it again")
     return np.frombuffer(content, np.uint8, offset=start).reshape(tuple(sizes))

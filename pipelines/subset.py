@@ -22,7 +22,8 @@ def subset(name: str) -> None:
         scores, facts = artifacts.read_table(path)
         manifest = artifacts.read_json(artifacts.MANIFEST)
         params = artifacts.digest(artifacts.read_json(plan_of("training")))
-        artifacts.check_origin(path, facts, {"data": manifest["content"], "params": params})
+        warm_up = artifacts.read_json(plan_of("warm_ups", plan["warm_up"]))
+        artifacts.check_origin(path, facts, {"data": manifest["content"], "params": params, "warm_up": warm_up})
         try:
             chosen = build(plan["members"]).select(scores, stream(plan["seed"], "subset"))
         except ValueError as error:

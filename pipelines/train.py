@@ -50,19 +50,19 @@ def begin(plan: dict[str, Any]) -> tuple[Job, list[object]]:
     first = 0 if warm_up["holdout"] else math.ceil(warm_up["epochs"])
     looks_only = warm_up["scores_in"] == "eval"
     job = Job("train", plan["name"], build(plan["members"]), first=first, looks_only=looks_only)
-    state, subset = _state(job, plan), _subset(job, plan)
+    state, subset = _state(job, plan, warm_up), _subset(job, plan)
     job.begin_from(state)
     job.training.selector.begin(subset)
     return job, [plan, provenance(job), state[0]["origin"], artifacts.digest_of_columns(vars(subset))]
 
 
-def _state(job: Job, plan: dict[str, Any]) -> Any:  # noqa: ANN401 - a State
-    """Return the warm-up's state, made from the same data and settings."""
+def _state(job: Job, plan: dict[str, Any], warm_up: dict[str, Any]) -> Any:  # noqa: ANN401 - a State
+    """Return the warm-up's state, made from the same data and settings, its own included."""
     from pipelines.running import provenance
 
     path = result("warm_up", plan["warm_up"], "state.safetensors")
     state = artifacts.read_state(path)
-    artifacts.check_origin(path, state[0]["origin"], provenance(job))
+    artifacts.check_origin(path, state[0]["origin"], provenance(job, warm_up=warm_up))
     return state
 
 

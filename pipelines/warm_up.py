@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from components.selection.holdout import Holdout
 from components.selection.selector import Selector
@@ -30,12 +30,12 @@ def warm_up(name: str) -> None:
     job = Job("warm_up", name, holdout or Selector(), looks_only=by_looks or holdout is not None)
     state = result("warm_up", name, "state.safetensors")
     if holdout:  # the method starts from nothing: what is trained here only tells it losses
-        _write_state(job, state)
+        _write_state(job, state, plan)
     job.run(plan["epochs"], [plan, provenance(job)], sweep_every=holdout.epochs if holdout else int(by_looks))
     if holdout:
         checkpoint = artifacts.digest_of_columns({k: v.cpu().numpy() for k, v in pack(job.training, [])[1].items()})
     else:
-        _write_state(job, state)
+        _write_state(job, state, plan)
         checkpoint = artifacts.digest_of(state)
     columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in SCORES}}
     if holdout:
@@ -46,13 +46,13 @@ def warm_up(name: str) -> None:
     job.finish()
 
 
-def _write_state(job: Job, path: Path) -> None:
+def _write_state(job: Job, path: Path, plan: dict[str, Any]) -> None:
     """Write from where a method's training goes on."""
     from pipelines.checkpoints import pack
     from pipelines.running import provenance
 
     numbers, tensors = pack(job.training, job.records)
-    artifacts.write_state(path, numbers | {"origin": provenance(job)}, tensors)
+    artifacts.write_state(path, numbers | {"origin": provenance(job, warm_up=plan)}, tensors)
 
 
 def names() -> list[str]:

@@ -142,7 +142,7 @@ def largest(score: Array, fraction: float) -> Array:
     if k >= len(score):
         return np.ones(len(score), np.float32)
     bound = np.partition(score, len(score) - k)[len(score) - k]
-    weight = (score > bound).astype(np.float32)
+    weight: Array = np.asarray(score > bound, np.float32)
     weight[np.flatnonzero(score == bound)[: k - np.count_nonzero(weight)]] = 1
     return weight
 

@@ -9,7 +9,7 @@ import numpy as np
 from typing_extensions import override
 
 from components.arrays import Array, count_of, stream
-from components.selection.selector import Epoch, Selector, check_fraction
+from components.selection.selector import Epoch, Selector, check_at_least, check_fraction
 
 if TYPE_CHECKING:
     from components.evidence import Ledger
@@ -26,7 +26,8 @@ class Uniform(Selector):
             fresh: whether every epoch draws anew.
             seed: of the draw that is kept, where it is not fresh.
         """
-        self.fraction, self.fresh, self.seed = check_fraction("fraction", fraction), fresh, seed
+        self.fraction, self.fresh = check_fraction("fraction", fraction), fresh
+        self.seed = int(check_at_least("seed", seed, 0))
 
     @override
     def draw(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> Array:

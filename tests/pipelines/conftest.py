@@ -35,7 +35,8 @@ def finished_copy(tmp_path_factory, run_in):
     copy = tmp_path_factory.mktemp("finished") / "project"
     for name in ("components", "pipelines"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore", "MLproject"):
+    (copy / "data").mkdir()
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore", "MLproject", "data/README.md"):
         shutil.copy(ROOT / name, copy / name)
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     (copy / "params.yaml").write_text(yaml.safe_dump(params | CHANGES, sort_keys=False))

@@ -199,6 +199,23 @@ def test_a_hub_data_set_of_images(tmp_path):
     assert raw.tested.tolist() == [False] * 4 + [True] * 4
 
 
+def test_an_image_too_large_to_open_is_named_by_id(prepared, tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 8)
+    with pytest.raises(UserError, match=r"image id 0 .*png\): cannot be decoded: Image size"):
+        prepared(images(tmp_path / "pets"), {}, kind="image", test=2)
+
+
+@pytest.mark.parametrize(("bad", "said"), [(b"xx", "cannot be decoded"), (None, "there is none")])
+def test_an_image_of_the_hub_that_cannot_be_used_is_named_by_id(bad, said):
+    features = datasets.Features({"picture": datasets.Image(), "kind": datasets.ClassLabel(names=["cat", "dog"])})
+    good = Image.fromarray(np.zeros((4, 4), np.uint8))
+    broken = None if bad is None else {"bytes": bad, "path": None}
+    split = datasets.Dataset.from_dict({"picture": [good, broken], "kind": [0, 1]}, features=features)
+    task = {"kind": "image", "columns": {"image": "picture", "label": "kind"}, "image_size": None, "source": {"id": "own"}}
+    with pytest.raises(UserError, match=f"image id 1: {said}"):
+        sources.of_datasets(task, [split, None])
+
+
 def idx(folder, counts=(6, 4)):
     rng, folder = np.random.default_rng(0), Path(folder)
     folder.mkdir()
@@ -224,6 +241,28 @@ def test_a_truncated_idx_file_is_named_with_its_sizes(prepared, tmp_path):
     path.write_bytes(path.read_bytes()[:-2])
     with pytest.raises(UserError, match="train-labels-idx1-ubyte: must hold 6 bytes of data, got 4"):
         prepared(source, {}, kind="image")
+
+
+IDX = {
+    "cut in its header": ("train-images-idx3-ubyte", bytes([0, 0, 8, 3, 0, 0, 0, 6]), "no IDX file of bytes in 3 dimensions"),
+    "labels for images": ("train-images-idx3-ubyte", bytes([0, 0, 8, 1, 0, 0, 0, 0]), "no IDX file of bytes in 3 dimensions"),
+    "empty": ("train-labels-idx1-ubyte", b"", "no IDX file of bytes in 1 dimensions"),
+    "of another size": (
+        "t10k-images-idx3-ubyte",
+        bytes([0, 0, 8, 3, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 1]) + bytes(4),
+        r"t10k: images must be \(5, 5\) as in train, got \(1, 1\)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "said"), IDX.values(), ids=IDX)
+def test_an_idx_file_that_does_not_fit_is_named(prepared, tmp_path, name, content, said):
+    source = idx(tmp_path / "idx")
+    (tmp_path / "idx" / f"{name}.gz").unlink(missing_ok=True)
+    (tmp_path / "idx" / name).write_bytes(content)
+    with pytest.raises(UserError, match=said):
+        prepared(source, {}, kind="image")
+    assert not Path("results/prepare").exists()
 
 
 @pytest.mark.slow

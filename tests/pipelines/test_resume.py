@@ -122,6 +122,19 @@ def test_a_checkpoint_of_other_settings_is_not_gone_on_with(warmed_up):
     finish(start(warmed_up, "pipelines.train", "swiftlearn", seconds="60"))
 
 
+def test_a_state_of_another_warm_up_is_refused_before_training(warmed_up):
+    plan = warmed_up / "results" / "plan" / "warm_ups" / "two-epochs.json"
+    original = plan.read_text()
+    try:
+        plan.write_text(original.replace('"train"', '"eval"'))
+        process = start(warmed_up, "pipelines.train", "swiftlearn")
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 2
+        assert "state.safetensors: was made from other warm_up: " in said
+    finally:
+        plan.write_text(original)
+
+
 def test_a_tampered_subset_is_refused_before_training(warmed_up):
     import pyarrow as pa
     import pyarrow.parquet as pq

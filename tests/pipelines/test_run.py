@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 pytestmark = pytest.mark.slow
 #: What holds timings, or is made of them: it differs from run to run.
@@ -92,6 +93,11 @@ def test_the_comparison_adds_up(finished_copy):
     assert swiftlearn["examples_trained"] == 2 * examples + 4 * round(0.3 * examples)
     assert swiftlearn["time_counted"] == pytest.approx(swiftlearn["examples_trained"] / (6 * examples))
     assert {r["energy_label"] for r in rows.values()} <= {"estimated", "measured"}
+    account = json.loads((finished_copy / "results/account/account.json").read_text())
+    spent = account["methods"]["swiftlearn"]["spent"]
+    assert spent["total"]["cpu_seconds"] == pytest.approx(sum(spent[s]["cpu_seconds"] for s in ("warm_up", "subset", "train")))
+    assert account["methods"]["swiftlearn"]["evaluate"]["cpu_seconds"] > 0
+    assert account["prepare"]["cpu_seconds"] > 0
     assert (finished_copy / "results/compare/accuracy_against_time.png").read_bytes()[:4] == b"\x89PNG"
 
 
@@ -122,6 +128,27 @@ def test_the_flow_runs_what_a_change_made_stale_and_leaves_repro_nothing(copy_of
     assert {name for name in after if after[name] != before[name]} == CHANGED
     assert json.loads(run_in(copy_of_finished, "dvc", "status", "--json").stdout) == {}
     assert "Running stage" not in run_in(copy_of_finished, "dvc", "repro").stdout
+
+
+def test_data_edited_in_place_are_prepared_anew_and_a_file_beside_them_changes_nothing(copy_of_finished, run_in):
+    folder, pets = copy_of_finished, copy_of_finished / "data/pets"
+    for i in range(6):
+        path = pets / ("cat" if i % 2 else "dog") / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 40 * i).save(path)
+    own = yaml.safe_load((folder / "params.yaml").read_text())["tasks"]["digits"]
+    own |= {"source": {"from": "folder", "folder": "data/pets"}, "test": 2}
+    change(folder, task="pets", tasks__pets=own)
+    run_in(folder, "dvc", "repro", "prepare")
+    first = hashes(folder)["results/prepare"]
+    (pets.parent / "notes.txt").write_text("read by no task")
+    assert "prepare" in json.loads(run_in(folder, "dvc", "status", "--json", "prepare").stdout)
+    run_in(folder, "dvc", "repro", "prepare")
+    assert hashes(folder)["results/prepare"] == first
+    Image.new("L", (8, 8), 7).save(pets / "cat/1.png")
+    run_in(folder, "dvc", "repro", "prepare")
+    assert hashes(folder)["results/prepare"] != first
+    assert json.loads(run_in(folder, "dvc", "status", "--json", "prepare").stdout) == {}
 
 
 def test_the_flow_makes_the_bytes_that_repro_makes(finished_copy, copy_of_finished, prefect_home, run_in):
@@ -164,17 +191,26 @@ def test_a_killed_stage_is_tried_again_and_goes_on(copy_of_finished, finished_co
     assert hashes(copy_of_finished) == hashes(finished_copy)
 
 
-def test_bad_input_ends_the_flow_before_anything_runs(copy_of_finished, prefect_home):
-    change(copy_of_finished, task="digit")
+BAD = {
+    "a name": ({"task": "digit"}, "params.yaml: task: 'digit': no such task, did you mean 'digits'?"),
+    "an argument": ({"methods__swiftlearn__fraction": 3}, "params.yaml: methods.swiftlearn: fraction must be in (0, 1], got 3"),
+}
+
+
+@pytest.mark.parametrize(("changes", "text"), BAD.values(), ids=BAD)
+def test_bad_input_ends_the_flow_before_anything_runs(copy_of_finished, prefect_home, changes, text):
+    change(copy_of_finished, **changes)
     said = wait(start_flow(copy_of_finished, prefect_home), code=2)
-    assert "task: 'digit': no such task, did you mean 'digits'?" in said
-    assert "Traceback" not in said
+    assert said.startswith(f"winnow: {text}")
+    assert len(said.splitlines()) == 1
+    assert (copy_of_finished / "results/plan/task.json").exists()
 
 
 def test_a_stage_that_fails_fails_the_flow_by_its_own_words(copy_of_finished, prefect_home):
     change(copy_of_finished, tasks__digits__training__optimizer__learning_rate=1e30)
     said = wait(start_flow(copy_of_finished, prefect_home), code=2)
     assert "the loss of id " in said
+    assert "Traceback" not in said
     assert not [p for p in (copy_of_finished / "results").rglob(".*")], "something was left half-written"
     assert not list((copy_of_finished / "results/warm_up/two-epochs").glob("*.*"))
     with closing(sqlite3.connect(copy_of_finished / "mlflow.db")) as runs:

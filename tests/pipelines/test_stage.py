@@ -75,6 +75,16 @@ def test_two_at_once_in_one_working_copy(tmp_path, monkeypatch):
         assert (Path(".winnow/locks/train@x")).read_text() == str(os.getpid())
 
 
+def test_a_folder_that_cannot_be_written_to_is_named_before_anything_runs(call, tmp_path):
+    (tmp_path / "params.yaml").write_text("task: x\n")
+    (tmp_path / ".winnow").write_text("a file where a folder should be, as in a folder that is read-only")
+    done = call("pipelines.plan")
+    assert done.returncode == 2
+    assert done.stderr.startswith("winnow plan: .winnow/locks/plan: cannot be written: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "results").exists()
+
+
 def test_a_crash_is_said_and_raised(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["pipelines.plan"])

@@ -1,0 +1,51 @@
+"""A subset is chosen from the score table of its own data, settings and warm-up, and from no other."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines import artifacts
+from pipelines.artifacts import plan_of, result
+from pipelines.errors import UserError
+from pipelines.plan import plan
+from pipelines.subset import subset
+
+SUBSET = result("subset", "swiftlearn", "subset.parquet")
+
+
+@pytest.fixture
+def scored(write_params):
+    """A score table of ten examples, the later the higher, as the stages before would leave it."""
+    write_params({"task": "digits", "compare": {"full": "none", "swiftlearn": "two-epochs"}})
+    plan()
+    artifacts.write_json(artifacts.MANIFEST, {"content": "abc"})
+    origin = {"seed": 0, "data": "abc", "params": artifacts.digest(artifacts.read_json(plan_of("training"))), "checkpoint": "c"}
+    origin["warm_up"] = artifacts.read_json(plan_of("warm_ups", "two-epochs"))
+    columns = {"id": np.arange(100, 110), "change": np.arange(10, dtype=np.float32)}
+    artifacts.write_table(result("warm_up", "two-epochs", "scores.parquet"), columns, origin)
+
+
+def test_the_best_come_first_and_say_what_they_were_chosen_from(scored):
+    subset("swiftlearn")
+    columns, facts = artifacts.read_table(SUBSET)
+    assert columns["id"].tolist() == [109, 108, 107]
+    assert columns["rank"].tolist() == [0, 1, 2]
+    assert (facts["seed"], facts["data"], facts["checkpoint"], facts["examples"]) == (0, "abc", "c", 10)
+    assert facts["sign"] == "higher = keep"
+
+
+OTHERS = {
+    "data": (artifacts.MANIFEST, "content", "data"),
+    "params": (plan_of("training"), "seed", "params"),
+    "warm-up": (plan_of("warm_ups", "two-epochs"), "epochs", "warm_up"),
+}
+
+
+@pytest.mark.parametrize(("path", "key", "said"), OTHERS.values(), ids=OTHERS)
+def test_a_score_table_of_something_else_is_refused(scored, path, key, said):
+    Path(path).write_text(json.dumps(json.loads(path.read_text()) | {key: 3}))
+    with pytest.raises(UserError, match=rf"scores\.parquet: was made from other {said}: .*; run 'dvc repro'"):
+        subset("swiftlearn")
+    assert not SUBSET.parent.exists()
