@@ -7,10 +7,28 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import NonNegativeInt, ValidationError
 
 from pipelines.errors import UserError, unknown
-from pipelines.sections import Params
+from pipelines.sections import Energy, Name, Section, WarmUp
+from pipelines.task_sections import Task
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    task: Name
+    seed: NonNegativeInt
+    compare: dict[Name, Name]
+    warm_ups: dict[Name, WarmUp]
+    methods: dict[Name, dict[str, Any] | list[Name]]
+    energy: Energy
+    tasks: dict[Name, Task]
+
+    @property
+    def chosen(self) -> Task:
+        """The task to train on."""
+        return self.tasks[self.task]
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

@@ -16,8 +16,7 @@ from components.selection.selector import Selector
 from components.selection.stack import Stack
 from pipelines import artifacts
 from pipelines.errors import UserError, unknown
-from pipelines.params import load
-from pipelines.sections import Params
+from pipelines.params import Params, load
 from pipelines.stage import main
 
 

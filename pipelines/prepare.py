@@ -14,6 +14,7 @@ from components.arrays import Array, count_of, stream
 from components.energy import Clock
 from pipelines import artifacts, models, sources
 from pipelines.errors import UserError
+from pipelines.sources.raw import Raw
 from pipelines.splits import write_split
 from pipelines.stage import main
 
@@ -34,7 +35,7 @@ def prepare() -> None:
     artifacts.write_json(artifacts.cost_of("prepare"), {"laps": clock.record()})
 
 
-def _check_inputs(raw: sources.Raw, task: dict[str, Any]) -> None:
+def _check_inputs(raw: Raw, task: dict[str, Any]) -> None:
     for name, values in raw.inputs.items():
         if name == "image":
             continue
@@ -43,7 +44,7 @@ def _check_inputs(raw: sources.Raw, task: dict[str, Any]) -> None:
             raise UserError(f"{task['name']}: {name} of id {bad} must be a text, got {values[bad]!r}")
 
 
-def _targets(raw: sources.Raw, task: dict[str, Any]) -> tuple[Array, Array, list[str]]:
+def _targets(raw: Raw, task: dict[str, Any]) -> tuple[Array, Array, list[str]]:
     """Return each row's class ``(N,)``, the ids that are used, and the classes' names."""
     if (margin := task["binarize"]) is not None:
         if raw.label.dtype.kind not in "fiu":
@@ -101,7 +102,7 @@ def _noise(target: Array, train: Array, classes: int, task: dict[str, Any]) -> A
     return noisy
 
 
-def _encode(raw: sources.Raw, task: dict[str, Any]) -> tuple[dict[str, pa.Array], dict[str, Any]]:
+def _encode(raw: Raw, task: dict[str, Any]) -> tuple[dict[str, pa.Array], dict[str, Any]]:
     """Return the columns to store, and what a reader must know of them."""
     if task["kind"] == "image":
         pixels = raw.inputs["image"]

@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 from components.batch import Rows
-from pipelines import artifacts, sources
+from pipelines import artifacts
 from pipelines.errors import UserError
 from pipelines.plan import plan
 from pipelines.prepare import prepare
+from pipelines.sources.hub import of_datasets
 from pipelines.splits import read_split
 
 REVIEWS = [
@@ -193,7 +194,7 @@ def test_a_hub_data_set_of_images(tmp_path):
     pictures = [Image.fromarray(np.full((4, 4), i, np.uint8)) for i in range(4)]
     split = datasets.Dataset.from_dict({"picture": pictures, "kind": [0, 1, 0, 1]}, features=features)
     task = {"kind": "image", "columns": {"image": "picture", "label": "kind"}, "image_size": None, "source": {"id": "own"}}
-    raw = sources.of_datasets(task, [split, split])
+    raw = of_datasets(task, [split, split])
     assert raw.names == ["cat", "dog"]
     assert raw.inputs["image"][:, 0, 0, 0].tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
     assert raw.tested.tolist() == [False] * 4 + [True] * 4

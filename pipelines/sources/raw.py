@@ -1,0 +1,25 @@
+"""What every source gives: plain columns, as found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from components.arrays import Array
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A data set as found.
+
+    Attributes:
+        inputs: name -> ``(N,)`` texts, or ``image`` -> ``(N, channels, height, width)`` uint8.
+        label: ``(N,)`` as found: text, integer or float.
+        tested: ``(N,)`` bool, which rows the source itself sets apart for testing; None where it has no test split.
+        names: of the classes, where the source says them.
+    """
+
+    inputs: dict[str, Any]
+    label: Array
+    tested: Array | None
+    names: list[str] | None = None
