@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,38 +54,55 @@ def tokenizer(source: dict[str, Any] | None) -> Any:  # noqa: ANN401 - a PreTrai
 
 
 def build(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
-    """Return the planned model with a head for the prepared data's classes.
+    """Return the planned model with a head for what the prepared data ask for.
 
     Raises:
         UserError: for a name or folder that is not there, or a setting that the model cannot take.
     """
     try:
-        if model["family"] == "transformers":
-            return _transformer(model, len(manifest["classes"]))
-        return _image_model(model, manifest)
+        return FAMILIES[model["family"]](model, manifest)
     except (ValueError, AssertionError, RuntimeError, TypeError) as error:  # torchvision asserts what fits its models
         raise UserError(f"params.yaml: tasks.{manifest['task']}.model: {error}") from None
 
 
-def _image_model(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
+def _small(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
     from components import models
 
-    if manifest["kind"] != "image":
-        raise ValueError(f"family {model['family']!r} takes images, and this task has {manifest['kind']}s")
+    table = manifest["kind"] == "table"
+    sizes = manifest["shape"] if table else _of_square(manifest)
+    function: Callable[..., nn.Module] = (models.TABLES if table else models.SMALL)[model["name"]]
+    _check_options(model, function, len(sizes) + 1)
+    return function(*sizes, manifest["outputs"], **model["options"])
+
+
+def _of_square(manifest: dict[str, Any]) -> list[int]:
+    """Return channels and side of the images."""
     channels, height, width = manifest["shape"]
     if height != width:
         raise ValueError(f"takes square images, got {height} x {width}; set image_size")
-    classes = len(manifest["classes"])
-    if model["family"] == "small":
-        return models.SMALL[model["name"]](channels, height, classes)
+    return [channels, height]
+
+
+def _check_options(model: dict[str, Any], function: Callable[..., object], given: int) -> None:
+    """Refuse an option that ``function`` does not take, or that one of its ``given`` first arguments is."""
+    known = list(inspect.signature(function).parameters)[given:]
+    for key in model["options"]:
+        if key not in known:
+            raise ValueError(unknown(f"options.{key}", f"option of {model['name']!r}", key, known))
+
+
+def _vision(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
     from torchvision import models as zoo
+
+    from components import models
 
     if model["name"] not in (known := zoo.list_models(module=zoo)):
         raise ValueError(unknown(repr(model["name"]), "torchvision model", model["name"], known))
-    return models.vision(model["name"], channels, height, classes, model["options"])
+    channels, size = _of_square(manifest)
+    return models.vision(model["name"], channels, size, manifest["outputs"], model["options"])
 
 
-def _transformer(model: dict[str, Any], classes: int) -> nn.Module:
+def _transformer(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
     from transformers import AutoConfig, AutoModelForSequenceClassification
     from transformers.utils import logging
 
@@ -94,9 +112,13 @@ def _transformer(model: dict[str, Any], classes: int) -> nn.Module:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     place, options = location(model["source"])
-    layers = {"num_hidden_layers": model["num_hidden_layers"]} if model["num_hidden_layers"] else {}
+    head: dict[str, Any] = {"num_labels": manifest["outputs"]}
+    if manifest["target"] == "number":
+        head["problem_type"] = "regression"
+    if model["num_hidden_layers"]:
+        head["num_hidden_layers"] = model["num_hidden_layers"]
     try:
-        config = AutoConfig.from_pretrained(place, num_labels=classes, trust_remote_code=False, **layers, **options)
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **head, **options)
         built = AutoModelForSequenceClassification.from_pretrained(
             place, config=config, trust_remote_code=False, use_safetensors=True, **options
         )
@@ -111,6 +133,14 @@ def _called_by_keyword(model: nn.Module) -> nn.Module:
     if "input_ids" not in inspect.signature(model.forward).parameters:
         raise ValueError("takes no input_ids")
     return model
+
+
+#: How a model of each family is built, from its plan and the manifest.
+FAMILIES: dict[str, Callable[[dict[str, Any], dict[str, Any]], nn.Module]] = {
+    "transformers": _transformer,
+    "torchvision": _vision,
+    "small": _small,
+}
 
 
 def save(model: nn.Module, folder: Path, plan: dict[str, Any]) -> None:

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections import Counter
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_serializer, model_validator
 
 from pipelines.sections import Section, Share, Training
 from pipelines.source_sections import DataSource, ModelSource
+
+#: By the kind of data: the columns it must have (one of them at least), those it may have, and where it may come from.
+INPUTS: dict[str, tuple[set[str], set[str]]] = {
+    "text": ({"text"}, {"text_pair"}),
+    "image": ({"image"}, set()),
+    "table": ({"numbers", "categories", "dates"}, set()),
+}
+SOURCES = {
+    "text": ("hub", "files", "package"),
+    "image": ("hub", "folder", "idx", "scikit-learn"),
+    "table": ("hub", "files", "package"),
+}
+#: The sources that are tables, whose columns must be named.
+TABULAR = ("hub", "files", "package")
+#: By the kind of data: the families of models, and the small ones by name.
+MODELS: dict[str, tuple[str, ...]] = {"text": ("transformers",), "image": ("torchvision", "small"), "table": ("small",)}
+SMALL: dict[str, tuple[str, ...]] = {"image": ("cnn", "lenet", "mlp"), "table": ("table-mlp",)}
 
 
 class LabelNoise(Section):
@@ -18,7 +37,7 @@ class LabelNoise(Section):
 
 
 class Transformer(Section):
-    """A sequence classifier of the transformers library; ``train_layers`` freezes all below the last so many."""
+    """A model of the transformers library with a head for the task; ``train_layers`` freezes all below the last so many."""
 
     family: Literal["transformers"]
     source: ModelSource
@@ -35,21 +54,50 @@ class Vision(Section):
 
 
 class Small(Section):
-    """A model for CPUs."""
+    """A model for CPUs; ``options`` are what its function in components/models.py takes beside the sizes of the data."""
 
     family: Literal["small"]
-    name: Literal["lenet", "cnn", "mlp"]
+    name: Literal["lenet", "cnn", "mlp", "table-mlp"]
+    options: dict[str, int | float | list[int]] = Field(default_factory=dict)
 
 
 Model = Annotated[Transformer | Vision | Small, Field(discriminator="family")]
 
 
+class Columns(Section):
+    """Which column of the source is what."""
+
+    text: str | None = None
+    text_pair: str | None = None
+    image: str | None = None
+    numbers: list[str] = Field(default_factory=list)
+    categories: list[str] = Field(default_factory=list)
+    dates: list[str] = Field(default_factory=list)
+    label: str | None = None
+
+    @model_serializer
+    def _named_alone(self) -> dict[str, Any]:
+        return {role: columns for role, columns in vars(self).items() if columns}
+
+    def named(self) -> Iterator[str]:
+        """Yield the columns' names."""
+        for columns in vars(self).values():
+            yield from [columns] if isinstance(columns, str) else columns or []
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Columns:
+        if twice := [name for name, count in Counter(self.named()).items() if count > 1]:
+            raise ValueError(f"each column may be named once, got {twice[0]!r} {Counter(self.named())[twice[0]]} times")
+        return self
+
+
 class Task(Section):
     """What is learnt, from what, by which model."""
 
-    kind: Literal["text", "image"]
+    kind: Literal["text", "image", "table"]
+    predicts: Literal["class", "number"] = "class"
     source: DataSource
-    columns: dict[Literal["text", "text_pair", "image", "label"], str] = Field(default_factory=dict)
+    columns: Columns = Field(default_factory=Columns)
     binarize: NonNegativeFloat | None = None
     test: int | float | None = None
     image_size: PositiveInt | None = None
@@ -63,14 +111,34 @@ class Task(Section):
 
     @model_validator(mode="after")
     def _source_fits_kind(self) -> Task:
-        tabular = self.source.source in ("hub", "files", "package")
-        if self.kind == "image" and self.source.source in ("files", "package"):
-            raise ValueError(f"source.from: {self.source.source!r} holds texts; images: hub, folder, idx, scikit-learn")
-        if self.kind == "text" and not tabular:
-            raise ValueError(f"source.from: {self.source.source!r} holds images; texts come from hub, files or package")
-        allowed = {"label", "image"} if self.kind == "image" else {"label", "text", "text_pair"}
-        if tabular and (not {self.kind, "label"} <= set(self.columns) or not set(self.columns) <= allowed):
-            raise ValueError(f"columns: must name '{self.kind}' and 'label', got {', '.join(self.columns) or 'none'}")
+        if (source := self.source.source) not in (fit := SOURCES[self.kind]):
+            raise ValueError(f"source.from: {source!r} holds no {self.kind}s; those come from {', '.join(fit)}")
+        named = set(self.columns.model_dump())
+        wanted, more = INPUTS[self.kind]
+        if source in TABULAR and not (wanted & named and "label" in named and named <= wanted | more | {"label"}):
+            raise ValueError(f"columns: must name {_listed(wanted)} and 'label', got {', '.join(sorted(named)) or 'none'}")
         if self.test is not None and not (self.test >= 1 if isinstance(self.test, int) else 0 < self.test < 1):
             raise ValueError(f"test: must be a number of rows, 1 or more, or a fraction in (0, 1), got {self.test!r}")
         return self
+
+    @model_validator(mode="after")
+    def _model_fits_kind(self) -> Task:
+        fit = MODELS[self.kind]
+        if self.model.family not in fit:
+            raise ValueError(f"model.family: a task of kind {self.kind!r} takes {_listed(fit)}, got {self.model.family!r}")
+        if isinstance(self.model, Small) and self.model.name not in SMALL[self.kind]:
+            names = _listed(SMALL[self.kind])
+            raise ValueError(f"model.name: a task of kind {self.kind!r} takes {names}, got {self.model.name!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_fit_target(self) -> Task:
+        for key in ("binarize", "label_noise"):
+            if self.predicts == "number" and getattr(self, key) is not None:
+                raise ValueError(f"{key}: is for classes, and this task has predicts: number; leave one of the two out")
+        return self
+
+
+def _listed(names: tuple[str, ...] | set[str]) -> str:
+    """Return ``names`` as alternatives."""
+    return " or ".join(repr(name) for name in sorted(names))

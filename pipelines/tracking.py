@@ -37,6 +37,8 @@ SETTINGS = {
 }
 #: The key of a comparison that failed before its data were prepared.
 UNPREPARED = "unprepared"
+#: What of the manifest a user of a logged model needs: how its input is made, and what its output means.
+TO_READ_BY = ("target", "classes", "mean", "deviation", "features", "label_scale")
 EACH_EPOCH = ("loss", "accuracy", "drawn", "looked", "trained", "learning_rate")
 IN_ACCOUNT = ("time_counted", "time_measured", "measured_over_counted", "alpha_b", "alpha_fb")
 #: The most values that MLflow takes in one call, and the longest reason for a failure.
@@ -287,7 +289,7 @@ def _dataset(lock: Lock, manifest: dict[str, Any]) -> Any:  # noqa: ANN401 - a D
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     source = json.dumps({"uri": str(artifacts.PREPARED.resolve())})
-    profile = json.dumps({k: manifest[k] for k in ("counts", "classes", "licence", "label_noise")})
+    profile = json.dumps({k: manifest[k] for k in ("counts", "target", "classes", "licence", "label_noise")})
     # MLflow takes 36 characters of a digest; the tag "data" has them all.
     data = Dataset(manifest["task"], manifest["content"][:36], "local", source, profile=profile)
     tags = {"mlflow.data.context": "training", "dvc.md5": lock.outs[str(artifacts.PREPARED)]}
@@ -336,8 +338,9 @@ def _log_transformer(folder: Path, plan: dict[str, Any], manifest: dict[str, Any
     logging.disable_progress_bar()
     # The folder holds all of it; building it anew would ask its source, which may be far away.
     model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False, use_safetensors=True)
-    model.config.id2label = dict(enumerate(manifest["classes"]))
-    model.config.label2id = {name: i for i, name in enumerate(manifest["classes"])}
+    names = manifest["classes"] or [read_json(plan_of("task"))["columns"]["label"]]
+    model.config.id2label = dict(enumerate(names))
+    model.config.label2id = {name: i for i, name in enumerate(names)}
     table = read_split("test", manifest).table
     columns = [c for c in ("text", "text_pair") if c in table.column_names]
     texts = {c: table[c][0].as_py() for c in columns}
@@ -351,7 +354,7 @@ def _log_transformer(folder: Path, plan: dict[str, Any], manifest: dict[str, Any
         ),
         input_example=texts if len(columns) > 1 else list(texts.values()),
         pip_requirements=_requirements("mlflow", "torch", "transformers"),
-        metadata={"classes": manifest["classes"]},
+        metadata={k: manifest[k] for k in TO_READ_BY if k in manifest},
         model_config={"truncation": True, "max_length": read_json(plan_of("task"))["max_length"]},
     )
 
@@ -371,17 +374,17 @@ def _log_module(folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) ->
     examples = read_split("test", manifest).examples
     # From a batch of one, the exported graph would take no other size.
     index = torch.arange(min(4, len(examples)))
-    images = examples.fetch(Rows(index, torch.ones(len(index))), torch.device("cpu")).inputs["input"]
+    given = examples.fetch(Rows(index, torch.ones(len(index))), torch.device("cpu")).inputs["input"]
     with torch.inference_mode():
-        logits = model(images)
+        output = model(given)
     mlflow.pytorch.log_model(
         model,
         name="model",
         serialization_format="pt2",
-        signature=infer_signature(images.numpy(), logits.numpy()),
-        input_example=images.numpy(),
+        signature=infer_signature(given.numpy(), output.numpy()),
+        input_example=given.numpy(),
         pip_requirements=_requirements("mlflow", "numpy", "torch"),
-        metadata={k: manifest[k] for k in ("classes", "mean", "deviation")},
+        metadata={k: manifest[k] for k in TO_READ_BY if k in manifest},
         validate_serving_input=False,
     )
 

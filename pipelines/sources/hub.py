@@ -33,7 +33,7 @@ def of_datasets(task: dict[str, Any], parts: Sequence[Any]) -> Raw:
     """Return splits of the ``datasets`` library (training, and testing or None) as raw data."""
     given = [p for p in parts if p is not None]
     origin = task["source"].get("id", "data set")
-    if task["kind"] == "text":
+    if task["kind"] != "image":
         return of_tables(task, [p.data.table for p in given], [f"{origin}: {s}" for s in ("training", "test")])
     columns = task["columns"]
     for part in given:

@@ -13,7 +13,8 @@ class Raw:
     """A data set as found.
 
     Attributes:
-        inputs: name -> ``(N,)`` texts, or ``image`` -> ``(N, channels, height, width)`` uint8.
+        inputs: ``text`` and ``text_pair`` -> ``(N,)`` texts; ``image`` -> ``(N, channels, height, width)`` uint8; of a
+            table, each column by its name -> ``(N,)`` values as found, None where one is missing.
         label: ``(N,)`` as found: text, integer or float.
         tested: ``(N,)`` bool, which rows the source itself sets apart for testing; None where it has no test split.
         names: of the classes, where the source says them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,11 @@ from pipelines.artifacts import digest_of
 from pipelines.errors import UserError, unknown
 from pipelines.sources.raw import Raw
 
+#: What the label is called beside the inputs, whatever they are called.
+LABEL = "the label"
+#: What a column named under each key holds a row.
+ONE_OF = {"numbers": "number", "categories": "category", "dates": "date"}
+
 
 def from_files(task: dict[str, Any]) -> Raw:
     """Return the user's own files as raw data."""
@@ -24,46 +29,59 @@ def from_files(task: dict[str, Any]) -> Raw:
     for name, expected in source["sha256"].items():
         if (found := digest_of(Path(name)) if Path(name).exists() else "no file") != expected:
             raise UserError(f"{name}: sha256 must be {expected}, got {found}")
-    texts = [c for role, c in task["columns"].items() if role.startswith("text")]
     paths = [None if source[split] is None else Path(source[split]) for split in ("train", "test")]
-    return of_tables(task, [p and _table(p, source["header"], texts) for p in paths], [str(p) for p in paths])
+    return of_tables(task, [p and _table(p, source["header"], _exact(task)) for p in paths], [str(p) for p in paths])
+
+
+def _exact(task: dict[str, Any]) -> list[str]:
+    """Return the columns whose values are taken as they are written: in a category, 01 is not 1."""
+    columns = task["columns"]
+    return [*(columns[role] for role in ("text", "text_pair") if role in columns), *columns.get("categories", [])]
 
 
 def from_package(task: dict[str, Any]) -> Raw:
     """Return a file out of a package as raw data."""
     source = task["source"]
     path = packages.member(source)
-    texts = [c for role, c in task["columns"].items() if role.startswith("text")]
-    return of_tables(task, [_table(path, source["header"], texts)], [path.name])
+    return of_tables(task, [_table(path, source["header"], _exact(task))], [path.name])
 
 
 def of_tables(task: dict[str, Any], parts: Sequence[pa.Table | None], origins: Sequence[str]) -> Raw:
     """Return tables of the same columns, training first, as raw data; ``origins`` say where each is from."""
     tables = [part for part in parts if part is not None]
-    wanted = task["columns"]
+    wanted = list(_wanted(task["columns"]))
     for table, origin in zip(tables, origins, strict=False):
         _check_table(table, wanted, origin)
     origin = ", ".join(origins[: len(tables)])
-    joined = {role: _column(tables, column, f"{origin}: {column}") for role, column in wanted.items()}
-    labels = joined.pop("label")
+    joined = {key: _column(tables, column, f"{origin}: {column}") for key, _, column in wanted}
+    labels = joined.pop(LABEL)
     if (empty := next((i for i, v in enumerate(labels) if v is None or v == ""), None)) is not None:
-        raise UserError(f"{origin}: {wanted['label']}: id {empty} has no label")
+        raise UserError(f"{origin}: {task['columns']['label']}: id {empty} has no label")
     label = np.array(labels)
     tested = None if len(tables) == 1 else np.arange(len(label)) >= len(tables[0])
     return Raw(joined, label, tested)
 
 
-def _check_table(table: pa.Table, wanted: dict[str, str], origin: str) -> None:
+def _wanted(columns: dict[str, str | list[str]]) -> Iterator[tuple[str, str, str]]:
+    """Yield what each column is called in the raw data, what it holds a row, and its name."""
+    for role, named in columns.items():
+        if isinstance(named, str):
+            yield (LABEL if role == "label" else role), role, named
+        else:
+            yield from ((column, ONE_OF[role], column) for column in named)
+
+
+def _check_table(table: pa.Table, wanted: Sequence[tuple[str, str, str]], origin: str) -> None:
     if not len(table):
         raise UserError(f"{origin}: has no rows")
-    for role, column in wanted.items():
+    for _, one, column in wanted:
         found = table.column_names.count(column)
         if not found:
             raise UserError(unknown(f"{origin}: columns: {column!r}", "column", column, table.column_names))
         if found > 1:
             raise UserError(f"{origin}: has {found} columns of the name {column!r}; the name must be there once")
         if pa.types.is_nested(kind := table.schema.field(column).type):
-            raise UserError(f"{origin}: {column}: must hold one {role} a row, got {kind}")
+            raise UserError(f"{origin}: {column}: must hold one {one} a row, got {kind}")
 
 
 def _column(tables: Sequence[pa.Table], name: str, where: str) -> list[Any]:

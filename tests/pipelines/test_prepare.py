@@ -18,7 +18,6 @@ from pipelines.errors import UserError
 from pipelines.plan import plan
 from pipelines.prepare import prepare
 from pipelines.sources.hub import of_datasets
-from pipelines.splits import read_split
 
 REVIEWS = [
     ("a fine film", "good"),
@@ -28,41 +27,6 @@ REVIEWS = [
     ("a bore", "bad"),
     ("a joy", "good"),
 ]
-WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a fine film no good at all dull bore joy ,".split()  # noqa: SIM905
-
-
-@pytest.fixture
-def encoder(tmp_path):
-    """A folder that looks like a saved transformers model: a config and a tokenizer of sixteen words."""
-    from transformers import BertConfig, BertTokenizerFast
-
-    folder = tmp_path / "encoder"
-    folder.mkdir()
-    (folder / "vocab.txt").write_text("\n".join(WORDS))
-    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
-    BertConfig(
-        vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32
-    ).save_pretrained(folder)
-    return str(folder)
-
-
-@pytest.fixture
-def prepared(write_params, encoder):
-    """Plan and prepare a task of its own; return its manifest and splits."""
-
-    def run(source, columns, kind="text", **more):
-        model = {"family": "transformers", "source": {"from": "folder", "folder": encoder}}
-        task = {"kind": kind, "source": source, "columns": columns, "licence": "none", "citation": "none", **more}
-        task["model"] = model if kind == "text" else {"family": "small", "name": "mlp"}
-        training = {"epochs": 5, "batch_size": 2, "look_size": 4, "threads": 1}
-        training |= {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "schedule": {"name": "linear", "ramp": 0.1, "hold": 2}}
-        write_params({"task": "own", "tasks": {"own": task | {"training": training}}})
-        plan()
-        prepare()
-        manifest = json.loads(artifacts.MANIFEST.read_text())
-        return manifest, read_split("train", manifest), read_split("test", manifest)
-
-    return run
 
 
 def write(name, rows=REVIEWS, header=True):
@@ -91,12 +55,12 @@ def test_the_users_own_text_file(prepared, tmp_path, suffix):
             assert (text, manifest["classes"][label]) == REVIEWS[i]
 
 
-def test_token_ids_are_the_tokenizers(prepared, tmp_path):
+def test_token_ids_are_the_tokenizers(prepared, vocabulary, tmp_path):
     source = {"from": "files", "train": write(f"{tmp_path}/own.csv")}
     manifest, train, _ = prepared(source, {"text": "text", "label": "label"}, test=2, max_length=4)
     place = train.ids.tolist().index(2)
     batch = train.examples.fetch(Rows(*_rows([place])), _cpu())
-    words = [WORDS[i] for i in batch.inputs["input_ids"][0]]
+    words = [vocabulary[i] for i in batch.inputs["input_ids"][0]]
     assert words == ["[CLS]", "fine", ",", "[SEP]"]
     assert manifest["truncated"] == sum(len(t.replace(",", " ,").split()) + 2 > 4 for t, _ in REVIEWS)
 
