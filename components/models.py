@@ -125,6 +125,8 @@ def _fit_stem(model: nn.Module, channels: int, *, small: bool) -> None:
 def freeze_all_but_last(model: nn.Module, layers: int) -> None:
     """Freeze a transformer's embeddings and all but its last ``layers`` blocks; pooler and head stay free.
 
+    A head whose weights are those of the embeddings is frozen with them.
+
     Raises:
         ValueError: where the model has no list of that many blocks.
     """
@@ -134,6 +136,7 @@ def freeze_all_but_last(model: nn.Module, layers: int) -> None:
     found = 0 if blocks is None else len(blocks)
     if blocks is None or layers > found:
         raise ValueError(f"train_layers must be in [0, {found}], got {layers}; the nearest that works is {found}")
-    frozen = [m for n, m in base.named_modules() if "embeddings" in n.split(".")[-1:]] + list(blocks[: found - layers])
+    embeddings = [m for n, m in base.named_modules() if isinstance(m, nn.Embedding) or "embeddings" in n.split(".")[-1:]]
+    frozen = embeddings + list(blocks[: found - layers])
     for module in frozen:
         module.requires_grad_(False)

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from components.arrays import Array
 from components.tasks.encoding import Category, Feature, Number, matrix
-from pipelines import models
+from pipelines import pretrained
 from pipelines.errors import UserError
 from pipelines.sources.raw import Raw
 from pipelines.targets import numbers
@@ -61,7 +61,7 @@ def _texts(raw: Raw, task: dict[str, Any], train: Array) -> Stored:
 def _tokens(texts: dict[str, Sequence[str]], task: dict[str, Any]) -> tuple[pa.Array, int, int]:
     """Return the token ids of all texts (or pairs), how many were cut at ``max_length``, and the id that pads."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    tokenizer = models.tokenizer(task["tokenizer"])
+    tokenizer = pretrained.tokenizer(task["tokenizer"])
     parts = [list(texts[name]) for name in ("text", "text_pair") if name in texts]
     encoded = tokenizer(*parts, truncation=True, max_length=task["max_length"])
     truncated = sum(bool(e.overflowing) for e in encoded.encodings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,27 @@ import pyarrow as pa
 
 from components.arrays import Array, count_of, stream
 from components.energy import Clock
-from pipelines import artifacts, encode, sources, targets
+from pipelines import artifacts, encode, sources, targets, tokens
 from pipelines.errors import UserError
+from pipelines.packages import digest_of_tree
 from pipelines.sources.raw import Raw
 from pipelines.splits import write_split
 from pipelines.stage import main
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is written.
+
+    Attributes:
+        splits: "train" and "test", a row an example, each with its ``id``.
+        facts: what a reader must know of them.
+        tokenizer: one of their own, to be kept with them.
+    """
+
+    splits: dict[str, pa.Table]
+    facts: dict[str, Any]
+    tokenizer: Any = None
 
 
 def prepare() -> None:
@@ -24,11 +41,11 @@ def prepare() -> None:
     with clock.lap("prepare"):
         raw = sources.read(task)
         encode.check(raw, task)
-        _write(*_rows(raw, task), task)
+        _write(_blocks(raw, task) if task["kind"] == "language" else _rows(raw, task), task)
     artifacts.write_json(artifacts.cost_of("prepare"), {"laps": clock.record()})
 
 
-def _rows(raw: Raw, task: dict[str, Any]) -> tuple[dict[str, pa.Table], dict[str, Any]]:
+def _rows(raw: Raw, task: dict[str, Any]) -> Prepared:
     """Return both splits of a task whose rows are its examples, and what a reader must know of them."""
     target = targets.read(raw, task)
     train, test = _split(raw.tested, target.kept, task)
@@ -39,7 +56,28 @@ def _rows(raw: Raw, task: dict[str, Any]) -> tuple[dict[str, pa.Table], dict[str
     for split, chosen, label in (("train", train, settled.train), ("test", test, settled.test)):
         place = pa.array(chosen)
         splits[split] = pa.table({"id": place, "label": label[chosen], **{n: c.take(place) for n, c in columns.items()}})
-    return splits, facts | settled.facts
+    return Prepared(splits, facts | settled.facts)
+
+
+def _blocks(raw: Raw, task: dict[str, Any]) -> Prepared:
+    """Return both splits of running text, divided by document, whose examples are blocks; training's ids come first."""
+    texts, block = raw.inputs["text"], task["block"]
+    train, test = _split(raw.tested, np.arange(len(texts)), task)
+    tokenizer = tokens.tokenizer_of(task, [texts[i] for i in train])
+    where = f"params.yaml: tasks.{task['name']}.block: the {{}} split"
+    parts = [tokens.cut(texts, ids, tokenizer, block, where.format(n)) for n, ids in (("training", train), ("test", test))]
+    used = _limited(np.arange(len(parts[0].tokens)), task)
+    ids = [used, len(parts[0].tokens) + np.arange(len(parts[1].tokens))]
+    chosen = [used, np.arange(len(parts[1].tokens))]
+    splits = {}
+    for name, part, place, rows in zip(("train", "test"), parts, ids, chosen, strict=True):
+        columns = {"id": place, "document": part.document[rows], "tokens": encode.listed(part.tokens[rows])}
+        splits[name] = pa.table(columns)
+    facts = {"shape": [block], "block": block, "outputs": block - 1, "classes": [], "label_scale": None, "label_noise": None}
+    facts |= {"vocabulary": len(tokenizer), "end": tokens.end_of(tokenizer)}
+    facts |= {"tokens": {name: part.total for name, part in zip(splits, parts, strict=True)}}
+    own = tokenizer if task["tokenizer"] is None else None
+    return Prepared(splits, facts | targets.judged_by("tokens"), own)
 
 
 def _split(tested: Array | None, kept: Array, task: dict[str, Any]) -> tuple[Array, Array]:
@@ -62,15 +100,19 @@ def _limited(train: Array, task: dict[str, Any]) -> Array:
     return np.sort(train[stream(task["seed"], "limit").permutation(len(train))[: task["limit"]]])
 
 
-def _write(splits: dict[str, pa.Table], facts: dict[str, Any], task: dict[str, Any]) -> None:
-    """Write both splits and their manifest as one folder."""
+def _write(prepared: Prepared, task: dict[str, Any]) -> None:
+    """Write both splits, their manifest, and a tokenizer of their own as one folder."""
+    splits = prepared.splits
 
     def fill(folder: Path) -> None:
         for name, table in splits.items():
             write_split(folder / f"{name}.arrow", table)
         hashes = {name: artifacts.digest_of(folder / f"{name}.arrow") for name in splits}
+        if prepared.tokenizer is not None:
+            prepared.tokenizer.save_pretrained(folder / artifacts.TOKENIZER.name)
+            hashes["tokenizer"] = digest_of_tree(folder / artifacts.TOKENIZER.name)
         schema = {field.name: str(field.type) for field in splits["train"].schema if field.name not in ("id", "label")}
-        manifest = {k: task[k] for k in ("kind", "source", "licence", "citation", "seed")} | facts
+        manifest = {k: task[k] for k in ("kind", "source", "licence", "citation", "seed")} | prepared.facts
         manifest |= {"task": task["name"], "counts": {name: len(table) for name, table in splits.items()}}
         manifest |= {"content": artifacts.digest(hashes), "files": hashes, "schema": schema}
         artifacts.write_json(folder / "manifest.json", manifest)

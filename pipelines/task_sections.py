@@ -9,23 +9,32 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_serializer, model_validator
 
 from pipelines.sections import Section, Share, Training
-from pipelines.source_sections import DataSource, ModelSource
+from pipelines.source_sections import DataSource, FromFolder, FromPackage, ModelSource
 
 #: By the kind of data: the columns it must have (one of them at least), those it may have, and where it may come from.
 INPUTS: dict[str, tuple[set[str], set[str]]] = {
     "text": ({"text"}, {"text_pair"}),
     "image": ({"image"}, set()),
     "table": ({"numbers", "categories", "dates"}, set()),
+    "language": ({"text"}, set()),
 }
 SOURCES = {
     "text": ("hub", "files", "package"),
     "image": ("hub", "folder", "idx", "scikit-learn"),
     "table": ("hub", "files", "package"),
+    "language": ("hub", "files", "folder", "package"),
 }
 #: The sources that are tables, whose columns must be named.
 TABULAR = ("hub", "files", "package")
+#: The keys of a source that are for documents alone.
+DOCUMENTS = {"files", "tagged"}
 #: By the kind of data: the families of models, and the small ones by name.
-MODELS: dict[str, tuple[str, ...]] = {"text": ("transformers",), "image": ("torchvision", "small"), "table": ("small",)}
+MODELS: dict[str, tuple[str, ...]] = {
+    "text": ("transformers",),
+    "image": ("torchvision", "small"),
+    "table": ("small",),
+    "language": ("transformers", "gpt"),
+}
 SMALL: dict[str, tuple[str, ...]] = {"image": ("cnn", "lenet", "mlp"), "table": ("table-mlp",)}
 
 
@@ -61,7 +70,26 @@ class Small(Section):
     options: dict[str, int | float | list[int]] = Field(default_factory=dict)
 
 
-Model = Annotated[Transformer | Vision | Small, Field(discriminator="family")]
+class Gpt(Section):
+    """A GPT-2 of any size, untrained; it reads blocks of the task's length, and its vocabulary is the task's."""
+
+    family: Literal["gpt"]
+    layers: PositiveInt
+    width: PositiveInt
+    heads: PositiveInt
+    dropout: Share = 0.1
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> Gpt:
+        if self.width % self.heads:
+            nearest = max(1, round(self.width / self.heads)) * self.heads
+            raise ValueError(
+                f"width: must be a multiple of the {self.heads} heads, got {self.width}; the nearest that works is {nearest}"
+            )
+        return self
+
+
+Model = Annotated[Transformer | Vision | Small | Gpt, Field(discriminator="family")]
 
 
 class Columns(Section):
@@ -94,7 +122,7 @@ class Columns(Section):
 class Task(Section):
     """What is learnt, from what, by which model."""
 
-    kind: Literal["text", "image", "table"]
+    kind: Literal["text", "image", "table", "language"]
     predicts: Literal["class", "number"] = "class"
     source: DataSource
     columns: Columns = Field(default_factory=Columns)
@@ -104,6 +132,8 @@ class Task(Section):
     limit: PositiveInt | None = None
     max_length: Annotated[int, Field(ge=4)] = 128
     label_noise: LabelNoise | None = None
+    block: Annotated[int, Field(ge=2)] = 128
+    vocabulary: Annotated[int, Field(ge=257)] = 4096
     licence: str
     citation: str
     model: Model
@@ -113,13 +143,21 @@ class Task(Section):
     def _source_fits_kind(self) -> Task:
         if (source := self.source.source) not in (fit := SOURCES[self.kind]):
             raise ValueError(f"source.from: {source!r} holds no {self.kind}s; those come from {', '.join(fit)}")
-        named = set(self.columns.model_dump())
-        wanted, more = INPUTS[self.kind]
-        if source in TABULAR and not (wanted & named and "label" in named and named <= wanted | more | {"label"}):
-            raise ValueError(f"columns: must name {_listed(wanted)} and 'label', got {', '.join(sorted(named)) or 'none'}")
+        documents = self.kind == "language" and (source == "folder" or (source == "package" and not list(self.columns.named())))
+        if isinstance(self.source, FromFolder | FromPackage) and not documents and self.source.model_fields_set & DOCUMENTS:
+            raise ValueError("source.files, source.tagged: are for documents: kind 'language', and no columns")
+        if source in TABULAR and not documents:
+            self._check_columns(set(self.columns.model_dump()))
         if self.test is not None and not (self.test >= 1 if isinstance(self.test, int) else 0 < self.test < 1):
             raise ValueError(f"test: must be a number of rows, 1 or more, or a fraction in (0, 1), got {self.test!r}")
         return self
+
+    def _check_columns(self, named: set[str]) -> None:
+        wanted, more = INPUTS[self.kind]
+        label = set() if self.kind == "language" else {"label"}
+        if not (wanted & named and label <= named <= wanted | more | label):
+            also = " and 'label'" if label else " alone"
+            raise ValueError(f"columns: must name {_listed(wanted)}{also}, got {', '.join(sorted(named)) or 'none'}")
 
     @model_validator(mode="after")
     def _model_fits_kind(self) -> Task:
@@ -133,9 +171,12 @@ class Task(Section):
 
     @model_validator(mode="after")
     def _keys_fit_target(self) -> Task:
+        if self.kind == "language" and self.predicts == "number":
+            raise ValueError("predicts: a task of kind 'language' predicts its own tokens, got 'number'; leave it out")
+        learnt = "is of kind 'language'" if self.kind == "language" else f"has predicts: {self.predicts}"
         for key in ("binarize", "label_noise"):
-            if self.predicts == "number" and getattr(self, key) is not None:
-                raise ValueError(f"{key}: is for classes, and this task has predicts: number; leave one of the two out")
+            if getattr(self, key) is not None and (self.kind == "language" or self.predicts == "number"):
+                raise ValueError(f"{key}: is for classes, and this task {learnt}; leave one of the two out")
         return self
 
 

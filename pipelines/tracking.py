@@ -319,6 +319,8 @@ def _log_model(run_id: str, name: str, plan: dict[str, Any], manifest: dict[str,
 
     folder = result("train", name, "model")
     log = _log_transformer if plan["family"] == "transformers" else _log_module
+    if manifest["kind"] == "language":
+        log = _log_language_model
     with mlflow.start_run(run_id, nested=True, log_system_metrics=False):
         log(folder, plan, manifest)
 
@@ -327,17 +329,11 @@ def _log_transformer(folder: Path, plan: dict[str, Any], manifest: dict[str, Any
     import mlflow
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
-    from transformers import AutoModelForSequenceClassification
-    from transformers.utils import logging
 
-    from pipelines import models
     from pipelines.splits import read_split
 
-    models.quiet()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    # The folder holds all of it; building it anew would ask its source, which may be far away.
-    model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False, use_safetensors=True)
+    parts = _parts("AutoModelForSequenceClassification", folder)
+    model = parts["model"]
     names = manifest["classes"] or [read_json(plan_of("task"))["columns"]["label"]]
     model.config.id2label = dict(enumerate(names))
     model.config.label2id = {name: i for i, name in enumerate(names)}
@@ -345,7 +341,7 @@ def _log_transformer(folder: Path, plan: dict[str, Any], manifest: dict[str, Any
     columns = [c for c in ("text", "text_pair") if c in table.column_names]
     texts = {c: table[c][0].as_py() for c in columns}
     mlflow.transformers.log_model(
-        {"model": model, "tokenizer": models.tokenizer({"from": "folder", "folder": str(folder)})},
+        parts,
         name="model",
         task="text-classification",
         signature=ModelSignature(
@@ -357,6 +353,40 @@ def _log_transformer(folder: Path, plan: dict[str, Any], manifest: dict[str, Any
         metadata={k: manifest[k] for k in TO_READ_BY if k in manifest},
         model_config={"truncation": True, "max_length": read_json(plan_of("task"))["max_length"]},
     )
+
+
+def _log_language_model(folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    from pipelines.splits import read_split
+
+    parts, block = _parts("AutoModelForCausalLM", folder), manifest["block"]
+    first = read_split("test", manifest).table["tokens"][0].as_py()
+    mlflow.transformers.log_model(
+        parts,
+        name="model",
+        task="text-generation",
+        signature=ModelSignature(Schema([ColSpec("string")]), Schema([ColSpec("string")])),
+        input_example=[parts["tokenizer"].decode(first[: block // 4])],
+        pip_requirements=_requirements("mlflow", "torch", "transformers"),
+        metadata={k: manifest[k] for k in ("target", "block", "vocabulary")},
+        # A prompt and what is written after it fit into what the model can read.
+        model_config={"max_new_tokens": max(1, block // 2), "do_sample": False},
+    )
+
+
+def _parts(kind: str, folder: Path) -> dict[str, Any]:
+    """Return model and tokenizer out of ``folder``, which holds all of both: their source may be far away."""
+    import transformers
+
+    from pipelines import pretrained
+
+    pretrained.quiet()
+    pretrained.silence()
+    model = getattr(transformers, kind).from_pretrained(folder, trust_remote_code=False, use_safetensors=True)
+    return {"model": model, "tokenizer": pretrained.tokenizer_in(folder)}
 
 
 def _log_module(folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:

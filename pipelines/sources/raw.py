@@ -15,7 +15,7 @@ class Raw:
     Attributes:
         inputs: ``text`` and ``text_pair`` -> ``(N,)`` texts; ``image`` -> ``(N, channels, height, width)`` uint8; of a
             table, each column by its name -> ``(N,)`` values as found, None where one is missing.
-        label: ``(N,)`` as found: text, integer or float.
+        label: ``(N,)`` as found: text, integer or float; 0 where there is none to learn.
         tested: ``(N,)`` bool, which rows the source itself sets apart for testing; None where it has no test split.
         names: of the classes, where the source says them.
     """

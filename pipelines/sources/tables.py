@@ -54,7 +54,7 @@ def of_tables(task: dict[str, Any], parts: Sequence[pa.Table | None], origins: S
         _check_table(table, wanted, origin)
     origin = ", ".join(origins[: len(tables)])
     joined = {key: _column(tables, column, f"{origin}: {column}") for key, _, column in wanted}
-    labels = joined.pop(LABEL)
+    labels = joined.pop(LABEL, None) or [0] * sum(map(len, tables))
     if (empty := next((i for i, v in enumerate(labels) if v is None or v == ""), None)) is not None:
         raise UserError(f"{origin}: {task['columns']['label']}: id {empty} has no label")
     label = np.array(labels)

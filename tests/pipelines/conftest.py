@@ -109,8 +109,8 @@ def prepared(write_params, encoder):
     def run(source, columns, kind="text", **more):
         model = {"family": "transformers", "source": {"from": "folder", "folder": encoder}}
         task = {"kind": kind, "source": source, "columns": columns, "licence": "none", "citation": "none", **more}
-        models = {"text": model, "image": {"family": "small", "name": "mlp"}, "table": {"family": "small", "name": "table-mlp"}}
-        task.setdefault("model", models[kind])
+        small = {"image": "mlp", "table": "table-mlp"}
+        task.setdefault("model", {"family": "small", "name": small[kind]} if kind in small else model)
         training = {"epochs": 5, "batch_size": 2, "look_size": 4, "threads": 1}
         training |= {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "schedule": {"name": "linear", "ramp": 0.1, "hold": 2}}
         write_params({"task": "own", "tasks": {"own": task | {"training": training}}})

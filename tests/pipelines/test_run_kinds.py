@@ -60,3 +60,23 @@ def test_bicycles_in_two_epochs(published):
     said = mlflow.pytorch.load_model(str(place))(whole(split).inputs["input"]).detach().numpy()[:, 0]
     scale = manifest["label_scale"]
     np.testing.assert_allclose(said * scale["deviation"] + scale["mean"], table["predicted"], rtol=1e-3, atol=0.1)
+
+
+def test_the_brown_corpus_on_a_few_blocks(published):
+    model = {"family": "gpt", "layers": 1, "width": 32, "heads": 2}
+    place = published("brown", limit=96, block=32, test=3, vocabulary=512, model=model, training={"epochs": 2})
+    manifest, found = read_json(artifacts.MANIFEST), read_json(result("evaluate", "full", "metrics.json"))
+    assert manifest["counts"]["train"] == 96
+    assert 512 * 1.3 > found["base_perplexity"] > found["perplexity"] > 1
+    assert found["perplexity"] == pytest.approx(np.exp(found["loss"]), rel=1e-6)
+    rows = read_json(artifacts.COMPARISON / "comparison.json")["rows"]
+    assert (rows[0]["perplexity"], rows[0]["agot"]) == (found["perplexity"], 1)
+    split = read_split("test", manifest)
+    table, _ = artifacts.read_table(result("evaluate", "full", "predictions.parquet"))
+    assert set(table) == {"id", "tokens", "loss"}
+    writer = mlflow.transformers.load_model(str(place))
+    ids = whole(split).inputs["input_ids"][:4]
+    with torch.inference_mode():
+        losses = [float(writer.model(input_ids=row[None], labels=row[None]).loss) for row in ids]
+    np.testing.assert_allclose(losses, table["loss"][:4], rtol=1e-4)
+    assert "Jury" in writer("The Fulton County Grand Jury", max_new_tokens=2)[0]["generated_text"]
