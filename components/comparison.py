@@ -85,25 +85,29 @@ def paper_time(counts: Counts, unit: Unit) -> float:
     return (counts.alpha_b * unit.forward + kept * unit.full) / unit.full
 
 
-def agot(accuracy: float, base: float, full: float, time: float, epsilon: float = AGOT_EPSILON) -> float | None:
-    """Return accuracy gain over time: ``(a - a_base) / (a_full - a_base) * T_norm^-(1 - eps)``; None without a gain.
+def agot(
+    score: float, base: float, full: float, time: float, epsilon: float = AGOT_EPSILON, *, higher: bool = True
+) -> float | None:
+    """Return the gain over time: ``(a - a_base) / (a_full - a_base) * T_norm^-(1 - eps)``; None where full gained nothing.
 
     Args:
-        accuracy: of the method.
+        score: a, of the method: its accuracy, or what else its task is judged by.
         base: before training.
         full: of training on everything.
         time: normalised time, 1.0 for training on everything.
-        epsilon: how much accuracy weighs against time.
+        epsilon: how much the score weighs against time.
+        higher: whether more of it is better; the fraction is the same either way.
     """
-    if full <= base or time <= 0:
+    if time <= 0 or (full <= base if higher else full >= base):
         return None
-    return float((accuracy - base) / (full - base) * time ** -(1 - epsilon))
+    return float((score - base) / (full - base) * time ** -(1 - epsilon))
 
 
-def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Return the places of the (time, accuracy) ``points`` that none beats in both, fastest first."""
+def pareto_front(points: Sequence[tuple[float, float]], *, higher: bool = True) -> list[int]:
+    """Return the places of the (time, score) ``points`` that none beats in both, fastest first; ``higher``: more is better."""
+    sign = 1 if higher else -1
     front: list[int] = []
-    for i in sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1])):
-        if not front or points[i][1] > points[front[-1]][1]:
+    for i in sorted(range(len(points)), key=lambda i: (points[i][0], -sign * points[i][1])):
+        if not front or sign * points[i][1] > sign * points[front[-1]][1]:
             front.append(i)
     return front

@@ -2,61 +2,108 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from components.arrays import Array
 from components.batch import Rows
+from components.evidence import Evidence
 from components.learner import Learner
 from components.tasks.examples import Examples
 
+#: What a model says of N examples, by name, each ``(N,)``; which there are depends on the kind of target.
+Columns = dict[str, Array]
 
-@dataclass(frozen=True)
-class Predictions:
-    """What a model says of N examples.
 
-    Attributes:
-        target: ``(N,)`` the true class.
-        predicted: ``(N,)`` the likeliest class.
-        confidence: ``(N,)`` float32, the probability of the true class.
-        loss: ``(N,)`` float32, in nats.
+def predict(learner: Learner, examples: Examples, batch_size: int, kind: str = "class") -> Columns:
+    """Return the predictions for all of ``examples``, in their order; batches go by length.
+
+    Of a class: ``target``, ``predicted`` (the likeliest), ``confidence`` (the probability of the true one) and ``loss``. Of a
+    number: ``target``, ``predicted`` and ``loss``, in standard deviations. Of tokens: how many ``tokens`` were predicted, and
+    their mean ``loss``.
     """
-
-    target: Array
-    predicted: Array
-    confidence: Array
-    loss: Array
-
-
-def predict(learner: Learner, examples: Examples, batch_size: int) -> Predictions:
-    """Return the predictions for all of ``examples``, in their order; batches go by length."""
     n = len(examples)
     order = np.arange(n) if examples.lengths is None else np.argsort(examples.lengths, kind="stable")
-    index = torch.from_numpy(order)
-    out = Predictions(examples.target, np.zeros(n, np.int64), np.zeros(n, np.float32), np.zeros(n, np.float32))
-    for rows in Rows(index, torch.ones(n)).split(batch_size):
-        evidence = learner.look(examples.fetch(rows, learner.device))
-        place = evidence.index.numpy()
-        out.predicted[place] = evidence.output.argmax(1).cpu().numpy()
-        out.loss[place] = evidence.loss.cpu().numpy()
-    out.confidence[:] = np.exp(-out.loss)
-    return out
+    batches = Rows(torch.from_numpy(order), torch.ones(n)).split(batch_size)
+    parts = [READ[kind](learner.look(examples.fetch(rows, learner.device))) for rows in batches]
+    columns: Columns = {}
+    for name in parts[0]:
+        read = torch.cat([part[name] for part in parts]).cpu().numpy()
+        columns[name] = np.empty_like(read)
+        columns[name][order] = read
+    return columns
 
 
-def metrics(predictions: Predictions) -> dict[str, float]:
-    """Return accuracy and its standard error, macro-averaged F1 over the classes that occur, and mean loss in nats.
+def _of_classes(evidence: Evidence) -> dict[str, Tensor]:
+    confidence = torch.exp(-evidence.loss)
+    return {
+        "target": evidence.target,
+        "predicted": evidence.output.argmax(1),
+        "confidence": confidence,
+        "loss": evidence.loss,
+    }
+
+
+def _of_numbers(evidence: Evidence) -> dict[str, Tensor]:
+    return {"target": evidence.target, "predicted": evidence.output.squeeze(1), "loss": evidence.loss}
+
+
+def _of_tokens(evidence: Evidence) -> dict[str, Tensor]:
+    tokens = torch.full((len(evidence),), evidence.target.shape[1] - 1, dtype=torch.int64, device=evidence.loss.device)
+    return {"tokens": tokens, "loss": evidence.loss}
+
+
+def in_unit(columns: Columns, mean: float, deviation: float) -> Columns:
+    """Return the predictions of numbers in the label's own unit, from those in standard deviations around the mean."""
+    return columns | {name: (columns[name] * deviation + mean).astype(np.float32) for name in ("target", "predicted")}
+
+
+def metrics(columns: Columns, kind: str = "class") -> dict[str, float]:
+    """Return what the predictions are worth, by name; the kind's own metric comes first."""
+    return METRICS_OF[kind](columns) | {"loss": float(columns["loss"].mean(dtype=np.float64))}
+
+
+def _class_metrics(columns: Columns) -> dict[str, float]:
+    """Return accuracy and its standard error, and macro-averaged F1 over the classes that occur.
 
     The standard error is that of a share of N independent examples, ``sqrt(a (1 - a) / N)``: what another test split of
     the same size would change, and not what another seed would.
     """
     from sklearn.metrics import accuracy_score, f1_score
 
-    accuracy = float(accuracy_score(predictions.target, predictions.predicted))
+    target, predicted = columns["target"], columns["predicted"]
+    accuracy = float(accuracy_score(target, predicted))
     return {
         "accuracy": accuracy,
-        "accuracy_standard_error": (accuracy * (1 - accuracy) / len(predictions.target)) ** 0.5,
-        "macro_f1": float(f1_score(predictions.target, predictions.predicted, average="macro", zero_division=0)),
-        "loss": float(predictions.loss.mean(dtype=np.float64)),
+        "accuracy_standard_error": (accuracy * (1 - accuracy) / len(target)) ** 0.5,
+        "macro_f1": float(f1_score(target, predicted, average="macro", zero_division=0)),
     }
+
+
+def _number_metrics(columns: Columns) -> dict[str, float]:
+    """Return the share of the variance that is explained, 1 at best, and the root of the mean squared error."""
+    from sklearn.metrics import r2_score, root_mean_squared_error
+
+    target, predicted = (columns[name].astype(np.float64) for name in ("target", "predicted"))
+    return {"r2": float(r2_score(target, predicted)), "rmse": float(root_mean_squared_error(target, predicted))}
+
+
+def _token_metrics(columns: Columns) -> dict[str, float]:
+    """Return the perplexity: ``exp`` of the mean loss of a token, over all tokens."""
+    return {"perplexity": float(np.exp(np.average(columns["loss"].astype(np.float64), weights=columns["tokens"])))}
+
+
+#: By what a target is: what is kept of a look, and what is made of it.
+READ: dict[str, Callable[[Evidence], dict[str, Tensor]]] = {
+    "class": _of_classes,
+    "number": _of_numbers,
+    "tokens": _of_tokens,
+}
+METRICS_OF: dict[str, Callable[[Columns], dict[str, float]]] = {
+    "class": _class_metrics,
+    "number": _number_metrics,
+    "tokens": _token_metrics,
+}

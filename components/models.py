@@ -1,14 +1,14 @@
-"""Models for any size of machine. Every one takes a batch's inputs by keyword and gives logits ``(B, C)``."""
+"""Models for any size of machine. Every one takes a batch's inputs by keyword and gives logits ``(B, C)``, or a number."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 
-class _OnImages(nn.Sequential):
+class _OnInput(nn.Sequential):
     """Layers in a row whose input is called ``input``."""
 
 
@@ -18,7 +18,7 @@ def lenet(channels: int, size: int, classes: int) -> nn.Module:
     side = ((size + 2 * padding - 4) // 2 - 4) // 2
     if side < 1:
         raise ValueError(f"lenet needs images of 16 x 16 or more, got {size} x {size}; cnn and mlp take smaller ones")
-    return _OnImages(
+    return _OnInput(
         nn.Conv2d(channels, 6, 5, padding=padding),
         nn.ReLU(),
         nn.MaxPool2d(2),
@@ -37,7 +37,7 @@ def lenet(channels: int, size: int, classes: int) -> nn.Module:
 def cnn(channels: int, size: int, classes: int) -> nn.Module:
     """Return two convolutions of 32 and 64 channels with batch norm, and a hidden layer of 128 with dropout."""
     side = size // 4
-    return _OnImages(
+    return _OnInput(
         nn.Conv2d(channels, 32, 3, padding=1),
         nn.BatchNorm2d(32),
         nn.ReLU(),
@@ -56,9 +56,20 @@ def cnn(channels: int, size: int, classes: int) -> nn.Module:
 
 def mlp(channels: int, size: int, classes: int) -> nn.Module:
     """Return one hidden layer of 256."""
-    return _OnImages(nn.Flatten(), nn.Linear(channels * size * size, 256), nn.ReLU(), nn.Linear(256, classes))
+    return _OnInput(nn.Flatten(), nn.Linear(channels * size * size, 256), nn.ReLU(), nn.Linear(256, classes))
 
 
+def table_mlp(columns: int, outputs: int, hidden: Sequence[int] = (128, 64), dropout: float = 0.0) -> nn.Module:
+    """Return hidden layers with ReLU, and dropout where it is asked for."""
+    layers: list[nn.Module] = []
+    for width in hidden:
+        layers += [nn.Linear(columns, width), nn.ReLU(), *([nn.Dropout(dropout)] if dropout else [])]
+        columns = width
+    return _OnInput(*layers, nn.Linear(columns, outputs))
+
+
+#: Small models of tables by name: ``(columns, outputs, **options) -> model``.
+TABLES: dict[str, Callable[..., nn.Module]] = {"table-mlp": table_mlp}
 #: Small image models by name: ``(channels, size, classes) -> model``.
 SMALL: dict[str, Callable[[int, int, int], nn.Module]] = {"lenet": lenet, "cnn": cnn, "mlp": mlp}
 
@@ -114,6 +125,8 @@ def _fit_stem(model: nn.Module, channels: int, *, small: bool) -> None:
 def freeze_all_but_last(model: nn.Module, layers: int) -> None:
     """Freeze a transformer's embeddings and all but its last ``layers`` blocks; pooler and head stay free.
 
+    A head whose weights are those of the embeddings is frozen with them.
+
     Raises:
         ValueError: where the model has no list of that many blocks.
     """
@@ -123,6 +136,7 @@ def freeze_all_but_last(model: nn.Module, layers: int) -> None:
     found = 0 if blocks is None else len(blocks)
     if blocks is None or layers > found:
         raise ValueError(f"train_layers must be in [0, {found}], got {layers}; the nearest that works is {found}")
-    frozen = [m for n, m in base.named_modules() if "embeddings" in n.split(".")[-1:]] + list(blocks[: found - layers])
+    embeddings = [m for n, m in base.named_modules() if isinstance(m, nn.Embedding) or "embeddings" in n.split(".")[-1:]]
+    frozen = embeddings + list(blocks[: found - layers])
     for module in frozen:
         module.requires_grad_(False)

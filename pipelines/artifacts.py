@@ -32,6 +32,8 @@ SCRATCH = Path(".winnow")
 PLAN = RESULTS / "plan"
 PREPARED = RESULTS / "prepare"
 MANIFEST = PREPARED / "manifest.json"
+#: A tokenizer that was trained on the training documents, where the model has none of its own.
+TOKENIZER = PREPARED / "tokenizer"
 COSTS = RESULTS / "cost"
 ACCOUNT = RESULTS / "account" / "account.json"
 COMPARISON = RESULTS / "compare"

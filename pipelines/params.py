@@ -11,7 +11,25 @@ import yaml
 from pydantic import ValidationError
 
 from pipelines.errors import UserError, unknown
-from pipelines.sections import Params
+from pipelines.sections import Energy, Name, Section, Seed, WarmUp
+from pipelines.task_sections import Task
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    task: Name
+    seed: Seed
+    compare: dict[Name, Name]
+    warm_ups: dict[Name, WarmUp]
+    methods: dict[Name, dict[str, Any] | list[Name]]
+    energy: Energy
+    tasks: dict[Name, Task]
+
+    @property
+    def chosen(self) -> Task:
+        """The task to train on."""
+        return self.tasks[self.task]
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

@@ -16,8 +16,8 @@ from components.selection.selector import Selector
 from components.selection.stack import Stack
 from pipelines import artifacts
 from pipelines.errors import UserError, unknown
-from pipelines.params import load
-from pipelines.sections import Params, WarmUp
+from pipelines.params import Params, load
+from pipelines.sections import WarmUp
 from pipelines.stage import main
 
 

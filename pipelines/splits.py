@@ -11,6 +11,8 @@ import pyarrow as pa
 from components.arrays import Array
 from components.tasks.examples import Examples
 from components.tasks.image import Images
+from components.tasks.language import Blocks
+from components.tasks.table import Records
 from components.tasks.text import Texts
 from pipelines import artifacts
 from pipelines.errors import UserError
@@ -54,9 +56,18 @@ def read_split(name: str, manifest: dict[str, Any]) -> Split:
 
 
 def _examples(table: pa.Table, manifest: dict[str, Any]) -> Examples:
-    label, classes = table["label"].to_numpy(), len(manifest["classes"])
+    if manifest["kind"] == "language":
+        return Blocks(_rows(table["tokens"], manifest))
+    label, outputs = table["label"].to_numpy(), manifest["outputs"]
     if manifest["kind"] == "image":
-        pixels = table["pixels"].chunk(0).flatten().to_numpy().reshape(len(table), *manifest["shape"])
-        return Images(pixels, label, classes, manifest["mean"], manifest["deviation"])
+        return Images(_rows(table["pixels"], manifest), label, outputs, manifest["mean"], manifest["deviation"])
+    if manifest["kind"] == "table":
+        return Records(_rows(table["row"], manifest), label, outputs)
     tokens = table["tokens"].chunk(0)
-    return Texts(tokens.values.to_numpy(), tokens.offsets.to_numpy(), label, classes, manifest["pad"])
+    return Texts(tokens.values.to_numpy(), tokens.offsets.to_numpy(), label, outputs, manifest["pad"])
+
+
+def _rows(column: pa.ChunkedArray, manifest: dict[str, Any]) -> Array:
+    """Return lists of one length as the array ``(N, *shape)`` that they were, where they lie."""
+    rows: Array = column.chunk(0).flatten().to_numpy().reshape(len(column), *manifest["shape"])
+    return rows

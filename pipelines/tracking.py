@@ -37,6 +37,8 @@ SETTINGS = {
 }
 #: The key of a comparison that failed before its data were prepared.
 UNPREPARED = "unprepared"
+#: What of the manifest a user of a logged model needs: how its input is made, and what its output means.
+TO_READ_BY = ("target", "classes", "mean", "deviation", "features", "label_scale")
 EACH_EPOCH = ("loss", "accuracy", "drawn", "looked", "trained", "learning_rate")
 IN_ACCOUNT = ("time_counted", "time_measured", "measured_over_counted", "alpha_b", "alpha_fb")
 #: The most values that MLflow takes in one call, and the longest reason for a failure.
@@ -287,7 +289,7 @@ def _dataset(lock: Lock, manifest: dict[str, Any]) -> Any:  # noqa: ANN401 - a D
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     source = json.dumps({"uri": str(artifacts.PREPARED.resolve())})
-    profile = json.dumps({k: manifest[k] for k in ("counts", "classes", "licence", "label_noise")})
+    profile = json.dumps({k: manifest[k] for k in ("counts", "target", "classes", "licence", "label_noise")})
     # MLflow takes 36 characters of a digest; the tag "data" has them all.
     data = Dataset(manifest["task"], manifest["content"][:36], "local", source, profile=profile)
     tags = {"mlflow.data.context": "training", "dvc.md5": lock.outs[str(artifacts.PREPARED)]}
@@ -317,6 +319,8 @@ def _log_model(run_id: str, name: str, plan: dict[str, Any], manifest: dict[str,
 
     folder = result("train", name, "model")
     log = _log_transformer if plan["family"] == "transformers" else _log_module
+    if manifest["kind"] == "language":
+        log = _log_language_model
     with mlflow.start_run(run_id, nested=True, log_system_metrics=False):
         log(folder, plan, manifest)
 
@@ -325,24 +329,19 @@ def _log_transformer(folder: Path, plan: dict[str, Any], manifest: dict[str, Any
     import mlflow
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
-    from transformers import AutoModelForSequenceClassification
-    from transformers.utils import logging
 
-    from pipelines import models
     from pipelines.splits import read_split
 
-    models.quiet()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    # The folder holds all of it; building it anew would ask its source, which may be far away.
-    model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False, use_safetensors=True)
-    model.config.id2label = dict(enumerate(manifest["classes"]))
-    model.config.label2id = {name: i for i, name in enumerate(manifest["classes"])}
+    parts = _parts("AutoModelForSequenceClassification", folder)
+    model = parts["model"]
+    names = manifest["classes"] or [read_json(plan_of("task"))["columns"]["label"]]
+    model.config.id2label = dict(enumerate(names))
+    model.config.label2id = {name: i for i, name in enumerate(names)}
     table = read_split("test", manifest).table
     columns = [c for c in ("text", "text_pair") if c in table.column_names]
     texts = {c: table[c][0].as_py() for c in columns}
     mlflow.transformers.log_model(
-        {"model": model, "tokenizer": models.tokenizer({"from": "folder", "folder": str(folder)})},
+        parts,
         name="model",
         task="text-classification",
         signature=ModelSignature(
@@ -351,9 +350,43 @@ def _log_transformer(folder: Path, plan: dict[str, Any], manifest: dict[str, Any
         ),
         input_example=texts if len(columns) > 1 else list(texts.values()),
         pip_requirements=_requirements("mlflow", "torch", "transformers"),
-        metadata={"classes": manifest["classes"]},
+        metadata={k: manifest[k] for k in TO_READ_BY if k in manifest},
         model_config={"truncation": True, "max_length": read_json(plan_of("task"))["max_length"]},
     )
+
+
+def _log_language_model(folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    from pipelines.splits import read_split
+
+    parts, block = _parts("AutoModelForCausalLM", folder), manifest["block"]
+    first = read_split("test", manifest).table["tokens"][0].as_py()
+    mlflow.transformers.log_model(
+        parts,
+        name="model",
+        task="text-generation",
+        signature=ModelSignature(Schema([ColSpec("string")]), Schema([ColSpec("string")])),
+        input_example=[parts["tokenizer"].decode(first[: block // 4])],
+        pip_requirements=_requirements("mlflow", "torch", "transformers"),
+        metadata={k: manifest[k] for k in ("target", "block", "vocabulary")},
+        # A prompt and what is written after it fit into what the model can read.
+        model_config={"max_new_tokens": max(1, block // 2), "do_sample": False},
+    )
+
+
+def _parts(kind: str, folder: Path) -> dict[str, Any]:
+    """Return model and tokenizer out of ``folder``, which holds all of both: their source may be far away."""
+    import transformers
+
+    from pipelines import pretrained
+
+    pretrained.quiet()
+    pretrained.silence()
+    model = getattr(transformers, kind).from_pretrained(folder, trust_remote_code=False, use_safetensors=True)
+    return {"model": model, "tokenizer": pretrained.tokenizer_in(folder)}
 
 
 def _log_module(folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
@@ -371,17 +404,17 @@ def _log_module(folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) ->
     examples = read_split("test", manifest).examples
     # From a batch of one, the exported graph would take no other size.
     index = torch.arange(min(4, len(examples)))
-    images = examples.fetch(Rows(index, torch.ones(len(index))), torch.device("cpu")).inputs["input"]
+    given = examples.fetch(Rows(index, torch.ones(len(index))), torch.device("cpu")).inputs["input"]
     with torch.inference_mode():
-        logits = model(images)
+        output = model(given)
     mlflow.pytorch.log_model(
         model,
         name="model",
         serialization_format="pt2",
-        signature=infer_signature(images.numpy(), logits.numpy()),
-        input_example=images.numpy(),
+        signature=infer_signature(given.numpy(), output.numpy()),
+        input_example=given.numpy(),
         pip_requirements=_requirements("mlflow", "numpy", "torch"),
-        metadata={k: manifest[k] for k in ("classes", "mean", "deviation")},
+        metadata={k: manifest[k] for k in TO_READ_BY if k in manifest},
         validate_serving_input=False,
     )
 

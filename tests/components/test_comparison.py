@@ -77,6 +77,14 @@ def test_agot_is_none_where_nothing_was_gained_or_took_no_time(full, time):
 def test_the_front_by_hand():
     assert pareto_front([(1.0, 0.95), (0.3, 0.80), (0.5, 0.78), (0.3, 0.85), (0.1, 0.60), (1.2, 0.95)]) == [4, 3, 0]
     assert pareto_front([]) == []
+    assert pareto_front([(1.0, 90), (0.3, 120), (0.5, 130), (0.3, 110), (1.2, 90)], higher=False) == [3, 0]
+
+
+def test_agot_where_less_is_better():
+    # Of the 4,000 that full takes off a perplexity of 4,096, half: half the gain, and twice as fast.
+    assert agot(2096.0, base=4096, full=96, time=0.5, higher=False) == pytest.approx(0.5 * 0.5**-0.05)
+    assert agot(0.5, base=0.1, full=0.9, time=1.0, higher=False) is None
+    assert agot(-0.9, base=-0.1, full=-0.9, time=0.3, higher=False) == agot(0.9, base=0.1, full=0.9, time=0.3)
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=12))
@@ -86,3 +94,4 @@ def test_the_front_is_what_no_other_point_beats(points):
 
     front = pareto_front(points)
     assert [points[i] for i in front] == sorted({p for p in points if not beaten(p)})
+    assert pareto_front([(time, -score) for time, score in points], higher=False) == front

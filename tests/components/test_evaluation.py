@@ -2,8 +2,12 @@ import numpy as np
 import pytest
 import torch
 from sklearn import metrics as sklearn_metrics
+from torch import nn
 
-from components.evaluation import Predictions, metrics, predict
+from components.batch import Batch
+from components.evaluation import in_unit, metrics, predict
+from components.learner import Learner, build_optimizer
+from components.objectives import OBJECTIVES
 
 
 def one_by_one(model, examples, make_rows):
@@ -22,15 +26,15 @@ def test_predictions_stand_in_the_order_of_the_examples(make_training, make_text
     got = predict(learner, examples, 7)
     logits = one_by_one(learner.model, examples, make_rows)
     p = logits.softmax(1).numpy()[np.arange(len(examples)), examples.target]
-    assert got.target.tolist() == examples.target.tolist()
-    assert got.predicted.tolist() == logits.argmax(1).tolist()
-    np.testing.assert_allclose(got.confidence, p, rtol=1e-4)
-    np.testing.assert_allclose(got.loss, -np.log(p), rtol=1e-4, atol=1e-6)
+    assert got["target"].tolist() == examples.target.tolist()
+    assert got["predicted"].tolist() == logits.argmax(1).tolist()
+    np.testing.assert_allclose(got["confidence"], p, rtol=1e-4)
+    np.testing.assert_allclose(got["loss"], -np.log(p), rtol=1e-4, atol=1e-6)
 
 
 def predictions_of(target, predicted, loss=None):
     loss = np.zeros(len(target), np.float32) if loss is None else np.array(loss, np.float32)
-    return Predictions(np.array(target), np.array(predicted), np.exp(-loss), loss)
+    return {"target": np.array(target), "predicted": np.array(predicted), "confidence": np.exp(-loss), "loss": loss}
 
 
 def test_metrics_by_hand():
@@ -49,3 +53,77 @@ def test_metrics_against_scikit_learn():
     assert got["accuracy"] == sklearn_metrics.accuracy_score(target, predicted)
     assert got["macro_f1"] == pytest.approx(sklearn_metrics.f1_score(target, predicted, average="macro"))
     assert set(got) == {"accuracy", "accuracy_standard_error", "macro_f1", "loss"}
+
+
+class Fixed(nn.Module):
+    """Gives an example what is held for it, by its first input."""
+
+    def __init__(self, held):
+        super().__init__()
+        self.held = nn.Parameter(torch.as_tensor(held))
+
+    def forward(self, input):
+        return self.held[input[:, 0].long()]
+
+
+class Listed:
+    """Examples whose input is their own place, of some kind of target."""
+
+    def __init__(self, target, lengths=None):
+        self.target, self.outputs, self.lengths = target, 1, lengths
+
+    def __len__(self):
+        return len(self.target)
+
+    def fetch(self, rows, device):
+        return Batch(rows, {"input": rows.index[:, None].float()}, torch.from_numpy(self.target)[rows.index], rows.weight)
+
+
+def judged(held, target, kind, lengths=None):
+    model = Fixed(held)
+    learner = Learner(model, build_optimizer(model, "sgd", 0.1), lambda epoch: 1.0, OBJECTIVES[kind])
+    return predict(learner, Listed(target, lengths), 3, kind)
+
+
+@pytest.mark.parametrize("lengths", [None, np.array([3, 1, 4, 1, 5, 9, 2, 6])])
+def test_numbers_come_back_in_the_labels_own_unit(lengths):
+    rng = np.random.default_rng(0)
+    label = rng.normal(200, 50, 8)
+    said = label + rng.normal(0, 20, 8)
+    mean, deviation = 190.0, 60.0
+    stored, output = (((v - mean) / deviation).astype(np.float32) for v in (label, said))
+    got = judged(output[:, None], stored, "number", lengths)
+    np.testing.assert_allclose(got["loss"], ((said - label) / deviation) ** 2, rtol=1e-4, atol=1e-6)
+    shown = in_unit(got, mean, deviation)
+    np.testing.assert_allclose(shown["target"], label, rtol=1e-5)
+    np.testing.assert_allclose(shown["predicted"], said, rtol=1e-5)
+    found = metrics(shown, "number")
+    # By another path: what is left of the variance, in the label's unit.
+    assert found["r2"] == pytest.approx(1 - ((label - said) ** 2).sum() / ((label - label.mean()) ** 2).sum(), abs=1e-5)
+    assert found["rmse"] == pytest.approx(((label - said) ** 2).mean() ** 0.5, rel=1e-5)
+    assert list(found) == ["r2", "rmse", "loss"]
+
+
+def test_numbers_by_hand():
+    got = metrics(
+        {"target": np.array([1, 2, 3, 6.0]), "predicted": np.array([1, 2, 3, 2.0]), "loss": np.array([0, 0, 0, 1.0])}, "number"
+    )
+    # The mean is 3: squares about it are 4 + 1 + 0 + 9 = 14, and 16 is left.
+    assert got == {"r2": pytest.approx(1 - 16 / 14), "rmse": 2.0, "loss": 0.25}
+
+
+def test_perplexity_is_of_the_mean_token():
+    rng = np.random.default_rng(1)
+    logits, target = rng.normal(0, 2, (7, 5, 11)).astype(np.float32), rng.integers(0, 11, (7, 5))
+    got = judged(logits, target, "tokens")
+    p = np.exp(logits) / np.exp(logits).sum(2, keepdims=True)
+    true = np.array([[p[i, t, target[i, t + 1]] for t in range(4)] for i in range(7)])
+    np.testing.assert_allclose(got["loss"], -np.log(true).mean(1), rtol=1e-5)
+    assert got["tokens"].tolist() == [4] * 7
+    assert metrics(got, "tokens")["perplexity"] == pytest.approx(np.prod(true.astype(np.float64)) ** (-1 / true.size), rel=1e-5)
+    assert set(got) == {"tokens", "loss"}
+
+
+def test_perplexity_by_hand_weighs_tokens_and_not_sequences():
+    loss = np.log(np.array([2.0, 8.0]))
+    assert metrics({"tokens": np.array([3, 1]), "loss": loss}, "tokens")["perplexity"] == pytest.approx((2**3 * 8) ** 0.25)

@@ -1,4 +1,4 @@
-"""A comparison of two methods on digits, run once by the real stages, for tests of what comes after."""
+"""A comparison of two methods on digits, run once by the real stages; and tasks of a test's own, prepared."""
 
 import os
 import shutil
@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipelines import artifacts
+from pipelines.plan import plan
+from pipelines.prepare import prepare
+from pipelines.splits import read_split
+
 ROOT = Path(__file__).parent.parent.parent
+WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a fine film no good at all dull bore joy ,".split()  # noqa: SIM905
 CHANGES = {"task": "digits", "compare": {"full": "none", "swiftlearn": "two-epochs"}}
 
 
@@ -29,26 +35,89 @@ def run_in():
     return _run_in
 
 
-@pytest.fixture(scope="session")
-def finished_copy(tmp_path_factory, run_in):
-    """Return a copy of the project where ``dvc repro`` has run; do not change it."""
-    copy = tmp_path_factory.mktemp("finished") / "project"
+def _copied(copy, changes):
+    """Make a copy of the project in the folder ``copy``, its params.yaml changed, and return it."""
     for name in ("components", "pipelines"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "data").mkdir()
     for name in ("dvc.yaml", ".dvcignore", ".gitignore", "MLproject", "data/README.md"):
         shutil.copy(ROOT / name, copy / name)
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    (copy / "params.yaml").write_text(yaml.safe_dump(params | CHANGES, sort_keys=False))
-    run_in(copy, "git", "init", "--quiet")
-    run_in(copy, "dvc", "init", "--quiet")
-    run_in(copy, "git", "add", "--all")
-    run_in(copy, "git", "-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "--quiet", "-m", "start")
+    (copy / "params.yaml").write_text(yaml.safe_dump(params | changes(params), sort_keys=False))
+    _run_in(copy, "git", "init", "--quiet")
+    _run_in(copy, "dvc", "init", "--quiet")
+    _run_in(copy, "git", "add", "--all")
+    _run_in(copy, "git", "-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "--quiet", "-m", "start")
+    return copy
+
+
+@pytest.fixture(scope="session")
+def finished_copy(tmp_path_factory, run_in):
+    """Return a copy of the project where ``dvc repro`` has run; do not change it."""
+    copy = _copied(tmp_path_factory.mktemp("finished") / "project", lambda params: CHANGES)
     run_in(copy, "dvc", "repro")
     return copy
+
+
+@pytest.fixture
+def run_alone(tmp_path, run_in):
+    """Run ``dvc repro`` of one task of params.yaml, changed, on everything alone; return the copy of the project."""
+
+    def run(task, **changes):
+        def alone(params):
+            block = params["tasks"][task]
+            block |= {k: v for k, v in changes.items() if k != "training"}
+            block["training"] |= changes.get("training", {})
+            return {"task": task, "compare": {"full": "none"}}
+
+        copy = _copied(tmp_path / "alone", alone)
+        run_in(copy, "dvc", "repro")
+        return copy
+
+    return run
 
 
 @pytest.fixture
 def copy_of_finished(finished_copy, tmp_path):
     """Return a fresh copy of the finished project, to do with as a test likes."""
     return Path(shutil.copytree(finished_copy, tmp_path / "copy", symlinks=True))
+
+
+@pytest.fixture(scope="session")
+def vocabulary():
+    return WORDS
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    """A folder that looks like a saved transformers model: a config and a tokenizer of sixteen words."""
+    from transformers import BertConfig, BertTokenizerFast
+
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("\n".join(WORDS))
+    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    BertConfig(
+        vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32
+    ).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def prepared(write_params, encoder):
+    """Plan and prepare a task of its own; return its manifest and splits."""
+
+    def run(source, columns, kind="text", **more):
+        model = {"family": "transformers", "source": {"from": "folder", "folder": encoder}}
+        task = {"kind": kind, "source": source, "columns": columns, "licence": "none", "citation": "none", **more}
+        small = {"image": "mlp", "table": "table-mlp"}
+        task.setdefault("model", {"family": "small", "name": small[kind]} if kind in small else model)
+        training = {"epochs": 5, "batch_size": 2, "look_size": 4, "threads": 1}
+        training |= {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "schedule": {"name": "linear", "ramp": 0.1, "hold": 2}}
+        write_params({"task": "own", "tasks": {"own": task | {"training": training}}})
+        plan()
+        prepare()
+        manifest = artifacts.read_json(artifacts.MANIFEST)
+        return manifest, read_split("train", manifest), read_split("test", manifest)
+
+    return run

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from components.batch import Rows
-from pipelines import artifacts, sources
+from pipelines import artifacts
 from pipelines.errors import UserError
 from pipelines.plan import plan
 from pipelines.prepare import prepare
-from pipelines.splits import read_split
+from pipelines.sources.hub import of_datasets
 
 REVIEWS = [
     ("a fine film", "good"),
@@ -27,41 +27,6 @@ REVIEWS = [
     ("a bore", "bad"),
     ("a joy", "good"),
 ]
-WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a fine film no good at all dull bore joy ,".split()  # noqa: SIM905
-
-
-@pytest.fixture
-def encoder(tmp_path):
-    """A folder that looks like a saved transformers model: a config and a tokenizer of sixteen words."""
-    from transformers import BertConfig, BertTokenizerFast
-
-    folder = tmp_path / "encoder"
-    folder.mkdir()
-    (folder / "vocab.txt").write_text("\n".join(WORDS))
-    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
-    BertConfig(
-        vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32
-    ).save_pretrained(folder)
-    return str(folder)
-
-
-@pytest.fixture
-def prepared(write_params, encoder):
-    """Plan and prepare a task of its own; return its manifest and splits."""
-
-    def run(source, columns, kind="text", **more):
-        model = {"family": "transformers", "source": {"from": "folder", "folder": encoder}}
-        task = {"kind": kind, "source": source, "columns": columns, "licence": "none", "citation": "none", **more}
-        task["model"] = model if kind == "text" else {"family": "small", "name": "mlp"}
-        training = {"epochs": 5, "batch_size": 2, "look_size": 4, "threads": 1}
-        training |= {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "schedule": {"name": "linear", "ramp": 0.1, "hold": 2}}
-        write_params({"task": "own", "tasks": {"own": task | {"training": training}}})
-        plan()
-        prepare()
-        manifest = json.loads(artifacts.MANIFEST.read_text())
-        return manifest, read_split("train", manifest), read_split("test", manifest)
-
-    return run
 
 
 def write(name, rows=REVIEWS, header=True):
@@ -90,12 +55,12 @@ def test_the_users_own_text_file(prepared, tmp_path, suffix):
             assert (text, manifest["classes"][label]) == REVIEWS[i]
 
 
-def test_token_ids_are_the_tokenizers(prepared, tmp_path):
+def test_token_ids_are_the_tokenizers(prepared, vocabulary, tmp_path):
     source = {"from": "files", "train": write(f"{tmp_path}/own.csv")}
     manifest, train, _ = prepared(source, {"text": "text", "label": "label"}, test=2, max_length=4)
     place = train.ids.tolist().index(2)
     batch = train.examples.fetch(Rows(*_rows([place])), _cpu())
-    words = [WORDS[i] for i in batch.inputs["input_ids"][0]]
+    words = [vocabulary[i] for i in batch.inputs["input_ids"][0]]
     assert words == ["[CLS]", "fine", ",", "[SEP]"]
     assert manifest["truncated"] == sum(len(t.replace(",", " ,").split()) + 2 > 4 for t, _ in REVIEWS)
 
@@ -193,7 +158,7 @@ def test_a_hub_data_set_of_images(tmp_path):
     pictures = [Image.fromarray(np.full((4, 4), i, np.uint8)) for i in range(4)]
     split = datasets.Dataset.from_dict({"picture": pictures, "kind": [0, 1, 0, 1]}, features=features)
     task = {"kind": "image", "columns": {"image": "picture", "label": "kind"}, "image_size": None, "source": {"id": "own"}}
-    raw = sources.of_datasets(task, [split, split])
+    raw = of_datasets(task, [split, split])
     assert raw.names == ["cat", "dog"]
     assert raw.inputs["image"][:, 0, 0, 0].tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
     assert raw.tested.tolist() == [False] * 4 + [True] * 4
@@ -213,7 +178,7 @@ def test_an_image_of_the_hub_that_cannot_be_used_is_named_by_id(bad, said):
     split = datasets.Dataset.from_dict({"picture": [good, broken], "kind": [0, 1]}, features=features)
     task = {"kind": "image", "columns": {"image": "picture", "label": "kind"}, "image_size": None, "source": {"id": "own"}}
     with pytest.raises(UserError, match=f"image id 1: {said}"):
-        sources.of_datasets(task, [split, None])
+        of_datasets(task, [split, None])
 
 
 def idx(folder, counts=(6, 4)):

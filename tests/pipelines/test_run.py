@@ -98,7 +98,7 @@ def test_the_comparison_adds_up(finished_copy):
     assert spent["total"]["cpu_seconds"] == pytest.approx(sum(spent[s]["cpu_seconds"] for s in ("warm_up", "subset", "train")))
     assert account["methods"]["swiftlearn"]["evaluate"]["cpu_seconds"] > 0
     assert account["prepare"]["cpu_seconds"] > 0
-    assert (finished_copy / "results/compare/accuracy_against_time.png").read_bytes()[:4] == b"\x89PNG"
+    assert (finished_copy / "results/compare/score_against_time.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_the_flow_finds_what_repro_made_fresh(copy_of_finished, prefect_home, run_in):
@@ -251,4 +251,4 @@ def test_experiments_metrics_and_plots_are_dvcs(copy_of_finished, run_in):
     difference = json.loads(run_in(copy_of_finished, "dvc", "metrics", "diff", "--json").stdout)
     assert "results/evaluate/swiftlearn/metrics.json" in json.dumps(difference)
     run_in(copy_of_finished, "dvc", "plots", "show")
-    assert list((copy_of_finished / "dvc_plots").rglob("*accuracy_against_time*"))
+    assert list((copy_of_finished / "dvc_plots").rglob("*score_against_time*"))

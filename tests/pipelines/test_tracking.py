@@ -96,7 +96,7 @@ def test_a_comparison_is_a_parent_and_each_method_a_child(project):
     assert all(r.data.tags["mlflow.parentRunId"] == parent_id for r in seen.children)
     assert seen.parents[0].info.run_name == "digits comparison"
     assert seen.files(seen.parents[0], "compare") == {
-        f"compare/{n}" for n in ("accuracy_against_time.png", "comparison.csv", "comparison.json")
+        f"compare/{n}" for n in ("score_against_time.png", "comparison.csv", "comparison.json")
     }
 
 

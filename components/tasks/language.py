@@ -1,0 +1,43 @@
+"""Running text, cut into blocks of as many tokens each."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from components.arrays import Array
+from components.batch import Batch, Rows
+from components.tasks.examples import packed
+
+
+class Blocks:
+    """N blocks of T tokens, each of which is to be known from those before it.
+
+    Attributes:
+        tokens: ``(N, T)`` int32.
+        target: ``(N,)`` zeros: what is learnt are the tokens, which a batch holds as its target ``(B, T)``.
+        outputs: T - 1, one for each token that is told by another.
+        lengths: None, since every block costs the same.
+    """
+
+    lengths: Array | None = None
+
+    def __init__(self, tokens: Array) -> None:
+        """Read ``tokens`` where they lie."""
+        self.tokens, self.outputs = tokens, tokens.shape[1] - 1
+        self.target: Array = np.zeros(len(tokens), np.int64)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def fetch(self, rows: Rows, device: torch.device) -> Batch:
+        """Return the blocks of ``rows`` as ``input_ids`` ``(B, T)`` int64; they are the target too."""
+        ids = torch.from_numpy(self.tokens[rows.index.numpy()].astype(np.int64))
+        batch = packed(rows, {"input_ids": ids}, ids, device)
+        return Batch(rows, batch.inputs, batch.inputs["input_ids"], batch.weight)
+
+    def cheap(self, index: Tensor) -> tuple[Array, Array]:
+        """Return the token ids of the blocks end to end, ``(M * T,)``, and where each starts, ``(M + 1,)``, as texts do."""
+        chosen = self.tokens[index.numpy()]
+        return chosen.ravel(), np.arange(len(chosen) + 1) * self.tokens.shape[1]

@@ -1,0 +1,114 @@
+"""Inputs of every kind as the columns that are stored: what a model reads, and what a reader must know of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from components.arrays import Array
+from components.tasks.encoding import Category, Feature, Number, matrix
+from pipelines import pretrained
+from pipelines.errors import UserError
+from pipelines.sources.raw import Raw
+from pipelines.targets import numbers
+
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+#: The columns to store, ``(N,)`` each, and what a reader must know of them.
+Stored = tuple[dict[str, pa.Array], dict[str, Any]]
+
+
+def check(raw: Raw, task: dict[str, Any]) -> None:
+    """Refuse texts that are none.
+
+    Raises:
+        UserError: naming the first by its id.
+    """
+    if task["kind"] not in ("text", "language"):
+        return
+    for name, values in raw.inputs.items():
+        bad = next((i for i, v in enumerate(values) if not isinstance(v, str) or not v.strip()), None)
+        if bad is not None:
+            raise UserError(f"{task['name']}: {name} of id {bad} must be a text, got {values[bad]!r}")
+
+
+def encode(raw: Raw, task: dict[str, Any], train: Array) -> Stored:
+    """Return the columns to store; what must be known of all rows is known from the ids ``train`` alone."""
+    return KINDS[task["kind"]](raw, task, train)
+
+
+def _images(raw: Raw, task: dict[str, Any], train: Array) -> Stored:
+    pixels = raw.inputs["image"]
+    flat, seen = listed(pixels), pixels[train]
+    mean, deviation = float(seen.mean(dtype=np.float64)), float(seen.std(dtype=np.float64))
+    return {"pixels": flat}, {"shape": list(pixels.shape[1:]), "mean": mean, "deviation": deviation}
+
+
+def listed(rows: Array) -> pa.Array:
+    """Return ``rows`` ``(N, ...)`` as lists of one length, which lie in memory as the array does."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), int(np.prod(rows.shape[1:])))
+
+
+def _texts(raw: Raw, task: dict[str, Any], train: Array) -> Stored:
+    tokens, truncated, pad = _tokens(raw.inputs, task)
+    return {"tokens": tokens, **{n: pa.array(v) for n, v in raw.inputs.items()}}, {"truncated": truncated, "pad": pad}
+
+
+def _tokens(texts: dict[str, Sequence[str]], task: dict[str, Any]) -> tuple[pa.Array, int, int]:
+    """Return the token ids of all texts (or pairs), how many were cut at ``max_length``, and the id that pads."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    tokenizer = pretrained.tokenizer(task["tokenizer"])
+    parts = [list(texts[name]) for name in ("text", "text_pair") if name in texts]
+    encoded = tokenizer(*parts, truncation=True, max_length=task["max_length"])
+    truncated = sum(bool(e.overflowing) for e in encoded.encodings)
+    ids = encoded["input_ids"]
+    ends = np.cumsum([0, *(len(i) for i in ids)])
+    flat = pa.array(np.concatenate([np.asarray(i, np.int32) for i in ids]))
+    return pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), flat), truncated, tokenizer.pad_token_id or 0
+
+
+def _tables(raw: Raw, task: dict[str, Any], train: Array) -> Stored:
+    """Return the rows of a table as one matrix: numbers first, then categories, then the parts of dates."""
+    named, where = task["columns"], f"{task['name']}: {{}}"
+    features: list[Feature] = []
+    values: list[Array] = []
+    for column in named.get("numbers", []):
+        values.append(numbers(raw.inputs[column], where.format(column)))
+        features.append(Number.fitted(column, values[-1], train))
+    categories = {column: _categories(raw.inputs[column]) for column in named.get("categories", [])}
+    for column in named.get("dates", []):
+        categories |= _dates(column, raw.inputs[column], where.format(column))
+    for column, read in categories.items():
+        try:
+            features.append(Category.fitted(column, read, train))
+        except ValueError as error:
+            raise UserError(f"{where.format(column)}: {error}") from None
+        values.append(read)
+    rows = matrix(features, values)
+    return {"row": listed(rows)}, {"shape": [rows.shape[1]], "features": [f.record() for f in features]}
+
+
+def _categories(values: Sequence[Any]) -> Array:
+    """Return each value as text, None where it is missing."""
+    missing = (v is None or v == "" or v != v for v in values)
+    return np.array([None if m else str(v) for m, v in zip(missing, values, strict=True)], object)
+
+
+def _dates(column: str, values: Sequence[Any], where: str) -> dict[str, Array]:
+    """Return the weekday, month and year of each date, None where it is missing."""
+    parts: list[tuple[str | None, str | None, str | None]] = []
+    for i, value in enumerate(values):
+        try:
+            day = None if value in (None, "") else value if isinstance(value, date) else datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            raise UserError(f"{where} of id {i} must be a date such as 2011-12-31, got {value!r}") from None
+        parts.append((None, None, None) if day is None else (WEEKDAYS[day.weekday()], f"{day.month:02d}", str(day.year)))
+    names = ("weekday", "month", "year")
+    return {f"{column}.{name}": np.array([p[k] for p in parts], object) for k, name in enumerate(names)}
+
+
+KINDS: dict[str, Callable[[Raw, dict[str, Any], Array], Stored]] = {"text": _texts, "image": _images, "table": _tables}

@@ -1,0 +1,149 @@
+"""Models and tokenizers of the transformers library: from the hub, a folder or a package; no remote code is run."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines import packages
+from pipelines.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+#: Files without which a folder is no saved model; a tokenizer has one of several.
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
+
+
+def location(source: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Return what ``from_pretrained`` takes for a ``source``: a folder or hub id, and the revision.
+
+    Raises:
+        UserError: for a folder that is not there.
+    """
+    if source["from"] == "hub":
+        return source["id"], {"revision": source["revision"]}
+    path = packages.member(source) if source["from"] == "package" else Path(source["folder"])
+    if not (path / "config.json").exists():
+        raise UserError(f"{path}: is no folder of a transformers model: it has no config.json")
+    return str(path), {}
+
+
+def tokenizer(source: dict[str, Any] | None) -> Any:  # noqa: ANN401 - a PreTrainedTokenizerFast
+    """Return the tokenizer that comes with the model of ``source``.
+
+    Raises:
+        UserError: where there is none.
+    """
+    if source is None:
+        raise UserError("a text task needs a model of the family 'transformers', whose tokenizer prepares the texts")
+    place, options = location(source)
+    return tokenizer_at(place, options) if source["from"] == "hub" else tokenizer_in(Path(place))
+
+
+def tokenizer_in(folder: Path) -> Any:  # noqa: ANN401 - a PreTrainedTokenizerFast
+    """Return the tokenizer that was saved in ``folder``.
+
+    Raises:
+        UserError: where there is none.
+    """
+    if not any((folder / name).exists() for name in TOKENIZER_FILES):
+        raise UserError(f"{folder}: has no tokenizer; one of {', '.join(TOKENIZER_FILES)} is needed")
+    return tokenizer_at(str(folder), {})
+
+
+def tokenizer_at(place: str, options: dict[str, str]) -> Any:  # noqa: ANN401 - a PreTrainedTokenizerFast
+    """Return the tokenizer of the folder or hub id ``place``.
+
+    Raises:
+        UserError: where it cannot be loaded.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **options)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{place}: its tokenizer cannot be loaded: {error}") from None
+
+
+def transformer(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
+    """Return the planned model of the transformers library, with a head for what the prepared data ask for.
+
+    Raises:
+        UserError: where it cannot be loaded.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    from components.models import freeze_all_but_last
+
+    silence()
+    place, options = location(model["source"])
+    language = manifest["target"] == "tokens"
+    kind = AutoModelForCausalLM if language else AutoModelForSequenceClassification
+    head: dict[str, Any] = {"use_cache": False} if language else {"num_labels": manifest["outputs"]}
+    if manifest["target"] == "number":
+        head["problem_type"] = "regression"
+    if model["num_hidden_layers"]:
+        head["num_hidden_layers"] = model["num_hidden_layers"]
+    try:
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **head, **options)
+        built = kind.from_pretrained(place, config=config, trust_remote_code=False, use_safetensors=True, **options)
+    except Exception as error:  # a truncated file raises what its reader raises
+        raise UserError(f"{place}: the model cannot be loaded: {error}") from None
+    if language:
+        _check_context(config, manifest["block"])
+    if model["train_layers"] is not None:
+        freeze_all_but_last(built, model["train_layers"])
+    return _called_by_keyword(built)
+
+
+def _called_by_keyword(model: nn.Module) -> nn.Module:
+    if "input_ids" not in inspect.signature(model.forward).parameters:
+        raise ValueError("takes no input_ids")
+    return model
+
+
+def _check_context(config: Any, block: int) -> None:  # noqa: ANN401 - a PretrainedConfig
+    """Refuse blocks that are longer than what the model can read at once."""
+    known = getattr(config, "max_position_embeddings", None)
+    if known is not None and block > known:
+        raise ValueError(f"reads {known} tokens at once, and block is {block}; the nearest block that works is {known}")
+
+
+def gpt(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
+    """Return a GPT-2 of the planned size, untrained, for blocks and vocabulary of the prepared data."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    silence()
+    end, dropout = manifest["end"], model["dropout"]
+    config = GPT2Config(
+        vocab_size=manifest["vocabulary"],
+        n_positions=manifest["block"],
+        n_embd=model["width"],
+        n_layer=model["layers"],
+        n_head=model["heads"],
+        resid_pdrop=dropout,
+        embd_pdrop=dropout,
+        attn_pdrop=dropout,
+        bos_token_id=end,
+        eos_token_id=end,
+        use_cache=False,
+    )
+    built: nn.Module = GPT2LMHeadModel(config)
+    return built
+
+
+def silence() -> None:
+    """Keep the transformers library from saying of a new head what is meant for people who did not ask for one."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def quiet() -> None:
+    """Keep the libraries from speaking to the network about themselves, and to the terminal about nothing."""
+    for name, value in {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}.items():
+        os.environ.setdefault(name, value)

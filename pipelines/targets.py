@@ -1,0 +1,165 @@
+"""What is learnt of each row, a class or a number: read from the labels, checked, and settled by the training split."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from components.arrays import Array, count_of, stream
+from components.comparison import METRICS
+from components.tasks.encoding import spread, standardised
+from pipelines.errors import UserError
+from pipelines.sources.raw import Raw
+
+
+@dataclass(frozen=True)
+class Target:
+    """The labels, understood.
+
+    Attributes:
+        value: ``(N,)`` int64 class, or float64 number in its own unit.
+        kept: ids of the rows that are used.
+        names: of the classes; None where numbers are learnt.
+    """
+
+    value: Array
+    kept: Array
+    names: list[str] | None
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Targets as they are stored.
+
+    Attributes:
+        train: ``(N,)`` int64 or float32, as training learns them, with noise where some was asked for.
+        test: ``(N,)`` the same, without noise.
+        facts: what a reader must know of them.
+    """
+
+    train: Array
+    test: Array
+    facts: dict[str, Any]
+
+
+def read(raw: Raw, task: dict[str, Any]) -> Target:
+    """Return what is to be learnt of each row.
+
+    Raises:
+        UserError: for a label that is none, by its id.
+    """
+    if task["predicts"] == "number":
+        value = numbers(raw.label, f"{task['name']}: label")
+        return Target(value, np.arange(len(value)), None)
+    return Target(*_classes(raw, task))
+
+
+def numbers(values: Any, what: str) -> Array:  # noqa: ANN401 - a list or an array
+    """Return ``values`` as float64; ``what`` they are, for the error.
+
+    Raises:
+        UserError: naming the first id without a finite number.
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iuf" and np.isfinite(values).all():
+        return values.astype(np.float64)
+    found = np.array([_number(value) for value in values])
+    if (bad := np.flatnonzero(~np.isfinite(found))).size:
+        got = values[bad[0]]
+        hole = got is None or got == ""
+        raise UserError(f"{what} of id {bad[0]} must be a finite number, got {'none' if hole else repr(_plain(got))}")
+    return found
+
+
+def _number(value: Any) -> float:  # noqa: ANN401 - whatever the source holds
+    try:
+        return math.nan if value is None or isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever the source holds
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _classes(raw: Raw, task: dict[str, Any]) -> tuple[Array, Array, list[str]]:
+    """Return each row's class ``(N,)``, the ids that are used, and the classes' names."""
+    if (margin := task["binarize"]) is not None:
+        if raw.label.dtype.kind not in "fiu":
+            raise UserError(f"{task['name']}: binarize needs numbers as labels, got {raw.label[:1].tolist()[0]!r}")
+        return (raw.label > 0).astype(np.int64), np.flatnonzero(np.abs(raw.label) >= margin), ["negative", "positive"]
+    if raw.names is not None:
+        outside = np.flatnonzero((raw.label < 0) | (raw.label >= len(raw.names)))
+        if len(outside):
+            first, bound = outside[0], len(raw.names) - 1
+            raise UserError(f"{task['name']}: label of id {first} must be in [0, {bound}], got {raw.label[first]}")
+        return raw.label.astype(np.int64), np.arange(len(raw.label)), raw.names
+    found, target = np.unique(raw.label, return_inverse=True)
+    names = [str(f) for f in found]
+    if raw.label.dtype.kind == "f":
+        raise UserError(
+            f"{task['name']}: labels must be classes, got {raw.label[0]}; 'predicts: number' learns the number, and 'binarize' "
+            "makes two classes of its sign"
+        )
+    if len(found) < 2:
+        raise UserError(f"{task['name']}: labels must have 2 classes or more, got {names}")
+    return target.astype(np.int64), np.arange(len(target)), names
+
+
+def settle(target: Target, train: Array, test: Array, task: dict[str, Any]) -> Settled:
+    """Return the targets to store, by the ids of the training and the test split.
+
+    Raises:
+        UserError: where the training split does not have what it takes to learn them.
+    """
+    settled = _settled_numbers(target, train, task) if target.names is None else _settled_classes(target, train, test, task)
+    return Settled(settled.train, settled.test, settled.facts | judged_by(task["predicts"]))
+
+
+def judged_by(kind: str) -> dict[str, Any]:
+    """Return what the manifest says of a kind of target."""
+    return {"target": kind, "metric": METRICS[kind].name, "higher": METRICS[kind].higher}
+
+
+def _settled_numbers(target: Target, train: Array, task: dict[str, Any]) -> Settled:
+    mean, deviation = spread(target.value[train])
+    if (target.value[train] == (first := target.value[train[0]])).all():
+        raise UserError(f"{task['name']}: the labels of training must differ, and all {len(train)} are {first}")
+    stored = standardised(target.value, mean, deviation)
+    scale = {"mean": mean, "deviation": deviation}
+    return Settled(stored, stored, {"classes": [], "outputs": 1, "label_scale": scale, "label_noise": None})
+
+
+def _settled_classes(target: Target, train: Array, test: Array, task: dict[str, Any]) -> Settled:
+    names, clean = target.names or [], target.value
+    _check_classes(clean[train], clean[test], names, task)
+    noisy, noise = _noise(clean, train, len(names), task), task["label_noise"]
+    facts = {
+        "classes": names,
+        "outputs": len(names),
+        "by_class": {"train": np.bincount(noisy[train], minlength=len(names)).tolist()},
+        "label_scale": None,
+        "label_noise": noise and {**noise, "changed": int((noisy != clean)[train].sum())},
+    }
+    return Settled(noisy, clean, facts)
+
+
+def _check_classes(train: Array, test: Array, names: list[str], task: dict[str, Any]) -> None:
+    lacking = [names[c] for c in np.setdiff1d(test, train)]
+    if lacking:
+        raise UserError(f"{task['name']}: the test split has classes that training lacks: {', '.join(lacking)}")
+    if empty := [n for n, count in zip(names, np.bincount(train, minlength=len(names)), strict=True) if not count]:
+        raise UserError(f"{task['name']}: training has no example of {', '.join(empty)}")
+
+
+def _noise(target: Array, train: Array, classes: int, task: dict[str, Any]) -> Array:
+    """Return the targets with a fraction of the training ones replaced, each by another class drawn at random."""
+    noise = task["label_noise"]
+    noisy = target.copy()
+    if noise and noise["fraction"]:
+        rng = stream(noise["seed"], "label noise")
+        changed = rng.permutation(train)[: count_of(noise["fraction"], len(train))]
+        noisy[changed] = (target[changed] + rng.integers(1, classes, len(changed))) % classes
+    return noisy

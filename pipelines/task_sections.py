@@ -1,0 +1,185 @@
+"""A task as params.yaml says it: what is learnt, from what, by which model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_serializer, model_validator
+
+from pipelines.sections import Section, Seed, Share, Training
+from pipelines.source_sections import DataSource, FromFolder, FromPackage, ModelSource
+
+#: By the kind of data: the columns it must have (one of them at least), those it may have, and where it may come from.
+INPUTS: dict[str, tuple[set[str], set[str]]] = {
+    "text": ({"text"}, {"text_pair"}),
+    "image": ({"image"}, set()),
+    "table": ({"numbers", "categories", "dates"}, set()),
+    "language": ({"text"}, set()),
+}
+SOURCES = {
+    "text": ("hub", "files", "package"),
+    "image": ("hub", "folder", "idx", "scikit-learn"),
+    "table": ("hub", "files", "package"),
+    "language": ("hub", "files", "folder", "package"),
+}
+#: The sources that are tables, whose columns must be named.
+TABULAR = ("hub", "files", "package")
+#: The keys of a source that are for documents alone.
+DOCUMENTS = {"files", "tagged"}
+#: By the kind of data: the families of models, and the small ones by name.
+MODELS: dict[str, tuple[str, ...]] = {
+    "text": ("transformers",),
+    "image": ("torchvision", "small"),
+    "table": ("small",),
+    "language": ("transformers", "gpt"),
+}
+SMALL: dict[str, tuple[str, ...]] = {"image": ("cnn", "lenet", "mlp"), "table": ("table-mlp",)}
+
+
+class LabelNoise(Section):
+    """A fraction of the training labels, each replaced by another class."""
+
+    fraction: Share
+    seed: Seed = 0
+
+
+class Transformer(Section):
+    """A model of the transformers library with a head for the task; ``train_layers`` freezes all below the last so many."""
+
+    family: Literal["transformers"]
+    source: ModelSource
+    num_hidden_layers: PositiveInt | None = None
+    train_layers: NonNegativeInt | None = None
+
+
+class Vision(Section):
+    """A torchvision model by name, untrained, with a stem that fits the images."""
+
+    family: Literal["torchvision"]
+    name: str
+    options: dict[str, int | float | str | list[int]] = Field(default_factory=dict)
+
+
+class Small(Section):
+    """A model for CPUs; ``options`` are what its function in components/models.py takes beside the sizes of the data."""
+
+    family: Literal["small"]
+    name: Literal["lenet", "cnn", "mlp", "table-mlp"]
+    options: dict[str, int | float | list[int]] = Field(default_factory=dict)
+
+
+class Gpt(Section):
+    """A GPT-2 of any size, untrained; it reads blocks of the task's length, and its vocabulary is the task's."""
+
+    family: Literal["gpt"]
+    layers: PositiveInt
+    width: PositiveInt
+    heads: PositiveInt
+    dropout: Share = 0.1
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> Gpt:
+        if self.width % self.heads:
+            nearest = max(1, round(self.width / self.heads)) * self.heads
+            raise ValueError(
+                f"width: must be a multiple of the {self.heads} heads, got {self.width}; the nearest that works is {nearest}"
+            )
+        return self
+
+
+Model = Annotated[Transformer | Vision | Small | Gpt, Field(discriminator="family")]
+
+
+class Columns(Section):
+    """Which column of the source is what."""
+
+    text: str | None = None
+    text_pair: str | None = None
+    image: str | None = None
+    numbers: list[str] = Field(default_factory=list)
+    categories: list[str] = Field(default_factory=list)
+    dates: list[str] = Field(default_factory=list)
+    label: str | None = None
+
+    @model_serializer
+    def _named_alone(self) -> dict[str, Any]:
+        return {role: columns for role, columns in vars(self).items() if columns}
+
+    def named(self) -> Iterator[str]:
+        """Yield the columns' names."""
+        for columns in vars(self).values():
+            yield from [columns] if isinstance(columns, str) else columns or []
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Columns:
+        if twice := [name for name, count in Counter(self.named()).items() if count > 1]:
+            raise ValueError(f"each column may be named once, got {twice[0]!r} {Counter(self.named())[twice[0]]} times")
+        return self
+
+
+class Task(Section):
+    """What is learnt, from what, by which model."""
+
+    kind: Literal["text", "image", "table", "language"]
+    predicts: Literal["class", "number"] = "class"
+    source: DataSource
+    columns: Columns = Field(default_factory=Columns)
+    binarize: NonNegativeFloat | None = None
+    test: int | float | None = None
+    image_size: PositiveInt | None = None
+    limit: PositiveInt | None = None
+    max_length: Annotated[int, Field(ge=4)] = 128
+    label_noise: LabelNoise | None = None
+    block: Annotated[int, Field(ge=2)] = 128
+    vocabulary: Annotated[int, Field(ge=257)] = 4096
+    licence: str
+    citation: str
+    model: Model
+    training: Training
+
+    @model_validator(mode="after")
+    def _source_fits_kind(self) -> Task:
+        if (source := self.source.source) not in (fit := SOURCES[self.kind]):
+            raise ValueError(f"source.from: {source!r} holds no {self.kind}s; those come from {', '.join(fit)}")
+        documents = self.kind == "language" and (source == "folder" or (source == "package" and not list(self.columns.named())))
+        if isinstance(self.source, FromFolder | FromPackage) and not documents and self.source.model_fields_set & DOCUMENTS:
+            raise ValueError("source.files, source.tagged: are for documents: kind 'language', and no columns")
+        if source in TABULAR and not documents:
+            self._check_columns(set(self.columns.model_dump()))
+        if self.test is not None and not (self.test >= 1 if isinstance(self.test, int) else 0 < self.test < 1):
+            raise ValueError(f"test: must be a number of rows, 1 or more, or a fraction in (0, 1), got {self.test!r}")
+        return self
+
+    def _check_columns(self, named: set[str]) -> None:
+        wanted, more = INPUTS[self.kind]
+        label = set() if self.kind == "language" else {"label"}
+        if not (wanted & named and label <= named <= wanted | more | label):
+            also = " and 'label'" if label else " alone"
+            raise ValueError(f"columns: must name {_listed(wanted)}{also}, got {', '.join(sorted(named)) or 'none'}")
+
+    @model_validator(mode="after")
+    def _model_fits_kind(self) -> Task:
+        fit = MODELS[self.kind]
+        if self.model.family not in fit:
+            raise ValueError(f"model.family: a task of kind {self.kind!r} takes {_listed(fit)}, got {self.model.family!r}")
+        if isinstance(self.model, Small) and self.model.name not in SMALL[self.kind]:
+            names = _listed(SMALL[self.kind])
+            raise ValueError(f"model.name: a task of kind {self.kind!r} takes {names}, got {self.model.name!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_fit_target(self) -> Task:
+        if self.kind == "language" and self.predicts == "number":
+            raise ValueError("predicts: a task of kind 'language' predicts its own tokens, got 'number'; leave it out")
+        learnt = "is of kind 'language'" if self.kind == "language" else f"has predicts: {self.predicts}"
+        for key in ("binarize", "label_noise"):
+            if getattr(self, key) is not None and (self.kind == "language" or self.predicts == "number"):
+                raise ValueError(f"{key}: is for classes, and this task {learnt}; leave one of the two out")
+        return self
+
+
+def _listed(names: tuple[str, ...] | set[str]) -> str:
+    """Return ``names`` as alternatives."""
+    return " or ".join(repr(name) for name in sorted(names))
