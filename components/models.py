@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 
 class _OnInput(nn.Sequential):
@@ -72,54 +71,6 @@ def table_mlp(columns: int, outputs: int, hidden: Sequence[int] = (128, 64), dro
 TABLES: dict[str, Callable[..., nn.Module]] = {"table-mlp": table_mlp}
 #: Small image models by name: ``(channels, size, classes) -> model``.
 SMALL: dict[str, Callable[[int, int, int], nn.Module]] = {"lenet": lenet, "cnn": cnn, "mlp": mlp}
-
-
-class Named(nn.Module):
-    """Calls a model that takes its input by place with an input called ``input``."""
-
-    def __init__(self, body: nn.Module) -> None:
-        super().__init__()
-        self.body = body
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Return logits ``(B, C)``."""
-        return torch.as_tensor(self.body(input))
-
-
-def vision(name: str, channels: int, size: int, classes: int, options: dict[str, object]) -> nn.Module:
-    """Return the torchvision model ``name``, untrained, with a first layer that fits small images.
-
-    Args:
-        name: as in ``torchvision.models.list_models()``.
-        channels: of the images.
-        size: of the images; at 64 or less a ResNet's stem neither strides nor pools, and a ViT is told the size.
-        classes: C.
-        options: passed on to torchvision.
-
-    Raises:
-        ValueError: for a name that torchvision does not know.
-    """
-    from torchvision import models
-
-    if name.startswith("vit_"):
-        options = {"image_size": size, **options}
-    model = models.get_model(name, weights=None, num_classes=classes, **options)
-    _fit_stem(model, channels, small=size <= 64)
-    return Named(model)
-
-
-def _fit_stem(model: nn.Module, channels: int, *, small: bool) -> None:
-    """Make the first convolution take ``channels``, and on ``small`` images keep their resolution where it can."""
-    name, first = next((n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d))
-    residual = name == "conv1"
-    if first.in_channels == channels and not (small and residual):
-        return
-    kernel, stride, padding = (3, 1, 1) if small and residual else (first.kernel_size, first.stride, first.padding)
-    stem = nn.Conv2d(channels, first.out_channels, kernel, stride, padding, bias=first.bias is not None)  # type: ignore[arg-type]
-    parent, _, leaf = name.rpartition(".")
-    setattr(model.get_submodule(parent), leaf, stem)
-    if small and residual:
-        model.maxpool = nn.Identity()
 
 
 def freeze_all_but_last(model: nn.Module, layers: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ def _small(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
     table = manifest["kind"] == "table"
     sizes = manifest["shape"] if table else _of_square(manifest)
     function: Callable[..., nn.Module] = (models.TABLES if table else models.SMALL)[model["name"]]
-    _check_options(model, function, len(sizes) + 1)
+    _check_options(model, function, list(inspect.signature(function).parameters)[: len(sizes) + 1])
     return function(*sizes, manifest["outputs"], **model["options"])
 
 
@@ -47,23 +47,28 @@ def _of_square(manifest: dict[str, Any]) -> list[int]:
     return [channels, height]
 
 
-def _check_options(model: dict[str, Any], function: Callable[..., object], given: int) -> None:
-    """Refuse an option that ``function`` does not take, or that one of its ``given`` first arguments is."""
-    known = list(inspect.signature(function).parameters)[given:]
+def _check_options(model: dict[str, Any], function: Callable[..., object], given: Sequence[str]) -> None:
+    """Refuse an option that ``function`` does not take beside the arguments ``given``, and the lack of one that it needs."""
+    known = {name: p for name, p in inspect.signature(function).parameters.items() if name not in given}
     for key in model["options"]:
         if key not in known:
             raise ValueError(unknown(f"options.{key}", f"option of {model['name']!r}", key, known))
+    if lacking := [name for name, p in known.items() if p.default is p.empty and name not in model["options"]]:
+        raise ValueError(f"options: {model['name']!r} also needs {', '.join(lacking)}")
 
 
 def _vision(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
     from torchvision import models as zoo
 
-    from components import models
+    from components.vision import SIZED, sized, vision
 
-    if model["name"] not in (known := zoo.list_models(module=zoo)):
-        raise ValueError(unknown(repr(model["name"]), "torchvision model", model["name"], known))
+    name, known = model["name"], zoo.list_models(module=zoo)
+    if name in SIZED:
+        _check_options(model, sized(name), ("num_classes", "image_size"))
+    elif name not in known:
+        raise ValueError(unknown(repr(name), "torchvision model", name, [*known, *SIZED]))
     channels, size = _of_square(manifest)
-    return models.vision(model["name"], channels, size, manifest["outputs"], model["options"])
+    return vision(name, channels, size, manifest["outputs"], model["options"])
 
 
 #: How a model of each family is built, from its plan and the manifest.

@@ -55,7 +55,7 @@ class Transformer(Section):
 
 
 class Vision(Section):
-    """A torchvision model by name, untrained, with a stem that fits the images."""
+    """A torchvision model by name, untrained, with a stem that fits the images; ``vit`` and ``swin`` have any sizes."""
 
     family: Literal["torchvision"]
     name: str
@@ -142,7 +142,7 @@ class Task(Section):
     @model_validator(mode="after")
     def _source_fits_kind(self) -> Task:
         if (source := self.source.source) not in (fit := SOURCES[self.kind]):
-            raise ValueError(f"source.from: {source!r} holds no {self.kind}s; those come from {', '.join(fit)}")
+            raise ValueError(f"source.from: {source!r} has nothing of kind {self.kind!r}; that comes from {', '.join(fit)}")
         documents = self.kind == "language" and (source == "folder" or (source == "package" and not list(self.columns.named())))
         if isinstance(self.source, FromFolder | FromPackage) and not documents and self.source.model_fields_set & DOCUMENTS:
             raise ValueError("source.files, source.tagged: are for documents: kind 'language', and no columns")

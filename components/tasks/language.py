@@ -8,7 +8,6 @@ from torch import Tensor
 
 from components.arrays import Array
 from components.batch import Batch, Rows
-from components.tasks.examples import packed
 
 
 class Blocks:
@@ -33,9 +32,8 @@ class Blocks:
 
     def fetch(self, rows: Rows, device: torch.device) -> Batch:
         """Return the blocks of ``rows`` as ``input_ids`` ``(B, T)`` int64; they are the target too."""
-        ids = torch.from_numpy(self.tokens[rows.index.numpy()].astype(np.int64))
-        batch = packed(rows, {"input_ids": ids}, ids, device)
-        return Batch(rows, batch.inputs, batch.inputs["input_ids"], batch.weight)
+        ids = torch.from_numpy(self.tokens[rows.index.numpy()].astype(np.int64)).to(device, non_blocking=True)
+        return Batch(rows, {"input_ids": ids}, ids, rows.weight.to(device, non_blocking=True))
 
     def cheap(self, index: Tensor) -> tuple[Array, Array]:
         """Return the token ids of the blocks end to end, ``(M * T,)``, and where each starts, ``(M + 1,)``, as texts do."""

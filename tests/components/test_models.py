@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from components.models import SMALL, freeze_all_but_last, vision
+from components.models import SMALL, TABLES, freeze_all_but_last
 
 
 def trains(model, channels, size, classes=5):
@@ -26,70 +26,23 @@ def test_small_models_take_small_images(name, size, channels):
     assert trains(SMALL[name](channels, size, 5), channels, size)
 
 
+@pytest.mark.parametrize("outputs", [1, 4])
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_models_of_tables_take_rows(name, outputs):
+    torch.manual_seed(0)
+    assert TABLES[name](7, outputs)(input=torch.randn(3, 7)).shape == (3, outputs)
+
+
+def test_the_mlp_of_tables_has_the_layers_it_is_asked_for():
+    assert [tuple(p.shape) for p in TABLES["table-mlp"](62, 1).parameters()][::2] == [(128, 62), (64, 128), (1, 64)]
+    model = TABLES["table-mlp"](5, 2, hidden=[8], dropout=0.5)
+    assert [type(layer).__name__ for layer in model] == ["Linear", "ReLU", "Dropout", "Linear"]
+    assert [type(layer).__name__ for layer in TABLES["table-mlp"](5, 2, hidden=[])] == ["Linear"]
+
+
 def test_lenet_is_the_size_it_says():
     assert sum(p.numel() for p in SMALL["lenet"](1, 28, 10).parameters()) == 61_706
     assert SMALL["lenet"](1, 16, 5)(input=torch.randn(2, 1, 16, 16)).shape == (2, 5)
-
-
-@pytest.mark.parametrize(("channels", "size"), [(1, 8), (3, 28), (1, 32)])
-def test_resnet18_keeps_the_resolution_of_small_images(channels, size):
-    torch.manual_seed(0)
-    model = vision("resnet18", channels, size, 5, {})
-    assert (model.body.conv1.in_channels, model.body.conv1.stride) == (channels, (1, 1))
-    shapes = []
-    model.body.layer1.register_forward_hook(lambda module, inputs, output: shapes.append(output.shape[-2:]))
-    assert trains(model, channels, size)
-    assert shapes == [(size, size)]
-
-
-def test_resnet18_on_large_images_is_torchvisions_but_for_the_channels():
-    body = vision("resnet18", 1, 96, 5, {}).body
-    assert (body.conv1.in_channels, body.conv1.kernel_size, body.conv1.stride) == (1, (7, 7), (2, 2))
-    assert isinstance(body.maxpool, nn.MaxPool2d)
-    assert (body.conv1.bias is None, body.fc.out_features) == (True, 5)
-
-
-@pytest.fixture
-def small_transformers():
-    """Two small models under names of torchvision's, told their size as its own are."""
-    from torchvision import models
-    from torchvision.models import _api
-
-    @_api.register_model()
-    def vit_toy(*, weights=None, image_size=224, **options):
-        model = models.VisionTransformer(image_size, 4, 1, 2, 16, 32, **options)
-        nn.init.normal_(model.heads.head.weight)  # zero as it comes, which would stop every gradient
-        return model
-
-    @_api.register_model()
-    def swin_toy(*, weights=None, **options):
-        return models.SwinTransformer([2, 2], 12, [1, 1], [2, 2], [2, 2], **options)
-
-    yield
-    for name in ("vit_toy", "swin_toy"):
-        _api.BUILTIN_MODELS.pop(name)
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("size", [8, 28, 32])
-@pytest.mark.parametrize("name", ["vit_toy", "swin_toy"])
-def test_vision_transformers_take_small_images(small_transformers, name, size, channels):
-    torch.manual_seed(0)
-    model = vision(name, channels, size, 5, {})
-    assert trains(model, channels, size)
-    first = next(m for m in model.modules() if isinstance(m, nn.Conv2d))
-    assert first.in_channels == channels
-    assert first.stride == ((4, 4) if name == "vit_toy" else (2, 2))
-
-
-def test_options_reach_torchvision(small_transformers):
-    assert vision("vit_toy", 3, 8, 5, {"dropout": 0.25}).body.encoder.dropout.p == 0.25
-    assert vision("vit_toy", 3, 8, 5, {"image_size": 16}).body.image_size == 16
-
-
-def test_a_name_that_torchvision_does_not_know():
-    with pytest.raises(ValueError, match="resnet17"):
-        vision("resnet17", 3, 32, 5, {})
 
 
 @pytest.mark.parametrize("layers", [0, 1, 2, 3])

@@ -7,6 +7,7 @@ import sys
 import tarfile
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pytest
 import torch
@@ -15,6 +16,7 @@ from components.batch import Rows
 from pipelines import artifacts, models, packages, pretrained, tokens
 from pipelines.errors import UserError
 from pipelines.sources.documents import untagged
+from pipelines.sources.hub import of_datasets
 from pipelines.splits import read_split
 
 LINE = "it was the best of times , it was the worst of times"
@@ -121,6 +123,14 @@ def test_a_column_of_texts_and_folders_of_their_own_for_testing(prepared, tmp_pa
         (tmp_path / "split" / part / "a").write_text(LINE)
     _, train, test = prepared({"from": "folder", "folder": str(tmp_path / "split")}, {}, **{**LANGUAGE, "test": None})
     assert (train.table["document"][0].as_py(), test.table["document"][0].as_py()) == (0, 1)
+
+
+def test_a_hub_data_set_of_texts():
+    split = datasets.Dataset.from_dict({"body": [LINE, "by and by"], "more": [1, 2]})
+    task = {"kind": "language", "source": {"id": "own"}, "columns": {"text": "body"}}
+    raw = of_datasets(task, [split, split])
+    assert raw.inputs == {"text": [LINE, "by and by"] * 2}
+    assert raw.tested.tolist() == [False, False, True, True]
 
 
 def test_tags_are_left_out():

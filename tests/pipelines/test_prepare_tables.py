@@ -189,6 +189,28 @@ def test_an_option_that_the_model_has_not_is_named_with_the_nearest(prepared, tm
         models.build(artifacts.read_json(artifacts.plan_of("training"))["model"], manifest)
 
 
+VIT = {"patch_size": 2, "num_layers": 1, "num_heads": 1, "hidden_dim": 8, "mlp_dim": 8}
+BAD_MODELS = {
+    "unknown option": (
+        "vit",
+        VIT | {"num_layer": 2},
+        r"options\.num_layer: no such option of 'vit', did you mean 'num_layers'\?",
+    ),
+    "no depth": ("vit", {"patch_size": 2}, r"options: 'vit' also needs num_layers, num_heads, hidden_dim, mlp_dim"),
+    "patches": ("vit", VIT | {"patch_size": 3}, r"patch_size must divide a side of 8 pixels, got 3; .* works is 2"),
+    "heads": ("vit", VIT | {"num_heads": 3}, r"embed_dim must be divisible by num_heads"),
+    "unknown name": ("vitt", {}, r"'vitt': no such torchvision model, did you mean 'vit'\?"),
+    "windows": ("swin", {"embed_dim": 8}, r"options: 'swin' also needs patch_size, depths, num_heads, window_size"),
+}
+
+
+@pytest.mark.parametrize(("name", "options", "said"), BAD_MODELS.values(), ids=BAD_MODELS)
+def test_a_vision_model_that_cannot_be_built_is_named(name, options, said):
+    manifest = {"task": "own", "kind": "image", "shape": [1, 8, 8], "outputs": 10}
+    with pytest.raises(UserError, match=said):
+        models.build({"family": "torchvision", "name": name, "options": options}, manifest)
+
+
 def test_texts_and_images_may_predict_numbers_too(prepared, tmp_path):
     path = tmp_path / "rated.csv"
     path.write_text("text,stars\n" + "\n".join(f"a fine film,{i / 2}" for i in range(6)))

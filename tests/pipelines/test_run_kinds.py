@@ -80,3 +80,15 @@ def test_the_brown_corpus_on_a_few_blocks(published):
         losses = [float(writer.model(input_ids=row[None], labels=row[None]).loss) for row in ids]
     np.testing.assert_allclose(losses, table["loss"][:4], rtol=1e-4)
     assert "Jury" in writer("The Fulton County Grand Jury", max_new_tokens=2)[0]["generated_text"]
+
+
+def test_a_small_vision_transformer_on_digits(published):
+    options = {"patch_size": 2, "num_layers": 1, "num_heads": 2, "hidden_dim": 16, "mlp_dim": 32}
+    place = published("digits", model={"family": "torchvision", "name": "vit", "options": options}, training={"epochs": 2})
+    manifest = read_json(artifacts.MANIFEST)
+    table, _ = artifacts.read_table(result("evaluate", "full", "predictions.parquet"))
+    logits = mlflow.pytorch.load_model(str(place))(whole(read_split("test", manifest)).inputs["input"])
+    assert (logits.argmax(1).numpy() == table["predicted"]).mean() > 0.99
+    found = read_json(result("evaluate", "full", "metrics.json"))
+    assert found["accuracy"] == pytest.approx((table["target"] == table["predicted"]).mean())
+    assert found["accuracy"] > found["base_accuracy"]

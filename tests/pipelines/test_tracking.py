@@ -332,10 +332,10 @@ def test_the_logged_model_predicts_what_evaluate_did_and_is_no_pickle(project, m
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "book"]
 
 
-@pytest.fixture
-def text_results(write_params, tmp_path):
+@pytest.fixture(params=["class", "number"])
+def text_results(request, write_params, tmp_path):
     """Write the plan, the data and an untrained model of a task of texts, and go there."""
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+    from transformers import BertConfig, BertModel, BertTokenizerFast
 
     from pipelines.plan import plan
     from pipelines.prepare import prepare
@@ -346,11 +346,12 @@ def text_results(write_params, tmp_path):
     BertTokenizerFast(str(base / "vocab.txt")).save_pretrained(base)
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     torch.manual_seed(0)
-    BertForSequenceClassification(BertConfig(vocab_size=len(VOCABULARY), **sizes)).save_pretrained(base)
-    rows = ["text,label", *("good film,yes" if i % 2 else "bad book,no" for i in range(20))]
+    BertModel(BertConfig(vocab_size=len(VOCABULARY), **sizes)).save_pretrained(base)
+    good, bad = ("yes", "no") if request.param == "class" else (4.5, 1.5)
+    rows = ["text,label", *(f"good film,{good}" if i % 2 else f"bad book,{bad}" for i in range(20))]
     (tmp_path / "rows.csv").write_text("\n".join(rows))
     task = {"kind": "text", "source": {"from": "files", "train": str(tmp_path / "rows.csv")}, "test": 4, "max_length": 8}
-    task |= {"columns": {"text": "text", "label": "label"}, "licence": "MIT", "citation": "none"}
+    task |= {"columns": {"text": "text", "label": "label"}, "licence": "MIT", "citation": "none", "predicts": request.param}
     write_params(
         {
             "task": "movie-reviews",
@@ -385,10 +386,12 @@ def test_a_transformer_is_logged_in_its_own_flavour(text_results, monkeypatch):
     split = read_split("test", manifest)
     rows = Rows(torch.arange(4), torch.ones(4))
     with torch.inference_mode():
-        expected = built(**split.examples.fetch(rows, torch.device("cpu")).inputs).logits.softmax(1).numpy()
+        expected = built(**split.examples.fetch(rows, torch.device("cpu")).inputs).logits
+    numbers = manifest["target"] == "number"
+    expected = expected if numbers else expected.softmax(1)
     found = classify(split.table["text"].to_pylist(), top_k=None)
-    scores = [[next(f["score"] for f in fs if f["label"] == c) for c in manifest["classes"]] for fs in found]
-    np.testing.assert_allclose(scores, expected, atol=1e-6)
+    scores = [[next(f["score"] for f in fs if f["label"] == c) for c in manifest["classes"] or ["label"]] for fs in found]
+    np.testing.assert_allclose(scores, expected.numpy(), atol=1e-6)
     flavor = mlflow.pyfunc.load_model(str(place))
     assert len(flavor.predict(["good " * 100])) == 1
 

@@ -1,0 +1,64 @@
+"""The table, its files and the figure go by the metric of the task."""
+
+import csv
+import json
+
+import pytest
+
+from components.comparison import METRICS
+from pipelines import artifacts, compare
+from pipelines.artifacts import plan_of, result, write_json
+
+#: By what a target is: what full and another method reach, and what there is beside it.
+SCORES = {
+    "class": ({"accuracy": 0.9, "accuracy_standard_error": 0.01, "macro_f1": 0.8, "loss": 0.3}, {"accuracy": 0.85}, 0.1),
+    "number": ({"r2": 0.95, "rmse": 40.0, "loss": 0.05}, {"r2": 0.9}, -0.02),
+    "tokens": ({"perplexity": 196.0, "loss": 5.28}, {"perplexity": 250.0}, 4096.0),
+}
+
+
+@pytest.fixture
+def compared(tmp_path, monkeypatch, capsys):
+    """Compare two methods that are said to have reached ``SCORES``; return the rows, the csv's and what was printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(kind):
+        full, other, before = SCORES[kind]
+        metric = METRICS[kind]
+        write_json(plan_of("comparison"), {"task": "own", "methods": ["full", "other"]})
+        write_json(artifacts.MANIFEST, {"metric": metric.name, "higher": metric.higher})
+        write_json(result("evaluate", "full", "metrics.json"), full | {f"base_{metric.name}": before})
+        write_json(result("evaluate", "other", "metrics.json"), full | other)
+        write_json(artifacts.ACCOUNT, {"methods": {"full": account(1.0), "other": account(0.5)}})
+        compare.compare()
+        rows = json.loads((artifacts.COMPARISON / "comparison.json").read_text())["rows"]
+        with (artifacts.COMPARISON / "comparison.csv").open() as file:
+            return rows, list(csv.DictReader(file)), capsys.readouterr().out
+
+    return run
+
+
+def account(time):
+    energy = {"kwh": 1e-5, "co2e_kg": 1e-6, "label": "estimated"}
+    shares = {"alpha_b": 0, "alpha_fb": 1 - time, "time_counted": time, "time_measured": time, "measured_over_counted": 1}
+    spent = {"total": {"wall_seconds": time}, "selection": {"cpu_seconds": 0}}
+    counts = {"trained": int(100 * time), "looked": 0}
+    more = {"measured_cpu_seconds": time, "spent": spent, "counts": counts}
+    return {**shares, **more, "energy": energy, "energy_modelled": energy}
+
+
+@pytest.mark.parametrize("kind", SCORES)
+def test_rows_columns_and_figure_are_of_the_tasks_metric(compared, kind):
+    rows, written, said = compared(kind)
+    full, other, before = SCORES[kind]
+    metric = METRICS[kind].name
+    assert {k: rows[0][k] for k in full} == full
+    assert [float(r[metric]) for r in written] == [full[metric], other[metric]]
+    assert not any(key.startswith("base_") for key in rows[0])
+    gain = (other[metric] - before) / (full[metric] - before)
+    assert rows[0]["agot"] == 1
+    assert rows[1]["agot"] == pytest.approx(gain * 0.5**-0.05)
+    shown = {"class": "0.8500 ± 0.0100", "number": "0.9000", "tokens": "250.00"}[kind]
+    assert metric in said
+    assert shown in said
+    assert (artifacts.COMPARISON / "score_against_time.png").read_bytes()[:4] == b"\x89PNG"
