@@ -39,7 +39,11 @@ def methods() -> dict[str, Selector]:
 
     named: dict[str, Selector] = {f"{rule} {f}": ByRule(rule, f) for rule in RULES for f in FRACTIONS}
     named |= {f"adaselection {f}": AdaSelection(f) for f in FRACTIONS}
-    named |= {f"adaselection 0.5 {look}": AdaSelection(0.5, look=look) for look in ("stale(3)", "whole-batch")}
+    for look in ("stale(3)", "whole-batch"):
+        named |= {
+            f"adaselection 0.5 {look}": AdaSelection(0.5, look=look),
+            f"big-loss 0.5 {look}": ByRule("big-loss", 0.5, look),
+        }
     return named | {"adaselection 1.0": AdaSelection(1.0)}
 
 
@@ -116,6 +120,21 @@ def advancing(run: Training) -> Iterator[float]:
         yield min(moment.epoch + (moment.done / moment.total if hasattr(moment, "done") else 1), EPOCHS) / EPOCHS
 
 
+def by_size(setting: Setting) -> dict[int, float]:
+    """Return microseconds an example of looks by their size, the least of three passes over a part of the examples."""
+    learner, batch = setting.learner(), setting.training["batch_size"]
+    rows = setting.order().between(0, 64 * batch)
+
+    def seconds(size: int) -> float:
+        start = time.process_time()
+        for part in rows.split(size):
+            look(learner, setting.examples.fetch(part, learner.device))
+        return time.process_time() - start
+
+    sizes = [batch // 2, *(batch * k for k in (1, 2, 4, 8, 16))]
+    return {size: round(1e6 * min(seconds(size) for _ in range(3)) / len(rows), 2) for size in sizes}
+
+
 def contest(runs: dict[str, Iterator[float]]) -> dict[str, float]:
     """Advance all ``runs`` in turns to their ends; return the CPU seconds of each."""
     seconds, names = dict.fromkeys(runs, 0.0), list(runs)
@@ -139,9 +158,10 @@ def once(task: str, params: dict[str, Any]) -> dict[str, dict[str, float]]:
         runs = {name: training(setting, selector) for name, selector in methods().items()}
         plains = {name: plain(setting, *unit) for name, unit in units.items()}
         seconds = contest(plains | {name: advancing(run) for name, run in runs.items()})
-    return {name: figures(name, run, seconds) for name, run in runs.items()} | {
-        "units": {"phi_e": seconds["look"] / seconds["step"], "phi_t": seconds["forward"] / seconds["step"]}
-    }
+        sizes = by_size(setting)
+    units = {"phi_e": seconds["look"] / seconds["step"], "phi_t": seconds["forward"] / seconds["step"]}
+    found = {name: figures(name, run, seconds) for name, run in runs.items()}
+    return found | {"units": units, "microseconds by size of a look": {str(k): v for k, v in sizes.items()}}
 
 
 def prepared() -> Setting:
@@ -164,13 +184,12 @@ def figures(name: str, run: Training, seconds: dict[str, float]) -> dict[str, fl
     phi_e, phi_t = seconds["look"] / unit, seconds["forward"] / unit
     wanted = ideal(name, phi_e, phi_t)
     chosen = laps["select"]["cpu_seconds"] if "select" in laps else 0.0
-    looks = max(1, laps.get("look", {}).get("times", 0))
     return {
         "measured_over_ideal": seconds[name] / unit / wanted,
         "ideal": wanted,
         "trained": trained,
         "selection_share": chosen / seconds[name],
-        "milliseconds_a_look": 1000 * chosen / looks,
+        "milliseconds_of_selection_by_128": 1000 * chosen / (EPOCHS * len(run.examples) / 128),
     }
 
 

@@ -37,13 +37,37 @@ def _efficiency(task: str, r: dict[str, Any]) -> list[list[object]]:
     return found
 
 
+def _keep(task: str, r: dict[str, Any]) -> list[list[object]]:
+    """Return the worst of each kind of contestant: the rules at all fractions, AdaSelection, and the ways of looking."""
+    medians, targets = r["medians"], r["targets"]
+    found: list[list[object]] = []
+    fresh = {n: m for n, m in medians.items() if len(n.split()) == 2 and not n.endswith("1.0") and "trained" in m}
+    ada = {n: m for n, m in fresh.items() if n.startswith("adaselection")}
+    groups = {"a rule alone": {n: m for n, m in fresh.items() if n not in ada}, "adaselection": ada}
+    groups |= {n: {n: m} for n, m in medians.items() if len(n.split()) == 3 and "trained" in m}
+    for label, group in groups.items():
+        name, worst = max(group.items(), key=lambda item: item[1]["measured_over_ideal"])
+        most = max(m["selection_share"] for m in group.values())
+        which = "" if len(group) == 1 else f", the worst of {len(group)} ({name})"
+        ratio = worst["measured_over_ideal"]
+        found.append([f"{task}, {label}: epoch, measured over ideal{which}", ratio, f"<= {targets['measured_over_ideal']:g}"])
+        found.append([f"{task}, {label}: selection, at most", f"{most:.2%}", f"<= {targets['selection_share']:.0%}"])
+    most = max(m["milliseconds_of_selection_by_128"] for m in ada.values())
+    found.append([f"{task}, adaselection: selection by 128 examples", f"{most:.3f} ms", f"<= {targets['milliseconds']:g} ms"])
+    all_kept = medians["adaselection 1.0"]["measured_over_ideal"]
+    found.append([f"{task}, keeping all: epoch over that of the plain loop", all_kept, f"<= {targets['keep_all']:g}"])
+    units = ", ".join(f"{k} {v:.2f}" for k, v in medians["units"].items())
+    sizes = ", ".join(f"{k}: {v}" for k, v in medians["microseconds by size of a look"].items())
+    return [*found, [f"{task}: shares of a full step", units, ""], [f"{task}: microseconds by size of a look", sizes, ""]]
+
+
 def _overhead(_: str, r: dict[str, Any]) -> list[list[object]]:
     largest = ", ".join(f"{name} {seconds:g} s" for name, seconds in list(r["parts"].items())[:8])
     own = [f"`{r['timed']}`, {r['wall_seconds']:g} s: the pipeline's own share", f"{r['own_share']:.1%}"]
     return [[*own, f"<= {r['target']:.0%}"], ["its largest parts", largest, ""]]
 
 
-KINDS = {"loop": _loop, "selection": _selection, "efficiency": _efficiency, "overhead": _overhead}
+KINDS = {"loop": _loop, "selection": _selection, "efficiency": _efficiency, "keep": _keep, "overhead": _overhead}
 
 
 def table() -> str:
