@@ -18,9 +18,9 @@ from typing import Any
 from pipelines import artifacts, plan
 from pipelines.artifacts import PREPARED, SCRATCH, cost_of, digest, plan_of, read_json, result
 from pipelines.errors import UserError
+from pipelines.facts import md5_of
 from pipelines.grid import Grid
 from pipelines.params import Params, code_of
-from pipelines.progress import quiet
 from pipelines.stage import STOP, Stopped
 
 STUDIES = SCRATCH / "study"
@@ -29,6 +29,8 @@ UP = "../../../.."
 #: The stages whose code decides results; that of ``plan`` shows in what it writes.
 DECIDING = ("prepare", "warm_up", "subset", "train", "evaluate")
 DATA = "data"
+#: The keys of a source that hold a path.
+PATHS = {"train", "test", "folder"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def lay_out(params: Params, grid: Grid) -> Place:
     first = files[seeds[0]]
     settings = {k: first["training"][k] for k in ("model", "training")}
     code = {str(p): artifacts.digest_of(p) for p in _sources(code_of(DECIDING))}
-    key = digest([first["task"], settings, grid.params.energy.country, code])
+    key = digest([first["task"], settings, grid.params.energy.country, code, _files_named(params)])
     place = Place(STUDIES / key[:16], grid, seeds)
     _write(place.folder / DATA, {"task": first["task"]})
     for seed in seeds:
@@ -78,6 +80,13 @@ def lay_out(params: Params, grid: Grid) -> Place:
 def _sources(paths: list[str]) -> Iterator[Path]:
     for path in map(Path, paths):
         yield from sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+def _files_named(params: Params) -> dict[str, str | None]:
+    """Return the hash of each file or folder of the project that the data come from: they may be edited in place."""
+    source = params.chosen.source.model_dump()
+    named = [Path(source[key]) for key in PATHS & set(source) if source[key] is not None]
+    return {str(path): md5_of(path) for path in sorted(named) if not path.is_absolute()}
 
 
 def _write(folder: Path, files: dict[str, Any]) -> None:
@@ -97,7 +106,7 @@ def _files(params: Params, seed: int) -> dict[str, Any]:
 
 def _seen_from_below(source: dict[str, Any] | None) -> None:
     """Turn a source's paths from the project's folder into the same ones from a folder of the study, in place."""
-    for key in {"train", "test", "folder"} & set(source or {}):
+    for key in PATHS & set(source or {}):
         if source and source[key] is not None:
             source[key] = str(Path(UP) / source[key])
     if source and source["from"] == "files":
@@ -111,6 +120,8 @@ def run(place: Place, seed: int, name: str) -> None:
         Stopped: after SIGINT or SIGTERM, with a checkpoint written.
         UserError: for what cannot work, paths as in params.yaml.
     """
+    from pipelines.progress import quiet
+
     if (cache := os.environ.get("WINNOW_CACHE")) is not None:
         os.environ["WINNOW_CACHE"] = str(Path(cache).resolve())
     with _named_from_above(), quiet():

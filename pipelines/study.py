@@ -10,12 +10,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pipelines import artifacts, cells, params
+from pipelines import artifacts, cells, params, report, report_study, tracking_study
 from pipelines.artifacts import STUDY, read_json
 from pipelines.cells import Place
+from pipelines.figures import against_time, to_png
 from pipelines.grid import grid_of
 from pipelines.stage import FAILED, main
-from pipelines.study_table import Row, by_method, collect, metric_of, summary
+from pipelines.study_table import Row, by_method, collect, metric_of, points, summary
 
 
 def study() -> int:
@@ -27,6 +28,7 @@ def study() -> int:
     if not missing:
         _say("nothing had changed; these are the cells that were run before")
     written = _write(place, read.task, failed)
+    tracking_study.publish(place, written)
     show(read.task)
     for (seed, name), reason in failed.items():
         _say(f"{name}, seed {seed}: failed: {reason}")
@@ -70,36 +72,39 @@ def _write(place: Place, task: str, failed: dict[tuple[int, str], str]) -> Row:
     facts = {"task": task, "metric": metric.name, "higher_is_better": metric.higher, "seeds": list(place.seeds)}
     columns = summary(rows, place.grid, metric)
     written = {**facts, "columns": list(columns), "summary": columns, "methods": methods, "cells": rows}
+    written["points"] = points(rows, place.grid, metric)
 
     def fill(folder: Path) -> None:
         artifacts.write_json(folder / "study.json", written)
+        artifacts.write_csv(folder / "table.csv", _as_in_the_paper(columns))
         artifacts.write_csv(folder / "study.csv", methods)
         artifacts.write_csv(folder / "cells.csv", rows)
+        report.write(folder / "report.html", report_study.page(place, written))
+        if series := report_study.series_of(written):
+            to_png(against_time(series, f"test {metric.name}", metric.higher), folder / "metric_against_time.png")
 
     artifacts.write_folder(STUDY / task, fill)
     return written
 
 
+def _as_in_the_paper(columns: Row) -> list[Row]:
+    """Return the rows of the paper's tables, under one column a method."""
+    return [{"": value, **{name: column[value] for name, column in columns.items()}} for value in ("mean", "deviation", "rank")]
+
+
 def show(task: str) -> None:
     """Print the study of ``task`` that was written last."""
     written = read_json(STUDY / task / "study.json")
-    table = Table(title=f"{task}: mean over fractions, seeds {', '.join(map(str, written['seeds']))}")
-    for name in ("", *written["columns"]):
-        table.add_column(name, justify="right" if name else "left")
-    columns = [written["summary"][name] for name in written["columns"]]
-    table.add_row(written["metric"], *(spread(c["mean"], c["deviation"]) for c in columns))
-    table.add_row("mean rank", *("-" if c["rank"] is None else f"{c['rank']:.2f}" for c in columns))
+    seeds = written["seeds"]
+    table = Table(title=f"{task}: means over fractions, and over {len(seeds)} seed{'s' * (len(seeds) > 1)}")
+    for head in ("", written["metric"], "mean rank"):
+        table.add_column(head, justify="right" if head else "left")
+    for name in written["columns"]:
+        column = written["summary"][name]
+        table.add_row(name, report.with_error(column["mean"], column["deviation"]), report.number(column["rank"], 2))
     console = Console()
-    console.width = console.width if console.is_terminal else 110
     console.print(table)
-    console.print(f"written to {STUDY / task}/")
-
-
-def spread(mean: float | None, deviation: float | None) -> str:
-    """Return a mean and its standard deviation, where there is one, to four digits."""
-    if mean is None:
-        return "-"
-    return f"{mean:.4f}" if deviation is None else f"{mean:.4f} ± {deviation:.4f}"
+    console.print(f"written to {STUDY / task}/ (csv, json, figure, report.html); 'make ui' opens MLflow")
 
 
 if __name__ == "__main__":

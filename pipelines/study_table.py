@@ -10,7 +10,7 @@ from contextlib import chdir
 from statistics import fmean
 from typing import Any
 
-from components.comparison import METRICS, Metric, agot, mean_and_deviation, ranks
+from components.comparison import Metric, agot, mean_and_deviation, ranks
 from pipelines import artifacts, cells
 from pipelines.artifacts import read_json, result
 from pipelines.cells import Place
@@ -37,7 +37,7 @@ IN_ACCOUNT = {
 def metric_of(place: Place) -> Metric:
     """Return what the study's models are judged by."""
     manifest = read_json(place.folder / cells.DATA / artifacts.MANIFEST)
-    return METRICS[manifest["target"]]
+    return Metric(manifest["metric"], manifest["higher"])
 
 
 def collect(place: Place, metric: Metric, failed: dict[tuple[int, str], str]) -> list[Row]:
@@ -77,24 +77,23 @@ def _values(tested: Row, full: Row, account: Row | None, metric: Metric) -> Row:
 
 
 def _agot(values: Row, full: Row, metric: Metric) -> float | None:
-    """Return accuracy gain over time, where there is what it is made of; with the sign turned where less is better."""
-    sign = 1 if metric.higher else -1
-    parts = [values[metric.name], full.get(f"base_{metric.name}"), full.get(metric.name)]
-    if None in parts or values["time_measured"] is None:
+    """Return gain over time, where there is what it is made of."""
+    base, best, time = full.get(f"base_{metric.name}"), full.get(metric.name), values["time_measured"]
+    if values[metric.name] is None or base is None or best is None or time is None:
         return None
-    value, base, best = (sign * p for p in parts)
-    return agot(value, base, best, values["time_measured"])
+    return agot(values[metric.name], base, best, time, higher=metric.higher)
 
 
 def columns_at(grid: Grid, fraction: float | None) -> dict[str, list[str]]:
     """Return the cells that stand under each column of the table at ``fraction``.
 
     ``full`` and the methods that take no fraction are the same at all of them. Each control has a cell at every cost that a
-    method has at this fraction.
+    method has at this fraction; a control that is a method of the study too stands apart, at the fraction itself.
     """
     methods = [c for c in grid.cells if c.role == "method" and c.fraction in (None, fraction)]
     placed = {control: [c.controls[i] for c in methods] for i, control in enumerate(CONTROLS)}
-    return {"full": ["full"], **{k: list(dict.fromkeys(v)) for k, v in placed.items()}, **{c.method: [c.name] for c in methods}}
+    columns = {"full": ["full"], **{k: list(dict.fromkeys(v)) for k, v in placed.items()}}
+    return columns | {f"{c.method} by fraction" if c.method in CONTROLS else c.method: [c.name] for c in methods}
 
 
 def summary(rows: Iterable[Row], grid: Grid, metric: Metric) -> Row:
@@ -161,6 +160,17 @@ def by_method(rows: list[Row], grid: Grid, metric: Metric) -> list[Row]:
         told.append(row)
     keys = dict.fromkeys(k for row in told for k in row)
     return [{k: row.get(k) for k in keys} for row in sorted(told, key=lambda r: r["method"] != "full")]
+
+
+def points(rows: list[Row], grid: Grid, metric: Metric) -> list[Row]:
+    """Return for every cell its place in a figure: means over seeds of metric and measured time."""
+    told: list[Row] = []
+    for cell in grid.cells:
+        mine = [r for r in rows if r["cell"] == cell.name and r[metric.name] is not None]
+        head = {"cell": cell.name, "role": cell.role, "method": cell.method, "fraction": cell.fraction}
+        times = [r["time_measured"] for r in mine if r["time_measured"] is not None]
+        told.append(head | _spread(metric.name, [r[metric.name] for r in mine]) | _spread("time_measured", times))
+    return told
 
 
 def _spread(key: str, values: list[float]) -> Row:

@@ -171,8 +171,8 @@ def test_dvc_yaml_names_every_component_that_decides_results():
     named = [Path(p) for p in code_of(DECIDING, ROOT / "dvc.yaml")]
     paths = {Path(*module.split(".")).with_suffix(".py") for module in done.stdout.split()}
     lacking = {p for p in paths if not any(p == n or p.is_relative_to(n) or p.with_suffix("") == n for n in named)}
-    # It holds clocks and watts.
-    assert lacking <= {Path("components/energy.py")}
+    # They hold clocks and watts, and what is made of results.
+    assert lacking <= {Path("components/energy.py"), Path("components/comparison.py")}
 
 
 def test_the_split_is_that_of_the_projects_seed_for_every_seed(place):
@@ -193,6 +193,8 @@ def test_paths_are_relative_to_the_projects_folder(place, tmp_path):
     laid = place(changes)
     cells._prepare(laid)
     assert artifacts.read_json(laid.folder / "data" / artifacts.MANIFEST)["classes"] == ["cats", "dogs"]
+    (tmp_path / "data" / "train" / "cats" / "1.png").write_bytes((tmp_path / "data" / "test" / "dogs" / "1.png").read_bytes())
+    assert place(changes).folder != laid.folder
     laid = place({"tasks.digits.source": {"from": "folder", "folder": "pets"}, "tasks.digits.test": None})
     with pytest.raises(UserError, match=r"^pets: no such folder"):
         cells.run(laid, 0, "full")

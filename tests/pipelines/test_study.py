@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import mlflow
 import pytest
 import yaml
 
@@ -99,6 +100,23 @@ def test_the_tables_hold_every_cell(studied):
     assert [r["agot"] for r in full] == [pytest.approx(1)] * 2
     assert len((results / "cells.csv").read_text().splitlines()) == CELLS + 1
     assert len((results / "study.csv").read_text().splitlines()) == 1 + 4
+    assert (results / "metric_against_time.png").read_bytes().startswith(b"\x89PNG")
+    heads, *lines = (results / "table.csv").read_text().splitlines()
+    assert heads.split(",")[1:] == written["columns"]
+    assert [line.split(",")[0] for line in lines] == ["mean", "deviation", "rank"]
+
+
+@pytest.mark.slow
+def test_the_report_shows_its_tables_in_a_browser(studied, tmp_path, browse):
+    path = studied / "results/study/digits/report.html"
+    page = browse(f"file://{path}", tmp_path, "--dump-dom")
+    written = read_json(studied / "results/study/digits/study.json")
+    for column in written["columns"]:
+        assert f'<th scope="col">{column}</th>' in page
+    assert f">{written['summary']['swiftlearn']['mean']:.4f} ± " in page
+    assert page.count("<svg") == 1
+    browse(f"file://{path}", tmp_path, f"--screenshot={tmp_path / 'report.png'}")
+    assert len((tmp_path / "report.png").read_bytes()) > 20_000
 
 
 @pytest.mark.slow
@@ -165,6 +183,75 @@ def test_asked_to_end_it_saves_itself(tmp_path, prefect_home, number):
 
 
 @pytest.fixture
+def told(studied, tmp_path, monkeypatch):
+    """Go to a copy of the finished study; return what its MLflow holds, and publish again as often as called."""
+    for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+    folder = Path(shutil.copytree(studied, tmp_path / "project", symlinks=True))
+    for name in ("mlflow.db", "mlruns"):
+        subprocess.run(["rm", "-rf", str(folder / name)], check=True)
+    monkeypatch.chdir(folder)
+
+    def runs():
+        study.study()
+        client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+        found = client.search_runs([client.get_experiment_by_name("winnow").experiment_id])
+        (parent,) = [r for r in found if "mlflow.parentRunId" not in r.data.tags]
+        return client, parent, {r.info.run_name: r for r in found if r is not parent}
+
+    return runs
+
+
+@pytest.mark.slow
+def test_a_study_is_a_parent_and_each_cell_a_child(told, studied):
+    client, parent, runs = told()
+    assert parent.info.run_name == "digits study"
+    assert parent.info.status == "FINISHED"
+    assert len(runs) == CELLS
+    assert {r.data.tags["mlflow.parentRunId"] for r in runs.values()} == {parent.info.run_id}
+    cell = runs["swiftlearn-0.3 seed 1"]
+    for facts in (cell.data.tags, cell.data.params):
+        assert {"method": "swiftlearn", "fraction": "0.3", "seed": "1"}.items() <= facts.items()
+    written = read_json(studied / "results/study/digits/study.json")
+    (row,) = [r for r in written["cells"] if (r["cell"], r["seed"]) == ("swiftlearn-0.3", 1)]
+    numbers = {"test_accuracy": "accuracy", "time_measured": "time_measured", "examples_trained": "examples_trained"}
+    numbers |= {f"energy_kwh_{row['energy_label']}": "energy_kwh", "cpu_seconds": "cpu_seconds"}
+    assert {k: cell.data.metrics[k] for k in numbers} == {k: pytest.approx(row[v]) for k, v in numbers.items()}
+    assert parent.data.metrics["mean_accuracy/swiftlearn"] == pytest.approx(written["summary"]["swiftlearn"]["mean"])
+    assert {f.path for f in client.list_artifacts(parent.info.run_id, "study")} >= {"study/study.json", "study/cells.csv"}
+
+
+@pytest.mark.slow
+def test_publishing_again_adds_nothing_and_a_dead_tracker_costs_one_line(told, monkeypatch, capfd):
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        assert study.study() == 0
+    assert "not told to MLflow, the next publish will do it" in capfd.readouterr().err
+    begun = time.monotonic()
+    client, _, runs = told()
+    assert time.monotonic() - begun < 30
+    points = {n: client.get_metric_history(r.info.run_id, "loss") for n, r in runs.items()}
+    again, _, found = told()
+    assert {n: r.info.run_id for n, r in found.items()} == {n: r.info.run_id for n, r in runs.items()}
+    assert {n: again.get_metric_history(r.info.run_id, "loss") for n, r in found.items()} == points
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", ["Tracker.log", "Tracker.finish"])
+def test_a_publish_that_died_is_made_good_by_the_next(told, monkeypatch, broken):
+    def die(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"pipelines.tracker.{broken}", die)
+        with pytest.raises(KeyboardInterrupt):
+            study.study()
+    _, parent, runs = told()
+    assert len(runs) == CELLS
+    assert {r.info.status for r in (parent, *runs.values())} == {"FINISHED"}
+
+
+@pytest.fixture
 def small(tmp_path, monkeypatch):
     """Go to a project of a study that runs in this process, without Prefect."""
 
@@ -179,6 +266,7 @@ def small(tmp_path, monkeypatch):
 
     folder = project(tmp_path / "project", seeds=[0], fractions=[0.3])
     monkeypatch.chdir(folder)
+    monkeypatch.setattr("pipelines.tracking_study.publish", lambda place, written: None)
     monkeypatch.setattr("pipelines.flow.run_study", run_study)
     return folder
 
