@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DO_NOT_TRACK := 1
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test fast lint ui clean
+.PHONY: help demo study test fast lint ui clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ help: ## say what there is
 
 demo: .venv/ready ## run params.yaml's task and methods, and print what selecting examples saved
 	@python -m pipelines.flow
+
+study: .venv/ready ## run params.yaml's grid of methods, fractions and seeds, and print its means and ranks
+	@python -m pipelines.study
 
 test: .venv/ready ## run the whole test suite
 	python -m pytest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 
 #: The paper's weight between accuracy and time.
 AGOT_EPSILON = 0.95
@@ -111,3 +112,14 @@ def pareto_front(points: Sequence[tuple[float, float]], *, higher: bool = True) 
         if not front or sign * points[i][1] > sign * points[front[-1]][1]:
             front.append(i)
     return front
+
+
+def ranks(values: Sequence[float], *, higher: bool) -> list[float]:
+    """Return each value's place among all, 1 for the best; equal ones share the mean of their places."""
+    badness = [-v if higher else v for v in values]
+    return [1 + sum(w < v for w in badness) + (badness.count(v) - 1) / 2 for v in badness]
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Return the mean, and the standard deviation over n - 1, which fewer than two values do not have."""
+    return fmean(values) if values else None, stdev(values) if len(values) > 1 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -37,6 +38,7 @@ TOKENIZER = PREPARED / "tokenizer"
 COSTS = RESULTS / "cost"
 ACCOUNT = RESULTS / "account" / "account.json"
 COMPARISON = RESULTS / "compare"
+STUDY = RESULTS / "study"
 
 
 def plan_of(kind: str, name: str = "") -> Path:
@@ -108,6 +110,14 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         raise UserError(f"{path}: no such file; 'dvc repro' makes it") from None
     except ValueError as error:
         raise UserError(f"{path}: is no JSON: {error}; delete it and run 'dvc repro'") from None
+
+
+def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write ``rows`` of the same keys to ``path``, what is None as an empty field."""
+    with whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def digest(value: object) -> str:

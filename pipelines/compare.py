@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components.comparison import Metric, agot, pareto_front
-from pipelines import artifacts
+from pipelines import artifacts, report, report_comparison
 from pipelines.artifacts import COMPARISON, plan_of, read_json, result
 from pipelines.stage import main
 
@@ -33,6 +33,7 @@ def compare() -> None:
             writer.writeheader()
             writer.writerows(rows)
         _figure(rows, plan["task"], metric, folder / "score_against_time.png")
+        report.write(folder / "report.html", report_comparison.page(plan["task"], rows, metric))
 
     artifacts.write_folder(COMPARISON, fill)
     show()
@@ -119,7 +120,7 @@ def show() -> None:
     console = Console()
     console.width = console.width if console.is_terminal else 110
     console.print(table)
-    console.print(f"written to {COMPARISON}/ (csv, json, figure); 'make ui' opens MLflow")
+    console.print(f"written to {COMPARISON}/ (csv, json, figure, report.html); 'make ui' opens MLflow")
 
 
 if __name__ == "__main__":

@@ -94,6 +94,12 @@ def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
     return flat
 
 
+def course_of(history: list[dict[str, Any]]) -> list[tuple[str, float, int]]:
+    """Return what a method said of itself while it trained: name, value, and the place in thousandths of an epoch."""
+    told = [facts for record in history for facts in record.get("course", [])]
+    return [(k, v, round(1000 * facts["place"])) for facts in told for k, v in facts.items() if k != "place"]
+
+
 def files_of(name: str, warm_up: str) -> dict[str, list[Path]]:
     """Return the files that go with a method's run, by the folder they are kept in there."""
     return {

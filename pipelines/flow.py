@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 
 for _name, _value in {
     "DO_NOT_TRACK": "1",
@@ -14,13 +15,17 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)
 
+from collections.abc import Callable  # noqa: E402
+
 from prefect import flow, task  # noqa: E402
+from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.client.schemas.objects import State  # noqa: E402
+from prefect.states import Cancelled, Completed, Failed  # noqa: E402
 
 from pipelines import compare, params, plan, tracking, workspace  # noqa: E402
 from pipelines.errors import UserError  # noqa: E402
 from pipelines.server import server  # noqa: E402
-from pipelines.stage import BAD_INPUT, FAILED, STOPPED, Stopped, alone  # noqa: E402
+from pipelines.stage import BAD_INPUT, FAILED, STOP, STOPPED, Stopped, alone, end_when_asked  # noqa: E402
 from pipelines.workspace import StageFailedError  # noqa: E402
 
 
@@ -65,6 +70,55 @@ def _run_or_tell(stage: str, remote: bool) -> None:
     except (UserError, StageFailedError) as error:
         tracking.fail(stage, str(error))
         raise
+
+
+@task(
+    retries=2,
+    retry_delay_seconds=1,
+    retry_condition_fn=_worth_a_retry,
+    task_run_name="{name}, seed {seed}",
+    cache_policy=NO_CACHE,
+)
+def run_cell(seed: int, name: str, work: Callable[[int, str], None]) -> State[None] | None:
+    """Run one cell of a study, in this process; a retry goes on from its last checkpoint."""
+    try:
+        work(seed, name)
+    except UserError as error:
+        return Failed(message=str(error))
+    except Stopped:
+        return Cancelled(message="stopped")
+    except Exception:
+        traceback.print_exc()
+        raise
+    return None
+
+
+@flow(name="study", validate_parameters=False)
+def study(cells: list[tuple[int, str]], work: Callable[[int, str], None], failed: dict[tuple[int, str], str]) -> State[None]:
+    """Run the cells of a study, each whatever became of the others, and put into ``failed`` why some did not end well."""
+    # Prefect has put its own answer to SIGTERM in the place of ours.
+    end_when_asked()
+    for seed, name in cells:
+        state = run_cell(seed, name, work, return_state=True)
+        if STOP.is_set():
+            return Cancelled(message="stopped")
+        if not state.is_completed():
+            failed[seed, name] = str(state.message).removeprefix("Task run encountered an exception ")
+    return Failed(message=f"{len(failed)} of {len(cells)} cells failed") if failed else Completed()
+
+
+def run_study(cells: list[tuple[int, str]], work: Callable[[int, str], None]) -> dict[tuple[int, str], str]:
+    """Run the cells of a study, given by seed and name, and return the reasons of those that failed.
+
+    Raises:
+        Stopped: where the study was asked to end.
+    """
+    failed: dict[tuple[int, str], str] = {}
+    with server():
+        study(cells, work, failed, return_state=True)
+    if STOP.is_set():
+        raise Stopped
+    return failed
 
 
 def _run() -> list[str]:

@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from pipelines.errors import UserError, unknown
-from pipelines.sections import Energy, Name, Section, Seed, WarmUp
+from pipelines.sections import Energy, Name, Section, Seed, Study, WarmUp
 from pipelines.task_sections import Task
 
 
@@ -25,6 +25,7 @@ class Params(Section):
     methods: dict[Name, dict[str, Any] | list[Name]]
     energy: Energy
     tasks: dict[Name, Task]
+    study: Study | None = None
 
     @property
     def chosen(self) -> Task:
@@ -86,17 +87,24 @@ def _check_names(path: Path, params: Params) -> None:
         raise UserError(unknown(f"{path}: task: {params.task!r}", "task", params.task, params.tasks))
     if not params.compare:
         raise UserError(f"{path}: compare: names no method; 'full: none' is the least that can be run")
-    for method, warm_up in params.compare.items():
-        where = f"{path}: compare.{method}"
+    studied = params.study.methods if params.study else {}
+    _check_methods(f"{path}: compare", params.compare, params)
+    _check_methods(f"{path}: study.methods", studied, params)
+    if "full" not in params.compare:
+        raise UserError(f"{path}: compare: 'full' is missing; every saving is measured against it")
+    _check_ramp(path, params)
+    for name in sorted({*params.compare.values(), *studied.values()}):
+        _check_warm_up(path, params, name)
+
+
+def _check_methods(key: str, methods: dict[str, str], params: Params) -> None:
+    """Check that the ``methods`` under ``key`` are blocks, and what they start from warm-ups."""
+    for method, warm_up in methods.items():
+        where = f"{key}.{method}"
         if method not in params.methods:
             raise UserError(unknown(where, "method in 'methods'", method, params.methods))
         if warm_up not in params.warm_ups:
             raise UserError(unknown(f"{where}: {warm_up!r}", "warm-up in 'warm_ups'", warm_up, params.warm_ups))
-    if "full" not in params.compare:
-        raise UserError(f"{path}: compare: 'full' is missing; every saving is measured against it")
-    _check_ramp(path, params)
-    for name in sorted(set(params.compare.values())):
-        _check_warm_up(path, params, name)
 
 
 def _check_ramp(path: Path, params: Params) -> None:
@@ -124,6 +132,20 @@ def _check_warm_up(path: Path, params: Params, name: str) -> None:
             f"{path}: {key}.schedule.hold: must be at least the {asked} epochs of the warm-up '{name}', which cannot know "
             f"what decays after it; got {training.schedule.hold}; the nearest that works is {asked}"
         )
+
+
+def code_of(stages: Iterable[str], path: Path = Path("dvc.yaml")) -> list[str]:
+    """Return the paths of the code that dvc.yaml says the ``stages`` depend on, in order.
+
+    Raises:
+        UserError: where the file cannot be read, or lacks a stage.
+    """
+    try:
+        known = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
+        deps = [d for s in stages for d in known[s].get("do", known[s])["deps"]]
+    except (OSError, yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    return sorted({d for d in deps if d.startswith(("components", "pipelines"))})
 
 
 def read_lock(path: Path = Path("dvc.lock")) -> dict[str, Any]:

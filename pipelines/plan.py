@@ -162,15 +162,19 @@ def files_of(params: Params) -> dict[str, Any]:
     return files | {f"methods/{n}": _method_plan(params, n) for n in params.compare}
 
 
-def plan() -> None:
-    """Write the plan of everything that params.yaml asks for."""
-    files = files_of(load())
+def write(files: dict[str, Any]) -> None:
+    """Write what ``files_of`` returned."""
 
     def fill(folder: Path) -> None:
         for name, value in files.items():
             artifacts.write_json(folder / f"{name}.json", value)
 
     artifacts.write_folder(artifacts.PLAN, fill)
+
+
+def plan() -> None:
+    """Write the plan of everything that params.yaml asks for."""
+    write(files_of(load()))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from components.position import EpochRecord, Step
+
+_QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let stages inside the block write no lines: whoever runs many of them tells of each as a whole."""
+    token = _QUIET.set(True)
+    try:
+        yield
+    finally:
+        _QUIET.reset(token)
 
 
 class Watch:
@@ -34,6 +49,8 @@ class Watch:
         """Show where the run is."""
         if isinstance(moment, Step):
             self._bar.update(self._task, completed=moment.epoch + moment.done / moment.total)
+            return
+        if _QUIET.get():
             return
         loss = "-" if moment.loss is None else f"{moment.loss:.4f}"
         counts = f"drawn {moment.drawn:,}, looked {moment.looked:,}, trained {moment.trained:,}"

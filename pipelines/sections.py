@@ -121,6 +121,25 @@ class WarmUp(Section):
         return self
 
 
+class Study(Section):
+    """A grid: every method, with the warm-up that it starts from, at every fraction, with every seed."""
+
+    methods: dict[Name, Name]
+    fractions: list[Annotated[float, Field(gt=0, le=1)]]
+    seeds: list[Seed]
+
+    @model_validator(mode="after")
+    def _some_and_each_once(self) -> Study:
+        for key, least in (("methods", "'swiftlearn: two-epochs'"), ("fractions", "[0.3]"), ("seeds", "[0]")):
+            values = list(getattr(self, key))
+            if not values:
+                raise ValueError(f"{key}: must name one or more, got none; the least that can be run is {least}")
+            for value in values:
+                if values.count(value) > 1:
+                    raise ValueError(f"{key}: each must be there once, got {value!r} {values.count(value)} times")
+        return self
+
+
 class Energy(Section):
     """Where the electricity comes from, and the watts of the paper's model."""
 

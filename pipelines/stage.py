@@ -29,23 +29,23 @@ class Stopped(Exception):  # noqa: N818 - not an error
     """The run was asked to end and has saved where it was."""
 
 
-def main(stage: str, work: Callable[..., None], *, named: Callable[[], list[str]] | None = None) -> None:
+def main(stage: str, work: Callable[..., int | None], *, named: Callable[[], list[str]] | None = None) -> None:
     """Run ``work`` as the command of ``stage`` and exit: 0 done, 1 failed, 2 bad input, 130 stopped.
 
     Args:
         stage: for the lock and for messages.
-        work: takes the name on the command line, if there is one.
+        work: takes the name on the command line, if there is one; may return the exit status, having said why.
         named: returns the names there are; None for a stage without.
     """
     _die_with_parent()
-    _end_when_asked()
+    end_when_asked()
     _wait_asleep()
     address = "@".join([stage, *sys.argv[1:]])
     try:
         arguments = _arguments(stage, named)
         with alone(address):
             (FAILURES / address).unlink(missing_ok=True)
-            work(*arguments)
+            code = work(*arguments)
     except UserError as error:
         sys.exit(_said(address, str(error), BAD_INPUT))
     except Stopped:
@@ -55,6 +55,8 @@ def main(stage: str, work: Callable[..., None], *, named: Callable[[], list[str]
     except Exception as error:
         _said(address, f"failed: {type(error).__name__}: {error}", FAILED)
         raise
+    if code:
+        sys.exit(code)
 
 
 def _said(address: str, text: str, code: int) -> int:
@@ -122,7 +124,9 @@ def _wait_asleep() -> None:
         os.environ.setdefault(name, value)
 
 
-def _end_when_asked() -> None:
+def end_when_asked() -> None:
+    """Let SIGINT and SIGTERM set ``STOP``; a second one interrupts."""
+
     def ask(number: int, frame: FrameType | None) -> None:
         if STOP.is_set():
             raise KeyboardInterrupt

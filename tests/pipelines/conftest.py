@@ -121,3 +121,19 @@ def prepared(write_params, encoder):
         return manifest, read_split("train", manifest), read_split("test", manifest)
 
     return run
+
+
+def _browse(address, folder, *wanted):
+    """Run headless Chromium, on nothing but ``address``, and return what it prints."""
+    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if binary is None:
+        pytest.fail("no chromium: install the system package 'chromium', which these tests look at pages with")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+    options += ["--disable-component-update", "--disable-sync", "--no-first-run", "--window-size=1600,900"]
+    options += [f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=30000", *wanted, address]
+    return subprocess.run([binary, *options], capture_output=True, text=True, check=True, timeout=180, cwd=folder).stdout
+
+
+@pytest.fixture(scope="session")
+def browse():
+    return _browse

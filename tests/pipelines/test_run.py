@@ -99,6 +99,7 @@ def test_the_comparison_adds_up(finished_copy):
     assert account["methods"]["swiftlearn"]["evaluate"]["cpu_seconds"] > 0
     assert account["prepare"]["cpu_seconds"] > 0
     assert (finished_copy / "results/compare/score_against_time.png").read_bytes()[:4] == b"\x89PNG"
+    assert ">swiftlearn</th>" in (finished_copy / "results/compare/report.html").read_text()
 
 
 def test_the_flow_finds_what_repro_made_fresh(copy_of_finished, prefect_home, run_in):

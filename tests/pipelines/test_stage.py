@@ -89,7 +89,7 @@ def test_a_crash_is_said_and_raised(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["pipelines.plan"])
     monkeypatch.setattr(stage, "_die_with_parent", lambda: None)
-    monkeypatch.setattr(stage, "_end_when_asked", lambda: None)
+    monkeypatch.setattr(stage, "end_when_asked", lambda: None)
 
     def work():
         raise RuntimeError("boom")

@@ -96,7 +96,7 @@ def test_a_comparison_is_a_parent_and_each_method_a_child(project):
     assert all(r.data.tags["mlflow.parentRunId"] == parent_id for r in seen.children)
     assert seen.parents[0].info.run_name == "digits comparison"
     assert seen.files(seen.parents[0], "compare") == {
-        f"compare/{n}" for n in ("score_against_time.png", "comparison.csv", "comparison.json")
+        f"compare/{n}" for n in ("score_against_time.png", "comparison.csv", "comparison.json", "report.html")
     }
 
 
@@ -160,7 +160,9 @@ def test_the_first_publish_is_silent_too(project, run_in):
     assert len(Seen().runs) == 1 + len(METHODS)
 
 
-@pytest.mark.parametrize("broken", ["Tracker.log", "_dataset", "_log_model", "_tell_costs", "_tell_comparison", "_finish"])
+@pytest.mark.parametrize(
+    "broken", ["Tracker.log", "_dataset", "log_model", "_tell_costs", "_tell_comparison", "Tracker.finish"]
+)
 def test_a_publish_that_died_is_made_good_by_the_next(project, monkeypatch, broken):
     def die(*arguments, **options):
         raise Killed
@@ -375,7 +377,7 @@ def test_a_transformer_is_logged_in_its_own_flavour(text_results, monkeypatch):
     assert tracking.publish() is None
     seen = Seen()
     run_id = seen.client.create_run(seen.experiment).info.run_id
-    tracking._log_model(run_id, "full", plan, manifest)
+    tracking.log_model(run_id, "full", plan, manifest)
     (logged,) = seen.models()
     place = Path(logged.artifact_location.removeprefix("file://"))
     assert list(place.rglob("*.safetensors"))
@@ -428,18 +430,7 @@ def wait_for(address, process):
     pytest.fail(f"MLflow's server does not answer:\n{Path('server.log').read_text()[-3000:]}")
 
 
-def browse(address, folder, *wanted):
-    """Run headless Chromium, on nothing but ``address``, and return what it prints."""
-    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if binary is None:
-        pytest.fail("no chromium: install the system package 'chromium', which this test looks at MLflow's pages with")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
-    options += ["--disable-component-update", "--disable-sync", "--no-first-run", "--window-size=1600,900"]
-    options += [f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=30000", *wanted, address]
-    return subprocess.run([binary, *options], capture_output=True, text=True, check=True, timeout=180, cwd=folder).stdout
-
-
-def test_the_pages_of_mlflow_show_the_runs(server, project, tmp_path):
+def test_the_pages_of_mlflow_show_the_runs(server, project, tmp_path, browse):
     # In the order of a metric, children stand beside their parent; in that of time, they are folded into it.
     address = f"{server}/#/experiments/{Seen().experiment}/runs?orderByKey=metrics.%60test_accuracy%60&orderByAsc=false"
     page = browse(address, tmp_path, "--dump-dom")

@@ -1,0 +1,228 @@
+"""A study's cells, each trained once: the stages' own functions, in one process, in a folder of their own.
+
+A process a stage would take longer than a small training. What was done is remembered stage by stage, by a mark that holds the
+digest of everything that only this stage depends on; what all stages depend on names the folder. DVC knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines import artifacts, plan
+from pipelines.artifacts import PREPARED, SCRATCH, cost_of, digest, plan_of, read_json, result
+from pipelines.errors import UserError
+from pipelines.facts import md5_of
+from pipelines.grid import Grid
+from pipelines.params import Params, code_of
+from pipelines.stage import STOP, Stopped
+
+STUDIES = SCRATCH / "study"
+#: From a study's folder of data, or of a seed, to the project's.
+UP = "../../../.."
+#: The stages whose code decides results; that of ``plan`` shows in what it writes.
+DECIDING = ("prepare", "warm_up", "subset", "train", "evaluate")
+DATA = "data"
+#: The keys of a source that hold a path.
+PATHS = {"train", "test", "folder"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a study is at home.
+
+    Attributes:
+        folder: relative to the project's.
+        grid: what is to be run.
+        seeds: of training.
+    """
+
+    folder: Path
+    grid: Grid
+    seeds: tuple[int, ...]
+
+    def of(self, seed: int) -> Path:
+        """Return the folder in which the stages run with ``seed``."""
+        return self.folder / f"seed-{seed}"
+
+    def missing(self) -> list[tuple[int, str]]:
+        """Return the cells, by seed and name, that are not done, in the order in which to run them."""
+        return [(s, c.name) for s in self.seeds for c in self.grid.cells if not self.done(s, c.name)]
+
+    def done(self, seed: int, name: str) -> bool:
+        """Return whether the cell ``name`` was run with ``seed`` and with the settings that it has now."""
+        with chdir(self.of(seed)):
+            return all(_is_marked(address, key) for address, key, _ in _steps(name))
+
+
+def lay_out(params: Params, grid: Grid) -> Place:
+    """Return the place of the study, its plans written: another task, setting or code has another place."""
+    assert params.study is not None
+    seeds = tuple(params.study.seeds)
+    files = {seed: _files(grid.params, seed) for seed in seeds}
+    first = files[seeds[0]]
+    settings = {k: first["training"][k] for k in ("model", "training")}
+    code = {str(p): artifacts.digest_of(p) for p in _sources(code_of(DECIDING))}
+    key = digest([first["task"], settings, grid.params.energy.country, code, _files_named(params)])
+    place = Place(STUDIES / key[:16], grid, seeds)
+    _write(place.folder / DATA, {"task": first["task"]})
+    for seed in seeds:
+        _write(place.of(seed), files[seed])
+    return place
+
+
+def _sources(paths: list[str]) -> Iterator[Path]:
+    for path in map(Path, paths):
+        yield from sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+def _files_named(params: Params) -> dict[str, str | None]:
+    """Return the hash of each file or folder of the project that the data come from: they may be edited in place."""
+    source = params.chosen.source.model_dump()
+    named = [Path(source[key]) for key in PATHS & set(source) if source[key] is not None]
+    return {str(path): md5_of(path) for path in sorted(named) if not path.is_absolute()}
+
+
+def _write(folder: Path, files: dict[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with chdir(folder):
+        plan.write(files)
+
+
+def _files(params: Params, seed: int) -> dict[str, Any]:
+    """Return the plan of all cells with ``seed``: the data stay those of params.yaml's seed."""
+    files = copy.deepcopy(plan.files_of(params.model_copy(update={"seed": seed})))
+    files["task"]["seed"] = params.seed
+    for source in (files["task"]["source"], files["task"]["tokenizer"], files["training"]["model"].get("source")):
+        _seen_from_below(source)
+    return files
+
+
+def _seen_from_below(source: dict[str, Any] | None) -> None:
+    """Turn a source's paths from the project's folder into the same ones from a folder of the study, in place."""
+    for key in PATHS & set(source or {}):
+        if source and source[key] is not None:
+            source[key] = str(Path(UP) / source[key])
+    if source and source["from"] == "files":
+        source["sha256"] = {str(Path(UP) / name): sha for name, sha in source["sha256"].items()}
+
+
+def run(place: Place, seed: int, name: str) -> None:
+    """Bring the cell ``name`` with ``seed`` to its end, from where an earlier call left it.
+
+    Raises:
+        Stopped: after SIGINT or SIGTERM, with a checkpoint written.
+        UserError: for what cannot work, paths as in params.yaml.
+    """
+    from pipelines.progress import quiet
+
+    if (cache := os.environ.get("WINNOW_CACHE")) is not None:
+        os.environ["WINNOW_CACHE"] = str(Path(cache).resolve())
+    with _named_from_above(), quiet():
+        _prepare(place)
+        folder = place.of(seed)
+        _link_data(folder)
+        with chdir(folder):
+            for address, key, work in _steps(name):
+                _once(address, key, work)
+            # A study keeps no models: a hundred of them would fill a disk.
+            shutil.rmtree(result("train", name, "model"), ignore_errors=True)
+
+
+@contextmanager
+def _named_from_above() -> Iterator[None]:
+    """Let an error name files as params.yaml does."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(str(error).replace(f"{UP}/", "")) from None
+
+
+def _prepare(place: Place) -> None:
+    """Prepare the data, once for all seeds."""
+    from pipelines.prepare import prepare
+
+    with chdir(place.folder / DATA):
+        _once("prepare", digest(read_json(plan_of("task"))), prepare)
+
+
+def _link_data(folder: Path) -> None:
+    for path in (PREPARED, cost_of("prepare")):
+        link = folder / path
+        if not link.is_symlink():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(Path(*[".."] * len(path.parts)) / DATA / path)
+
+
+def _steps(name: str) -> list[tuple[str, str, Callable[[], None]]]:
+    """Return the steps to a cell's end, each with its address, the digest of what it depends on, and its work."""
+    planned = read_json(plan_of("methods", name))
+    start = planned["warm_up"]
+    warmed = read_json(plan_of("warm_ups", start))
+    seed = planned["seed"]
+    own = digest([planned, warmed])
+    return [
+        (f"warm_up@{start}", digest([seed, warmed]), lambda: _warm_up(start)),
+        (f"train@{name}", own, lambda: _train(name)),
+        (f"evaluate@{name}", own, lambda: _evaluate(name)),
+    ]
+
+
+def _warm_up(name: str) -> None:
+    from pipelines.warm_up import warm_up
+
+    warm_up(name)
+
+
+def _train(name: str) -> None:
+    from pipelines.subset import subset
+    from pipelines.train import train
+
+    subset(name)
+    train(name)
+
+
+def _evaluate(name: str) -> None:
+    from pipelines.evaluate import evaluate
+
+    evaluate(name)
+
+
+def _mark(address: str) -> Path:
+    return SCRATCH / "done" / f"{address}.json"
+
+
+def _is_marked(address: str, key: str) -> bool:
+    path = _mark(address)
+    return path.exists() and read_json(path) == key
+
+
+def _once(address: str, key: str, work: Callable[[], None]) -> None:
+    """Do ``work`` where its mark is not there; while it is done there is no mark, since files of two settings may lie about."""
+    if _is_marked(address, key):
+        return
+    if STOP.is_set():
+        raise Stopped
+    _mark(address).unlink(missing_ok=True)
+    work()
+    artifacts.write_json(_mark(address), key)
+
+
+def account(place: Place, seed: int) -> dict[str, Any]:
+    """Return the account of the cells that are done with ``seed``; it needs ``full``, and is empty without."""
+    from pipelines.account import account as settle
+
+    names = [c.name for c in place.grid.cells if place.done(seed, c.name)]
+    if "full" not in names:
+        return {}
+    with chdir(place.of(seed)):
+        asked = read_json(plan_of("comparison"))
+        artifacts.write_json(plan_of("comparison"), asked | {"methods": names})
+        settle()
+        return dict(read_json(artifacts.ACCOUNT))

@@ -1,0 +1,124 @@
+"""One page of HTML that needs nothing else: a headline, tables, figures, and where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pipelines import artifacts
+from pipelines.artifacts import read_json
+from pipelines.facts import versions
+from pipelines.figures import Course, courses, to_svg
+
+TEMPLATES = Path(__file__).parent / "templates"
+NOTHING = "–"  # noqa: RUF001 - a dash
+
+
+@dataclass(frozen=True)
+class Table:
+    """Texts in rows, each row's first its name; ``best`` are places, by row and column, that stand out."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    best: frozenset[tuple[int, int]] = frozenset()
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure as an element of the page."""
+
+    svg: Markup
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page."""
+
+    title: str
+    text: Sequence[str] = ()
+    table: Table | None = None
+    figures: Sequence[Drawing] = field(default=())
+
+
+def render(title: str, headline: Sequence[str], sections: Iterable[Section], facts: Sequence[tuple[str, str]]) -> str:
+    """Return the page; whatever is not a drawing is escaped."""
+    pages = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    page = pages.get_template("report.html")
+    return page.render(title=title, headline=headline, sections=list(sections), facts=facts) + "\n"
+
+
+def write(path: Path, page: str) -> None:
+    """Write the page to ``path``."""
+    with artifacts.whole(path) as part:
+        part.write_text(page, encoding="utf-8")
+
+
+def drawing(figure: Any, name: str, caption: str) -> Drawing:  # noqa: ANN401 - a matplotlib Figure
+    """Return ``figure`` drawn into the page; the caption is also what is read out in its place."""
+    return Drawing(Markup(to_svg(figure, name, caption)), caption)
+
+
+def course_of(history: list[dict[str, Any]]) -> Course:
+    """Return the lines of what a method said of itself, by name: (epochs, value)."""
+    lines: Course = {}
+    for facts in (f for record in history for f in record.get("course", [])):
+        for name, value in facts.items():
+            if name != "place":
+                lines.setdefault(name, []).append((facts["place"], value))
+    return lines
+
+
+def course_section(panels: dict[str, list[tuple[str, Course]]]) -> list[Section]:
+    """Return the section with a figure for every method that has a course, if there is any."""
+    told = {method: [p for p in found if p[1]] for method, found in panels.items()}
+    drawings = [
+        drawing(courses(found), f"course-{place}", f"{method}: what it said of itself, sixteen times an epoch")
+        for place, (method, found) in enumerate(told.items())
+        if found
+    ]
+    text = ["For a method that mixes rules: the weight of each, over the epochs."]
+    return [Section("What was trusted when", text, figures=drawings)] if drawings else []
+
+
+def provenance(manifest: dict[str, Any], cost: dict[str, Any], seeds: Sequence[int], command: str) -> list[tuple[str, str]]:
+    """Return what the results were made of and by, by name."""
+    machine, energy = cost["machine"], cost["energy"]
+    threads = f"{machine['threads']} thread{'s' * (machine['threads'] != 1)} on {machine['cores']} cores"
+    processor = energy.get("cpu_model") or machine["processor"]
+    counts = ", ".join(f"{n:,} {split}" for split, n in manifest["counts"].items())
+    return [
+        ("command", command),
+        ("seeds of training" if len(seeds) > 1 else "seed", ", ".join(map(str, seeds))),
+        ("data", f"{manifest['task']}: {counts}; sha256 {manifest['content']}; split with seed {manifest['seed']}"),
+        ("licence", str(manifest["licence"])),
+        ("citation", str(manifest["citation"])),
+        ("commit", versions().get("mlflow.source.git.commit", NOTHING)),
+        ("versions", f"Python {machine['python']}, torch {machine['torch']}"),
+        ("machine", f"{machine['device']}, {threads}; {processor}; {machine['platform']}"),
+        ("energy", f"{energy['label']}: {energy['method']}"),
+    ]
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Return a number of so many digits after the point, or a dash."""
+    return NOTHING if value is None else f"{value:,.{digits}f}"
+
+
+def with_error(value: float | None, error: float | None, digits: int | None = None) -> str:
+    """Return a value and its error, if it has one; with four digits, or two where the value is large."""
+    if digits is None:
+        digits = 4 if value is None or abs(value) < 10 else 2
+    return number(value, digits) if error is None else f"{number(value, digits)} ± {error:.{digits}f}"
+
+
+def history_of(path: Path) -> list[dict[str, Any]]:
+    """Return a method's history; none where it is not here."""
+    return list(read_json(path)) if path.exists() else []

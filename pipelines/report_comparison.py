@@ -1,0 +1,105 @@
+"""The page of a comparison: what it found, its table, and what it was made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.comparison import Metric
+from pipelines import artifacts, report
+from pipelines.artifacts import cost_of, plan_of, read_json, result
+from pipelines.figures import Course, Series, against_time
+from pipelines.report import Section, Table, number, with_error
+
+Row = dict[str, Any]
+CONTROLS = ("uniform", "short")
+
+
+def page(task: str, rows: list[Row], metric: Metric) -> str:
+    """Return the page of the comparison whose table has ``rows``."""
+    manifest = read_json(artifacts.MANIFEST)
+    panels = {r["method"]: [("", _course(r["method"]))] for r in rows}
+    sections = [_table(rows, metric), _figure(rows, metric), *report.course_section(panels)]
+    seed = read_json(plan_of("training"))["seed"]
+    cost = read_json(cost_of("train", "full"))
+    facts = report.provenance(manifest, cost, [seed], "dvc repro, or python -m pipelines.flow (make demo)")
+    return report.render(f"{task}: what selecting examples saved", headline(rows, metric, _controls(rows)), sections, facts)
+
+
+def _course(name: str) -> Course:
+    return report.course_of(report.history_of(result("train", name, "history.json")))
+
+
+def _controls(rows: list[Row]) -> set[str]:
+    """Return the names of the methods that draw blindly or stop early, and nothing else."""
+    members = {r["method"]: read_json(plan_of("methods", r["method"]))["members"] for r in rows}
+    return {name for name, found in members.items() if len(found) == 1 and found[0]["method"] in CONTROLS}
+
+
+def headline(rows: list[Row], metric: Metric, controls: set[str]) -> list[str]:
+    """Return what the numbers say, and no more: one seed, and the error of the test split where it is known."""
+    full = next(r for r in rows if r["method"] == "full")
+    others = [r for r in rows if r["method"] != "full" and r["method"] not in controls]
+    first = f"full has {metric.name} {_value(full, metric)}"
+    if not others:
+        return [f"{first}."]
+    best = max(others, key=lambda r: r[metric.name] if metric.higher else -r[metric.name])
+    first += f"; {best['method']} has {_value(best, metric)} in {best['time_measured']:.2f} of its time."
+    if _error(full, metric) is None:
+        return [first, "One seed, and no error of the test split: how much of a difference is chance is not known."]
+    rivals = [r for r in rows if r["method"] in controls]
+    above = [r["method"] for r in others if rivals and all(_beats(r, c, metric) for c in rivals)]
+    apart = "by more than two standard errors of the difference"
+    if above:
+        return [first, f"Above every control here, {apart}: {', '.join(above)}. One seed."]
+    if not rivals:
+        return [first, "There is no control here to hold a method against. One seed."]
+    return [first, f"No method is above every control here {apart}. One seed."]
+
+
+def _error(row: Row, metric: Metric) -> float | None:
+    error: float | None = row.get(f"{metric.name}_standard_error")
+    return error
+
+
+def _value(row: Row, metric: Metric) -> str:
+    return with_error(row[metric.name], _error(row, metric))
+
+
+def _beats(row: Row, other: Row, metric: Metric) -> bool:
+    """Return whether ``row`` is better by more than two errors of the difference, as if the test examples were others."""
+    gain = (row[metric.name] - other[metric.name]) * (1 if metric.higher else -1)
+    errors = [_error(r, metric) or 0.0 for r in (row, other)]
+    return bool(gain > 2 * sum(e**2 for e in errors) ** 0.5)
+
+
+def _table(rows: list[Row], metric: Metric) -> Section:
+    heads = ["method", metric.name, "trained", "looked at", "CPU s", "time counted", "time measured", "AGOT"]
+    heads += [f"Wh {rows[0]['energy_label']}", "Wh modelled"]
+    told = [
+        [
+            r["method"],
+            _value(r, metric),
+            number(r["examples_trained"], 0),
+            number(r["examples_looked"], 0),
+            number(r["cpu_seconds"], 1),
+            number(r["time_counted"], 2),
+            number(r["time_measured"], 2),
+            number(r["agot"], 3),
+            number(1000 * r["energy_kwh"], 2),
+            number(1000 * r["energy_modelled_kwh"], 2),
+        ]
+        for r in rows
+    ]
+    better = "higher" if metric.higher else "lower"
+    text = [
+        f"{metric.name}: {better} is better; ± is the standard error of the test split, where there is one. Times are over "
+        "those of full, with warm-up and selection; a control has the planned cost of the method that it is set to."
+    ]
+    return Section("Methods", text, Table(heads, told))
+
+
+def _figure(rows: list[Row], metric: Metric) -> Section:
+    series = [Series(r["method"], [(r["time_measured"], r[metric.name], _error(r, metric))]) for r in rows]
+    figure = against_time(series, f"test {metric.name}", metric.higher)
+    caption = f"{metric.name} against measured time, and the front that no other method beats in both."
+    return Section(f"{metric.name} against time", figures=[report.drawing(figure, "time", caption)])

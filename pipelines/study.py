@@ -1,0 +1,111 @@
+"""study: a grid of methods, kept fractions and seeds, cell by cell, and the table of their means."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines import artifacts, cells, params, report, report_study, tracking_study
+from pipelines.artifacts import STUDY, read_json
+from pipelines.cells import Place
+from pipelines.figures import against_time, to_png
+from pipelines.grid import grid_of
+from pipelines.stage import FAILED, main
+from pipelines.study_table import Row, by_method, collect, metric_of, points, summary
+
+
+def study() -> int:
+    """Run what is missing of the study, write its tables, and return the exit status."""
+    read = params.load()
+    place = cells.lay_out(read, grid_of(read))
+    missing = place.missing()
+    failed = _run(place, missing) if missing else {}
+    if not missing:
+        _say("nothing had changed; these are the cells that were run before")
+    written = _write(place, read.task, failed)
+    tracking_study.publish(place, written)
+    show(read.task)
+    for (seed, name), reason in failed.items():
+        _say(f"{name}, seed {seed}: failed: {reason}")
+    return FAILED if failed or any(r["error"] for r in written["cells"]) else 0
+
+
+def _run(place: Place, missing: list[tuple[int, str]]) -> dict[tuple[int, str], str]:
+    # Prefect takes two seconds to import: not where there is nothing to do.
+    from pipelines.flow import run_study
+
+    _say(f"{len(missing)} of {len(place.seeds) * len(place.grid.cells)} cells to run")
+    return run_study(missing, _told(place, missing))
+
+
+def _told(place: Place, missing: list[tuple[int, str]]) -> Callable[[int, str], None]:
+    """Return what runs a cell and says so, with the time that is left if all cells went at the speed so far."""
+    cost = {cell: place.grid[cell[1]].cost for cell in missing}
+    begun, seen = time.monotonic(), set[tuple[int, str]]()
+
+    def work(seed: int, name: str) -> None:
+        seen.add((seed, name))
+        started = time.monotonic()
+        cells.run(place, seed, name)
+        done = sum(cost[cell] for cell in seen)
+        left = (time.monotonic() - begun) / done * (sum(cost.values()) - done)
+        rest = f"{left / 60:.0f} min" if left > 90 else f"{left:.0f} s"
+        _say(f"{len(seen)}/{len(missing)}: {name}, seed {seed}: {time.monotonic() - started:.1f} s, about {rest} left")
+
+    return work
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"winnow study: {text}\n")
+
+
+def _write(place: Place, task: str, failed: dict[tuple[int, str], str]) -> Row:
+    """Write the tables of the study, and return what its JSON holds."""
+    metric = metric_of(place)
+    rows = collect(place, metric, failed)
+    methods = by_method(rows, place.grid, metric)
+    facts = {"task": task, "metric": metric.name, "higher_is_better": metric.higher, "seeds": list(place.seeds)}
+    columns = summary(rows, place.grid, metric)
+    written = {**facts, "columns": list(columns), "summary": columns, "methods": methods, "cells": rows}
+    written["points"] = points(rows, place.grid, metric)
+
+    def fill(folder: Path) -> None:
+        artifacts.write_json(folder / "study.json", written)
+        artifacts.write_csv(folder / "table.csv", _as_in_the_paper(columns))
+        artifacts.write_csv(folder / "study.csv", methods)
+        artifacts.write_csv(folder / "cells.csv", rows)
+        report.write(folder / "report.html", report_study.page(place, written))
+        if series := report_study.series_of(written):
+            to_png(against_time(series, f"test {metric.name}", metric.higher), folder / "metric_against_time.png")
+
+    artifacts.write_folder(STUDY / task, fill)
+    return written
+
+
+def _as_in_the_paper(columns: Row) -> list[Row]:
+    """Return the rows of the paper's tables, under one column a method."""
+    return [{"": value, **{name: column[value] for name, column in columns.items()}} for value in ("mean", "deviation", "rank")]
+
+
+def show(task: str) -> None:
+    """Print the study of ``task`` that was written last."""
+    written = read_json(STUDY / task / "study.json")
+    seeds = written["seeds"]
+    table = Table(title=f"{task}: means over fractions, and over {len(seeds)} seed{'s' * (len(seeds) > 1)}")
+    for head in ("", written["metric"], "mean rank"):
+        table.add_column(head, justify="right" if head else "left")
+    for name in written["columns"]:
+        column = written["summary"][name]
+        table.add_row(name, report.with_error(column["mean"], column["deviation"]), report.number(column["rank"], 2))
+    console = Console()
+    console.print(table)
+    console.print(f"written to {STUDY / task}/ (csv, json, figure, report.html); 'make ui' opens MLflow")
+
+
+if __name__ == "__main__":
+    main("study", study)

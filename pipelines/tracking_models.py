@@ -1,0 +1,122 @@
+"""Trained models, logged to MLflow in their native flavours: nothing is pickled, nothing about them is fetched or guessed."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipelines.artifacts import plan_of, read_json, result
+
+#: What of the manifest a user of a logged model needs: how its input is made, and what its output means.
+TO_READ_BY = ("target", "classes", "mean", "deviation", "features", "label_scale")
+
+
+def log_model(run_id: str, name: str, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
+    """Log the model of the method ``name`` to its run."""
+    import mlflow
+
+    folder = result("train", name, "model")
+    log = _log_transformer if plan["family"] == "transformers" else _log_module
+    if manifest["kind"] == "language":
+        log = _log_language_model
+    with mlflow.start_run(run_id, nested=True, log_system_metrics=False):
+        log(folder, plan, manifest)
+
+
+def _log_transformer(folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    from pipelines.splits import read_split
+
+    parts = _parts("AutoModelForSequenceClassification", folder)
+    model = parts["model"]
+    names = manifest["classes"] or [read_json(plan_of("task"))["columns"]["label"]]
+    model.config.id2label = dict(enumerate(names))
+    model.config.label2id = {name: i for i, name in enumerate(names)}
+    table = read_split("test", manifest).table
+    columns = [c for c in ("text", "text_pair") if c in table.column_names]
+    texts = {c: table[c][0].as_py() for c in columns}
+    mlflow.transformers.log_model(
+        parts,
+        name="model",
+        task="text-classification",
+        signature=ModelSignature(
+            Schema([ColSpec("string", c if len(columns) > 1 else None) for c in columns]),
+            Schema([ColSpec("string", "label"), ColSpec("double", "score")]),
+        ),
+        input_example=texts if len(columns) > 1 else list(texts.values()),
+        pip_requirements=_requirements("mlflow", "torch", "transformers"),
+        metadata={k: manifest[k] for k in TO_READ_BY if k in manifest},
+        model_config={"truncation": True, "max_length": read_json(plan_of("task"))["max_length"]},
+    )
+
+
+def _log_language_model(folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    from pipelines.splits import read_split
+
+    parts, block = _parts("AutoModelForCausalLM", folder), manifest["block"]
+    first = read_split("test", manifest).table["tokens"][0].as_py()
+    mlflow.transformers.log_model(
+        parts,
+        name="model",
+        task="text-generation",
+        signature=ModelSignature(Schema([ColSpec("string")]), Schema([ColSpec("string")])),
+        input_example=[parts["tokenizer"].decode(first[: block // 4])],
+        pip_requirements=_requirements("mlflow", "torch", "transformers"),
+        metadata={k: manifest[k] for k in ("target", "block", "vocabulary")},
+        # A prompt and what is written after it fit into what the model can read.
+        model_config={"max_new_tokens": max(1, block // 2), "do_sample": False},
+    )
+
+
+def _parts(kind: str, folder: Path) -> dict[str, Any]:
+    """Return model and tokenizer out of ``folder``, which holds all of both: their source may be far away."""
+    import transformers
+
+    from pipelines import pretrained
+
+    pretrained.quiet()
+    pretrained.silence()
+    model = getattr(transformers, kind).from_pretrained(folder, trust_remote_code=False, use_safetensors=True)
+    return {"model": model, "tokenizer": pretrained.tokenizer_in(folder)}
+
+
+def _log_module(folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
+    import mlflow
+    import torch
+    from mlflow.models import infer_signature
+
+    from components.batch import Rows
+    from pipelines import models
+    from pipelines.splits import read_split
+
+    model = models.build(plan, manifest)
+    models.load_weights(model, folder)
+    model.eval()
+    examples = read_split("test", manifest).examples
+    # From a batch of one, the exported graph would take no other size.
+    index = torch.arange(min(4, len(examples)))
+    given = examples.fetch(Rows(index, torch.ones(len(index))), torch.device("cpu")).inputs["input"]
+    with torch.inference_mode():
+        output = model(given)
+    mlflow.pytorch.log_model(
+        model,
+        name="model",
+        serialization_format="pt2",
+        signature=infer_signature(given.numpy(), output.numpy()),
+        input_example=given.numpy(),
+        pip_requirements=_requirements("mlflow", "numpy", "torch"),
+        metadata={k: manifest[k] for k in TO_READ_BY if k in manifest},
+        validate_serving_input=False,
+    )
+
+
+def _requirements(*packages: str) -> list[str]:
+    return [f"{package}=={version(package).split('+')[0]}" for package in packages]

@@ -1,0 +1,103 @@
+"""A study, told to MLflow once: a parent run a study, a child run a cell, each with the digest of what it says as its key."""
+
+from __future__ import annotations
+
+from contextlib import chdir
+from typing import Any
+
+from pipelines.artifacts import MANIFEST, STUDY, cost_of, digest, plan_of, read_json
+from pipelines.cells import DATA, Place
+from pipelines.facts import params_of, versions
+from pipelines.study_table import Row
+from pipelines.tracker import REASON, Tracker, points, told
+from pipelines.tracking import metrics_of
+
+
+def publish(place: Place, written: Row) -> str | None:
+    """Tell MLflow what is new in the tables of the study at ``place``, and return the id of its run.
+
+    Returns:
+        None where there is no tracker to tell it to: then the next call tells it.
+    """
+    return told(lambda tracker: _publish(tracker, place, written))
+
+
+def _publish(tracker: Tracker, place: Place, written: Row) -> str:
+    tags = {"task": written["task"], "data": read_json(place.folder / DATA / MANIFEST)["content"], **versions()}
+    parent = _parent(tracker, place, tags)
+    parent_id = str(parent.info.run_id)
+    children = tracker.runs("mlflow.parentRunId", parent_id)
+    told_before = {r.data.tags["winnow.key"]: r for r in children if {"winnow.complete", "winnow.failed"} & r.data.tags.keys()}
+    keys = {digest(row): row for row in written["cells"]}
+    for key, row in keys.items():
+        if key not in told_before:
+            _tell_cell(tracker, place, row, {**tags, "mlflow.parentRunId": parent_id, "winnow.key": key})
+    _forget_the_old(tracker, children, keys)
+    _tell_tables(tracker, parent, written)
+    if failed := sum(bool(row["error"]) for row in written["cells"]):
+        tracker.failed(parent, f"{failed} of {len(keys)} cells failed")
+    else:
+        tracker.finish(tracker.client.get_run(parent_id))
+    tracker.point_caller("winnow.study", parent_id)
+    return parent_id
+
+
+def _parent(tracker: Tracker, place: Place, tags: dict[str, str]) -> Any:  # noqa: ANN401 - mlflow's Run
+    key = digest(["study", place.folder.name])
+    found = tracker.runs("winnow.key", key)
+    return found[0] if found else tracker.create(f"{tags['task']} study", {**tags, "winnow.key": key})
+
+
+def _forget_the_old(tracker: Tracker, children: list[Any], keys: dict[str, Row]) -> None:
+    """Delete the runs that another one has replaced, and those that a publish which died left unfinished."""
+    now = {(row["cell"], str(row["seed"])) for row in keys.values()}
+    for run in children:
+        tags = run.data.tags
+        replaced = tags["winnow.key"] not in keys and (tags["cell"], tags["seed"]) in now
+        if replaced or not {"winnow.complete", "winnow.failed"} & tags.keys():
+            tracker.forget(run)
+
+
+def _tell_cell(tracker: Tracker, place: Place, row: Row, tags: dict[str, str]) -> None:
+    """Make the run of one cell; the mark that it is complete comes last."""
+    own = {"cell": row["cell"], "role": row["role"], "method": row["method"], "seed": str(row["seed"])}
+    own |= {} if row["fraction"] is None else {"fraction": repr(row["fraction"])}
+    run = tracker.create(f"{row['cell']} seed {row['seed']}", {**tags, **own})
+    run_id = run.info.run_id
+    with chdir(place.of(row["seed"])):
+        name = row["cell"]
+        plan, training = read_json(plan_of("methods", name)), read_json(plan_of("training"))
+        params = params_of(plan, training) | {k: v for k, v in own.items() if k != "role"}
+        metrics = [] if row["error"] else [*metrics_of(name), *points(_costs(row), cost_of("train", name))]
+    tracker.log(run_id, metrics, params, {})
+    if row["error"]:
+        tracker.failed(run, row["error"][:REASON])
+        return
+    tracker.client.set_terminated(run_id, "FINISHED")
+    tracker.client.set_tag(run_id, "winnow.complete", "true")
+
+
+def _costs(row: Row) -> list[tuple[str, float, int]]:
+    """Return the numbers of a row that no file of the cell says alone; energy with how it was come by in its name."""
+    names = {k: k for k, v in row.items() if isinstance(v, int | float) and k not in ("fraction", "seed")}
+    names["energy_kwh"] = f"energy_kwh_{row['energy_label']}"
+    return [(name, row[k], 0) for k, name in names.items() if k.startswith(("examples", "time", "alpha")) or _is_cost(k)]
+
+
+def _is_cost(key: str) -> bool:
+    return key.endswith(("seconds", "kwh", "kg", "counted", "epochs")) or key == "agot"
+
+
+def _tell_tables(tracker: Tracker, parent: Any, written: Row) -> None:  # noqa: ANN401 - mlflow's Run
+    """Log the tables, where they are new."""
+    told_last = digest(written)
+    if parent.data.tags.get("winnow.tables") == told_last:
+        return
+    run_id, folder = parent.info.run_id, STUDY / written["task"]
+    means = [(f"mean_{written['metric']}/{c}", v["mean"], 0) for c, v in written["summary"].items()]
+    ranks = [(f"mean_rank/{c}", v["rank"], 0) for c, v in written["summary"].items()]
+    found = [(name, value, step) for name, value, step in means + ranks if value is not None]
+    seeds = ", ".join(map(str, written["seeds"]))
+    tracker.log(run_id, points(found, folder / "study.json"), {}, {"methods": ", ".join(written["columns"]), "seeds": seeds})
+    tracker.client.log_artifacts(run_id, str(folder), "study")
+    tracker.client.set_tag(run_id, "winnow.tables", told_last)

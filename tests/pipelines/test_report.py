@@ -1,0 +1,158 @@
+"""A report says what the numbers support, shows nothing as markup that is not, and needs no other file."""
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from components.comparison import Metric
+from pipelines import facts, report, report_comparison, report_study
+from pipelines.figures import Series, against_time, courses, to_svg
+
+ROOT = Path(__file__).parents[2]
+EVIL = '<script>alert("x")</script>'
+ACCURACY, LOSS = Metric("accuracy", True), Metric("perplexity", False)
+HISTORY = [
+    {"epoch": 0, "course": [{"place": 0.5, "big": 0.4, "small": 0.6}]},
+    {"epoch": 1, "course": [{"place": 1.0625, "big": 0.3, "small": 0.7}, {"place": 2.0, "big": 0.2, "small": 0.8}]},
+]
+
+
+def figure():
+    return against_time([Series(EVIL, [(0.5, 0.9, 0.01), (1.0, 0.95, None)], joined=True)], "accuracy & more", True)
+
+
+def page(**changes):
+    whole = {
+        "title": EVIL,
+        "headline": [EVIL],
+        "sections": [
+            report.Section(EVIL, [EVIL], report.Table([EVIL, "b"], [[EVIL, EVIL]], frozenset({(0, 1)}))),
+            report.Section("figures", figures=[report.drawing(figure(), "time", 'a "caption" <b>')]),
+        ],
+        "facts": [(EVIL, EVIL)],
+    }
+    return report.render(**whole | changes)
+
+
+class Reader(HTMLParser):
+    """Collects the tags and attributes of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.depth = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+
+def test_nothing_given_is_markup():
+    read = Reader(page())
+    assert "script" not in read.tags
+    assert "b" not in read.tags
+    assert ("class", "best") in read.attributes
+    assert dict(read.attributes)["aria-label"] == 'a "caption" <b>'
+
+
+def test_a_page_needs_no_other_file():
+    text = page()
+    read = Reader(text)
+    assert not {"link", "img", "script", "iframe", "object"} & set(read.tags)
+    links = [v for k, v in read.attributes if k in ("src", "href", "xlink:href") or (v and "url(" in v)]
+    assert all(link.startswith("#") or "url(#" in link for link in links)
+    assert "@import" not in text
+    assert "prefers-color-scheme: dark" in text
+    assert "@media print" in text
+    assert 'name="viewport"' in text
+
+
+def test_a_drawing_takes_the_colour_of_the_page_and_keeps_its_ids_to_itself():
+    one, two = (to_svg(figure(), name, "text") for name in ("one", "two"))
+    assert "#123456" not in one
+    assert "currentColor" in one
+    ids = [set(re.findall(r'\bid="([^"]+)"', svg)) for svg in (one, two)]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', one))
+    assert used <= ids[0]
+
+
+def test_the_same_figure_is_the_same_text():
+    assert to_svg(figure(), "one", "text") == to_svg(figure(), "one", "text")
+
+
+def test_a_course_is_a_line_a_value():
+    lines = report.course_of(HISTORY)
+    assert lines == {"big": [(0.5, 0.4), (1.0625, 0.3), (2.0, 0.2)], "small": [(0.5, 0.6), (1.0625, 0.7), (2.0, 0.8)]}
+    (section,) = report.course_section({"mix": [("0.1 kept", lines), ("0.5 kept", lines)], "full": [("", {})]})
+    assert len(section.figures) == 1
+    assert "0.5 kept" in section.figures[0].svg
+    assert report.course_section({"full": [("", report.course_of([{"epoch": 0}]))]}) == []
+    to_svg(courses([("", {})] * 4 + [("last", lines)]), "x", "more panels than fill the rows")
+
+
+def test_mlflow_is_told_a_course_by_thousandths_of_an_epoch():
+    told = facts.course_of(HISTORY)
+    assert told[:4] == [("big", 0.4, 500), ("small", 0.6, 500), ("big", 0.3, 1062), ("small", 0.7, 1062)]
+    assert facts.course_of([{"epoch": 0}, {"epoch": 1, "course": []}]) == []
+
+
+def test_a_mean_course_is_over_the_places_that_all_have():
+    first, second = {"a": [(0.5, 1.0), (1.0, 3.0)]}, {"a": [(0.5, 2.0), (1.5, 9.0)]}
+    assert report_study._mean_course([first, second]) == {"a": [(0.5, 1.5)]}
+    assert report_study._mean_course([first, {}]) == {}
+
+
+def row(method, value, error=0.01, metric=ACCURACY, time=0.5):
+    return {"method": method, metric.name: value, f"{metric.name}_standard_error": error, "time_measured": time}
+
+
+@pytest.mark.parametrize(
+    ("values", "metric", "said"),
+    [
+        ({"full": 0.9, "uniform": 0.8, "a": 0.85}, ACCURACY, "Above every control here, .*: a. One seed."),
+        ({"full": 0.9, "uniform": 0.84, "a": 0.85}, ACCURACY, "No method is above every control here"),
+        ({"full": 5.0, "uniform": 6.0, "a": 5.5}, LOSS, "Above every control here, .*: a. One seed."),
+        ({"full": 0.9, "a": 0.85}, ACCURACY, "There is no control here"),
+    ],
+)
+def test_the_headline_of_a_comparison_claims_what_two_errors_support(values, metric, said):
+    rows = [row(m, v, metric=metric) for m, v in values.items()]
+    lines = report_comparison.headline(rows, metric, {"uniform"})
+    assert lines[0].startswith(f"full has {metric.name} {values['full']:.4f} ± 0.0100; a has ")
+    assert re.match(said, lines[1])
+
+
+def test_without_errors_the_headline_says_that_chance_is_not_known():
+    rows = [{"method": m, "r2": v, "time_measured": 1.0} for m, v in (("full", 0.9), ("a", 0.95))]
+    lines = report_comparison.headline(rows, Metric("r2", True), set())
+    assert lines == [
+        "full has r2 0.9000; a has 0.9500 in 1.00 of its time.",
+        "One seed, and no error of the test split: how much of a difference is chance is not known.",
+    ]
+
+
+def studied(gains, seeds=(0, 1)):
+    keys = [f"gain_over_{c}{k}" for c in ("uniform", "short") for k in ("", "_deviation")]
+    methods = [{"method": "full", **dict.fromkeys(keys)}, *({"method": m, **dict(zip(keys, g, strict=True))} for m, g in gains)]
+    return {"metric": "accuracy", "seeds": seeds, "summary": {"full": {"mean": 0.9, "deviation": 0.01}}, "methods": methods}
+
+
+def test_the_headline_of_a_study_counts_the_cells_that_beat_both_controls():
+    gains = [("a", (0.02, 0.01, 0.03, 0.01)), ("a", (0.02, 0.01, 0.005, 0.01)), ("b", (None, None, None, None))]
+    lines = report_study.headline(studied(gains))
+    assert lines[0] == "full has accuracy 0.9000 ± 0.0100."
+    assert lines[1].endswith("over 2 seeds: a in 1 of 2 cells, b in 0 of 1 cells.")
+    assert report_study.headline(studied(gains[1:]))[1].endswith("over 2 seeds: a, b.")
+    assert "One seed" in report_study.headline(studied(gains, seeds=(0,)))[1]
+
+
+def test_compare_and_the_tables_of_a_study_need_no_torch():
+    script = "import sys, pipelines.compare, pipelines.report_study, pipelines.study_table; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

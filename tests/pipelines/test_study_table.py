@@ -1,0 +1,143 @@
+"""What a study found, against pandas and by hand."""
+
+import itertools
+from statistics import stdev
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import rankdata
+
+from components.comparison import Metric, mean_and_deviation, ranks
+from pipelines.grid import Cell, Grid
+from pipelines.study_table import by_method, columns_at, summary
+
+HIGH, LOW = Metric("accuracy", True), Metric("perplexity", False)
+#: Two methods at two fractions, one of none; a and b cost the same at 0.1, and b costs as much as full at 0.5.
+CELLS = (
+    Cell("full", "full", "full", cost=6.0),
+    Cell("a-0.1", "method", "a", 0.1, 2.0, ("uniform-at-2.0", "short-at-2.0")),
+    Cell("a-0.5", "method", "a", 0.5, 4.0, ("uniform-at-4.0", "short-at-4.0")),
+    Cell("b-0.1", "method", "b", 0.1, 2.0, ("uniform-at-2.0", "short-at-2.0")),
+    Cell("b-0.5", "method", "b", 0.5, 6.0, ("full", "full")),
+    Cell("c", "method", "c", None, 5.0, ("uniform-at-5.0", "short-at-5.0")),
+    *(Cell(f"{k}-at-{c}", "control", k, cost=c) for c in (2.0, 4.0, 5.0) for k in ("uniform", "short")),
+)
+GRID = Grid(CELLS, None)
+REST = ("time_counted", "time_measured", "examples_trained", "cpu_seconds", "energy_kwh", "agot")
+
+
+def rows_of(value, metric=HIGH, cells=CELLS, seeds=(0, 1, 2)):
+    """Return a row a seed and cell, with ``value(cell, seed)``; None is a cell that failed."""
+    head = [(c, s) for s in seeds for c in cells]
+    rest = dict.fromkeys(REST, 1.0)
+    return [{"cell": c.name, "method": c.method, "seed": s, metric.name: value(c.name, s), **rest} for c, s in head]
+
+
+def drawn(levels):
+    """Return values of few levels, so that many are equal."""
+    rng = np.random.default_rng(7)
+    table = {(c.name, s): float(rng.integers(levels)) / levels for c in CELLS for s in (0, 1, 2)}
+    return lambda cell, seed: table[cell, seed]
+
+
+def by_pandas(rows, metric):
+    """Return mean, deviation and mean rank of each column, by joins and group-bys."""
+    frame = pd.DataFrame(rows)[["cell", "seed", metric.name]].rename(columns={metric.name: "value"})
+    parts = [(f, column, cell) for f in (0.1, 0.5) for column, names in columns_at(GRID, f).items() for cell in names]
+    joined = pd.DataFrame(parts, columns=["fraction", "column", "cell"]).merge(frame, on="cell")
+    means = joined.groupby(["column", "seed", "fraction"])["value"].mean().groupby(["column", "seed"]).mean()
+    once = joined.drop_duplicates(["fraction", "seed", "cell"])
+    place = once.groupby(["fraction", "seed"])["value"].rank(ascending=not metric.higher, method="average")
+    placed = joined.merge(once.assign(rank=place)[["fraction", "seed", "cell", "rank"]], on=["fraction", "seed", "cell"])
+    rank = placed.groupby(["column", "fraction", "seed"])["rank"].mean().groupby("column").mean()
+    return means.groupby("column").agg(["mean", "std"]).assign(rank=rank)
+
+
+@pytest.mark.parametrize("metric", [HIGH, LOW], ids=lambda m: m.name)
+@pytest.mark.parametrize("levels", [1000, 3, 1])
+def test_means_deviations_and_ranks_are_those_of_pandas(metric, levels):
+    rows = rows_of(drawn(levels), metric)
+    found, expected = summary(rows, GRID, metric), by_pandas(rows, metric)
+    assert list(found) == ["full", "uniform", "short", "a", "b", "c"]
+    for column, values in found.items():
+        wanted = expected.loc[column]
+        assert (values["mean"], values["rank"]) == (pytest.approx(wanted["mean"]), pytest.approx(wanted["rank"]))
+        assert values["deviation"] == pytest.approx(wanted["std"])
+        assert (values["seeds"], values["ranked"]) == (3, 6)
+
+
+def test_by_hand():
+    value = {"full": 0.9, "a-0.1": 0.5, "a-0.5": 0.7, "b-0.1": 0.8, "b-0.5": 0.9, "c": 0.9}
+    value |= {"uniform-at-2.0": 0.5, "short-at-2.0": 0.6, "uniform-at-4.0": 0.6, "short-at-4.0": 0.8}
+    value |= {"uniform-at-5.0": 0.7, "short-at-5.0": 0.7}
+    found = summary(rows_of(lambda cell, seed: value[cell], seeds=(0,)), GRID, HIGH)
+    # At 0.1: two of .9, b .8, two of .7, short .6, a and uniform .5. At 0.5: three of .9, short .8, three of .7, uniform .6.
+    assert {k: v["rank"] for k, v in found.items()} == {
+        "full": (1.5 + 2) / 2,
+        "uniform": ((7.5 + 4.5) / 2 + (8 + 2 + 6) / 3) / 2,
+        "short": ((6 + 4.5) / 2 + (4 + 2 + 6) / 3) / 2,
+        "a": (7.5 + 6) / 2,
+        "b": (3 + 2) / 2,
+        "c": (1.5 + 2) / 2,
+    }
+    assert found["a"]["mean"] == pytest.approx(0.6)
+    assert found["uniform"]["mean"] == pytest.approx(((0.5 + 0.7) / 2 + (0.6 + 0.9 + 0.7) / 3) / 2)
+
+
+def test_one_seed_has_no_deviation():
+    found = summary(rows_of(drawn(9), seeds=(1,)), GRID, HIGH)
+    assert {v["deviation"] for v in found.values()} == {None}
+    for row in by_method(rows_of(drawn(9), seeds=(1,)), GRID, HIGH):
+        assert row["accuracy_deviation"] is None
+        assert row["accuracy"] is not None
+
+
+def test_a_cell_that_failed_takes_its_seed_out_of_its_column_alone():
+    value = drawn(1000)
+    whole = summary(rows_of(value), GRID, HIGH)
+    found = summary(rows_of(lambda c, s: None if (c, s) == ("a-0.1", 1) else value(c, s)), GRID, HIGH)
+    assert found["a"]["seeds"] == 2
+    assert found["a"]["ranked"] == 5
+    kept = [(value("a-0.1", s) + value("a-0.5", s)) / 2 for s in (0, 2)]
+    assert found["a"]["mean"] == pytest.approx(sum(kept) / 2)
+    assert found["a"]["deviation"] == pytest.approx(stdev(kept))
+    for column in ("full", "uniform", "short", "b", "c"):
+        assert found[column]["mean"] == whole[column]["mean"]
+
+
+def test_a_study_in_which_everything_failed_is_a_table_of_nothing():
+    rows = rows_of(lambda cell, seed: None)
+    assert {(v["mean"], v["rank"], v["seeds"]) for v in summary(rows, GRID, HIGH).values()} == {(None, None, 0)}
+    assert {r["accuracy"] for r in by_method(rows, GRID, HIGH)} == {None}
+
+
+def test_methods_without_fractions_are_compared_once():
+    grid = Grid(tuple(c for c in CELLS if c.method in ("full", "c") or c.name.endswith("5.0")), None)
+    found = summary(rows_of(drawn(1000), cells=grid.cells), grid, HIGH)
+    assert list(found) == ["full", "uniform", "short", "c"]
+    assert {v["ranked"] for v in found.values()} == {3}
+
+
+@pytest.mark.parametrize("metric", [HIGH, LOW], ids=lambda m: m.name)
+def test_gains_are_paired_by_seed_and_positive_where_the_method_is_better(metric):
+    value = drawn(1000)
+    rows = {(r["method"], r["fraction"]): r for r in by_method(rows_of(value, metric), GRID, metric)}
+    assert next(iter(rows)) == ("full", None)
+    gains = [(1 if metric.higher else -1) * (value("a-0.5", s) - value("short-at-4.0", s)) for s in (0, 1, 2)]
+    assert rows["a", 0.5]["gain_over_short"] == pytest.approx(np.mean(gains))
+    assert rows["a", 0.5]["gain_over_short_deviation"] == pytest.approx(np.std(gains, ddof=1))
+    assert rows["a", 0.5]["short"] == pytest.approx(np.mean([value("short-at-4.0", s) for s in (0, 1, 2)]))
+    assert rows["full", None]["short"] is None
+
+
+def test_ranks_are_scipys():
+    for values in itertools.product([0.0, 0.5, 1.0], repeat=4):
+        assert ranks(values, higher=False) == rankdata(values).tolist()
+        assert ranks(values, higher=True) == rankdata([-v for v in values]).tolist()
+
+
+def test_mean_and_deviation():
+    assert mean_and_deviation([]) == (None, None)
+    assert mean_and_deviation([2.0]) == (2.0, None)
+    assert mean_and_deviation([1.0, 3.0]) == (2.0, pytest.approx(2**0.5))
