@@ -114,7 +114,8 @@ def settle(target: Target, train: Array, test: Array, task: dict[str, Any]) -> S
     Raises:
         UserError: where the training split does not have what it takes to learn them.
     """
-    settled = _settled_numbers(target, train, task) if target.names is None else _settled_classes(target, train, test, task)
+    settled_kind = _settled_numbers if target.names is None else _settled_classes
+    settled = settled_kind(target, train, test, task)
     return Settled(settled.train, settled.test, settled.facts | judged_by(task["predicts"]))
 
 
@@ -123,10 +124,12 @@ def judged_by(kind: str) -> dict[str, Any]:
     return {"target": kind, "metric": METRICS[kind].name, "higher": METRICS[kind].higher}
 
 
-def _settled_numbers(target: Target, train: Array, task: dict[str, Any]) -> Settled:
+def _settled_numbers(target: Target, train: Array, test: Array, task: dict[str, Any]) -> Settled:
     mean, deviation = spread(target.value[train])
     if (target.value[train] == (first := target.value[train[0]])).all():
         raise UserError(f"{task['name']}: the labels of training must differ, and all {len(train)} are {first}")
+    if len(test) < 2:
+        raise UserError(f"{task['name']}: the test split must have 2 rows or more, of which R2 is a share, got {len(test)}")
     stored = standardised(target.value, mean, deviation)
     scale = {"mean": mean, "deviation": deviation}
     return Settled(stored, stored, {"classes": [], "outputs": 1, "label_scale": scale, "label_noise": None})

@@ -131,6 +131,7 @@ BAD = {
         {"columns": {"numbers": ["degrees"], "label": "count"}},
         r"the labels of training must differ, and all 3 are 5\.0",
     ),
+    "a test split of one": (CSV, {"test": 1}, r"own: the test split must have 2 rows or more, of which R2 is a share, got 1"),
     "a column that is not there": (
         CSV,
         {"columns": COLUMNS | {"categories": ["skye"]}},
