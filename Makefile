@@ -19,7 +19,7 @@ demo: .venv/ready ## run params.yaml's task and methods, and print what selectin
 	@python -m pipelines.flow
 
 study: .venv/ready ## run params.yaml's grid of methods, fractions and seeds, and print its means and ranks
-	@python -m pipelines.study
+	@python -m pipelines.study $(STUDY)
 
 test: .venv/ready ## run the whole test suite
 	python -m pytest

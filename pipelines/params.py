@@ -33,20 +33,30 @@ class Params(Section):
         return self.tasks[self.task]
 
 
-def load(path: Path = Path("params.yaml")) -> Params:
-    """Return ``path`` as Params, names resolved.
+def load(path: Path = Path("params.yaml"), over: Path | None = None) -> Params:
+    """Return ``path`` as Params, names resolved; the keys of ``over`` stand in the place of its own, block by block.
 
     Raises:
         UserError: naming the key, what is wrong with its value, and the nearest that works.
     """
+    held = _read(path)
+    if over is not None and isinstance(held, dict) and isinstance(given := _read(over), dict):
+        path = over
+        for key, value in given.items():
+            held[key] = {**held[key], **value} if isinstance(value, dict) and isinstance(held.get(key), dict) else value
     try:
-        params = Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        params = Params.model_validate(held)
     except ValidationError as error:
         raise UserError(_explained(path, error.errors())) from None
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from None
     _check_names(path, params)
     return params
+
+
+def _read(path: Path) -> Any:  # noqa: ANN401 - whatever YAML holds
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
 
 
 def _explained(path: Path, errors: Iterable[Any]) -> str:

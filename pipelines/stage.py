@@ -29,20 +29,23 @@ class Stopped(Exception):  # noqa: N818 - not an error
     """The run was asked to end and has saved where it was."""
 
 
-def main(stage: str, work: Callable[..., int | None], *, named: Callable[[], list[str]] | None = None) -> None:
+def main(
+    stage: str, work: Callable[..., int | None], *, named: Callable[[], list[str]] | None = None, file: bool = False
+) -> None:
     """Run ``work`` as the command of ``stage`` and exit: 0 done, 1 failed, 2 bad input, 130 stopped.
 
     Args:
         stage: for the lock and for messages.
         work: takes the name on the command line, if there is one; may return the exit status, having said why.
         named: returns the names there are; None for a stage without.
+        file: whether it takes a file instead, or none.
     """
     _die_with_parent()
     end_when_asked()
     _wait_asleep()
-    address = "@".join([stage, *sys.argv[1:]])
+    address = stage if file else "@".join([stage, *sys.argv[1:]])
     try:
-        arguments = _arguments(stage, named)
+        arguments = sys.argv[1:2] if file else _arguments(stage, named)
         with alone(address):
             (FAILURES / address).unlink(missing_ok=True)
             code = work(*arguments)

@@ -19,9 +19,13 @@ from pipelines.stage import FAILED, main
 from pipelines.study_table import Row, by_method, collect, metric_of, points, summary
 
 
-def study() -> int:
-    """Run what is missing of the study, write its tables, and return the exit status."""
-    read = params.load()
+def study(over: str | None = None) -> int:
+    """Run what is missing of the study, write its tables, and return the exit status.
+
+    Args:
+        over: a file whose keys stand in the place of those of params.yaml.
+    """
+    read = params.load(over=Path(over) if over else None)
     place = cells.lay_out(read, grid_of(read))
     missing = place.missing()
     failed = _run(place, missing) if missing else {}
@@ -108,4 +112,4 @@ def show(task: str) -> None:
 
 
 if __name__ == "__main__":
-    main("study", study)
+    main("study", study, file=True)
