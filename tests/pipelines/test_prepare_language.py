@@ -28,7 +28,7 @@ def folder_of(tmp_path, count=8, name="books"):
     folder = tmp_path / name
     folder.mkdir()
     for i in range(count):
-        (folder / f"{i}.txt").write_text(f"{LINE} , {'by and by ' * i}{i}\n" * 3)
+        (folder / f"{i}.txt").write_text(f"{LINE} , {'by and by ' * i}{str(i) * 3}\n" * 3)
     return {"from": "folder", "folder": str(folder), "files": "*.txt"}
 
 
@@ -41,6 +41,8 @@ def test_documents_end_to_end_in_blocks(prepared, tmp_path):
     tokenizer, end = tokenizer_of_prepared(), manifest["end"]
     assert tokenizer.convert_ids_to_tokens(end) == "<|endoftext|>"
     texts = [(tmp_path / "books" / f"{i}.txt").read_text() for i in range(8)]
+    learnt = [texts[i] for i in sorted(set(train.table["document"].to_pylist()))]
+    assert tokenizer.get_vocab() == tokens.trained(learnt, 300).get_vocab() != tokens.trained(texts, 300).get_vocab()
     before = 0
     for split in (train, test):
         found = split.examples.tokens.ravel().tolist()
