@@ -128,15 +128,15 @@ class Training:
 
     def _draw(self, rows: Rows) -> None:
         """Take rows that passed door 1 through the other two."""
-        position = self.position
-        position.drawn += len(rows)
-        position.tally.drawn += len(rows)
+        position, drawn = self.position, len(rows)
+        position.drawn += drawn
+        position.tally.drawn += drawn
         if self.selector.admits:
             with self.clock.lap("select"):
                 rows = rows.through(self.selector.admit(rows, self.examples, self._stream("admit", position.drawn)))
         self._pass(rows)
         position.looking, position.training = self._looking.waiting, self._training.waiting
-        self._note(len(rows))
+        self._note(drawn)
 
     def _pass(self, rows: Rows) -> None:
         look = self.selector.look(self._epoch())

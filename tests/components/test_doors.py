@@ -151,3 +151,16 @@ def test_a_run_with_examples_in_the_queues_goes_on_as_if_it_had_not_stopped(make
         assert again[0] == whole[0]
         assert [k for k, v in whole[1].items() if v.numpy().tobytes() != again[1][k].numpy().tobytes()] == []
     assert "training" in waited
+
+
+def test_a_method_is_asked_what_it_says_of_itself_also_where_it_admits_little(make_training):
+    class AdmitFew(AdmitBright):
+        def admit(self, rows, examples, rng):
+            return (np.arange(len(rows)) == 0).astype(np.float32)
+
+        def facts(self):
+            return {"learnt": float(len(self.learnt))}
+
+    training = make_training(AdmitFew(), epochs=1)
+    (record,) = [m for m in training.until() if isinstance(m, EpochRecord)]
+    assert [point["place"] for point in record.course] == [8 * k / 60 for k in range(1, 8)] + [1.0]
