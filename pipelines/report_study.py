@@ -62,7 +62,7 @@ def _means(written: Row) -> Section:
     rows = [[f"mean {metric}", *means], ["mean rank", *ranks], ["seeds with every fraction", *seeds]]
     best = {(0, _best([summary[c]["mean"] for c in columns], written["higher_is_better"]))}
     best |= {(1, _best([summary[c]["rank"] for c in columns], False))}
-    deviation = "± is the standard deviation over seeds of the mean over fractions" if len(written["seeds"]) > 1 else "One seed"
+    deviation = "± is the standard deviation over seeds of the mean over fractions" if len(written["seeds"]) > 1 else "one seed"
     text = [
         f"{metric}: {better} is better; {deviation}. uniform and short are the controls, at each method's own cost. Ranks are "
         "among all cells of one fraction and seed, 1 for the best, equal ones sharing the mean of their places."

@@ -147,39 +147,24 @@ def test_a_second_call_does_nothing_and_a_wider_one_only_what_is_new(studied, tm
 
 
 @pytest.mark.slow
-def test_killed_at_any_instant_it_goes_on_and_ends_with_the_same_cells(studied, tmp_path, prefect_home):
+def test_stopped_and_killed_it_goes_on_and_ends_with_the_same_cells(studied, tmp_path, prefect_home):
     seed = random.randrange(10**6)
     rng = random.Random(seed)
     folder = project(tmp_path / "project")
-    for cells_before in (3, 12):
+    for cells_before, number in ((3, signal.SIGTERM), (12, signal.SIGKILL)):
         process = start(folder, WINNOW_CHECKPOINT_SECONDS="0", **prefect_home)
         while len([m for m in marks(folder) if m.name.startswith("evaluate")]) < cells_before and process.poll() is None:
             time.sleep(0.005)
         time.sleep(rng.uniform(0, 0.3))
-        assert process.poll() is None, f"seed {seed}: too quick to be killed"
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        assert process.poll() is None, f"seed {seed}: too quick to be stopped"
+        process.send_signal(number)
+        said = finish(process, 130 if number == signal.SIGTERM else -number)
+        assert "Traceback" not in said, f"seed {seed}"
+        assert ("study: stopped; the next call goes on from here" in said) == (number == signal.SIGTERM), f"seed {seed}"
     said = finish(start(folder, **prefect_home))
     left = int(said.split("winnow study: ")[1].split(" of ")[0])
     assert 0 < left <= CELLS - 12, f"seed {seed}"
     assert found(folder) == found(studied), f"seed {seed}"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
-def test_asked_to_end_it_saves_itself(tmp_path, prefect_home, number):
-    folder = project(tmp_path / "project")
-    params = yaml.safe_load((folder / "params.yaml").read_text())
-    params["tasks"]["digits"]["training"]["epochs"] = 2000
-    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    process = start(folder, **prefect_home)
-    while not list(folder.glob(".winnow/study/*/seed-0/.winnow/checkpoints/train.*")) and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(number)
-    said = finish(process, 130)
-    assert "study: stopped; the next call goes on from here" in said
-    assert "Traceback" not in said
-    assert len(list(folder.glob(".winnow/study/*/seed-0/.winnow/checkpoints/train.*"))) == 1
 
 
 @pytest.fixture
