@@ -22,10 +22,10 @@ study: .venv/ready ## run params.yaml's grid of methods, fractions and seeds, an
 	@python -m pipelines.study $(STUDY)
 
 test: .venv/ready ## run the whole test suite
-	python -m pytest
+	python -m pytest -n 2
 
 fast: .venv/ready ## run the tests that need no real run (two minutes)
-	python -m pytest -m "not slow"
+	python -m pytest -n 2 -m "not slow"
 
 lint: .venv/ready ## check style and types
 	ruff check .

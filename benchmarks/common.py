@@ -86,7 +86,6 @@ def params_of(task: str, folder: str, **training: object) -> dict[str, Any]:
     """Return params.yaml for ``task``, Fashion-MNIST taken from ``folder``, one thread, and ``training`` as given."""
     params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["task"] = task
-    params.pop("study", None)
     params["tasks"]["fashion-mnist"]["source"] = {"from": "idx", "folder": folder}
     params["tasks"][task]["training"] |= {"threads": 1, **training}
     return params

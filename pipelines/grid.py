@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from components.selection import METHODS
 from pipelines import plan
 from pipelines.errors import UserError, unknown
-from pipelines.params import Params
+from pipelines.params import Params, check_methods
 from pipelines.sections import WarmUp
 
 CONTROLS = ("uniform", "short")
@@ -55,6 +56,7 @@ def grid_of(params: Params) -> Grid:
     """
     if params.study is None:
         raise UserError("params.yaml: study: is missing; it names methods with their warm-ups, fractions and seeds")
+    check_methods(Path("params.yaml"), "study.methods", params.study.methods, params)
     cells, blocks = [Cell("full", "full", "full")], {"full": params.methods.get("full", {})}
     for method in params.study.methods:
         for cell, block in _cells(params, method):

@@ -97,24 +97,26 @@ def _check_names(path: Path, params: Params) -> None:
         raise UserError(unknown(f"{path}: task: {params.task!r}", "task", params.task, params.tasks))
     if not params.compare:
         raise UserError(f"{path}: compare: names no method; 'full: none' is the least that can be run")
-    studied = params.study.methods if params.study else {}
-    _check_methods(f"{path}: compare", params.compare, params)
-    _check_methods(f"{path}: study.methods", studied, params)
     if "full" not in params.compare:
         raise UserError(f"{path}: compare: 'full' is missing; every saving is measured against it")
     _check_ramp(path, params)
-    for name in sorted({*params.compare.values(), *studied.values()}):
-        _check_warm_up(path, params, name)
+    check_methods(path, "compare", params.compare, params)
 
 
-def _check_methods(key: str, methods: dict[str, str], params: Params) -> None:
-    """Check that the ``methods`` under ``key`` are blocks, and what they start from warm-ups."""
+def check_methods(path: Path, key: str, methods: dict[str, str], params: Params) -> None:
+    """Check that the ``methods`` under ``key`` are blocks, and what they start from warm-ups that fit the training.
+
+    Raises:
+        UserError: for the first that is not.
+    """
     for method, warm_up in methods.items():
-        where = f"{key}.{method}"
+        where = f"{path}: {key}.{method}"
         if method not in params.methods:
             raise UserError(unknown(where, "method in 'methods'", method, params.methods))
         if warm_up not in params.warm_ups:
             raise UserError(unknown(f"{where}: {warm_up!r}", "warm-up in 'warm_ups'", warm_up, params.warm_ups))
+    for name in sorted(set(methods.values())):
+        _check_warm_up(path, params, name)
 
 
 def _check_ramp(path: Path, params: Params) -> None:

@@ -224,3 +224,15 @@ def test_a_relative_cache_is_the_projects(place, monkeypatch):
     monkeypatch.setattr(cells, "_steps", lambda name: [])
     cells.run(laid, 0, "full")
     assert Path(os.environ["WINNOW_CACHE"]) == Path.cwd() / "cache"
+
+
+def test_a_study_that_is_not_run_stands_in_no_comparisons_way(write_params):
+    write_params(
+        {
+            "task": "digits",
+            "study.methods.swiftlearn": "nowhere",
+            "tasks.digits.training.epochs": 2,
+            "compare": {"full": "none"},
+        }
+    )
+    assert load().study is not None
