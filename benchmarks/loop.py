@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from components.batch import Rows
     from components.learner import Learner
+    from components.selection.selector import Selector
     from components.tasks.examples import Examples
 
 #: Task -> steps of a turn, rounds.
@@ -48,8 +49,8 @@ class Setting:
         return epoch_order(everything, self.examples.lengths, self.training["batch_size"], stream(0, "order", 0))
 
 
-def winnow(setting: Setting) -> tuple[Learner, float]:
-    """Train through ``Training`` with all doors open."""
+def winnow(setting: Setting, selector: Selector | None = None) -> tuple[Learner, float]:
+    """Train through ``Training`` with all doors open, or with ``selector`` at them."""
     import torch
 
     from components.evidence import Ledger, LogitMemory
@@ -60,11 +61,18 @@ def winnow(setting: Setting) -> tuple[Learner, float]:
     learner, n = setting.learner(), len(setting.examples)
     ledger = Ledger(n, LogitMemory(torch.zeros(n, setting.examples.outputs), setting.examples.outputs))
     plan = Plan(1, setting.training["batch_size"], 1, 1, 0)
-    training = Training(learner, setting.examples, Selector(), ledger, plan)
+    training = Training(learner, setting.examples, selector or Selector(), ledger, plan)
     torch.use_deterministic_algorithms(True)  # as every stage does on a CPU
     seconds = cpu_seconds(lambda: list(training.until()))
     torch.use_deterministic_algorithms(False)
     return learner, seconds
+
+
+def keeping_all(setting: Setting) -> tuple[Learner, float]:
+    """Train through ``Training`` with a method at the door before the backward pass that keeps everything."""
+    from components.selection.adaselection import AdaSelection
+
+    return winnow(setting, AdaSelection(1.0))
 
 
 def plain(setting: Setting) -> tuple[Learner, float]:
@@ -150,7 +158,7 @@ def _mean_loss(output: Any, labels: torch.Tensor, num_items_in_batch: object = N
     return cross_entropy(getattr(output, "logits", output), labels)
 
 
-WAYS = {"plain": plain, "winnow": winnow, "trainer": trainer}
+WAYS = {"plain": plain, "winnow": winnow, "trainer": trainer, "keeping-all": keeping_all}
 
 
 def _setting(limit: int) -> Setting:
@@ -198,17 +206,17 @@ def measure(task: str, folder: str, steps: int, rounds: int) -> dict[str, Any]:
         setting = _setting(limit)
         last = {name: way(setting)[0] for name, way in WAYS.items()}
         for i in range(rounds):
-            for name in list(WAYS)[i % 3 :] + list(WAYS)[: i % 3]:
+            for name in list(WAYS)[i % len(WAYS) :] + list(WAYS)[: i % len(WAYS)]:
                 seconds[name].append(WAYS[name](setting)[1])
-    over = {
-        name: summary([a / b for a, b in zip(seconds["winnow"], seconds[name], strict=True)]) for name in ("plain", "trainer")
-    }
+    ratios = (("winnow", "plain"), ("winnow", "trainer"), ("keeping-all", "plain"))
+    over = {pair: summary([a / b for a, b in zip(*(seconds[name] for name in pair), strict=True)]) for pair in ratios}
     return {
         "steps": steps,
         "milliseconds_a_step": {n: round(1e3 * summary(s)["median"] / steps, 3) for n, s in seconds.items()},
-        "winnow_over_plain": over["plain"],
-        "winnow_over_trainer": over["trainer"],
-        "targets": {"winnow_over_plain": 1.02, "winnow_over_trainer": 1.0},
+        "winnow_over_plain": over["winnow", "plain"],
+        "winnow_over_trainer": over["winnow", "trainer"],
+        "keeping_all_over_plain": over["keeping-all", "plain"],
+        "targets": {"winnow_over_plain": 1.02, "winnow_over_trainer": 1.0, "keeping_all_over_plain": 1.01},
         "weights_differ_at_most_by": {n: _distance(last["winnow"], last[n]) for n in ("plain", "trainer")},
     }
 
