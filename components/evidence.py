@@ -50,7 +50,7 @@ class Evidence:
     input_norm: Tensor | None = None
 
     def __len__(self) -> int:
-        return len(self.index)
+        return self.index.numel()
 
     @cached_property
     def total_loss(self) -> float:

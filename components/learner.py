@@ -128,13 +128,18 @@ class Learner:
 
     def _descend(self, loss: Tensor, weight: Tensor) -> None:
         """Step down the gradient of ``(weight * loss).mean()``, given to autograd as what it is: ``weight / B`` a loss."""
+        scaled = self.scaler.is_enabled()
         self.optimizer.zero_grad()
-        loss.backward(self.scaler.scale(weight * (1 / len(weight))))
+        share = weight * (1 / weight.numel())
+        loss.backward(self.scaler.scale(share) if scaled else share)
         if self.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
+        if scaled:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        else:
+            self.optimizer.step()
 
     def _forward(self, batch: Batch, precision: str) -> tuple[Tensor, Evidence]:
         kind = PRECISIONS[precision]

@@ -37,6 +37,7 @@ class Training:
         self.learner, self.examples, self.selector, self.plan = learner, examples, selector, plan
         self.clock = learner.clock
         self.length = selector.length(plan.epochs)
+        self._learns = type(selector).learn is not Selector.learn
         self._recorder = Recorder(ledger, self.clock, position or Position())
         self.go_on_from(self._recorder.position)
 
@@ -187,7 +188,7 @@ class Training:
         self._recorder.see(evidence)
         self.position.steps += not evidence.looked
         self.position.tally.learning_rate = self.learner.optimizer.param_groups[0]["lr"]
-        if look is None:
+        if look is None and self._learns:
             with self.clock.lap("select"):
                 self.selector.learn(evidence, self.examples)
 
