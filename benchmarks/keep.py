@@ -40,10 +40,8 @@ def methods() -> dict[str, Selector]:
     named: dict[str, Selector] = {f"{rule} {f}": ByRule(rule, f) for rule in RULES for f in FRACTIONS}
     named |= {f"adaselection {f}": AdaSelection(f) for f in FRACTIONS}
     for look in ("stale(3)", "whole-batch"):
-        named |= {
-            f"adaselection 0.5 {look}": AdaSelection(0.5, look=look),
-            f"big-loss 0.5 {look}": ByRule("big-loss", 0.5, look),
-        }
+        named[f"adaselection 0.5 {look}"] = AdaSelection(0.5, look=look)
+        named |= {f"{rule} 0.5 {look}": ByRule(rule, 0.5, look) for rule in ("uniform", "big-loss")}
     return named
 
 
@@ -58,7 +56,7 @@ def ideal(name: str, phi_e: float, phi_t: float) -> float:
 def plain(setting: Setting, size: int, work: Callable[[Any, Any], object]) -> Iterator[float]:
     """Do ``work`` on every batch, again and again, and yield how much of the contest is done."""
     learner = setting.learner()
-    rows = setting.order()
+    rows = setting.order(size)
     for epoch in range(EPOCHS):
         for done, part in enumerate(rows.split(size), 1):
             work(learner, setting.examples.fetch(part, learner.device))
@@ -121,16 +119,16 @@ def advancing(run: Training) -> Iterator[float]:
 def by_size(setting: Setting) -> dict[int, float]:
     """Return microseconds an example of looks by their size, the least of three passes over a part of the examples."""
     learner, batch = setting.learner(), setting.training["batch_size"]
-    rows = setting.order().between(0, 64 * batch)
+    count = min(64 * batch, len(setting.examples))
 
     def seconds(size: int) -> float:
         start = time.process_time()
-        for part in rows.split(size):
+        for part in setting.order(size).between(0, count).split(size):
             look(learner, setting.examples.fetch(part, learner.device))
         return time.process_time() - start
 
     sizes = [batch // 2, *(batch * k for k in (1, 2, 4, 8, 16))]
-    return {size: round(1e6 * min(seconds(size) for _ in range(3)) / len(rows), 2) for size in sizes}
+    return {size: round(1e6 * min(seconds(size) for _ in range(3)) / count, 2) for size in sizes}
 
 
 def contest(runs: dict[str, Iterator[float]]) -> dict[str, float]:

@@ -38,15 +38,15 @@ class Setting:
     examples: Examples
     learner: Callable[[], Learner]
 
-    def order(self) -> Rows:
-        """Return the rows of epoch 0, as Winnow draws them."""
+    def order(self, size: int | None = None) -> Rows:
+        """Return the rows of epoch 0, as Winnow draws them; those of like length in runs of ``size``, by default a batch."""
         import numpy as np
 
         from components.arrays import stream
         from components.batch import epoch_order
 
         everything = np.ones(len(self.examples), np.float32)
-        return epoch_order(everything, self.examples.lengths, self.training["batch_size"], stream(0, "order", 0))
+        return epoch_order(everything, self.examples.lengths, size or self.training["batch_size"], stream(0, "order", 0))
 
 
 def winnow(setting: Setting, selector: Selector | None = None) -> tuple[Learner, float]:
