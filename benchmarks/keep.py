@@ -131,6 +131,25 @@ def by_size(setting: Setting) -> dict[int, float]:
     return {size: round(1e6 * min(seconds(size) for _ in range(3)) / count, 2) for size in sizes}
 
 
+def of_128(classes: int = 10, looks: int = 2000) -> float:
+    """Return milliseconds in which AdaSelection's seven rules learn from a look of 128 examples and choose among them."""
+    import torch
+
+    from components.evidence import Evidence
+    from components.objectives import OBJECTIVES
+    from components.selection.adaselection import AdaSelection
+
+    torch.set_num_threads(1)
+    method, target = AdaSelection(0.2), torch.randint(0, classes, (128,))
+    seen = [OBJECTIVES["class"].see(torch.randn(128, classes), target, norm=False) for _ in range(looks)]
+    given = [Evidence(torch.arange(128), target, s.loss, s.output, True, log_p=s.log_p) for s in seen]
+    start = time.process_time()
+    for evidence in given:
+        method.learn(evidence, None)  # type: ignore[arg-type]
+        method.keep(evidence, None)  # type: ignore[arg-type]
+    return 1000 * (time.process_time() - start) / looks
+
+
 def contest(runs: dict[str, Iterator[float]]) -> dict[str, float]:
     """Advance all ``runs`` in turns to their ends; return the CPU seconds of each."""
     seconds, names = dict.fromkeys(runs, 0.0), list(runs)
@@ -196,7 +215,8 @@ def measure(task: str, folder: str, limit: int | None, rounds: int) -> dict[str,
     params["tasks"][task]["limit"] = limit
     runs = [once(task, params) for _ in range(rounds)]
     medians = {n: {k: summary([r[n][k] for r in runs])["median"] for k in runs[0][n]} for n in runs[0]}
-    return {"limit": limit, "epochs": EPOCHS, "turns": TURNS, "targets": TARGETS, "medians": medians, "runs": runs}
+    facts = {"limit": limit, "epochs": EPOCHS, "turns": TURNS, "targets": TARGETS, "milliseconds_of_128": round(of_128(), 4)}
+    return {**facts, "medians": medians, "runs": runs}
 
 
 def main() -> None:
