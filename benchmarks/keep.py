@@ -84,11 +84,17 @@ def look(learner: Any, batch: Any) -> None:  # noqa: ANN401
 
     learner.model.eval()
     with torch.inference_mode():
-        forward(learner, batch)
+        losses(learner, batch)
 
 
 def forward(learner: Any, batch: Any) -> None:  # noqa: ANN401
-    """Take the losses of a batch as a step would."""
+    """Take the losses of a batch as a step would, in training mode."""
+    learner.model.train()
+    losses(learner, batch)
+
+
+def losses(learner: Any, batch: Any) -> None:  # noqa: ANN401
+    """Take the losses of a batch."""
     from torch.nn.functional import cross_entropy
 
     output = learner.model(**batch.inputs)

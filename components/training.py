@@ -111,7 +111,7 @@ class Training:
         order = self._stream("order")
         self.position.drawn = 0
         self._recorder.go_on_from(self.position)
-        together = self.plan.look_size if self.selector.look(epoch) == "fresh" else self.plan.batch_size
+        together = self.plan.look_size if self.selector.look(epoch) in ("fresh", "recalled") else self.plan.batch_size
         return epoch_order(weight, self.examples.lengths, together, order)
 
     def _look_at_all(self) -> None:
