@@ -8,6 +8,7 @@ round's ratio is of neighbours in time. Building model, optimizer and ``Trainer`
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import tempfile
@@ -207,6 +208,7 @@ def measure(task: str, folder: str, steps: int, rounds: int) -> dict[str, Any]:
         last = {name: way(setting)[0] for name, way in WAYS.items()}
         for i in range(rounds):
             for name in list(WAYS)[i % len(WAYS) :] + list(WAYS)[: i % len(WAYS)]:
+                gc.collect()  # what one leaves behind is not for the next to clear away
                 seconds[name].append(WAYS[name](setting)[1])
     ratios = (("winnow", "plain"), ("winnow", "trainer"), ("keeping-all", "plain"))
     over = {pair: summary([a / b for a, b in zip(*(seconds[name] for name in pair), strict=True)]) for pair in ratios}
