@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from components.comparison import Metric, agot, pareto_front
+from components.comparison import Metric, agot
 from pipelines import artifacts, report, report_comparison
 from pipelines.artifacts import COMPARISON, plan_of, read_json, result
+from pipelines.figures import to_png
 from pipelines.stage import main
 
 Row = dict[str, Any]
@@ -28,11 +28,8 @@ def compare() -> None:
 
     def fill(folder: Path) -> None:
         artifacts.write_json(folder / "comparison.json", {"task": plan["task"], "metric": metric.name, "rows": rows})
-        with (folder / "comparison.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
-        _figure(rows, plan["task"], metric, folder / "score_against_time.png")
+        artifacts.write_csv(folder / "comparison.csv", rows)
+        to_png(report_comparison.drawn(rows, metric), folder / "score_against_time.png")
         report.write(folder / "report.html", report_comparison.page(plan["task"], rows, metric))
 
     artifacts.write_folder(COMPARISON, fill)
@@ -60,32 +57,6 @@ def _row(name: str, metric: Metric, metrics: dict[str, Any], account: dict[str, 
         "co2e_kg": account["energy"]["co2e_kg"],
         "energy_modelled_kwh": account["energy_modelled"]["kwh"],
     }
-
-
-def _figure(rows: list[Row], task: str, metric: Metric, path: Path) -> None:
-    """Draw the score against normalised time, with the Pareto front."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    points = [(r["time_measured"], r[metric.name]) for r in rows]
-    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    front = [points[i] for i in pareto_front(points, higher=metric.higher)]
-    axes.plot(*zip(*front, strict=True), "o-", color="0.75", markersize=14, zorder=1, label="Pareto front")
-    for row, (time, score) in zip(rows, points, strict=True):
-        axes.errorbar(time, score, yerr=_error(row, metric.name), fmt="o", elinewidth=0.8, capsize=3, zorder=2)
-        axes.annotate(row["method"], (time, score), xytext=(5, 5), textcoords="offset points")
-    known = ", with the standard error of the test split" if _error(rows[0], metric.name) is not None else ""
-    axes.set_xlabel("normalised time (CPU seconds over those of full, warm-up and selection included)")
-    axes.set_ylabel(f"test {metric.name} ({'more' if metric.higher else 'less'} is better){known}")
-    axes.set_title(f"{task}: {metric.name} against time, one seed")
-    axes.set_xlim(0, 1.15 * max(time for time, _ in points))
-    axes.margins(y=0.15)
-    axes.legend(loc="lower right" if metric.higher else "upper right")
-    axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
 
 
 def _error(row: Row, metric: str) -> float | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.comparison import Metric
 from pipelines import artifacts, report
 from pipelines.artifacts import cost_of, plan_of, read_json, result
 from pipelines.figures import Course, Series, against_time
 from pipelines.report import Section, Table, number, with_error
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Row = dict[str, Any]
 CONTROLS = ("uniform", "short")
@@ -98,8 +101,12 @@ def _table(rows: list[Row], metric: Metric) -> Section:
     return Section("Methods", text, Table(heads, told))
 
 
-def _figure(rows: list[Row], metric: Metric) -> Section:
+def drawn(rows: list[Row], metric: Metric) -> Figure:
+    """Return the figure of the metric against measured time, a point a method."""
     series = [Series(r["method"], [(r["time_measured"], r[metric.name], _error(r, metric))]) for r in rows]
-    figure = against_time(series, f"test {metric.name}", metric.higher)
+    return against_time(series, f"test {metric.name}", metric.higher)
+
+
+def _figure(rows: list[Row], metric: Metric) -> Section:
     caption = f"{metric.name} against measured time, and the front that no other method beats in both."
-    return Section(f"{metric.name} against time", figures=[report.drawing(figure, "time", caption)])
+    return Section(f"{metric.name} against time", figures=[report.drawing(drawn(rows, metric), "time", caption)])
