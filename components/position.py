@@ -53,6 +53,7 @@ class EpochRecord:
         accuracy: share of the trained that the step's forward pass got right; None where there are no classes either.
         learning_rate: of the epoch's last step.
         course: what the method said of itself now and then, each with its ``place`` in epochs.
+        events: what happened to the method: its ``place`` in epochs, the ``step`` before it, and the ``event`` in words.
     """
 
     epoch: int
@@ -65,6 +66,7 @@ class EpochRecord:
     accuracy: float | None
     learning_rate: float
     course: list[dict[str, float]]
+    events: list[dict[str, Any]]
 
 
 @dataclass
@@ -80,6 +82,7 @@ class Tally:
     correct: int = 0
     learning_rate: float = 0.0
     course: list[dict[str, float]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
 
     def closed(self, epoch: int, *, classes: bool) -> EpochRecord:
         """Return the record of the epoch that this tally is of; ``classes``: whether targets are."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 import numpy as np
 import torch
 
 from components.arrays import Array, stream
-from components.batch import Batch, Refill, Rows, epoch_order
+from components.batch import Batch, Refill, Rows, Shuffle, epoch_order
 from components.evidence import Evidence, Ledger
 from components.learner import Learner
 from components.position import EpochRecord, Plan, Position, Step, Tally
@@ -79,7 +79,8 @@ class Training:
         """Take ``position`` for where this run stands."""
         self.position = position
         self._recorder.go_on_from(position)
-        self._looking = Refill(self.plan.look_size, position.looking)
+        pool = self.plan.look_size if self.selector.pooled else self.plan.look_batch
+        self._looking = Refill(pool, position.looking)
         self._training = Refill(self.plan.batch_size, position.training, self.examples.lengths)
 
     def sweep(self) -> None:
@@ -111,7 +112,8 @@ class Training:
         order = self._stream("order")
         self.position.drawn = 0
         self._recorder.go_on_from(self.position)
-        together = self.plan.look_size if self.selector.look(epoch) in ("fresh", "recalled") else self.plan.batch_size
+        thinned = not self.selector.pooled or self.selector.look(epoch) in ("fresh", "recalled")
+        together = self.plan.look_size if thinned else self.plan.batch_size
         return epoch_order(weight, self.examples.lengths, together, order)
 
     def _look_at_all(self) -> None:
@@ -134,7 +136,8 @@ class Training:
         position.tally.drawn += drawn
         if self.selector.admits:
             with self.clock.lap("select"):
-                rows = rows.through(self.selector.admit(rows, self.examples, self._stream("admit", position.drawn)))
+                rng = self._chance("admit", position.drawn)
+                rows = rows.through(self.selector.admit(rows, self.examples, rng))
         self._pass(rows)
         position.looking, position.training = self._looking.waiting, self._training.waiting
         self._note(drawn)
@@ -145,7 +148,7 @@ class Training:
             for pool in self._looking.push(rows):
                 self._choose(pool, look)
         else:
-            for ready in self._training.push(rows, self._shuffle if self.selector.admits else None):
+            for ready in self._training.push(rows, self._mixing if self.selector.admits else None):
                 self._step(ready, look)
 
     def _flush(self) -> None:
@@ -153,7 +156,7 @@ class Training:
         for pool in self._looking.flush():
             self._choose(pool, look)
         thinned = self.selector.admits or look in ("fresh", "recalled")
-        for ready in self._training.flush(self._shuffle if thinned else None):
+        for ready in self._training.flush(self._mixing if thinned else None):
             self._step(ready, look)
         self._recorder.settle()
 
@@ -170,16 +173,14 @@ class Training:
         kept = rows.through(self._answer(evidence))
         self.position.tally.kept += len(kept) if looked else 0
         size = self.plan.batch_size
-        for ready in self._training.push(kept, self._shuffle) if self.plan.refill else kept.split(size):
+        for ready in self._training.push(kept, self._mixing) if self.plan.refill else kept.split(size):
             self._step(ready, look)
 
     def _answer(self, evidence: Evidence) -> Array:
         """Let the method learn from what was seen, and ask door 3."""
         with self.clock.lap("select"):
             self.selector.learn(evidence, self.examples)
-            place = (self.position.drawn, int(evidence.index[0]))
-            rng = self._stream("keep", *place) if self.selector.chance else cast(np.random.Generator, None)
-            return self.selector.keep(evidence, rng)
+            return self.selector.keep(evidence, self._chance("keep", self.position.drawn, int(evidence.index[0])))
 
     def _step(self, rows: Rows, look: Look | None) -> None:
         whole = look == "whole-batch"
@@ -197,17 +198,34 @@ class Training:
             return self.examples.fetch(rows, self.learner.device)
 
     def _note(self, drawn: int) -> None:
-        """Write down what the method says of itself, where another part of the epoch is done."""
+        """Write down what happened, and what the method says of itself where another part of the epoch is done."""
         position = self.position
         assert position.rows is not None
+        self._tell(self.selector.events())
         total = len(position.rows)
         if COURSE * position.drawn // total > COURSE * (position.drawn - drawn) // total and (facts := self.selector.facts()):
             position.tally.course.append({"place": self._place(position.drawn), **facts})
 
+    def _tell(self, events: Iterable[str]) -> None:
+        position = self.position
+        for event in events:
+            position.tally.events.append({"place": self._place(position.drawn), "step": position.steps, "event": event})
+
     def _end_epoch(self) -> EpochRecord:
+        self._tell(self.selector.events())
+        self._tell(filter(None, [self.selector.remark()]))
         tally, epoch = self.position.tally, self.position.epoch
         self.go_on_from(Position(epoch=epoch + 1, steps=self.position.steps))
         return tally.closed(epoch, classes=self.learner.objective.classes)
+
+    def _chance(self, purpose: str, *place: int) -> np.random.Generator:
+        """Return the random stream for a door, which a method that draws no random numbers does without."""
+        return self._stream(purpose, *place) if self.selector.chance else cast(np.random.Generator, None)
+
+    @property
+    def _mixing(self) -> Shuffle | None:
+        """How what a door let pass is ordered anew by length; not at all where it must not grow old meanwhile."""
+        return self._shuffle if self.selector.pooled else None
 
     def _shuffle(self) -> np.random.Generator:
         return self._stream("refill", self.position.drawn)

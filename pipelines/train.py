@@ -52,7 +52,10 @@ def begin(plan: dict[str, Any]) -> tuple[Job, list[object]]:
     job = Job("train", plan["name"], build(plan["members"]), first=first, looks_only=looks_only)
     state, subset = _state(job, plan, warm_up), _subset(job, plan)
     job.begin_from(state)
-    job.training.selector.begin(subset)
+    try:
+        job.training.selector.begin(subset, job.training.plan)
+    except ValueError as error:
+        raise UserError(f"params.yaml: methods.{plan['name']}: {error}") from None
     return job, [plan, provenance(job), state[0]["origin"], artifacts.digest_of_columns(vars(subset))]
 
 

@@ -1,13 +1,16 @@
 """Who may pass: one file a method, one line each here."""
 
 from components.selection.adaselection import AdaSelection
+from components.selection.autoassist import AutoAssist
 from components.selection.infobatch import InfoBatch
+from components.selection.multistage import Multistage
 from components.selection.rho_loss import RhoLoss
 from components.selection.rule import ByRule
 from components.selection.selective_backprop import SelectiveBackprop
 from components.selection.selector import Selector
 from components.selection.short import Short
 from components.selection.swiftlearn import SwiftLearn
+from components.selection.threshold import LossThreshold
 from components.selection.uniform import Uniform
 
 METHODS: dict[str, type[Selector]] = {
@@ -20,4 +23,7 @@ METHODS: dict[str, type[Selector]] = {
     "selective-backprop": SelectiveBackprop,
     "rho-loss": RhoLoss,
     "adaselection": AdaSelection,
+    "loss-threshold": LossThreshold,
+    "multistage": Multistage,
+    "autoassist": AutoAssist,
 }

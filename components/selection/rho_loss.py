@@ -15,6 +15,7 @@ from components.selection.selector import Epoch, Subset
 
 if TYPE_CHECKING:
     from components.evidence import Ledger
+    from components.position import Plan
 
 
 class RhoLoss(Keeper):
@@ -37,7 +38,7 @@ class RhoLoss(Keeper):
         return Subset((~scores["holdout"]).astype(np.float32), -np.asarray(scores["loss"], np.float32))
 
     @override
-    def begin(self, subset: Subset) -> None:
+    def begin(self, subset: Subset, plan: Plan) -> None:
         self.weight, self.irreducible = subset.weight, -subset.score
 
     @override

@@ -14,6 +14,7 @@ from components.arrays import Array
 if TYPE_CHECKING:
     from components.batch import Rows
     from components.evidence import Evidence, Ledger
+    from components.position import Plan
     from components.tasks.examples import Examples
 
 
@@ -67,7 +68,10 @@ class Selector:
     """
 
     wants: frozenset[str] = frozenset()  #: what evidence must hold: "norm", "input_norm"
-    chance: bool = True  #: whether ``keep`` draws random numbers; else it is given no generator, which takes time to make
+    chance: bool = (
+        True  #: whether ``admit`` and ``keep`` draw random numbers; generators, which take time to make, are for them
+    )
+    pooled: bool = True  #: whether ``keep`` chooses among many; else it judges a look at a time, by the model of now
     sights: ClassVar[int] = 0  #: how often the warm-up must have seen every example
     holdout: ClassVar[bool] = False  #: whether the warm-up must be one that trains on a holdout
 
@@ -80,8 +84,12 @@ class Selector:
         """Return what training starts from, given the warm-up's score table: columns ``(N,)`` by name."""
         return Subset.everything(len(scores["id"]))
 
-    def begin(self, subset: Subset) -> None:
-        """Take over what ``select`` returned, in the process that trains."""
+    def begin(self, subset: Subset, plan: Plan) -> None:
+        """Take over what ``select`` returned, in the process that trains.
+
+        Raises:
+            ValueError: for settings that the size of the data does not allow.
+        """
 
     def length(self, epochs: int) -> float:
         """Return for how many epochs this method trains where others train for ``epochs``."""
@@ -116,6 +124,14 @@ class Selector:
     def facts(self) -> dict[str, float]:
         """Return what is worth following over a run, by name."""
         return {}
+
+    def events(self) -> list[str]:
+        """Return what has happened since the last call, a sentence each."""
+        return []
+
+    def remark(self) -> str | None:
+        """Return what a reader should know of an epoch that has ended, in a sentence."""
+        return None
 
     def state(self) -> dict[str, Array]:
         """Return what ``review`` and ``learn`` have gathered, to be saved."""

@@ -16,6 +16,7 @@ from components.selection.selector import Epoch, Look, Selector, Subset
 if TYPE_CHECKING:
     from components.batch import Rows
     from components.evidence import Evidence, Ledger
+    from components.position import Plan
     from components.tasks.examples import Examples
 
 
@@ -34,6 +35,7 @@ class Stack(Selector):
             if len(guards) > 1:
                 raise ValueError(f"{' and '.join(guards)} both guard the door '{door}'; stack methods whose doors differ")
         self.chance = any(m.chance for m in members)
+        self.pooled = all(m.pooled for m in members)
         self.wants = frozenset[str]().union(*(m.wants for m in members))
         self.sights = max(m.sights for m in members)  # type: ignore[misc]
         self.holdout = any(m.holdout for m in members)  # type: ignore[misc]
@@ -49,9 +51,9 @@ class Stack(Selector):
         return Subset(reduce(np.multiply, (s.weight for s in subsets)), reduce(np.add, (s.score for s in subsets)))
 
     @override
-    def begin(self, subset: Subset) -> None:
+    def begin(self, subset: Subset, plan: Plan) -> None:
         for m in self.members:
-            m.begin(subset)
+            m.begin(subset, plan)
 
     @override
     def length(self, epochs: int) -> float:
@@ -90,6 +92,14 @@ class Stack(Selector):
     @override
     def facts(self) -> dict[str, float]:
         return {k: v for m in self.members for k, v in m.facts().items()}
+
+    @override
+    def events(self) -> list[str]:
+        return [event for m in self.members for event in m.events()]
+
+    @override
+    def remark(self) -> str | None:
+        return "; ".join(remark for m in self.members if (remark := m.remark())) or None
 
     @override
     def state(self) -> dict[str, Array]:

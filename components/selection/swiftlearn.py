@@ -18,6 +18,7 @@ from components.selection.selector import LOOK_SHARE, Epoch, Selector, Subset, c
 
 if TYPE_CHECKING:
     from components.evidence import Ledger
+    from components.position import Plan
 
 
 class SwiftLearn(Selector):
@@ -54,7 +55,7 @@ class SwiftLearn(Selector):
         return self._choose(np.asarray(scores["change"], np.float32), rng)
 
     @override
-    def begin(self, subset: Subset) -> None:
+    def begin(self, subset: Subset, plan: Plan) -> None:
         self.weight = subset.weight
 
     @override

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from components.arrays import Array
 from components.batch import Batch, Rows
+from components.tasks.bags import Bags
 
 
 class Examples(Protocol):
@@ -30,8 +31,9 @@ class Examples(Protocol):
     def fetch(self, rows: Rows, device: torch.device) -> Batch:
         """Return ``rows`` collated, padded and moved to ``device``."""
 
-    def cheap(self, index: Tensor) -> object:
-        """Return what can be known of the examples at ``index`` ``(M,)`` without fetching them."""
+    @property
+    def bags(self) -> Bags:
+        """What can be known of the examples without fetching them; made once, when it is first asked for."""
 
 
 def packed(rows: Rows, inputs: dict[str, Tensor], target: Tensor, device: torch.device) -> Batch:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import torch
-from torch import Tensor
 
 from components.arrays import Array
 from components.batch import Batch, Rows
+from components.tasks.bags import Bags
 
 
 class Blocks:
@@ -35,7 +37,7 @@ class Blocks:
         ids = torch.from_numpy(self.tokens[rows.index.numpy()].astype(np.int64)).to(device, non_blocking=True)
         return Batch(rows, {"input_ids": ids}, ids, rows.weight.to(device, non_blocking=True))
 
-    def cheap(self, index: Tensor) -> tuple[Array, Array]:
-        """Return the token ids of the blocks end to end, ``(M * T,)``, and where each starts, ``(M + 1,)``, as texts do."""
-        chosen = self.tokens[index.numpy()]
-        return chosen.ravel(), np.arange(len(chosen) + 1) * self.tokens.shape[1]
+    @cached_property
+    def bags(self) -> Bags:
+        """Which tokens each block has."""
+        return Bags.of_tokens(self.tokens.ravel(), np.arange(len(self) + 1) * self.tokens.shape[1])

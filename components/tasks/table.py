@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
-from torch import Tensor
 
 from components.arrays import Array
 from components.batch import Batch, Rows
+from components.tasks.bags import Bags
 from components.tasks.examples import packed
 
 
@@ -32,7 +34,7 @@ class Records:
         index = rows.index.numpy()
         return packed(rows, {"input": torch.from_numpy(self.values[index])}, torch.from_numpy(self.target[index]), device)
 
-    def cheap(self, index: Tensor) -> Array:
-        """Return the rows themselves, ``(M, columns)``: they are as cheap as anything made of them."""
-        chosen: Array = self.values[index.numpy()]
-        return chosen
+    @cached_property
+    def bags(self) -> Bags:
+        """In which bin of its column each value is."""
+        return Bags.of_columns(self.values)

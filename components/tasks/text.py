@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import torch
-from torch import Tensor
 
 from components.arrays import Array
 from components.batch import Batch, Rows
+from components.tasks.bags import Bags
 from components.tasks.examples import packed
 
 
@@ -43,9 +45,7 @@ class Texts:
         }
         return packed(rows, inputs, torch.from_numpy(self.target[index]), device)
 
-    def cheap(self, index: Tensor) -> tuple[Array, Array]:
-        """Return the token ids of the examples end to end, ``(t,)``, and where each starts, ``(M + 1,)``."""
-        chosen = index.numpy()
-        ends = np.concatenate([[0], np.cumsum(self._sizes[chosen])])
-        first = np.repeat(self.offsets[chosen] - ends[:-1], self._sizes[chosen])
-        return self.tokens[first + np.arange(ends[-1])], ends
+    @cached_property
+    def bags(self) -> Bags:
+        """Which tokens each text has."""
+        return Bags.of_tokens(self.tokens, self.offsets)

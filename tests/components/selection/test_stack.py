@@ -3,12 +3,15 @@ import pytest
 import torch
 
 from components.arrays import stream
+from components.position import Plan
 from components.selection.infobatch import InfoBatch
 from components.selection.selector import Epoch, Selector, Subset
 from components.selection.short import Short
 from components.selection.stack import Stack
 from components.selection.swiftlearn import SwiftLearn
 from components.selection.uniform import Uniform
+
+PLAN = Plan(epochs=2, batch_size=8, look_size=16, look_batch=16, seed=0)
 
 
 class KeepDouble(Selector):
@@ -69,7 +72,7 @@ def test_subsets_multiply_and_every_member_begins_with_the_product():
     subset = stack.select(scores, stream(0, "subset"))
     assert subset.weight.tolist() == [1, 1, 0, 0]
     assert subset.score.tolist() == [4, 3, 2, 1]
-    stack.begin(Subset(np.array([0, 0, 1, 1], np.float32), subset.score))
+    stack.begin(Subset(np.array([0, 0, 1, 1], np.float32), subset.score), PLAN)
     assert stack.members[0].weight.tolist() == [0, 0, 1, 1]
 
 

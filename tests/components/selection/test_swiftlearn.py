@@ -3,9 +3,11 @@ import pytest
 import scipy.special
 
 from components.arrays import stream
-from components.position import EpochRecord
+from components.position import EpochRecord, Plan
 from components.selection.selector import Epoch, Subset
 from components.selection.swiftlearn import SwiftLearn
+
+PLAN = Plan(epochs=2, batch_size=8, look_size=16, look_batch=16, seed=0)
 
 CHANGE = np.array([0.1, 0.5, 0.3, 0.9, 0.2], np.float32)
 RNG = np.random.default_rng
@@ -41,7 +43,7 @@ def test_a_change_never_seen_is_refused():
 
 def run_through(selector, make_ledger, epochs, first, changes):
     """Return what a run would see: the epochs that sweep, and the places that each epoch draws."""
-    selector.begin(selector.select({"change": CHANGE}, RNG(0)))
+    selector.begin(selector.select({"change": CHANGE}, RNG(0)), PLAN)
     swept, drawn = [], {}
     for index in range(first, epochs):
         epoch, ledger = Epoch(index, epochs, first), make_ledger(5, change=changes(index))
@@ -85,7 +87,7 @@ def test_with_k_one_each_epoch_after_the_first_sweeps(make_ledger):
 def test_a_sweep_in_a_run_looks_at_all_and_chooses_by_what_it_saw(make_training):
     selector = SwiftLearn(0.3, refresh=2)
     training = make_training(selector, epochs=5, first=0)
-    selector.begin(Subset.everything(60))
+    selector.begin(Subset.everything(60), PLAN)
     records, choices = [], []
     for moment in training.until():
         if isinstance(moment, EpochRecord):
@@ -101,11 +103,11 @@ def test_a_sweep_in_a_run_looks_at_all_and_chooses_by_what_it_saw(make_training)
 def test_the_planned_cost_is_that_of_the_run(make_training, refresh_by, epochs, first, refresh):
     selector = SwiftLearn(0.3, refresh=refresh, refresh_by=refresh_by)
     training = make_training(selector, epochs=epochs, first=first)
-    selector.begin(Subset.everything(60))
+    selector.begin(Subset.everything(60), PLAN)
     list(training.until(first))
     weight = np.zeros(60, np.float32)
     weight[:18] = 1
-    selector.begin(Subset(weight, weight))
+    selector.begin(Subset(weight, weight), PLAN)
     list(training.until())
     trained, looked = (int(training.ledger.column(n).sum()) for n in ("trained", "looked"))
     assert (trained + looked / 3) / 60 == pytest.approx(selector.planned_cost(epochs, first))

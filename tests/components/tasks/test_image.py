@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from components.tasks.image import Images
+from components.tasks.image import Images, tiles
 
 CPU = torch.device("cpu")
 
@@ -31,14 +31,14 @@ def test_images_that_are_all_alike_do_not_divide_by_zero(make_rows):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_cheap_view_is_the_mean_of_sixteen_tiles(channels):
+def test_an_image_is_known_by_the_means_of_sixteen_tiles(channels):
     pixels = np.random.default_rng(0).integers(0, 256, (5, channels, 8, 8), dtype=np.uint8)
-    cheap = Images(pixels, np.arange(5), 5, 0.0, 1.0).cheap(torch.tensor([4, 1]))
-    tiles = [
-        pixels[[4, 1], c, y : y + 2, x : x + 2].mean((1, 2))
-        for y in range(0, 8, 2)
-        for x in range(0, 8, 2)
-        for c in range(channels)
+    means = [
+        pixels[:, c, y : y + 2, x : x + 2].mean((1, 2)) for y in range(0, 8, 2) for x in range(0, 8, 2) for c in range(channels)
     ]
-    assert cheap.dtype == np.uint8
-    assert (cheap == np.stack(tiles, 1).astype(np.uint8)).all()
+    assert (tiles(pixels) == np.stack(means, 1)).all()
+    assert np.diff(Images(pixels, np.arange(5), 5, 0.0, 1.0).bags.of(np.arange(5)).ends).tolist() == [16 * channels] * 5
+
+
+def test_images_smaller_than_the_tiles_have_one_a_pixel():
+    assert tiles(np.arange(12, dtype=np.uint8).reshape(2, 1, 3, 2)).tolist() == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]

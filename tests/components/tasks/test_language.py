@@ -50,10 +50,11 @@ def test_fetching_leaves_the_stored_tokens_alone(make_rows):
     assert (examples.tokens == before).all()
 
 
-def test_the_cheap_view_is_the_tokens_end_to_end():
+def test_a_bag_has_each_token_of_a_block_once():
     examples = blocks()
-    tokens, ends = examples.cheap(torch.tensor([4, 1, 7]))
-    assert [tokens[a:b].tolist() for a, b in pairwise(ends)] == examples.tokens[[4, 1, 7]].tolist()
+    known, bag = np.unique(examples.tokens), examples.bags.of(np.array([4, 1, 7]))
+    found = [known[bag.features[a:b]].tolist() for a, b in pairwise(bag.ends)]
+    assert found == [sorted(set(examples.tokens[i].tolist())) for i in (4, 1, 7)]
 
 
 def test_a_small_gpt_learns_what_comes_next():

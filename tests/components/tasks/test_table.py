@@ -29,6 +29,7 @@ def test_fetching_leaves_the_stored_rows_alone(make_rows):
     assert (examples.values == before).all()
 
 
-def test_the_cheap_view_is_the_rows():
+def test_a_bag_has_one_feature_a_column():
     examples = records()
-    assert (examples.cheap(torch.tensor([4, 1])) == examples.values[[4, 1]]).all()
+    bag = examples.bags.of(np.array([4, 1]))
+    assert np.diff(bag.ends).tolist() == [examples.values.shape[1]] * 2

@@ -31,10 +31,13 @@ def test_a_batch_is_padded_on_the_right_to_its_longest(make_rows, texts, data, p
 
 
 @given(TEXTS, st.data())
-def test_the_cheap_view_is_the_tokens_end_to_end(texts, data):
+def test_a_bag_has_each_token_of_a_text_once(texts, data):
     index = data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=6))
-    tokens, ends = collected(texts).cheap(torch.tensor(index, dtype=torch.int64))
-    assert [tokens[a:b].tolist() for a, b in pairwise(ends)] == [texts[i] for i in index]
+    bags = collected(texts).bags
+    known = sorted({token for text in texts for token in text})
+    bag = bags.of(np.array(index, np.int64))
+    assert bags.count == len(known)
+    assert [[known[f] for f in bag.features[a:b]] for a, b in pairwise(bag.ends)] == [sorted(set(texts[i])) for i in index]
 
 
 def test_lengths_and_weights(make_rows):
