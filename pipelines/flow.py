@@ -122,7 +122,7 @@ def run_study(cells: list[tuple[int, str]], work: Callable[[int, str], None]) ->
 
 
 def _run() -> list[str]:
-    with server():
+    with server(meanwhile=tracking.reach):
         return winnow()
 
 

@@ -22,8 +22,11 @@ APPLICATION = ("-m", "uvicorn", "--factory", "prefect.server.api.server:create_a
 
 
 @contextmanager
-def server() -> Iterator[None]:
+def server(meanwhile: Callable[[], object] | None = None) -> Iterator[None]:
     """Give the block a Prefect server: the one that the settings name, or one of its own.
+
+    Args:
+        meanwhile: is called while a server of the block's own starts, which takes seconds.
 
     Raises:
         StageFailedError: where it does not answer in time.
@@ -40,6 +43,8 @@ def server() -> Iterator[None]:
         PREFECT__SERVER_EPHEMERAL="1", PREFECT__SERVER_FINAL="1", PREFECT_UI_ENABLED="0",
     )  # fmt: skip
     try:
+        if meanwhile is not None:
+            meanwhile()
         _wait_for(f"http://127.0.0.1:{port}/api/health", process.poll)
         with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}):
             yield

@@ -106,13 +106,15 @@ def has_remote() -> bool:
 def reproduce(stage: str, *, remote: bool = False) -> None:
     """Bring one stage up to date by ``dvc repro``, restored from the remote's run cache where it can be.
 
+    Those before it are taken for fresh: the flow has seen to them, and DVC would look at all of them again.
+
     Raises:
         UserError: for a mistake in the input.
         Stopped: where the stage was asked to end, and saved itself.
         StageFailedError: for anything else.
     """
     pull = ["--pull"] if remote else []
-    code = call("dvc", "--wait-for-lock", "repro", "--quiet", *pull, stage)
+    code = call("dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *pull, stage)
     if code:
         raise _failed(stage, code)
     if remote and call("dvc", "push", "--quiet", "--run-cache", stage):

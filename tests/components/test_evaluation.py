@@ -48,10 +48,10 @@ def test_metrics_by_hand():
 
 def test_metrics_against_scikit_learn():
     rng = np.random.default_rng(0)
-    target, predicted = rng.integers(0, 4, 200), rng.integers(0, 4, 200)
+    target, predicted = rng.integers(0, 4, 200), rng.integers(1, 7, 200)
     got = metrics(predictions_of(target, predicted))
     assert got["accuracy"] == sklearn_metrics.accuracy_score(target, predicted)
-    assert got["macro_f1"] == pytest.approx(sklearn_metrics.f1_score(target, predicted, average="macro"))
+    assert got["macro_f1"] == sklearn_metrics.f1_score(target, predicted, average="macro")
     assert set(got) == {"accuracy", "accuracy_standard_error", "macro_f1", "loss"}
 
 

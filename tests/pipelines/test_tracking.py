@@ -249,6 +249,11 @@ def test_a_new_account_is_told_to_runs_that_were_complete(project):
     assert len(seen.history(seen.child("swiftlearn"), "time_measured")) == 1
 
 
+def test_reaching_mlflow_makes_its_experiment_and_tells_it_nothing(project):
+    tracking.reach()
+    assert Seen().runs == []
+
+
 def test_what_failed_is_failed_until_it_succeeds(project):
     tracking.fail("train@swiftlearn", "train@swiftlearn: the loss is nan")
     seen = Seen()
