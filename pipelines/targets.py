@@ -94,9 +94,9 @@ def _classes(raw: Raw, task: dict[str, Any]) -> tuple[Array, Array, list[str]]:
         outside = np.flatnonzero((raw.label < 0) | (raw.label >= len(raw.names)))
         if len(outside):
             first, bound = outside[0], len(raw.names) - 1
-            hint = "; a split whose labels are -1 keeps them to itself, and another must be the test split"
+            unknown = "; a split whose labels are -1 keeps them to itself, and another must be the test split"
             said = f"{task['name']}: label of id {first} must be in [0, {bound}], got {raw.label[first]}"
-            raise UserError(said + hint * (raw.label[first] == -1))
+            raise UserError(said + (unknown if raw.label[first] == -1 else ""))
         return raw.label.astype(np.int64), np.arange(len(raw.label)), raw.names
     found, target = np.unique(raw.label, return_inverse=True)
     names = [str(f) for f in found]

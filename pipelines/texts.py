@@ -109,5 +109,5 @@ def truncation(manifest: dict[str, Any]) -> str | None:
         return None
     cut, counts = manifest["truncated"], manifest["counts"]
     share = sum(cut.values()) / sum(counts.values())
-    parts = " and ".join(f"{cut[split]:,} of {counts[split]:,} {split}" for split in counts)
+    parts = " and ".join(f"{cut[split]:,} of {counts[split]:,} {split}" for split in ("train", "test"))
     return f"{parts} texts ({share:.1%}) are longer than max_length, {manifest['max_length']} tokens, and cut there"

@@ -83,7 +83,7 @@ def _without_empty(joined: Columns, tested: Array, splits: int, origin: str) -> 
     """
     kept = np.array([not any(map(_is_empty, row)) for row in zip(*joined.values(), strict=True)])
     if len(np.unique(tested[kept])) < splits:
-        raise UserError(f"{origin}: a split has no row without an empty {' or '.join(joined)}, and drop_empty leaves those out")
+        raise UserError(f"{origin}: drop_empty leaves no row of a split, since each lacks one of {', '.join(joined)}")
     return {key: [v for v, k in zip(values, kept, strict=True) if k] for key, values in joined.items()}, tested[kept]
 
 
