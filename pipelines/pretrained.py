@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +129,7 @@ def transformer(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
     from components.models import freeze_all_but_last
 
     silence()
-    place, options = location(model["source"])
+    place, revision = location(model["source"])
     language = manifest["target"] == "tokens"
     kind = AutoModelForCausalLM if language else AutoModelForSequenceClassification
     head: dict[str, Any] = {"use_cache": False} if language else {"num_labels": manifest["outputs"]}
@@ -137,15 +138,27 @@ def transformer(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
     if model["num_hidden_layers"]:
         head["num_hidden_layers"] = model["num_hidden_layers"]
     try:
-        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **head, **options)
-        built = kind.from_pretrained(place, config=config, trust_remote_code=False, use_safetensors=True, **options)
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **head, **revision)
+        # A head that was saved for other classes is left out for one of this task's.
+        options = {"ignore_mismatched_sizes": not language, "output_loading_info": True, **revision}
+        built, found = kind.from_pretrained(place, config=config, trust_remote_code=False, use_safetensors=True, **options)
     except Exception as error:  # a truncated file raises what its reader raises
         raise UserError(f"{place}: the model cannot be loaded: {error}") from None
+    _check_encoder(built, found["mismatched_keys"], place)
     if language:
         _check_context(config, manifest["block"])
     if model["train_layers"] is not None:
         freeze_all_but_last(built, model["train_layers"])
     return _called_by_keyword(built)
+
+
+def _check_encoder(model: Any, mismatched: Iterable[tuple[Any, ...]], place: str) -> None:  # noqa: ANN401 - a PreTrainedModel
+    """Refuse weights beside the head that have another size than the configuration says: they were not loaded."""
+    inside = sorted(key for key in mismatched if key[0].startswith(f"{model.base_model_prefix}."))
+    if inside:
+        name, saved, wanted = inside[0]
+        sizes = f"{list(saved)}, and its config.json says {list(wanted)}"
+        raise UserError(f"{place}: the model cannot be loaded: {name} is of size {sizes}")
 
 
 def _called_by_keyword(model: nn.Module) -> nn.Module:

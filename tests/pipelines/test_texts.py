@@ -1,6 +1,7 @@
 """Texts and pairs reach the model as its tokenizer writes them, whatever the model; what does not fit is named."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -155,6 +156,30 @@ def test_a_model_without_segments_is_told_none_whatever_its_tokenizer_says(prepa
     batch = train.examples.fetch(Rows(torch.arange(3), torch.ones(3)), CPU)
     assert set(batch.inputs) == {"input_ids", "attention_mask"}
     assert models.build(read_json(plan_of("training"))["model"], manifest)(**batch.inputs).logits.shape == (3, 2)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_a_classifier_of_other_classes_gets_a_head_of_its_own_and_its_first_layers(saved, name):
+    source, last = saved(ENCODERS[name][0]), "1" if name != "albert" else "0"
+    given = AutoModelForSequenceClassification.from_pretrained(source["folder"])
+    manifest = {"task": "own", "target": "class", "outputs": 5}
+    for count in (0, 1):
+        built = models.build(model_of(source, num_hidden_layers=2, train_layers=count), manifest)
+        assert (built.config.num_hidden_layers, built.config.num_labels) == (2, 5)
+        whole = given.state_dict()
+        for key, value in built.state_dict().items():
+            assert key.startswith("classifier") or torch.equal(value, whole[key])
+        blocks = re.findall(r"(?:\.layer|_groups)\.(\d)", " ".join(n for n, p in built.named_parameters() if p.requires_grad))
+        assert set(blocks) == ({last} if count else set())
+
+
+def test_weights_of_another_size_than_the_configuration_says_are_refused(saved):
+    source = saved(bert)
+    fewer_tokens(Path(source["folder"]))
+    with pytest.raises(UserError, match=r"word_embeddings\.weight is of size \[15, 16\], and its config\.json says \[10, 16\]"):
+        models.build(
+            model_of(source, num_hidden_layers=None, train_layers=None), {"task": "own", "target": "class", "outputs": 2}
+        )
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=6))
