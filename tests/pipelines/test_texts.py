@@ -17,8 +17,10 @@ from transformers import AutoModelForSequenceClassification
 
 from components.batch import Rows
 from pipelines import models, pretrained, texts
-from pipelines.artifacts import plan_of, read_json, read_table, result
+from pipelines.artifacts import MANIFEST, plan_of, read_json, read_table, result
 from pipelines.errors import UserError
+from pipelines.plan import plan
+from pipelines.prepare import prepare
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
@@ -422,6 +424,23 @@ def test_an_encoder_that_cannot_be_used_is_named_before_anything_is_written(prep
     with pytest.raises(UserError, match=said):
         prepared(written(tmp_path, pairs()), COLUMNS, test=4, max_length=16, model=model_of(source))
     assert not Path("results/prepare").exists()
+
+
+TASKS = {"newsgroups": (11_293, 7_528, 20, 377, None), "reuters": (6_532, 2_568, 52, 1, 1)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TASKS)
+def test_the_whole_of_a_task_out_of_a_package(write_params, name):
+    write_params({"task": name})
+    plan()
+    prepare()
+    manifest = read_json(MANIFEST)
+    *counts, classes, fewest, dropped = TASKS[name]
+    assert list(manifest["counts"].values()) == counts[::-1]
+    assert len(manifest["classes"]) == classes
+    assert min(manifest["by_class"]["train"]) == fewest
+    assert manifest.get("dropped_empty") == dropped
 
 
 @pytest.mark.slow
