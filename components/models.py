@@ -74,9 +74,10 @@ SMALL: dict[str, Callable[[int, int, int], nn.Module]] = {"lenet": lenet, "cnn":
 
 
 def freeze_all_but_last(model: nn.Module, layers: int) -> None:
-    """Freeze a transformer's embeddings and all but its last ``layers`` blocks; pooler and head stay free.
+    """Freeze a transformer's embeddings, with what fits them to its blocks, and all but the last ``layers`` blocks.
 
-    A head whose weights are those of the embeddings is frozen with them.
+    Pooler and head stay free. Blocks that share their weights (ALBERT's) count as one. A head whose weights are those of
+    the embeddings is frozen with them.
 
     Raises:
         ValueError: where the model has no list of that many blocks.
@@ -87,7 +88,7 @@ def freeze_all_but_last(model: nn.Module, layers: int) -> None:
     found = 0 if blocks is None else len(blocks)
     if blocks is None or layers > found:
         raise ValueError(f"train_layers must be in [0, {found}], got {layers}; the nearest that works is {found}")
-    embeddings = [m for n, m in base.named_modules() if isinstance(m, nn.Embedding) or "embeddings" in n.split(".")[-1:]]
+    embeddings = [m for n, m in base.named_modules() if isinstance(m, nn.Embedding) or "embed" in n.split(".")[-1]]
     frozen = embeddings + list(blocks[: found - layers])
     for module in frozen:
         module.requires_grad_(False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -12,7 +11,7 @@ import pyarrow as pa
 
 from components.arrays import Array
 from components.tasks.encoding import Category, Feature, Number, matrix
-from pipelines import pretrained
+from pipelines import texts
 from pipelines.errors import UserError
 from pipelines.sources.raw import Raw
 from pipelines.targets import numbers
@@ -20,6 +19,8 @@ from pipelines.targets import numbers
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 #: The columns to store, ``(N,)`` each, and what a reader must know of them.
 Stored = tuple[dict[str, pa.Array], dict[str, Any]]
+#: "train" and "test" -> their ids.
+Splits = dict[str, Array]
 
 
 def check(raw: Raw, task: dict[str, Any]) -> None:
@@ -33,17 +34,18 @@ def check(raw: Raw, task: dict[str, Any]) -> None:
     for name, values in raw.inputs.items():
         bad = next((i for i, v in enumerate(values) if not isinstance(v, str) or not v.strip()), None)
         if bad is not None:
-            raise UserError(f"{task['name']}: {name} of id {bad} must be a text, got {values[bad]!r}")
+            hint = "" if task["drop_empty"] else "; 'drop_empty: true' leaves rows without a text out"
+            raise UserError(f"{task['name']}: {name} of id {bad} must be a text, got {values[bad]!r}{hint}")
 
 
-def encode(raw: Raw, task: dict[str, Any], train: Array) -> Stored:
-    """Return the columns to store; what must be known of all rows is known from the ids ``train`` alone."""
-    return KINDS[task["kind"]](raw, task, train)
+def encode(raw: Raw, task: dict[str, Any], train: Array, test: Array) -> Stored:
+    """Return the columns to store, by the ids of both splits; what must be known of all rows is known from ``train`` alone."""
+    return KINDS[task["kind"]](raw, task, {"train": train, "test": test})
 
 
-def _images(raw: Raw, task: dict[str, Any], train: Array) -> Stored:
+def _images(raw: Raw, task: dict[str, Any], splits: Splits) -> Stored:
     pixels = raw.inputs["image"]
-    flat, seen = listed(pixels), pixels[train]
+    flat, seen = listed(pixels), pixels[splits["train"]]
     mean, deviation = float(seen.mean(dtype=np.float64)), float(seen.std(dtype=np.float64))
     return {"pixels": flat}, {"shape": list(pixels.shape[1:]), "mean": mean, "deviation": deviation}
 
@@ -53,38 +55,31 @@ def listed(rows: Array) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), int(np.prod(rows.shape[1:])))
 
 
-def _texts(raw: Raw, task: dict[str, Any], train: Array) -> Stored:
-    tokens, truncated, pad = _tokens(raw.inputs, task)
-    return {"tokens": tokens, **{n: pa.array(v) for n, v in raw.inputs.items()}}, {"truncated": truncated, "pad": pad}
+def _texts(raw: Raw, task: dict[str, Any], splits: Splits) -> Stored:
+    found = texts.encoded(list(raw.inputs.values()), task)
+    ends = pa.array(np.concatenate([[0], np.cumsum(found.sizes)]))
+    columns = {"tokens": pa.LargeListArray.from_arrays(ends, pa.array(found.tokens))}
+    if found.second is not None:
+        columns["second"] = pa.array(found.second)
+    truncated = {name: int(found.cut[ids].sum()) for name, ids in splits.items()}
+    facts = {"pad": found.pad, "max_length": task["max_length"], "truncated": truncated}
+    return columns | {name: pa.array(values) for name, values in raw.inputs.items()}, facts
 
 
-def _tokens(texts: dict[str, Sequence[str]], task: dict[str, Any]) -> tuple[pa.Array, int, int]:
-    """Return the token ids of all texts (or pairs), how many were cut at ``max_length``, and the id that pads."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    tokenizer = pretrained.tokenizer(task["tokenizer"])
-    parts = [list(texts[name]) for name in ("text", "text_pair") if name in texts]
-    encoded = tokenizer(*parts, truncation=True, max_length=task["max_length"])
-    truncated = sum(bool(e.overflowing) for e in encoded.encodings)
-    ids = encoded["input_ids"]
-    ends = np.cumsum([0, *(len(i) for i in ids)])
-    flat = pa.array(np.concatenate([np.asarray(i, np.int32) for i in ids]))
-    return pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), flat), truncated, tokenizer.pad_token_id or 0
-
-
-def _tables(raw: Raw, task: dict[str, Any], train: Array) -> Stored:
+def _tables(raw: Raw, task: dict[str, Any], splits: Splits) -> Stored:
     """Return the rows of a table as one matrix: numbers first, then categories, then the parts of dates."""
     named, where = task["columns"], f"{task['name']}: {{}}"
     features: list[Feature] = []
     values: list[Array] = []
     for column in named.get("numbers", []):
         values.append(numbers(raw.inputs[column], where.format(column)))
-        features.append(Number.fitted(column, values[-1], train))
+        features.append(Number.fitted(column, values[-1], splits["train"]))
     categories = {column: _categories(raw.inputs[column]) for column in named.get("categories", [])}
     for column in named.get("dates", []):
         categories |= _dates(column, raw.inputs[column], where.format(column))
     for column, read in categories.items():
         try:
-            features.append(Category.fitted(column, read, train))
+            features.append(Category.fitted(column, read, splits["train"]))
         except ValueError as error:
             raise UserError(f"{where.format(column)}: {error}") from None
         values.append(read)
@@ -111,4 +106,4 @@ def _dates(column: str, values: Sequence[Any], where: str) -> dict[str, Array]:
     return {f"{column}.{name}": np.array([p[k] for p in parts], object) for k, name in enumerate(names)}
 
 
-KINDS: dict[str, Callable[[Raw, dict[str, Any], Array], Stored]] = {"text": _texts, "image": _images, "table": _tables}
+KINDS: dict[str, Callable[[Raw, dict[str, Any], Splits], Stored]] = {"text": _texts, "image": _images, "table": _tables}

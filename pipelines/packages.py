@@ -42,6 +42,16 @@ def member(source: dict[str, Any]) -> Path:
     return path
 
 
+def members(source: dict[str, Any]) -> list[Path]:
+    """Return where the members of the training split and, if it has one, of the test split lie.
+
+    Raises:
+        UserError: as ``member`` does.
+    """
+    tested = source | {"member": source["test_member"], "member_sha256": source["test_member_sha256"]}
+    return [member(part) for part in (source, tested) if part["member"]]
+
+
 def _archive(source: dict[str, Any]) -> Path:
     folder = cache() / source["sha256"]
     path: Path = folder / "archive"

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from components.arrays import Array, count_of, stream
 from components.energy import Clock
-from pipelines import artifacts, encode, sources, targets, tokens
+from pipelines import artifacts, encode, sources, targets, texts, tokens
 from pipelines.errors import UserError
 from pipelines.packages import digest_of_tree
 from pipelines.sources.raw import Raw
@@ -41,7 +41,10 @@ def prepare() -> None:
     with clock.lap("prepare"):
         raw = sources.read(task)
         encode.check(raw, task)
-        _write(_blocks(raw, task) if task["kind"] == "language" else _rows(raw, task), task)
+        prepared = _blocks(raw, task) if task["kind"] == "language" else _rows(raw, task)
+        facts = {"dropped_empty": raw.dropped} if task["drop_empty"] else {}
+        manifest = _write(prepared, prepared.facts | facts, task)
+    _warn(manifest)
     artifacts.write_json(artifacts.cost_of("prepare"), {"laps": clock.record()})
 
 
@@ -51,7 +54,7 @@ def _rows(raw: Raw, task: dict[str, Any]) -> Prepared:
     train, test = _split(raw.tested, target.kept, task)
     train = _limited(train, task)
     settled = targets.settle(target, train, test, task)
-    columns, facts = encode.encode(raw, task, train)
+    columns, facts = encode.encode(raw, task, train, test)
     splits = {}
     for split, chosen, label in (("train", train, settled.train), ("test", test, settled.test)):
         place = pa.array(chosen)
@@ -100,9 +103,17 @@ def _limited(train: Array, task: dict[str, Any]) -> Array:
     return np.sort(train[stream(task["seed"], "limit").permutation(len(train))[: task["limit"]]])
 
 
-def _write(prepared: Prepared, task: dict[str, Any]) -> None:
-    """Write both splits, their manifest, and a tokenizer of their own as one folder."""
-    splits = prepared.splits
+def _warn(manifest: dict[str, Any]) -> None:
+    """Say which texts are not there as a whole."""
+    if any(manifest.get("truncated", {}).values()):
+        from pipelines.progress import say
+
+        say(f"prepare: {texts.truncation(manifest)}; tasks.{manifest['task']}.max_length in params.yaml sets where")
+
+
+def _write(prepared: Prepared, facts: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+    """Write both splits, their manifest, and a tokenizer of their own as one folder; return the manifest."""
+    splits, manifest = prepared.splits, {k: task[k] for k in ("kind", "source", "licence", "citation", "seed")} | facts
 
     def fill(folder: Path) -> None:
         for name, table in splits.items():
@@ -112,12 +123,12 @@ def _write(prepared: Prepared, task: dict[str, Any]) -> None:
             prepared.tokenizer.save_pretrained(folder / artifacts.TOKENIZER.name)
             hashes["tokenizer"] = digest_of_tree(folder / artifacts.TOKENIZER.name)
         schema = {field.name: str(field.type) for field in splits["train"].schema if field.name not in ("id", "label")}
-        manifest = {k: task[k] for k in ("kind", "source", "licence", "citation", "seed")} | prepared.facts
-        manifest |= {"task": task["name"], "counts": {name: len(table) for name, table in splits.items()}}
-        manifest |= {"content": artifacts.digest(hashes), "files": hashes, "schema": schema}
+        manifest.update({"task": task["name"], "counts": {name: len(table) for name, table in splits.items()}})
+        manifest.update({"content": artifacts.digest(hashes), "files": hashes, "schema": schema})
         artifacts.write_json(folder / "manifest.json", manifest)
 
     artifacts.write_folder(artifacts.PREPARED, fill)
+    return manifest
 
 
 if __name__ == "__main__":

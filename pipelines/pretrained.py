@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +18,63 @@ if TYPE_CHECKING:
 #: Files without which a folder is no saved model; a tokenizer has one of several.
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
 
+#: Types of models whose positions begin after the padding token's id.
+FROM_PADDING = re.compile("roberta|camembert|longformer|mpnet|data2vec-text|ibert|xmod|luke")
+
 
 def location(source: dict[str, Any]) -> tuple[str, dict[str, str]]:
     """Return what ``from_pretrained`` takes for a ``source``: a folder or hub id, and the revision.
 
     Raises:
-        UserError: for a folder that is not there.
+        UserError: for a folder that is not there, or that has a file of weights which is not whole.
     """
     if source["from"] == "hub":
         return source["id"], {"revision": source["revision"]}
     path = packages.member(source) if source["from"] == "package" else Path(source["folder"])
     if not (path / "config.json").exists():
         raise UserError(f"{path}: is no folder of a transformers model: it has no config.json")
+    for weights in sorted(path.glob("*.safetensors")):
+        check_whole(weights)
     return str(path), {}
+
+
+def check_whole(path: Path) -> None:
+    """Refuse a safetensors file that is shorter or longer than its header says; none of its tensors are read.
+
+    Raises:
+        UserError: naming it.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy"):
+            pass
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path}: is not whole: {error}; fetch or copy it again") from None
+
+
+def config(source: dict[str, Any] | None) -> Any:  # noqa: ANN401 - a PretrainedConfig
+    """Return the configuration of the model of ``source``, none of whose weights are read.
+
+    Raises:
+        UserError: where it cannot be loaded.
+    """
+    from transformers import AutoConfig
+
+    place, options = location(_given(source))
+    try:
+        return AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{place}: its config.json cannot be used: {error}") from None
+
+
+def reads(config: Any) -> int | None:  # noqa: ANN401 - a PretrainedConfig
+    """Return how many tokens the model can read at once; None where nothing bounds them."""
+    known: int | None = getattr(config, "max_position_embeddings", None)
+    if known is None or known < 1:
+        return None
+    # RoBERTa counts positions from the one after the padding token's id.
+    return known - (config.pad_token_id or 0) - 1 if FROM_PADDING.search(config.model_type) else known
 
 
 def tokenizer(source: dict[str, Any] | None) -> Any:  # noqa: ANN401 - a PreTrainedTokenizerFast
@@ -37,10 +83,14 @@ def tokenizer(source: dict[str, Any] | None) -> Any:  # noqa: ANN401 - a PreTrai
     Raises:
         UserError: where there is none.
     """
+    place, options = location(given := _given(source))
+    return tokenizer_at(place, options) if given["from"] == "hub" else tokenizer_in(Path(place))
+
+
+def _given(source: dict[str, Any] | None) -> dict[str, Any]:
     if source is None:
         raise UserError("a text task needs a model of the family 'transformers', whose tokenizer prepares the texts")
-    place, options = location(source)
-    return tokenizer_at(place, options) if source["from"] == "hub" else tokenizer_in(Path(place))
+    return source
 
 
 def tokenizer_in(folder: Path) -> Any:  # noqa: ANN401 - a PreTrainedTokenizerFast
@@ -64,7 +114,7 @@ def tokenizer_at(place: str, options: dict[str, str]) -> Any:  # noqa: ANN401 - 
 
     try:
         return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **options)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # the tokenizers library raises nothing more special for a file that is not whole
         raise UserError(f"{place}: its tokenizer cannot be loaded: {error}") from None
 
 
@@ -79,7 +129,7 @@ def transformer(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
     from components.models import freeze_all_but_last
 
     silence()
-    place, options = location(model["source"])
+    place, revision = location(model["source"])
     language = manifest["target"] == "tokens"
     kind = AutoModelForCausalLM if language else AutoModelForSequenceClassification
     head: dict[str, Any] = {"use_cache": False} if language else {"num_labels": manifest["outputs"]}
@@ -88,15 +138,27 @@ def transformer(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
     if model["num_hidden_layers"]:
         head["num_hidden_layers"] = model["num_hidden_layers"]
     try:
-        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **head, **options)
-        built = kind.from_pretrained(place, config=config, trust_remote_code=False, use_safetensors=True, **options)
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **head, **revision)
+        # A head that was saved for other classes is left out for one of this task's.
+        options = {"ignore_mismatched_sizes": not language, "output_loading_info": True, **revision}
+        built, found = kind.from_pretrained(place, config=config, trust_remote_code=False, use_safetensors=True, **options)
     except Exception as error:  # a truncated file raises what its reader raises
         raise UserError(f"{place}: the model cannot be loaded: {error}") from None
+    _check_encoder(built, found["mismatched_keys"], place)
     if language:
         _check_context(config, manifest["block"])
     if model["train_layers"] is not None:
         freeze_all_but_last(built, model["train_layers"])
     return _called_by_keyword(built)
+
+
+def _check_encoder(model: Any, mismatched: Iterable[tuple[Any, ...]], place: str) -> None:  # noqa: ANN401 - a PreTrainedModel
+    """Refuse weights beside the head that have another size than the configuration says: they were not loaded."""
+    inside = sorted(key for key in mismatched if key[0].startswith(f"{model.base_model_prefix}."))
+    if inside:
+        name, saved, wanted = inside[0]
+        sizes = f"{list(saved)}, and its config.json says {list(wanted)}"
+        raise UserError(f"{place}: the model cannot be loaded: {name} is of size {sizes}")
 
 
 def _called_by_keyword(model: nn.Module) -> nn.Module:

@@ -26,6 +26,12 @@ def quiet() -> Iterator[None]:
         _QUIET.reset(token)
 
 
+def say(line: str) -> None:
+    """Write a line of a stage's own."""
+    if not _QUIET.get():
+        sys.stderr.write(line + "\n")
+
+
 class Watch:
     """Shows the moments of a run on standard error."""
 

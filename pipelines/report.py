@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipelines import artifacts
+from pipelines import artifacts, texts
 from pipelines.artifacts import read_json
 from pipelines.facts import versions
 from pipelines.figures import Course, courses, to_svg
@@ -94,10 +94,12 @@ def provenance(manifest: dict[str, Any], cost: dict[str, Any], seeds: Sequence[i
     threads = f"{machine['threads']} thread{'s' * (machine['threads'] != 1)} on {machine['cores']} cores"
     processor = energy.get("cpu_model") or machine["processor"]
     counts = ", ".join(f"{n:,} {split}" for split, n in manifest["counts"].items())
+    cut = texts.truncation(manifest)
     return [
         ("command", command),
         ("seeds of training" if len(seeds) > 1 else "seed", ", ".join(map(str, seeds))),
         ("data", f"{manifest['task']}: {counts}; sha256 {manifest['content']}; split with seed {manifest['seed']}"),
+        *([("texts", cut)] if cut else []),
         ("licence", str(manifest["licence"])),
         ("citation", str(manifest["citation"])),
         ("commit", versions().get("mlflow.source.git.commit", NOTHING)),

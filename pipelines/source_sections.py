@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, NonNegativeInt, StringConstraints, model_validator
 
 from pipelines.sections import Section
 
@@ -26,19 +26,24 @@ class FromHub(Section):
 
 
 class FromFiles(Section):
-    """The user's own csv, tsv, jsonl or parquet files; ``header`` names the columns of a file that has no header."""
+    """The user's own csv, tsv, jsonl or parquet files.
+
+    ``header`` names the columns of a file that has no header; ``skip`` rows of a csv or tsv, below the names, are no examples.
+    """
 
     source: Literal["files"] = Field(alias="from")
     train: str
     test: str | None = None
     header: list[str] | None = None
+    skip: NonNegativeInt = 0
     sha256: dict[str, Sha256] = Field(default_factory=dict)
 
 
 class FromPackage(Section):
     """A file or folder inside an archive that a package index carries: checked by its hash, never installed nor imported.
 
-    Of a folder, ``files`` are documents; ``tagged`` ones are of ``word/tag`` tokens.
+    ``test_member`` is the test split; ``header`` and ``skip`` are as of files. Of a folder, ``files`` are documents;
+    ``tagged`` ones are of ``word/tag`` tokens.
     """
 
     source: Literal["package"] = Field(alias="from")
@@ -48,9 +53,18 @@ class FromPackage(Section):
     sha256: Sha256
     member: list[str]
     member_sha256: Sha256 | None = None
+    test_member: list[str] | None = None
+    test_member_sha256: Sha256 | None = None
     header: list[str] | None = None
+    skip: NonNegativeInt = 0
     files: Pattern = "*"
     tagged: bool = False
+
+    @model_validator(mode="after")
+    def _hash_has_a_member(self) -> FromPackage:
+        if self.test_member_sha256 and not self.test_member:
+            raise ValueError("test_member_sha256: is of a test_member, and there is none; name it, or leave the hash out")
+        return self
 
 
 class FromIdx(Section):

@@ -64,7 +64,8 @@ def _examples(table: pa.Table, manifest: dict[str, Any]) -> Examples:
     if manifest["kind"] == "table":
         return Records(_rows(table["row"], manifest), label, outputs)
     tokens = table["tokens"].chunk(0)
-    return Texts(tokens.values.to_numpy(), tokens.offsets.to_numpy(), label, outputs, manifest["pad"])
+    second = table["second"].to_numpy() if "second" in table.column_names else None
+    return Texts(tokens.values.to_numpy(), tokens.offsets.to_numpy(), label, outputs, manifest["pad"], second)
 
 
 def _rows(column: pa.ChunkedArray, manifest: dict[str, Any]) -> Array:

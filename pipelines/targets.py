@@ -94,7 +94,9 @@ def _classes(raw: Raw, task: dict[str, Any]) -> tuple[Array, Array, list[str]]:
         outside = np.flatnonzero((raw.label < 0) | (raw.label >= len(raw.names)))
         if len(outside):
             first, bound = outside[0], len(raw.names) - 1
-            raise UserError(f"{task['name']}: label of id {first} must be in [0, {bound}], got {raw.label[first]}")
+            unknown = "; a split whose labels are -1 keeps them to itself, and another must be the test split"
+            said = f"{task['name']}: label of id {first} must be in [0, {bound}], got {raw.label[first]}"
+            raise UserError(said + (unknown if raw.label[first] == -1 else ""))
         return raw.label.astype(np.int64), np.arange(len(raw.label)), raw.names
     found, target = np.unique(raw.label, return_inverse=True)
     names = [str(f) for f in found]
@@ -152,9 +154,21 @@ def _settled_classes(target: Target, train: Array, test: Array, task: dict[str, 
 def _check_classes(train: Array, test: Array, names: list[str], task: dict[str, Any]) -> None:
     lacking = [names[c] for c in np.setdiff1d(test, train)]
     if lacking:
-        raise UserError(f"{task['name']}: the test split has classes that training lacks: {', '.join(lacking)}")
+        raise UserError(f"{task['name']}: the test split has classes that training lacks: {_few(lacking)}; {_remedy(task)}")
     if empty := [n for n, count in zip(names, np.bincount(train, minlength=len(names)), strict=True) if not count]:
-        raise UserError(f"{task['name']}: training has no example of {', '.join(empty)}")
+        raise UserError(f"{task['name']}: training has no example of {_few(empty)}; {_remedy(task)}")
+
+
+def _few(names: list[str], most: int = 5) -> str:
+    """Return the first of ``names``, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def _remedy(task: dict[str, Any]) -> str:
+    if task["limit"] is not None:
+        return f"raise limit, which is {task['limit']}, or leave it out"
+    return "give training rows of each, or take its rows out of the test split"
 
 
 def _noise(target: Array, train: Array, classes: int, task: dict[str, Any]) -> Array:

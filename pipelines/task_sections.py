@@ -130,6 +130,7 @@ class Task(Section):
     test: int | float | None = None
     image_size: PositiveInt | None = None
     limit: PositiveInt | None = None
+    drop_empty: bool = False
     max_length: Annotated[int, Field(ge=4)] = 128
     label_noise: LabelNoise | None = None
     block: Annotated[int, Field(ge=2)] = 128
@@ -150,6 +151,12 @@ class Task(Section):
             self._check_columns(set(self.columns.model_dump()))
         if self.test is not None and not (self.test >= 1 if isinstance(self.test, int) else 0 < self.test < 1):
             raise ValueError(f"test: must be a number of rows, 1 or more, or a fraction in (0, 1), got {self.test!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _empty_texts_alone(self) -> Task:
+        if self.drop_empty and (self.kind not in ("text", "language") or not self.columns.text):
+            raise ValueError("drop_empty: is for kind 'text' or 'language' with a column 'text'; leave it out")
         return self
 
     def _check_columns(self, named: set[str]) -> None:

@@ -21,8 +21,8 @@ def from_folder(task: dict[str, Any]) -> Raw:
 
 
 def from_package(task: dict[str, Any]) -> Raw:
-    """Return a file out of a package, or the files of a folder in it, as raw data."""
-    return _documents([packages.member(task["source"])], task["source"])
+    """Return files out of a package, or those of folders in it, as raw data."""
+    return _documents(packages.members(task["source"]), task["source"])
 
 
 def _documents(roots: list[Path], source: dict[str, Any]) -> Raw:

@@ -33,17 +33,23 @@ def of_datasets(task: dict[str, Any], parts: Sequence[Any]) -> Raw:
     """Return splits of the ``datasets`` library (training, and testing or None) as raw data."""
     given = [p for p in parts if p is not None]
     origin = task["source"].get("id", "data set")
-    if task["kind"] != "image":
-        return of_tables(task, [p.data.table for p in given], [f"{origin}: {s}" for s in ("training", "test")])
     columns = task["columns"]
+    if task["kind"] != "image":
+        names = _class_names(given[0], columns.get("label"))
+        return of_tables(task, [p.data.table for p in given], [f"{origin}: {s}" for s in ("training", "test")], names)
     for part in given:
         for column in columns.values():
             if column not in part.column_names:
                 raise UserError(unknown(f"{origin}: columns: {column!r}", "column", column, part.column_names))
     label = np.concatenate([np.asarray(p[columns["label"]]) for p in given])
-    names = getattr(given[0].features[columns["label"]], "names", None)
     tested = None if len(given) == 1 else np.arange(len(label)) >= len(given[0])
-    return Raw({"image": stacked(_opened(given, columns["image"]), task["image_size"])}, label, tested, names)
+    images = stacked(_opened(given, columns["image"]), task["image_size"])
+    return Raw({"image": images}, label, tested, _class_names(given[0], columns["label"]))
+
+
+def _class_names(split: Any, column: str | None) -> list[str] | None:  # noqa: ANN401 - a datasets.Dataset
+    """Return the names that a column of classes says its numbers stand for; None where it says none."""
+    return getattr(split.features.get(column), "names", None)
 
 
 def _opened(parts: Sequence[Any], column: str) -> Iterator[tuple[str, Any]]:

@@ -18,9 +18,11 @@ class Raw:
         label: ``(N,)`` as found: text, integer or float; 0 where there is none to learn.
         tested: ``(N,)`` bool, which rows the source itself sets apart for testing; None where it has no test split.
         names: of the classes, where the source says them.
+        dropped: rows that the source has and that are not here, by the task's ``drop_empty``.
     """
 
     inputs: dict[str, Any]
     label: Array
     tested: Array | None
     names: list[str] | None = None
+    dropped: int = 0

@@ -12,6 +12,7 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
+from components.arrays import Array
 from pipelines import packages
 from pipelines.artifacts import digest_of
 from pipelines.errors import UserError, unknown
@@ -19,6 +20,7 @@ from pipelines.sources.raw import Raw
 
 #: What the label is called beside the inputs, whatever they are called.
 LABEL = "the label"
+Columns = dict[str, list[Any]]
 #: What a column named under each key holds a row.
 ONE_OF = {"numbers": "number", "categories": "category", "dates": "date"}
 
@@ -30,7 +32,7 @@ def from_files(task: dict[str, Any]) -> Raw:
         if (found := digest_of(Path(name)) if Path(name).exists() else "no file") != expected:
             raise UserError(f"{name}: sha256 must be {expected}, got {found}")
     paths = [None if source[split] is None else Path(source[split]) for split in ("train", "test")]
-    return of_tables(task, [p and _table(p, source["header"], _exact(task)) for p in paths], [str(p) for p in paths])
+    return of_tables(task, [p and _table(p, source, _exact(task)) for p in paths], [str(p) for p in paths])
 
 
 def _exact(task: dict[str, Any]) -> list[str]:
@@ -40,26 +42,53 @@ def _exact(task: dict[str, Any]) -> list[str]:
 
 
 def from_package(task: dict[str, Any]) -> Raw:
-    """Return a file out of a package as raw data."""
+    """Return a file out of a package, and one for testing, as raw data."""
     source = task["source"]
-    path = packages.member(source)
-    return of_tables(task, [_table(path, source["header"], _exact(task))], [path.name])
+    paths = packages.members(source)
+    return of_tables(task, [_table(path, source, _exact(task)) for path in paths], [path.name for path in paths])
 
 
-def of_tables(task: dict[str, Any], parts: Sequence[pa.Table | None], origins: Sequence[str]) -> Raw:
-    """Return tables of the same columns, training first, as raw data; ``origins`` say where each is from."""
+def of_tables(
+    task: dict[str, Any], parts: Sequence[pa.Table | None], origins: Sequence[str], names: list[str] | None = None
+) -> Raw:
+    """Return tables of the same columns, training first, as raw data.
+
+    Args:
+        task: planned.
+        parts: training, and testing or None.
+        origins: say where each is from.
+        names: of the classes, where the source says them.
+    """
     tables = [part for part in parts if part is not None]
     wanted = list(_wanted(task["columns"]))
     for table, origin in zip(tables, origins, strict=False):
         _check_table(table, wanted, origin)
     origin = ", ".join(origins[: len(tables)])
     joined = {key: _column(tables, column, f"{origin}: {column}") for key, _, column in wanted}
-    labels = joined.pop(LABEL, None) or [0] * sum(map(len, tables))
+    tested = np.arange(sum(map(len, tables))) >= len(tables[0])
+    before = len(tested)
+    if task["drop_empty"]:
+        joined, tested = _without_empty(joined, tested, len(tables), origin)
+    labels = joined.pop(LABEL, None) or [0] * len(tested)
     if (empty := next((i for i, v in enumerate(labels) if v is None or v == ""), None)) is not None:
         raise UserError(f"{origin}: {task['columns']['label']}: id {empty} has no label")
-    label = np.array(labels)
-    tested = None if len(tables) == 1 else np.arange(len(label)) >= len(tables[0])
-    return Raw(joined, label, tested)
+    return Raw(joined, np.array(labels), None if len(tables) == 1 else tested, names, before - len(tested))
+
+
+def _without_empty(joined: Columns, tested: Array, splits: int, origin: str) -> tuple[Columns, Array]:
+    """Return the columns and ``tested`` ``(N,)`` without the rows in which any column is missing or blank.
+
+    Raises:
+        UserError: where that leaves none of one of the ``splits``.
+    """
+    kept = np.array([not any(map(_is_empty, row)) for row in zip(*joined.values(), strict=True)])
+    if len(np.unique(tested[kept])) < splits:
+        raise UserError(f"{origin}: drop_empty leaves no row of a split, since each lacks one of {', '.join(joined)}")
+    return {key: [v for v, k in zip(values, kept, strict=True) if k] for key, values in joined.items()}, tested[kept]
+
+
+def _is_empty(value: Any) -> bool:  # noqa: ANN401 - whatever the source holds
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _wanted(columns: dict[str, str | list[str]]) -> Iterator[tuple[str, str, str]]:
@@ -109,13 +138,13 @@ def _decodes(value: bytes) -> bool:
     return True
 
 
-def _table(path: Path, header: list[str] | None, texts: Iterable[str]) -> pa.Table:
-    """Return the table in ``path``, by its suffix; a tsv is taken as it is, without quotes."""
+def _table(path: Path, source: dict[str, Any], texts: Iterable[str]) -> pa.Table:
+    """Return the table in ``path``, a file of ``source``, by its suffix; a tsv is taken as it is, without quotes."""
     suffix = path.suffix.lower()
     try:
         if path.stat().st_size == 0:
             raise UserError(f"{path}: is empty")
-        table = _parsed(path, suffix, header, texts)
+        table = _parsed(path, suffix, source, texts)
         table.column_names  # noqa: B018 - decodes them
         return table
     except FileNotFoundError:
@@ -126,7 +155,7 @@ def _table(path: Path, header: list[str] | None, texts: Iterable[str]) -> pa.Tab
         raise UserError(f"{path}: cannot be read: {error}") from None
 
 
-def _parsed(path: Path, suffix: str, header: list[str] | None, texts: Iterable[str]) -> pa.Table:
+def _parsed(path: Path, suffix: str, source: dict[str, Any], texts: Iterable[str]) -> pa.Table:
     if suffix == ".parquet":
         return pa.parquet.read_table(path)
     if suffix in (".json", ".jsonl"):
@@ -135,7 +164,7 @@ def _parsed(path: Path, suffix: str, header: list[str] | None, texts: Iterable[s
     quote = False if tabs else '"'
     return pa.csv.read_csv(
         path,
-        pa.csv.ReadOptions(column_names=header),
+        pa.csv.ReadOptions(column_names=source["header"], skip_rows_after_names=source["skip"]),
         pa.csv.ParseOptions(delimiter="\t" if tabs else ",", quote_char=quote, newlines_in_values=not tabs),
         pa.csv.ConvertOptions(column_types={t: pa.binary() for t in texts}, strings_can_be_null=False),
     )

@@ -62,7 +62,8 @@ def test_token_ids_are_the_tokenizers(prepared, vocabulary, tmp_path):
     batch = train.examples.fetch(Rows(*_rows([place])), _cpu())
     words = [vocabulary[i] for i in batch.inputs["input_ids"][0]]
     assert words == ["[CLS]", "fine", ",", "[SEP]"]
-    assert manifest["truncated"] == sum(len(t.replace(",", " ,").split()) + 2 > 4 for t, _ in REVIEWS)
+    cut = sum(len(t.replace(",", " ,").split()) + 2 > 4 for t, _ in REVIEWS)
+    assert sum(manifest["truncated"].values()) == cut
 
 
 def _rows(index):

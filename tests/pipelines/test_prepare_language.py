@@ -129,7 +129,7 @@ def test_a_column_of_texts_and_folders_of_their_own_for_testing(prepared, tmp_pa
 
 def test_a_hub_data_set_of_texts():
     split = datasets.Dataset.from_dict({"body": [LINE, "by and by"], "more": [1, 2]})
-    task = {"kind": "language", "source": {"id": "own"}, "columns": {"text": "body"}}
+    task = {"kind": "language", "source": {"id": "own"}, "columns": {"text": "body"}, "drop_empty": False}
     raw = of_datasets(task, [split, split])
     assert raw.inputs == {"text": [LINE, "by and by"] * 2}
     assert raw.tested.tolist() == [False, False, True, True]

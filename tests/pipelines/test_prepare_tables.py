@@ -109,7 +109,8 @@ def test_a_hub_data_set_of_rows():
     import datasets
 
     split = datasets.Dataset.from_dict({"x": [1.0, 2.0], "c": ["u", None], "y": [0.5, 1.5]})
-    task = {"kind": "table", "source": {"id": "own"}, "columns": {"numbers": ["x"], "categories": ["c"], "label": "y"}}
+    columns = {"numbers": ["x"], "categories": ["c"], "label": "y"}
+    task = {"kind": "table", "source": {"id": "own"}, "columns": columns, "drop_empty": False}
     raw = hub.of_datasets(task, [split, split])
     assert raw.inputs == {"x": [1.0, 2.0] * 2, "c": ["u", None] * 2}
     assert raw.label.tolist() == [0.5, 1.5] * 2

@@ -156,3 +156,12 @@ def test_compare_and_the_tables_of_a_study_need_no_torch():
     script = "import sys, pipelines.compare, pipelines.report_study, pipelines.study_table; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("cut", [{}, {"max_length": 8, "truncated": {"train": 2, "test": 0}}])
+def test_a_page_says_how_many_texts_were_cut(cut):
+    manifest = {"task": "own", "counts": {"test": 4, "train": 4}, "content": "", "seed": 0, "licence": "", "citation": ""} | cut
+    machine = dict.fromkeys(("processor", "python", "torch", "device", "platform"), "x") | {"threads": 1, "cores": 2}
+    told = dict(report.provenance(manifest, {"machine": machine, "energy": {"label": "", "method": ""}}, [0], "x"))
+    said = "2 of 4 train and 0 of 4 test texts (25.0%) are longer than max_length, 8 tokens, and cut there"
+    assert told.get("texts") == (said if cut else None)

@@ -30,6 +30,15 @@ def test_a_batch_is_padded_on_the_right_to_its_longest(make_rows, texts, data, p
     assert batch.target.tolist() == [i % 3 for i in index]
 
 
+def test_the_tokens_of_a_second_text_are_marked_and_what_fills_up_is_not(make_rows):
+    tokens, offsets, second = np.arange(1, 7, dtype=np.int32), np.array([0, 3, 4, 6]), np.array([2, 1, 0])
+    examples = Texts(tokens, offsets, np.zeros(3, np.int64), 2, 0, second)
+    types = examples.fetch(make_rows([1, 0, 2]), CPU).inputs["token_type_ids"]
+    assert types.tolist() == [[0, 0, 0], [0, 0, 1], [1, 1, 0]]
+    assert types.dtype == torch.int64
+    assert "token_type_ids" not in collected([[1]]).fetch(make_rows([0]), CPU).inputs
+
+
 @given(TEXTS, st.data())
 def test_a_bag_has_each_token_of_a_text_once(texts, data):
     index = data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=6))
