@@ -54,12 +54,12 @@ def listed(rows: Array) -> pa.Array:
 
 
 def _texts(raw: Raw, task: dict[str, Any], train: Array) -> Stored:
-    tokens, truncated, pad = _tokens(raw.inputs, task)
-    return {"tokens": tokens, **{n: pa.array(v) for n, v in raw.inputs.items()}}, {"truncated": truncated, "pad": pad}
+    tokens, facts = _tokens(raw.inputs, task)
+    return {"tokens": tokens, **{n: pa.array(v) for n, v in raw.inputs.items()}}, facts
 
 
-def _tokens(texts: dict[str, Sequence[str]], task: dict[str, Any]) -> tuple[pa.Array, int, int]:
-    """Return the token ids of all texts (or pairs), how many were cut at ``max_length``, and the id that pads."""
+def _tokens(texts: dict[str, Sequence[str]], task: dict[str, Any]) -> tuple[pa.Array, dict[str, Any]]:
+    """Return the token ids of all texts (or pairs); how many were cut at ``max_length``, the id that pads, how many ids."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     tokenizer = pretrained.tokenizer(task["tokenizer"])
     parts = [list(texts[name]) for name in ("text", "text_pair") if name in texts]
@@ -68,7 +68,8 @@ def _tokens(texts: dict[str, Sequence[str]], task: dict[str, Any]) -> tuple[pa.A
     ids = encoded["input_ids"]
     ends = np.cumsum([0, *(len(i) for i in ids)])
     flat = pa.array(np.concatenate([np.asarray(i, np.int32) for i in ids]))
-    return pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), flat), truncated, tokenizer.pad_token_id or 0
+    facts = {"truncated": truncated, "pad": tokenizer.pad_token_id or 0, "vocabulary": len(tokenizer)}
+    return pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), flat), facts
 
 
 def _tables(raw: Raw, task: dict[str, Any], train: Array) -> Stored:

@@ -4,6 +4,7 @@ from components.selection.adaselection import AdaSelection
 from components.selection.infobatch import InfoBatch
 from components.selection.rho_loss import RhoLoss
 from components.selection.rule import ByRule
+from components.selection.selection_via_proxy import SelectionViaProxy
 from components.selection.selective_backprop import SelectiveBackprop
 from components.selection.selector import Selector
 from components.selection.short import Short
@@ -20,4 +21,5 @@ METHODS: dict[str, type[Selector]] = {
     "selective-backprop": SelectiveBackprop,
     "rho-loss": RhoLoss,
     "adaselection": AdaSelection,
+    "selection-via-proxy": SelectionViaProxy,
 }

@@ -70,6 +70,7 @@ class Selector:
     chance: bool = True  #: whether ``keep`` draws random numbers; else it is given no generator, which takes time to make
     sights: ClassVar[int] = 0  #: how often the warm-up must have seen every example
     holdout: ClassVar[bool] = False  #: whether the warm-up must be one that trains on a holdout
+    proxy: ClassVar[bool] = False  #: whether the warm-up must be one that trains a proxy
 
     @property
     def admits(self) -> bool:
