@@ -166,7 +166,7 @@ def files_of(params: Params) -> dict[str, Any]:
         "training": training,
         "comparison": {"task": params.task, "methods": list(params.compare), "energy": params.energy.model_dump()},
     }
-    files |= {f"warm_ups/{n}": w.model_dump() for n, w in params.warm_ups.items()}
+    files |= {f"warm_ups/{n}": w.model_dump(mode="json", by_alias=True) for n, w in params.warm_ups.items()}
     return files | {f"methods/{n}": _method_plan(params, n) for n in params.compare}
 
 
