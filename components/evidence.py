@@ -89,21 +89,23 @@ def logit_dimensions(examples: int, outputs: int, kept: int = LOGITS_KEPT) -> in
     return outputs if examples * outputs <= kept else min(outputs, max(16, kept // examples))
 
 
-class LogitMemory:
-    """The last logits of each example in bounded memory.
+def projection(width: int, d: int, seed: int, device: torch.device) -> Tensor:
+    """Return a seeded ``(width, d)`` matrix of signs over ``sqrt(d)``.
 
-    Beyond the bound they are multiplied by a seeded (outputs, d) matrix of signs over ``sqrt(d)``, which preserves squared
-    distances in expectation (Achlioptas 2003).
+    Multiplying by it preserves squared distances in expectation (Achlioptas 2003).
     """
+    signs = stream(seed, "projection").choice([-1.0, 1.0], (width, d)) / np.sqrt(d)
+    return torch.from_numpy(signs.astype(np.float32)).to(device)
+
+
+class LogitMemory:
+    """The last logits of each example in bounded memory; beyond the bound, their ``projection``."""
 
     def __init__(self, storage: Tensor, outputs: int, seed: int = 0) -> None:
         """Keep logits in ``storage`` ``(N, d)`` float32, which may be memory-mapped."""
         self.storage, self.outputs = storage, outputs
         d = storage.shape[1]
-        self._signs: Tensor | None = None
-        if d < outputs:
-            signs = stream(seed, "projection").choice([-1.0, 1.0], (outputs, d)) / np.sqrt(d)
-            self._signs = torch.from_numpy(signs.astype(np.float32)).to(storage.device)
+        self._signs = projection(outputs, d, seed, storage.device) if d < outputs else None
 
     def exchange(self, index: Tensor, logits: Tensor) -> Tensor:
         """Store the new ``logits`` ``(B, C)`` and return how far each moved, mean squared, ``(B,)``."""

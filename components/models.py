@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class _OnInput(nn.Sequential):
@@ -53,9 +53,28 @@ def cnn(channels: int, size: int, classes: int) -> nn.Module:
     )
 
 
-def mlp(channels: int, size: int, classes: int) -> nn.Module:
-    """Return one hidden layer of 256."""
-    return _OnInput(nn.Flatten(), nn.Linear(channels * size * size, 256), nn.ReLU(), nn.Linear(256, classes))
+def mlp(channels: int, size: int, classes: int, hidden: int = 256) -> nn.Module:
+    """Return one hidden layer."""
+    return _OnInput(nn.Flatten(), nn.Linear(channels * size * size, hidden), nn.ReLU(), nn.Linear(hidden, classes))
+
+
+class _Bag(nn.Module):
+    """The mean of a text's token vectors, and a linear layer; what ``attention_mask`` leaves out counts for nothing."""
+
+    def __init__(self, vocabulary: int, classes: int, width: int) -> None:
+        super().__init__()
+        self.vectors = nn.EmbeddingBag(vocabulary, width, mode="sum")
+        self.head = nn.Linear(width, classes)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        share = attention_mask / attention_mask.sum(1, keepdim=True)
+        logits: Tensor = self.head(self.vectors(input_ids, per_sample_weights=share.to(self.vectors.weight.dtype)))
+        return logits
+
+
+def bag(vocabulary: int, classes: int, width: int = 64) -> nn.Module:
+    """Return a fastText-like classifier (Joulin et al., arXiv 1607.01759) of token ids, without its n-grams."""
+    return _Bag(vocabulary, classes, width)
 
 
 def table_mlp(columns: int, outputs: int, hidden: Sequence[int] = (128, 64), dropout: float = 0.0) -> nn.Module:
@@ -69,8 +88,10 @@ def table_mlp(columns: int, outputs: int, hidden: Sequence[int] = (128, 64), dro
 
 #: Small models of tables by name: ``(columns, outputs, **options) -> model``.
 TABLES: dict[str, Callable[..., nn.Module]] = {"table-mlp": table_mlp}
-#: Small image models by name: ``(channels, size, classes) -> model``.
-SMALL: dict[str, Callable[[int, int, int], nn.Module]] = {"lenet": lenet, "cnn": cnn, "mlp": mlp}
+#: Small models of texts by name: ``(vocabulary, classes, **options) -> model``.
+TEXTS: dict[str, Callable[..., nn.Module]] = {"bag": bag}
+#: Small image models by name: ``(channels, size, classes, **options) -> model``.
+SMALL: dict[str, Callable[..., nn.Module]] = {"lenet": lenet, "cnn": cnn, "mlp": mlp}
 
 
 def freeze_all_but_last(model: nn.Module, layers: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.special import entr
 
 
 def mean_square_change(now: Tensor, before: Tensor, outputs: int) -> Tensor:
@@ -37,3 +38,25 @@ def margin(p: Tensor, target: Tensor) -> Tensor:
     if p.shape[1] == 1:
         return -true
     return p.scatter(1, place, -torch.inf).amax(1) - true
+
+
+def least_confidence(p: Tensor) -> Tensor:
+    """Return ``1 - max_c p_c`` (arXiv 1906.11829): 0 sure of a class, ``1 - 1/C`` of none."""
+    return 1 - p.amax(1)
+
+
+def entropy(p: Tensor) -> Tensor:
+    """Return ``-sum_c p_c log p_c`` in nats (arXiv 1906.11829); a class of probability 0 adds nothing."""
+    each: Tensor = entr(p)
+    return each.sum(1)
+
+
+def forgetting(forgotten: Tensor, correct: Tensor) -> Tensor:
+    """Return how often an example went from right to wrong, infinity where it never was right (arXiv 1812.05159, 1906.11829).
+
+    Args:
+        forgotten: ``(N,)`` how often it went from right to wrong between two visits that follow each other.
+        correct: ``(N,)`` whether its last visit was right; who is wrong now and never went from right to wrong never was right.
+    """
+    never = (forgotten == 0) & ~correct
+    return torch.where(never, torch.inf, forgotten.float())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
 import numpy as np
@@ -83,10 +83,10 @@ class Training:
         self._looking = Refill(pool, position.looking)
         self._training = Refill(self.plan.batch_size, position.training, self.examples.lengths)
 
-    def sweep(self) -> None:
-        """Look at every example, in the order of length, without training."""
+    def sweep(self, see: Callable[[Evidence], None] | None = None) -> None:
+        """Look at every example, in the order of length, without training; ``see`` is shown each look right after it."""
         with self.clock.lap("train"):
-            self._look_at_all()
+            self._look_at_all(see)
 
     def _span(self) -> float:
         """Return how much of an epoch the epoch under way is: 1, or what is left of the run."""
@@ -116,12 +116,14 @@ class Training:
         together = self.plan.look_size if thinned else self.plan.batch_size
         return epoch_order(weight, self.examples.lengths, together, order)
 
-    def _look_at_all(self) -> None:
+    def _look_at_all(self, see: Callable[[Evidence], None] | None = None) -> None:
         lengths = self.examples.lengths
         order = np.arange(len(self.examples)) if lengths is None else np.argsort(lengths, kind="stable")
         index = torch.from_numpy(order)
         for rows in Rows(index, torch.ones(len(index))).split(self.plan.look_batch):
-            self._look(rows)
+            evidence = self._look(rows)
+            if see is not None:
+                see(evidence)
         self._recorder.settle()
 
     def _look(self, rows: Rows, *, by_input: bool = False) -> Evidence:

@@ -27,7 +27,7 @@ def account() -> None:
 
 
 def _unit(laps: dict[str, Any]) -> Unit:
-    """Return T_f and T_b in CPU seconds an example, of the run that trained on everything."""
+    """Return T_f and T_b in CPU seconds an example, of a run: the one that trained on everything, or a proxy's."""
     return Unit(*(laps[part]["cpu_seconds"] / laps[part]["examples"] for part in ("forward", "backward")))
 
 
@@ -59,11 +59,23 @@ def _counts(name: str, train: dict[str, int]) -> dict[str, int]:
     return {k: train[k] + other.get(k, 0) for k in ("looked", "kept", "trained")}
 
 
+def _proxied(name: str, offered: int) -> dict[str, Any]:
+    """Return what a method's proxy did and what its passes should take, by its own unit; nothing where it has none."""
+    warm_up = read_json(plan_of("methods", name))["warm_up"]
+    if not read_json(plan_of("warm_ups", warm_up))["proxy"]:
+        return {}
+    cost = read_json(cost_of("warm_up", warm_up))
+    unit, done = _unit(cost["laps"]), {k: cost["counts"][k] for k in ("looked", "kept", "trained")}
+    counted = counted_seconds(Counts(offered, **done), unit)
+    return {"counts": done, "unit_cpu_seconds": vars(unit), "counted_cpu_seconds": counted}
+
+
 def _method(name: str, watts: dict[str, Any], threads: int, unit: Unit, full: float, offered: int) -> dict[str, Any]:
     train = read_json(cost_of("train", name))
     spent = _spent(name)
-    counts = Counts(offered, **_counts(name, train["counts"]))
-    counted, measured = counted_seconds(counts, unit), spent["total"]["cpu_seconds"]
+    counts, proxy = Counts(offered, **_counts(name, train["counts"])), _proxied(name, offered)
+    beside = proxy.get("counted_cpu_seconds", 0.0)
+    counted, measured = counted_seconds(counts, unit) + beside, spent["total"]["cpu_seconds"]
     # On a shared machine CPU seconds say what the run used, and wall seconds what its neighbours did.
     hours = measured / threads / 3600
     modelled = modelled_kwh(hours, watts["cpu_watts"], watts["memory_watts"], watts["gpu_watts"], watts["gpus"])
@@ -78,7 +90,7 @@ def _method(name: str, watts: dict[str, Any], threads: int, unit: Unit, full: fl
         "counted_cpu_seconds": counted,
         "measured_cpu_seconds": measured,
         "time_counted": counted / (offered * unit.full),
-        "time_paper": paper_time(counts, unit),
+        "time_paper": paper_time(counts, unit) + beside / (offered * unit.full),
         "time_measured": measured / full,
         "measured_over_counted": measured / counted,
         "energy": {
@@ -88,6 +100,7 @@ def _method(name: str, watts: dict[str, Any], threads: int, unit: Unit, full: fl
             "method": train["energy"]["method"],
         },
         "energy_modelled": {"label": "modelled", "kwh": modelled, "co2e_kg": modelled_co2e_kg(modelled)},
+        **({"proxy": proxy | {"share": Unit(**proxy["unit_cpu_seconds"]).full / unit.full}} if proxy else {}),
     }
 
 

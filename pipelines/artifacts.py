@@ -141,11 +141,17 @@ def digest_of_columns(columns: Mapping[str, Array]) -> str:
 
 
 def write_table(path: Path, columns: Mapping[str, Array], origin: Mapping[str, object]) -> None:
-    """Write ``columns`` ``(N,)`` as Parquet; its metadata say what it was made from (``origin``) and what it holds."""
+    """Write ``columns`` ``(N,)`` or ``(N, d)`` as Parquet; its metadata say what they were made from (``origin``)."""
     facts = {"schema_version": SCHEMA_VERSION, "sign": SIGN_CONVENTION, "content": digest_of_columns(columns), **origin}
-    table = pa.table({name: pa.array(column) for name, column in columns.items()})
+    table = pa.table({name: _listed(column) for name, column in columns.items()})
     with whole(path) as part:
         pq.write_table(table.replace_schema_metadata({"winnow": json.dumps(facts, sort_keys=True)}), part)
+
+
+def _listed(column: Array) -> pa.Array:
+    """Return a column as Arrow has it: rows ``(N, d)`` are lists of one length."""
+    flat = pa.array(column.ravel())
+    return flat if column.ndim == 1 else pa.FixedSizeListArray.from_arrays(flat, column.shape[1])
 
 
 def read_table(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -174,6 +180,8 @@ def _array(column: pa.ChunkedArray) -> Array:
     Read from the buffers: pyarrow's own ways import pandas, or its compute functions, and outlast most selections.
     """
     whole_column = pa.concat_arrays(column.chunks or [pa.array([], column.type)])
+    if pa.types.is_fixed_size_list(column.type):
+        return _array(pa.chunked_array([whole_column.flatten()])).reshape(len(whole_column), column.type.list_size)
     buffer, start, count = whole_column.buffers()[1] or b"", whole_column.offset, len(whole_column)
     if pa.types.is_boolean(column.type):
         bits = np.unpackbits(np.frombuffer(buffer, np.uint8), bitorder="little")

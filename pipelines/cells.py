@@ -99,7 +99,9 @@ def _files(params: Params, seed: int) -> dict[str, Any]:
     """Return the plan of all cells with ``seed``: the data stay those of params.yaml's seed."""
     files = copy.deepcopy(plan.files_of(params.model_copy(update={"seed": seed})))
     files["task"]["seed"] = params.seed
-    for source in (files["task"]["source"], files["task"]["tokenizer"], files["training"]["model"].get("source")):
+    proxies = [value["proxy"] for name, value in files.items() if name.startswith("warm_ups/") and value["proxy"]]
+    models = [files["training"]["model"], *(proxy["model"] for proxy in proxies)]
+    for source in (files["task"]["source"], files["task"]["tokenizer"], *(model.get("source") for model in models)):
         _seen_from_below(source)
     return files
 

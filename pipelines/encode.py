@@ -62,7 +62,7 @@ def _texts(raw: Raw, task: dict[str, Any], splits: Splits) -> Stored:
     if found.second is not None:
         columns["second"] = pa.array(found.second)
     truncated = {name: int(found.cut[ids].sum()) for name, ids in splits.items()}
-    facts = {"pad": found.pad, "max_length": task["max_length"], "truncated": truncated}
+    facts = {"pad": found.pad, "vocabulary": found.vocabulary, "max_length": task["max_length"], "truncated": truncated}
     return columns | {name: pa.array(values) for name, values in raw.inputs.items()}, facts
 
 

@@ -11,7 +11,7 @@ from components.selection import METHODS
 from pipelines import plan
 from pipelines.errors import UserError, unknown
 from pipelines.params import Params, check_methods
-from pipelines.sections import WarmUp
+from pipelines.warm_up_sections import WarmUp
 
 CONTROLS = ("uniform", "short")
 

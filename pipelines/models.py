@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 WEIGHTS = "model.safetensors"
 
 
-def build(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
-    """Return the planned model with a head for what the prepared data ask for.
+def build(model: dict[str, Any], manifest: dict[str, Any], key: str | None = None) -> nn.Module:
+    """Return the planned model with a head for what the prepared data ask for; ``key`` names it where it is not the task's.
 
     Raises:
         UserError: for a name or folder that is not there, or a setting that the model cannot take.
@@ -26,15 +26,18 @@ def build(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
     try:
         return FAMILIES[model["family"]](model, manifest)
     except (ValueError, AssertionError, RuntimeError, TypeError) as error:  # torchvision asserts what fits its models
-        raise UserError(f"params.yaml: tasks.{manifest['task']}.model: {error}") from None
+        raise UserError(f"params.yaml: {key or 'tasks.' + manifest['task'] + '.model'}: {error}") from None
 
 
 def _small(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
     from components import models
 
-    table = manifest["kind"] == "table"
-    sizes = manifest["shape"] if table else _of_square(manifest)
-    function: Callable[..., nn.Module] = (models.TABLES if table else models.SMALL)[model["name"]]
+    known, sizes_of = {
+        "image": (models.SMALL, _of_square),
+        "table": (models.TABLES, lambda manifest: manifest["shape"]),
+        "text": (models.TEXTS, lambda manifest: [manifest["vocabulary"]]),
+    }[manifest["kind"]]
+    sizes, function = sizes_of(manifest), known[model["name"]]
     _check_options(model, function, list(inspect.signature(function).parameters)[: len(sizes) + 1])
     return function(*sizes, manifest["outputs"], **model["options"])
 

@@ -11,8 +11,9 @@ import yaml
 from pydantic import ValidationError
 
 from pipelines.errors import UserError, unknown
-from pipelines.sections import Energy, Name, Section, Seed, Study, WarmUp
+from pipelines.sections import Energy, Name, Section, Seed, Study
 from pipelines.task_sections import Task
+from pipelines.warm_up_sections import WarmUp
 
 
 class Params(Section):
@@ -100,6 +101,7 @@ def _check_names(path: Path, params: Params) -> None:
     if "full" not in params.compare:
         raise UserError(f"{path}: compare: 'full' is missing; every saving is measured against it")
     _check_ramp(path, params)
+    _check_proxies(path, params)
     check_methods(path, "compare", params.compare, params)
 
 
@@ -128,6 +130,16 @@ def _check_ramp(path: Path, params: Params) -> None:
             f"{path}: {key}.schedule.ramp: must be under the {epochs} of {key}.epochs, got {ramp}; "
             f"the nearest that works is {epochs - 1}"
         )
+
+
+def _check_proxies(path: Path, params: Params) -> None:
+    """Check that each proxy can rank the task's examples: every warm-up is run."""
+    for name, warm_up in params.warm_ups.items():
+        if warm_up.proxy is not None:
+            try:
+                warm_up.proxy.check_fits(params.chosen)
+            except ValueError as error:
+                raise UserError(f"{path}: warm_ups.{name}.proxy: {error} (task '{params.task}')") from None
 
 
 def _check_warm_up(path: Path, params: Params, name: str) -> None:

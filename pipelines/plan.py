@@ -17,8 +17,11 @@ from components.selection.stack import Stack
 from pipelines import artifacts
 from pipelines.errors import UserError, unknown
 from pipelines.params import Params, load
-from pipelines.sections import WarmUp
 from pipelines.stage import main
+from pipelines.warm_up_sections import WarmUp
+
+#: What a warm-up by a model of its own tells, by its kind: who needs it may start from no other, and nobody else from it.
+APART = {"holdout": "irreducible losses", "proxy": "what a small model finds hard"}
 
 
 def build(members: list[dict[str, Any]]) -> Selector:
@@ -134,10 +137,15 @@ def _method_plan(params: Params, name: str) -> dict[str, Any]:
 def _check_evidence(params: Params, name: str, selector: Selector, warm_up: WarmUp) -> None:
     """Refuse a method that the warm-up or the kind of data cannot give what it judges by."""
     where = f"params.yaml: compare.{name}"
-    if selector.holdout != bool(warm_up.holdout):
-        fits = ", ".join(n for n, w in params.warm_ups.items() if bool(w.holdout) == selector.holdout) or "none is defined"
-        needed = "with a 'holdout', which tells irreducible losses" if selector.holdout else "without a 'holdout'"
-        raise UserError(f"{where}: needs a warm-up {needed}, got {params.compare[name]!r}; one that works: {fits}")
+    if selector.proxy and not params.chosen.classifies:
+        raise UserError(f"{where}: ranks by the probabilities of classes, and task '{params.task}' predicts none; take it out")
+    for kind, told in APART.items():
+        needed: bool = getattr(selector, kind)
+        if needed != (warm_up.apart == kind):
+            fits = [n for n, w in params.warm_ups.items() if (w.apart == kind) == needed]
+            which = f"with a '{kind}', which tells {told}" if needed else f"without a '{kind}'"
+            got = f"got {params.compare[name]!r}; one that works: {', '.join(fits) or 'none is defined'}"
+            raise UserError(f"{where}: needs a warm-up {which}, {got}")
     if "input_norm" in selector.wants and params.chosen.kind in ("text", "language"):
         raise UserError(
             f"{where}: input-gradient-norm needs inputs that are continuous, and those of task '{params.task}' are token ids; "
@@ -158,7 +166,7 @@ def files_of(params: Params) -> dict[str, Any]:
         "training": training,
         "comparison": {"task": params.task, "methods": list(params.compare), "energy": params.energy.model_dump()},
     }
-    files |= {f"warm_ups/{n}": w.model_dump() for n, w in params.warm_ups.items()}
+    files |= {f"warm_ups/{n}": w.model_dump(mode="json", by_alias=True) for n, w in params.warm_ups.items()}
     return files | {f"methods/{n}": _method_plan(params, n) for n in params.compare}
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +42,16 @@ CHECKPOINT_SECONDS = 60.0
 class Job:
     """A run of one stage: prepared data, a model, a selector, and what is saved of them."""
 
-    def __init__(self, stage: str, name: str, selector: Selector, *, first: int = 0, looks_only: bool = False) -> None:
+    def __init__(
+        self,
+        stage: str,
+        name: str,
+        selector: Selector,
+        *,
+        first: int = 0,
+        looks_only: bool = False,
+        instead: dict[str, Any] | None = None,
+    ) -> None:
         """Build everything from the plan, as on the first call.
 
         Args:
@@ -49,6 +60,7 @@ class Job:
             selector: stands at the doors.
             first: the epoch after the warm-up.
             looks_only: whether scores compare looks alone.
+            instead: what stands in the place of the plan's own model and settings, for a model that is not the task's.
         """
         self.stage, self.name = stage, name
         country = artifacts.read_json(artifacts.plan_of("comparison"))["energy"]["country"]
@@ -58,7 +70,7 @@ class Job:
         self.manifest = artifacts.read_json(artifacts.MANIFEST)
         self.split: Split = read_split("train", self.manifest)
         self.records: list[EpochRecord] = []
-        self.training = _training(self.plan, self.manifest, self.split, selector, first, looks_only)
+        self.training = _training(self.plan | (instead or {}), self.manifest, self.split, selector, first, looks_only)
 
     def begin_from(self, state: State) -> None:
         """Go on where a warm-up stopped."""
@@ -114,6 +126,13 @@ class Job:
                     self._meter.start()
             self._meter.stop()
 
+    @contextmanager
+    def metered(self) -> Iterator[None]:
+        """Meter what is done after ``run``."""
+        self._meter.start()
+        yield
+        self._meter.stop()
+
     def finish(self) -> None:
         """Write the cost record, now that all else is written, and forget the checkpoint."""
         ledger = self.training.ledger
@@ -157,7 +176,7 @@ def prepare_torch(training: dict[str, Any], seed: int) -> torch.device:
 def learner_of(plan: dict[str, Any], manifest: dict[str, Any], place: torch.device, length: float) -> Learner:
     """Return the planned model on ``place`` with its optimizer, and a schedule over ``length`` epochs."""
     training = plan["training"]
-    model = models.build(plan["model"], manifest).to(place)
+    model = models.build(plan["model"], manifest, plan.get("model_key")).to(place)
     options = {k: v for k, v in training["optimizer"].items() if v is not None}
     optimizer = build_optimizer(model, options.pop("name"), options.pop("learning_rate"), fused=True, **options)
     schedule = Schedule(**training["schedule"], end=length)

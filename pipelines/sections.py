@@ -17,7 +17,6 @@ from pydantic import (
     model_validator,
 )
 
-from components.selection.selector import LOOK_SHARE
 from pipelines.errors import unknown
 
 #: Names become folders, DVC stages and tags: nothing in them may mean anything to a shell or to a path.
@@ -86,39 +85,6 @@ class Training(Section):
     look_precision: Precision | None = None
     compile: bool = False
     threads: PositiveInt
-
-
-class WarmUp(Section):
-    """Epochs over everything before anything is selected; ``scores_in`` eval looks again after each of them.
-
-    With ``holdout`` they are epochs of that fraction alone, by a model of its own, which then looks at everything.
-    """
-
-    epochs: NonNegativeFloat
-    scores_in: Literal["train", "eval"] = "train"
-    holdout: Annotated[float, Field(gt=0, lt=1)] | None = None
-
-    @property
-    def begun(self) -> float:
-        """How many epochs of a method's own training it has done."""
-        return 0.0 if self.holdout else self.epochs
-
-    @property
-    def extra(self) -> float:
-        """What it costs beside those, in epochs over everything."""
-        if self.holdout:
-            return self.holdout * self.epochs + LOOK_SHARE
-        return self.epochs * LOOK_SHARE if self.scores_in == "eval" else 0.0
-
-    @model_validator(mode="after")
-    def _looks_after_epochs(self) -> WarmUp:
-        by_looks = "holdout" if self.holdout else "scores_in: eval"
-        if (self.holdout or self.scores_in == "eval") and (self.epochs % 1 or (self.holdout and not self.epochs)):
-            raise ValueError(
-                f"epochs: must be whole with {by_looks}, which looks after them, got {self.epochs}; "
-                f"the nearest that works is {max(1, round(self.epochs))}"
-            )
-        return self
 
 
 class Study(Section):

@@ -66,7 +66,7 @@ class Small(Section):
     """A model for CPUs; ``options`` are what its function in components/models.py takes beside the sizes of the data."""
 
     family: Literal["small"]
-    name: Literal["lenet", "cnn", "mlp", "table-mlp"]
+    name: Literal["lenet", "cnn", "mlp", "table-mlp", "bag"]
     options: dict[str, int | float | list[int]] = Field(default_factory=dict)
 
 
@@ -140,6 +140,11 @@ class Task(Section):
     model: Model
     training: Training
 
+    @property
+    def classifies(self) -> bool:
+        """Whether an example's target is a class."""
+        return self.kind != "language" and self.predicts == "class"
+
     @model_validator(mode="after")
     def _source_fits_kind(self) -> Task:
         if (source := self.source.source) not in (fit := SOURCES[self.kind]):
@@ -164,15 +169,15 @@ class Task(Section):
         label = set() if self.kind == "language" else {"label"}
         if not (wanted & named and label <= named <= wanted | more | label):
             also = " and 'label'" if label else " alone"
-            raise ValueError(f"columns: must name {_listed(wanted)}{also}, got {', '.join(sorted(named)) or 'none'}")
+            raise ValueError(f"columns: must name {listed(wanted)}{also}, got {', '.join(sorted(named)) or 'none'}")
 
     @model_validator(mode="after")
     def _model_fits_kind(self) -> Task:
         fit = MODELS[self.kind]
         if self.model.family not in fit:
-            raise ValueError(f"model.family: a task of kind {self.kind!r} takes {_listed(fit)}, got {self.model.family!r}")
+            raise ValueError(f"model.family: a task of kind {self.kind!r} takes {listed(fit)}, got {self.model.family!r}")
         if isinstance(self.model, Small) and self.model.name not in SMALL[self.kind]:
-            names = _listed(SMALL[self.kind])
+            names = listed(SMALL[self.kind])
             raise ValueError(f"model.name: a task of kind {self.kind!r} takes {names}, got {self.model.name!r}")
         return self
 
@@ -187,6 +192,6 @@ class Task(Section):
         return self
 
 
-def _listed(names: tuple[str, ...] | set[str]) -> str:
+def listed(names: tuple[str, ...] | set[str]) -> str:
     """Return ``names`` as alternatives."""
     return " or ".join(repr(name) for name in sorted(names))

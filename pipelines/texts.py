@@ -29,6 +29,7 @@ class Encoded:
             told nothing of the kind.
         cut: ``(N,)`` bool, which were longer than ``max_length``.
         pad: the token that fills a batch up.
+        vocabulary: how many tokens there are.
     """
 
     tokens: Array
@@ -36,6 +37,7 @@ class Encoded:
     second: Array | None
     cut: Array
     pad: int
+    vocabulary: int
 
 
 def encoded(parts: Sequence[Sequence[str]], task: dict[str, Any]) -> Encoded:
@@ -55,7 +57,7 @@ def encoded(parts: Sequence[Sequence[str]], task: dict[str, Any]) -> Encoded:
     found = [_at_once([p[i : i + AT_ONCE] for p in parts], tokenizer, task, told) for i in range(0, len(parts[0]), AT_ONCE)]
     tokens, sizes, second, cut = (np.concatenate(column) for column in zip(*found, strict=True))
     _check_tokens(tokens, sizes, getattr(config, "vocab_size", None), where)
-    return Encoded(tokens, sizes, second if told else None, cut, tokenizer.pad_token_id or 0)
+    return Encoded(tokens, sizes, second if told else None, cut, tokenizer.pad_token_id or 0, len(tokenizer))
 
 
 def _at_once(parts: list[Sequence[str]], tokenizer: Any, task: dict[str, Any], told: bool) -> tuple[Array, ...]:  # noqa: ANN401

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.arrays import Array
 from components.selection.holdout import Holdout
 from components.selection.selector import Selector
+from components.selection.short import Short
 from pipelines import artifacts
 from pipelines.artifacts import plan_of, result
 from pipelines.stage import main
@@ -20,30 +22,77 @@ SCORES = ("loss", "change", "el2n", "margin", "gradient_norm", "correct", "forgo
 
 def warm_up(name: str) -> None:
     """Write the score table and the state of the warm-up ``name``."""
-    from pipelines.checkpoints import pack
+    plan = artifacts.read_json(plan_of("warm_ups", name))
+    if plan["proxy"]:
+        _proxy(name, plan)
+    elif plan["holdout"]:
+        _holdout(name, plan)
+    else:
+        _own(name, plan)
+
+
+def _own(name: str, plan: dict[str, Any]) -> None:
+    """Train the task's model, and leave it where the methods go on."""
     from pipelines.running import Job, provenance
 
-    plan = artifacts.read_json(plan_of("warm_ups", name))
-    seed = artifacts.read_json(plan_of("training"))["seed"]
-    holdout = Holdout(plan["holdout"], int(plan["epochs"]), seed) if plan["holdout"] else None
     by_looks = plan["scores_in"] == "eval"
-    job = Job("warm_up", name, holdout or Selector(), looks_only=by_looks or holdout is not None)
+    job = Job("warm_up", name, Selector(), looks_only=by_looks)
     state = result("warm_up", name, "state.safetensors")
-    if holdout:  # the method starts from nothing: what is trained here only tells it losses
-        _write_state(job, state, plan)
-    job.run(plan["epochs"], [plan, provenance(job)], sweep_every=holdout.epochs if holdout else int(by_looks))
-    if holdout:
-        checkpoint = artifacts.digest_of_columns({k: v.cpu().numpy() for k, v in pack(job.training, [])[1].items()})
-    else:
-        _write_state(job, state, plan)
-        checkpoint = artifacts.digest_of(state)
-    columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in SCORES}}
-    if holdout:
-        columns["holdout"] = holdout.held(len(job.split.ids))
+    job.run(plan["epochs"], [plan, provenance(job)], sweep_every=int(by_looks))
+    _write_state(job, state, plan)
+    _write_scores(job, plan, artifacts.digest_of(state), {})
+
+
+def _holdout(name: str, plan: dict[str, Any]) -> None:
+    """Train on the holdout alone: the methods start from nothing, and what is trained here only tells them losses."""
+    from pipelines.running import Job, provenance
+
+    seed = artifacts.read_json(plan_of("training"))["seed"]
+    holdout = Holdout(plan["holdout"], int(plan["epochs"]), seed)
+    job = Job("warm_up", name, holdout, looks_only=True)
+    _write_state(job, result("warm_up", name, "state.safetensors"), plan)
+    job.run(plan["epochs"], [plan, provenance(job)], sweep_every=holdout.epochs)
+    _write_scores(job, plan, _digest_of(job), {"holdout": holdout.held(len(job.split.ids))})
+
+
+def _proxy(name: str, plan: dict[str, Any]) -> None:
+    """Train the proxy on everything, its rate decaying to the end, and let it rank: the methods start from nothing."""
+    from components.proxy import rank
+    from pipelines.running import Job, provenance
+
+    start = Job("warm_up", name, Selector())
+    _write_state(start, result("warm_up", name, "state.safetensors"), plan)
+    job = Job("warm_up", name, Short(plan["epochs"]), instead=_settings(name, plan["proxy"], start.plan))
+    job.run(plan["epochs"], [plan, provenance(job)])
+    with job.metered():
+        ranked = rank(job.training)
+    _write_scores(job, plan, _digest_of(job), ranked)
+
+
+def _settings(name: str, proxy: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
+    """Return what of ``plan`` a proxy has its own of; it is not compiled, so that a hook sees its last layer."""
+    training = plan["training"] | {"compile": False}
+    if proxy["optimizer"]:
+        training["optimizer"] = proxy["optimizer"]
+    return {"model": proxy["model"], "model_key": f"warm_ups.{name}.proxy.model", "training": training}
+
+
+def _write_scores(job: Job, plan: dict[str, Any], checkpoint: str, more: dict[str, Array]) -> None:
+    """Write the score table, with the columns ``more`` of its kind, and what the run says of itself."""
+    from pipelines.running import provenance
+
+    columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in SCORES}, **more}
     origin = provenance(job, checkpoint=checkpoint, warm_up=plan)
-    artifacts.write_table(result("warm_up", name, "scores.parquet"), columns, origin)
-    artifacts.write_json(result("warm_up", name, "history.json"), job.history())
+    artifacts.write_table(result("warm_up", job.name, "scores.parquet"), columns, origin)
+    artifacts.write_json(result("warm_up", job.name, "history.json"), job.history())
     job.finish()
+
+
+def _digest_of(job: Job) -> str:
+    """Return the digest of a model that nobody goes on from, and all that belongs to it."""
+    from pipelines.checkpoints import pack
+
+    return artifacts.digest_of_columns({k: v.cpu().numpy() for k, v in pack(job.training, [])[1].items()})
 
 
 def _write_state(job: Job, path: Path, plan: dict[str, Any]) -> None:

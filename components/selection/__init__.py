@@ -6,6 +6,7 @@ from components.selection.infobatch import InfoBatch
 from components.selection.multistage import Multistage
 from components.selection.rho_loss import RhoLoss
 from components.selection.rule import ByRule
+from components.selection.selection_via_proxy import SelectionViaProxy
 from components.selection.selective_backprop import SelectiveBackprop
 from components.selection.selector import Selector
 from components.selection.short import Short
@@ -26,4 +27,5 @@ METHODS: dict[str, type[Selector]] = {
     "loss-threshold": LossThreshold,
     "multistage": Multistage,
     "autoassist": AutoAssist,
+    "selection-via-proxy": SelectionViaProxy,
 }

@@ -74,6 +74,7 @@ class Selector:
     pooled: bool = True  #: whether ``keep`` chooses among many; else it judges a look at a time, by the model of now
     sights: ClassVar[int] = 0  #: how often the warm-up must have seen every example
     holdout: ClassVar[bool] = False  #: whether the warm-up must be one that trains on a holdout
+    proxy: ClassVar[bool] = False  #: whether the warm-up must be one that trains a proxy
 
     @property
     def admits(self) -> bool:

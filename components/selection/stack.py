@@ -39,6 +39,7 @@ class Stack(Selector):
         self.wants = frozenset[str]().union(*(m.wants for m in members))
         self.sights = max(m.sights for m in members)  # type: ignore[misc]
         self.holdout = any(m.holdout for m in members)  # type: ignore[misc]
+        self.proxy = any(m.proxy for m in members)  # type: ignore[misc]
 
     @property
     @override

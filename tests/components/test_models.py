@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from components.models import SMALL, TABLES, freeze_all_but_last
+from components.models import SMALL, TABLES, TEXTS, freeze_all_but_last
 
 
 def trains(model, channels, size, classes=5):
@@ -38,6 +38,24 @@ def test_the_mlp_of_tables_has_the_layers_it_is_asked_for():
     model = TABLES["table-mlp"](5, 2, hidden=[8], dropout=0.5)
     assert [type(layer).__name__ for layer in model] == ["Linear", "ReLU", "Dropout", "Linear"]
     assert [type(layer).__name__ for layer in TABLES["table-mlp"](5, 2, hidden=[])] == ["Linear"]
+
+
+def test_the_mlp_of_images_has_the_width_it_is_asked_for():
+    assert [tuple(p.shape) for p in SMALL["mlp"](1, 8, 10, hidden=32).parameters()][::2] == [(32, 64), (10, 32)]
+    assert SMALL["mlp"](1, 8, 10)[1].out_features == 256
+
+
+def test_a_bag_is_a_linear_layer_of_the_mean_vector_whatever_pads():
+    torch.manual_seed(0)
+    model = TEXTS["bag"](30, 3, width=8)
+    ids, mask = torch.tensor([[4, 5, 5, 7], [9, 2, 0, 0]]), torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
+    vectors = model.vectors.weight
+    means = torch.stack([(vectors[4] + 2 * vectors[5] + vectors[7]) / 4, (vectors[9] + vectors[2]) / 2])
+    logits = model(input_ids=ids, attention_mask=mask)
+    torch.testing.assert_close(logits, model.head(means))
+    logits.sum().backward()
+    assert vectors.grad[0].abs().sum() == 0
+    assert vectors.grad[5].abs().sum() > 0
 
 
 def test_lenet_is_the_size_it_says():

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,3 +64,25 @@ def test_margin_by_hand_and_of_a_single_class():
 def test_probabilities_are_the_librarys_softmax(classes):
     logits = 30 * torch.randn(50, classes, generator=torch.Generator().manual_seed(classes))
     torch.testing.assert_close(scoring.probabilities(logits), logits.softmax(1))
+
+
+@given(LOGITS)
+def test_confidence_and_entropy_are_those_of_the_probabilities(logits):
+    p, got = probabilities(logits), scoring.probabilities(torch.from_numpy(logits))
+    np.testing.assert_allclose(scoring.least_confidence(got), 1 - p.max(1), atol=1e-6)
+    np.testing.assert_allclose(scoring.entropy(got), scipy.stats.entropy(p, axis=1), rtol=1e-4, atol=1e-6)
+
+
+def test_confidence_and_entropy_by_hand():
+    p = torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.25, 0.25, 0.25, 0.25], [0.5, 0.5, 0.0, 0.0]])
+    torch.testing.assert_close(scoring.least_confidence(p), torch.tensor([0.0, 0.75, 0.5]))
+    torch.testing.assert_close(scoring.entropy(p), torch.tensor([0.0, 4.0, 2.0]).log().nan_to_num(neginf=0.0))
+
+
+@given(arrays(np.bool_, (8, 5)))
+def test_forgetting_is_infinite_for_what_was_never_right(visits):
+    """``visits``: of eight examples, five times each."""
+    forgotten = (visits[:, :-1] & ~visits[:, 1:]).sum(1)
+    expected = np.where(visits.any(1), forgotten, np.inf)
+    got = scoring.forgetting(torch.from_numpy(forgotten), torch.from_numpy(visits[:, -1]))
+    np.testing.assert_array_equal(got, expected)

@@ -1,5 +1,6 @@
 """A comparison of two methods on digits, run once by the real stages; and tasks of a test's own, prepared."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -81,6 +82,23 @@ def run_alone(tmp_path, run_in):
 def copy_of_finished(finished_copy, tmp_path):
     """Return a fresh copy of the finished project, to do with as a test likes."""
     return Path(shutil.copytree(finished_copy, tmp_path / "copy", symlinks=True))
+
+
+@pytest.fixture
+def compared(copy_of_finished, run_in):
+    """Run a comparison in a fresh copy of the finished project; return a reader of what it left."""
+
+    def run(task, compare, warm_ups=None, **training):
+        path = copy_of_finished / "params.yaml"
+        params = yaml.safe_load(path.read_text())
+        params |= {"task": task, "compare": compare}
+        params["warm_ups"] |= warm_ups or {}
+        params["tasks"][task]["training"] |= training
+        path.write_text(yaml.safe_dump(params, sort_keys=False))
+        run_in(copy_of_finished, "dvc", "repro")
+        return lambda name: json.loads((copy_of_finished / "results" / name).read_text())
+
+    return run
 
 
 @pytest.fixture(scope="session")

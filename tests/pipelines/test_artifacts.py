@@ -44,6 +44,15 @@ def test_a_table_of_any_length_comes_back(tmp_path, rows):
     assert all(np.array_equal(columns[n], c) and columns[n].dtype == c.dtype for n, c in written.items())
 
 
+@pytest.mark.parametrize("shape", [(0, 3), (1, 1), (9, 4), (300_000, 2)])
+def test_a_column_may_have_several_numbers_an_example(tmp_path, shape):
+    features = np.random.default_rng(0).random(shape, np.float32)
+    artifacts.write_table(tmp_path / "t.parquet", {"id": np.arange(shape[0]), "features": features}, {})
+    columns, _ = artifacts.read_table(tmp_path / "t.parquet")
+    assert columns["features"].dtype == np.float32
+    np.testing.assert_array_equal(columns["features"], features)
+
+
 def test_a_table_is_the_same_bytes_every_time(table):
     first = table.read_bytes()
     artifacts.write_table(table, COLUMNS, {"seed": 3, "data": "abc"})

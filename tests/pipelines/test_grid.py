@@ -4,6 +4,7 @@ import copy
 import os
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,14 @@ def test_cells_of_one_cost_share_their_controls(grid):
         "uniform-at-2.4", "short-at-2.4", "uniform-at-4.0", "short-at-4.0",
     ]  # fmt: skip
     assert read["swiftlearn-0.1"].controls == read["swiftlearn-sampled-0.1"].controls
+
+
+def test_a_method_of_a_proxy_has_cells_and_controls(grid):
+    warm_up = {"epochs": 2, "proxy": {"model": {"family": "small", "name": "mlp", "options": {"hidden": 8}}, "share": 0.3}}
+    read = grid({"warm_ups.proxy": warm_up}, methods={"selection-via-proxy": "proxy"})
+    cell = read["selection-via-proxy-0.5"]
+    assert cell.cost == pytest.approx(0.5 * 6 + 0.3 * (2 + 1 / 3))
+    assert [read.params.compare[c] for c in cell.controls] == ["none", "none"]
 
 
 def test_a_cell_that_costs_as_much_as_full_is_controlled_by_full(grid):
@@ -199,6 +208,18 @@ def test_paths_are_relative_to_the_projects_folder(place, tmp_path):
     with pytest.raises(UserError, match=r"^pets: no such folder"):
         cells.run(laid, 0, "full")
     assert Path.cwd() == tmp_path
+
+
+def test_a_proxys_model_is_found_from_below(grid, tmp_path):
+    model = {"family": "transformers", "source": {"from": "folder", "folder": "models/encoder"}}
+    changes = {"task": "movie-reviews", "tasks.movie-reviews.model": model}
+    changes["warm_ups.proxy"] = {"epochs": 1, "proxy": {"model": model | {"num_hidden_layers": 1}}}
+    for name in ("components", "pipelines", "dvc.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    read = grid(changes, methods={"selection-via-proxy": "proxy"})
+    with chdir(lay_out(load(), read).of(0)):
+        planned = artifacts.read_json(artifacts.plan_of("warm_ups", "proxy"))
+    assert planned["proxy"]["model"]["source"]["folder"] == f"{cells.UP}/models/encoder"
 
 
 def test_a_mark_of_work_that_was_begun_anew_is_gone(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Bad input in params.yaml: one clear error, and nothing written."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from pipelines.plan import build, plan, resolve
 ROOT = Path(__file__).parents[2]
 
 TASK = "tasks.movie-reviews"
+PROXY = {"epochs": 2, "proxy": {"model": {"family": "small", "name": "bag"}, "share": 0.05}}
+OTHER_ENCODER = {"family": "transformers", "source": {"from": "hub", "id": "a/b", "revision": "main"}}
 BAD = {
     "unknown key": (
         {f"{TASK}.training.epoch": 3},
@@ -63,6 +66,59 @@ BAD = {
     "part of an epoch of a holdout": (
         {"warm_ups.irreducible": {"epochs": 1.5, "holdout": 0.2}},
         r"irreducible: epochs: must be whole with holdout, which looks after them, got 1.5; the nearest that works is 2",
+    ),
+    "no proxy for what needs one": (
+        {"compare.selection-via-proxy": "two-epochs"},
+        r"compare.selection-via-proxy: needs a warm-up with a 'proxy', which tells what a small model finds hard, "
+        r"got 'two-epochs'; one that works: none is defined",
+    ),
+    "a proxy for another method": (
+        {"compare.infobatch": "proxy", "warm_ups.proxy": PROXY},
+        r"compare.infobatch: needs a warm-up without a 'proxy', got 'proxy'; one that works: none, two-epochs",
+    ),
+    "a proxy that is of other data": (
+        {"warm_ups.proxy": {"epochs": 2, "proxy": {"model": {"family": "small", "name": "mlp"}}}},
+        r"warm_ups.proxy.proxy: model.name: for a task of kind 'text' 'bag', got 'mlp' \(task 'movie-reviews'\)",
+    ),
+    "a proxy of a family that is of other data": (
+        {"warm_ups.proxy": {"epochs": 2, "proxy": {"model": {"family": "torchvision", "name": "vit"}}}},
+        r"proxy: model.family: for a task of kind 'text' 'small' or 'transformers', got 'torchvision'",
+    ),
+    "a proxy that reads other tokens": (
+        {"warm_ups.proxy": {"epochs": 2, "proxy": {"model": OTHER_ENCODER}}},
+        r"proxy: model.source: must be that of the task's model, .* has fewer num_hidden_layers",
+    ),
+    "a proxy of a model that there is not": (
+        {"warm_ups.proxy": {"epochs": 2, "proxy": {"model": {"family": "small", "name": "bags"}}}},
+        r"warm_ups.proxy.proxy.model.name: .*'bag'.*got 'bags'",
+    ),
+    "a proxy for a number": (
+        {"task": "bike-sharing", "compare": {"full": "none"}, "warm_ups.proxy": PROXY},
+        r"warm_ups.proxy.proxy: ranks examples by the probabilities of classes, and the task predicts none; take it out",
+    ),
+    "selection via proxy for a number": (
+        {"task": "bike-sharing", "compare": {"full": "none", "selection-via-proxy": "none"}},
+        r"compare.selection-via-proxy: ranks by the probabilities of classes, and task 'bike-sharing' predicts none",
+    ),
+    "selection via proxy for tokens": (
+        {"task": "brown", "compare": {"full": "none", "selection-via-proxy": "none"}},
+        r"compare.selection-via-proxy: ranks by the probabilities of classes, and task 'brown' predicts none",
+    ),
+    "a proxy and a holdout": (
+        {"warm_ups.proxy": PROXY | {"holdout": 0.2}},
+        r"warm_ups.proxy: proxy: is trained on everything .* take out holdout, or the proxy",
+    ),
+    "a proxy that looks after every epoch": (
+        {"warm_ups.proxy": PROXY | {"scores_in": "eval"}},
+        r"warm_ups.proxy: proxy: is trained on everything .* take out scores_in: eval, or the proxy",
+    ),
+    "part of an epoch of a proxy": (
+        {"warm_ups.proxy": PROXY | {"epochs": 0.5}},
+        r"warm_ups.proxy: epochs: must be whole with proxy, which looks after them, got 0.5; the nearest that works is 1",
+    ),
+    "a bag for a task": (
+        {f"{TASK}.model": {"family": "small", "name": "bag"}},
+        r"model.family: a task of kind 'text' takes 'transformers', got 'small'",
     ),
     "wrong type": ({f"{TASK}.training.batch_size": "32"}, r"training.batch_size: .*valid integer, got '32'"),
     "wrong type of an argument": (
@@ -181,6 +237,28 @@ def test_controls_cost_what_they_control():
     assert costs["swiftlearn"] == pytest.approx(2 + 0.3 * 3)
     assert costs["short"] == pytest.approx(costs["swiftlearn"], abs=1e-3)
     assert costs["uniform"] == pytest.approx(costs["swiftlearn"], abs=1e-3)
+
+
+def test_a_proxy_is_planned_at_its_share(write_params):
+    compare = {"full": "none", "selection-via-proxy": "proxy", "short": "none"}
+    write_params({"compare": compare, "warm_ups.proxy": PROXY, "methods.short": {"controls": "selection-via-proxy"}})
+    plan()
+    planned = json.loads(Path("results/plan/methods/selection-via-proxy.json").read_text())
+    short = json.loads(Path("results/plan/methods/short.json").read_text())
+    # Half of five epochs, and two of the proxy with its look.
+    assert planned["planned_cost"] == pytest.approx(0.5 * 5 + 0.05 * (2 + 1 / 3))
+    assert short["length"] == pytest.approx(planned["planned_cost"], abs=1e-4)
+
+
+def test_an_encoder_with_fewer_layers_may_be_the_proxy_of_the_whole(write_params):
+    model = load(ROOT / "params.yaml").chosen.model.model_dump(by_alias=True) | {"num_hidden_layers": 1}
+    proxy = {"epochs": 3, "proxy": {"model": model}}
+    write_params(
+        {"compare": {"full": "none", "selection-via-proxy": "small"}, "warm_ups": {"none": {"epochs": 0}, "small": proxy}}
+    )
+    plan()
+    planned = json.loads(Path("results/plan/warm_ups/small.json").read_text())
+    assert planned["proxy"]["model"]["num_hidden_layers"] == 1
 
 
 def test_a_change_to_one_method_changes_its_plan_alone(write_params):

@@ -1,10 +1,7 @@
 """The door before the backward pass, end to end: on images and on bicycles, by every way of looking, and with a holdout."""
 
-import json
-
 import numpy as np
 import pytest
-import yaml
 
 from pipelines.artifacts import read_table
 
@@ -20,25 +17,8 @@ COMPARED = {
 HOLDOUT = {"epochs": 2, "holdout": 0.2}
 
 
-@pytest.fixture
-def compared(copy_of_finished, run_in):
-    """Run a comparison in a fresh copy of the finished project; return a reader of what it left."""
-
-    def run(task, compare, **training):
-        path = copy_of_finished / "params.yaml"
-        params = yaml.safe_load(path.read_text())
-        params |= {"task": task, "compare": compare}
-        params["warm_ups"]["irreducible"] = HOLDOUT
-        params["tasks"][task]["training"] |= training
-        path.write_text(yaml.safe_dump(params, sort_keys=False))
-        run_in(copy_of_finished, "dvc", "repro")
-        return lambda name: json.loads((copy_of_finished / "results" / name).read_text())
-
-    return run
-
-
 def test_digits_by_every_way_of_looking(compared, copy_of_finished, run_in):
-    read = compared("digits", COMPARED)
+    read = compared("digits", COMPARED, {"irreducible": HOLDOUT})
     counts = {name: read(f"cost/train.{name}.json")["counts"] for name in COMPARED}
     n = counts["full"]["examples"]
     fresh, stale, whole, rho = (counts[m] for m in ("adaselection", "adaselection-stale", "adaselection-whole", "rho-loss"))

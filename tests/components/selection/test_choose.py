@@ -5,6 +5,7 @@ import pytest
 import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from components.selection import choose
 
@@ -80,3 +81,50 @@ def test_standardised_has_mean_zero_and_deviation_one_and_bears_equal_scores():
     np.testing.assert_allclose(choose.standardised(scores), (scores - 3) / np.sqrt(3.5), rtol=1e-6)
     assert choose.standardised(np.full(3, 7, np.float32)).tolist() == [0, 0, 0]
     assert choose.standardised(scores).dtype == np.float32
+
+
+def greedy(features, k):
+    """Return the k centres by the definition, distance by distance."""
+    far = np.linalg.norm(features[:, None].astype(np.float64) - features[None], axis=2)
+    chosen = [int(np.linalg.norm(features - features.mean(0, dtype=np.float64), axis=1).argmin())]
+    while len(chosen) < k:
+        nearest = far[:, chosen].min(1)
+        nearest[chosen] = -1
+        chosen.append(int(nearest.argmax()))
+    return chosen
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_k_centres_are_those_of_the_definition(seed):
+    features = np.random.default_rng(seed).normal(3, 2, (60, 5)).astype(np.float32)
+    chosen, distance = choose.k_centres(features, 20)
+    assert chosen.tolist() == greedy(features, 20)
+    far = np.linalg.norm(features[:, None] - features[None, chosen], axis=2)
+    rest = np.setdiff1d(np.arange(60), chosen)
+    np.testing.assert_allclose(distance[rest], far[rest].min(1), rtol=1e-3)
+    np.testing.assert_allclose(distance[chosen[1:]], [far[c, :i].min() for i, c in enumerate(chosen) if i], rtol=1e-3)
+    assert distance[chosen[0]] == np.inf
+
+
+def test_k_centres_by_hand():
+    line = np.float32([[0], [1], [2], [4], [10]])
+    # The mean is 3.4: first 4, then 10 at 6, 0 at 4, 2 at 2 and last 1.
+    chosen, distance = choose.k_centres(line, 5)
+    assert chosen.tolist() == [3, 4, 0, 2, 1]
+    np.testing.assert_allclose(distance, [4, 1, 2, np.inf, 6], atol=1e-3)
+
+
+FEATURES = hnp.arrays(
+    np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.floats(-100, 100, width=32)
+)
+
+
+@given(FEATURES, st.randoms(use_true_random=False))
+def test_k_centres_are_different_places_whatever_the_columns_order(features, random):
+    n, d = features.shape
+    chosen, distance = choose.k_centres(features, n)
+    assert sorted(chosen.tolist()) == list(range(n))
+    assert (np.diff(distance[chosen]) <= 0).all() or n == 1
+    columns = random.sample(range(d), d)
+    again, _ = choose.k_centres(features[:, columns], n)
+    assert again.tolist() == chosen.tolist()

@@ -13,21 +13,25 @@ import torch
 
 from components.arrays import stream
 from components.position import EpochRecord
+from components.proxy import rank
 from components.selection import METHODS
 from components.selection.holdout import Holdout
 from components.selection.naive_bayes import NaiveBayes
 from components.selection.selector import Epoch, Selector
+from components.selection.short import Short
 from components.selection.threshold import LossThreshold
 from pipelines.checkpoints import pack, unpack
 from pipelines.params import load
 from pipelines.plan import build, resolve
-from pipelines.sections import WarmUp
+from pipelines.warm_up_sections import WarmUp
 
 ROOT = Path(__file__).parents[3]
 EPOCHS, EXAMPLES = 5, 60
 
 
 HOLDOUT = WarmUp(epochs=2, holdout=0.2)
+PROXY = WarmUp.model_validate({"epochs": 2, "proxy": {"model": {"family": "small", "name": "mlp"}}})
+APART = {"holdout": HOLDOUT, "proxy": PROXY}
 
 
 def classes_of(methods, name):
@@ -43,8 +47,10 @@ def sights_of(methods, name):
     return max(c.sights for c in classes_of(methods, name))
 
 
-def holds_out(name):
-    return any(c.holdout for c in classes_of(PARAMS.methods, name))
+def start_of(methods, name):
+    """Return the name of the warm-up that the block ``name`` needs: of a kind of its own, or of so many epochs."""
+    classes = classes_of(methods, name)
+    return next((kind for kind in APART if any(getattr(c, kind) for c in classes)), str(sights_of(methods, name)))
 
 
 def fitted(methods, name):
@@ -57,12 +63,9 @@ def smaller(params):
     """Return ``params`` for a run of five epochs in which every block takes part, with the warm-up that it needs."""
     task = params.chosen
     task = task.model_copy(update={"training": task.training.model_copy(update={"epochs": EPOCHS})})
-    compare = {
-        name: "holdout" if any(c.holdout for c in classes_of(params.methods, name)) else str(sights_of(params.methods, name))
-        for name in params.methods
-    }
+    compare = {name: start_of(params.methods, name) for name in params.methods}
     methods = {name: fitted(params.methods, name) for name in params.methods}
-    warm_ups = {name: HOLDOUT if name == "holdout" else WarmUp(epochs=int(name)) for name in compare.values()}
+    warm_ups = {name: APART.get(name) or WarmUp(epochs=int(name)) for name in compare.values()}
     return params.model_copy(
         update={"tasks": {params.task: task}, "methods": methods, "compare": compare, "warm_ups": warm_ups}
     )
@@ -76,10 +79,16 @@ UNPLANNED |= {name for name in PARAMS.methods if name.startswith("multistage")}
 every_planned_method = pytest.mark.parametrize("name", sorted(set(PARAMS.methods) - UNPLANNED))
 
 
-def scores_of(training, holdout=None):
+def scores_of(training):
+    """Return the score table of a warm-up that has ended, after the look that those of a kind of their own end with."""
+    apart = {}
+    if isinstance(training.selector, Holdout):
+        training.sweep()
+        apart = {"holdout": training.selector.held(len(training.ledger))}
+    if isinstance(training.selector, Short):
+        apart = rank(training)
     columns = {n: training.ledger.column(n) for n in training.ledger.columns}
-    columns |= {} if holdout is None else {"holdout": holdout.held(len(training.ledger))}
-    return {"id": np.arange(len(training.ledger)), **columns}
+    return {"id": np.arange(len(training.ledger)), **columns, **apart}
 
 
 @pytest.fixture(scope="session")
@@ -89,15 +98,14 @@ def begin(make_training):
     def hand_over(name, seed=0, warm_up=None, **options):
         warm_up = sights_of(PARAMS.methods, name) if warm_up is None else warm_up
         selector = build(resolve(PARAMS, name, warm_up))
-        holdout = Holdout(HOLDOUT.holdout, int(HOLDOUT.epochs), seed) if selector.holdout else None
-        warm = make_training(holdout or Selector(), epochs=EPOCHS, seed=seed, **options)
+        apart = Holdout(HOLDOUT.holdout, int(HOLDOUT.epochs), seed) if selector.holdout else None
+        apart = Short(PROXY.epochs) if selector.proxy else apart
+        warm = make_training(apart or Selector(), epochs=EPOCHS, seed=seed, **options)
         start = copied(pack(warm, []))
-        records = [m for m in warm.until(None if holdout else warm_up) if isinstance(m, EpochRecord)]
-        if holdout:
-            warm.sweep()
-        training = make_training(selector, epochs=EPOCHS, seed=seed, first=0 if holdout else math.ceil(warm_up), **options)
-        records = unpack(training, start if holdout else copied(pack(warm, records)), selector=False)
-        selector.begin(selector.select(scores_of(warm, holdout), stream(seed, "subset")), training.plan)
+        records = [m for m in warm.until(None if apart else warm_up) if isinstance(m, EpochRecord)]
+        training = make_training(selector, epochs=EPOCHS, seed=seed, first=0 if apart else math.ceil(warm_up), **options)
+        records = unpack(training, start if apart else copied(pack(warm, records)), selector=False)
+        selector.begin(selector.select(scores_of(warm), stream(seed, "subset")), training.plan)
         return training, records
 
     return hand_over
@@ -248,7 +256,8 @@ def test_the_planned_cost_is_the_real_one(begin, name, more):
     training, records = begin(name, warm_up=warm_up)
     finished(training, records)
     trained, looked = (training.ledger.column(n).sum() for n in ("trained", "looked"))
-    planned = training.selector.planned_cost(EPOCHS, warm_up) * (0.8 if training.selector.holdout else 1)
+    begun = 0 if training.selector.proxy else warm_up
+    planned = training.selector.planned_cost(EPOCHS, begun) * (0.8 if training.selector.holdout else 1)
     # Half an example an epoch may be rounded away, or of each of its four looks; a look costs a third of a step.
     choices = 4 if looked else 1
     assert (trained + looked / 3) / EXAMPLES == pytest.approx(planned, abs=0.5 * choices * EPOCHS / EXAMPLES)
