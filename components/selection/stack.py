@@ -37,6 +37,7 @@ class Stack(Selector):
         self.wants = frozenset[str]().union(*(m.wants for m in members))
         self.sights = max(m.sights for m in members)  # type: ignore[misc]
         self.holdout = any(m.holdout for m in members)  # type: ignore[misc]
+        self.cost_known = all(m.cost_known for m in members)  # type: ignore[misc]
 
     @property
     @override
