@@ -18,16 +18,15 @@ from pipelines.report_tables import MARKS
 from pipelines.variants import told
 
 Row = dict[str, Any]
-NAMES = ("method", "kept", "settings")
 
 
 def page(place: Place, written: Row) -> str:
     """Return the page of the study at ``place``, from what its JSON holds."""
     manifest = read_json(place.folder / DATA / artifacts.MANIFEST)
-    names = [_name(r) for r in written["methods"]]
+    names, heads = [_name(r, written) for r in written["methods"]], _heads(written)
     sections = [_means(written), *_figure(written), *_best(written), _by_method(written)]
-    sections += [report_tables.times(written["methods"], NAMES, names, written["agot_epsilon"])]
-    sections += [report_tables.energy(written["methods"], NAMES, names)]
+    sections += [report_tables.times(written["methods"], heads, names, written["agot_epsilon"])]
+    sections += [report_tables.energy(written["methods"], heads, names)]
     sections += [*report.course_section(_courses(place)), *_failed(written)]
     title = f"{written['task']}: a study of selecting examples"
     return report.render(title, headline(written), sections, _facts(place, manifest))
@@ -53,10 +52,16 @@ def _methods(written: Row) -> list[str]:
     return [m for m in dict.fromkeys(r["method"] for r in written["methods"]) if m != "full"]
 
 
-def _name(row: Row) -> list[str]:
-    """Return a row's first cells: its method, the fraction it keeps, and its settings."""
+def _heads(written: Row) -> list[str]:
+    """Return what a row's first cells are called."""
+    return ["method", "kept", *(["settings"] if any(r["settings"] for r in written["methods"]) else [])]
+
+
+def _name(row: Row, written: Row) -> list[str]:
+    """Return a row's first cells: its method, the fraction it keeps, and its settings where any are varied."""
     settings = json.loads(row["settings"]) if row["settings"] else {}
-    return [row["method"], "" if row["fraction"] is None else f"{row['fraction']:g}", told(tuple(settings.items()))]
+    cells = [row["method"], "" if row["fraction"] is None else f"{row['fraction']:g}", told(tuple(settings.items()))]
+    return cells[: len(_heads(written))]
 
 
 def _means(written: Row) -> Section:
@@ -86,9 +91,11 @@ def _place_of_best(values: list[float | None], higher: bool) -> int:
 def _best(written: Row) -> list[Section]:
     """Return the table of the Multistage paper: of each method the cell of highest AGOT."""
     rows = [r for r in written["methods"] if r["agot_best"]]
-    heads = [*NAMES, written["metric"], "alpha_b %", "alpha_fb %", "T_norm paper", "T_norm measured", "AGOT"]
-    keys = (("alpha_b", 1, 100), ("alpha_fb", 1, 100), ("time_paper", 3, 1), ("time_measured", 3, 1), ("agot", 3, 1))
-    lines = [[*_name(r), _spread(r, written["metric"]), *(_spread(r, *key) for key in keys)] for r in rows]
+    heads = [*_heads(written), written["metric"], "alpha_b %", "alpha_fb %", "T_norm paper", "T_norm measured", "AGOT"]
+    heads += ["speed-up", "its ceiling", "share of it, %"]
+    keys = [("alpha_b", 1, 100), ("alpha_fb", 1, 100), ("time_paper", 3, 1), ("time_measured", 3, 1), ("agot", 3, 1)]
+    keys += [("speed_reached", 2, 1), ("speed_ceiling", 2, 1), ("speed_share", 0, 100)]
+    lines = [[*_name(r, written), _spread(r, written["metric"]), *(_spread(r, *key) for key in keys)] for r in rows]
     text = [
         f"Of each method the cell with the highest mean AGOT (epsilon {written['agot_epsilon']:g}, measured time), as in the "
         "main table of arXiv 2207.14386. It is chosen by the test split that it is shown on: of many cells the best is in part "
@@ -105,12 +112,12 @@ def _spread(row: Row, key: str, digits: int | None = None, by: int = 1) -> str:
 def _by_method(written: Row) -> Section:
     metric = written["metric"]
     gains = [head for c in CONTROLS for head in (f"gain over {c}", "95 % interval", "p")]
-    heads = [*NAMES, "cost, epochs", metric, *CONTROLS, *gains, "trained"]
+    heads = [*_heads(written), "cost, epochs", metric, *CONTROLS, *gains, "trained"]
     rows, best = [], set()
     for place, r in enumerate(written["methods"]):
         compared = [cell for c in CONTROLS for cell in _gain(r, f"gain_over_{c}")]
         values = [_spread(r, "cost_epochs", 2), *(_spread(r, k) for k in (metric, *CONTROLS))]
-        rows.append([*_name(r), *values, *compared, number(r["examples_trained"], 0)])
+        rows.append([*_name(r, written), *values, *compared, number(r["examples_trained"], 0)])
         if r["above_both_controls"]:
             best |= {(place, heads.index(f"gain over {c}")) for c in CONTROLS}
     text = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.report import NOTHING, Section, Table, number, with_error
+from pipelines.report import NOTHING, Section, Table, with_error
 
 Row = dict[str, Any]
 #: Column, head, digits, and what the value is multiplied by.
@@ -36,9 +36,10 @@ def times(rows: Sequence[Row], heads: Sequence[str], names: Sequence[Sequence[st
     told = [[*name, *(_told(r, key, digits, by) for key, _, digits, by in TIMES)] for name, r in zip(names, rows, strict=True)]
     text = [
         "alpha_b (a_b) is the share of all offered examples whose backward pass alone was skipped, alpha_fb (a_fb) that of "
-        "both passes. T paper = a_b T_f + (1 - a_b - a_fb)(T_f + T_b) (arXiv 2207.14386), with T_f and T_b measured in the run of full; counted adds "
-        "what the paper leaves out, the second forward pass of an example that is looked at and then trained; measured is all "
-        f"CPU seconds of the run, warm-up and selection included. T_norm is over full. AGOT is with epsilon {epsilon:g}.",
+        "both passes. T paper = a_b T_f + (1 - a_b - a_fb)(T_f + T_b) (arXiv 2207.14386), with T_f and T_b measured in the run "
+        "of full; counted adds what the paper leaves out, the second forward pass of an example that is looked at and then "
+        "trained; measured is all CPU seconds of the run, warm-up and selection included. T_norm is over full. AGOT is with "
+        f"epsilon {epsilon:g}.",
         "The speed-up is 1 / T_norm measured. Its ceiling is 1 / T_norm counted, what the method could have reached with the "
         "fractions that it really had if selection, scoring and predictor were free; the share reached is counted over "
         "measured. By formula is what the settings alone allow, E epochs over the planned cost, with T_b = 2 T_f: for "
@@ -61,9 +62,14 @@ def energy(rows: Sequence[Row], heads: Sequence[str], names: Sequence[Sequence[s
         ("co2e_kg", f"g CO2e, {label}"),
         ("co2e_modelled_kg", "g CO2e, modelled"),
     ]
-    told = [[*name, *(number(r[k] and 1000 * r[k], 3) for k, _ in columns)] for name, r in zip(names, rows, strict=True)]
+    told = [[*name, *(_small(r[k]) for k, _ in columns)] for name, r in zip(names, rows, strict=True)]
     text = [
         f"{label}: by CodeCarbon, over the run's own processes. modelled: 1.58 t (p_c + p_r + g p_g) / 1000 kWh and 0.954 lb "
         "CO2e a kWh (arXiv 2207.14386, eq. 6), with the watts of params.yaml and the run's CPU seconds over its threads for t."
     ]
     return Section("Energy and emissions", text, Table([*heads, *(head for _, head in columns)], told))
+
+
+def _small(value: float | None) -> str:
+    """Return a thousand times ``value`` to three digits, however small they are."""
+    return NOTHING if value is None else f"{1000 * value:#.3g}"

@@ -85,7 +85,8 @@ def columns_at(grid: Grid, fraction: float | None) -> dict[str, list[str]]:
     """Return the cells that stand under each column of the table at ``fraction``.
 
     Settings that are varied have columns of their own. ``full`` and the methods that take no fraction are the same at all
-    fractions. Each control has a cell at every cost that a method has at this fraction; a control that is a method of the study too stands apart, at the fraction itself.
+    fractions. Each control has a cell at every cost that a method has at this fraction; a control that is a method of the
+    study too stands apart, at the fraction itself.
     """
     methods = [c for c in grid.cells if c.role == "method" and c.fraction in (None, fraction)]
     placed = {control: [c.controls[i] for c in methods] for i, control in enumerate(CONTROLS)}

@@ -74,15 +74,14 @@ def combinations(params: Params, method: str, kind: str, arguments: dict[str, An
     study = params.study
     assert study is not None
     varied: dict[str, list[Any]] = dict(study.vary.get(method, {}))
+    fractions: list[float | None] = [None]
     if "fraction" in inspect.signature(METHODS[kind]).parameters:
-        fractions = varied.pop("fraction", study.fractions)
+        fractions = varied.pop("fraction", [*study.fractions])
         if not fractions:
             raise UserError(
                 f"params.yaml: study.fractions: must name one or more, since '{method}' takes a fraction, got none; the least "
                 "that can be run is [0.3]"
             )
-    else:
-        fractions = [None]
     found = [(f, s) for s in map(tuple, _settings(varied)) for f in fractions]
     for fraction, settings in found if method in study.vary else []:
         kept = {} if fraction is None else {"fraction": fraction}
