@@ -85,7 +85,6 @@ def _beats(row: Row, other: Row, metric: Metric) -> bool:
 
 def _table(rows: list[Row], metric: Metric) -> Section:
     heads = ["method", metric.name, "trained", "looked at", "CPU s", "time counted", "time measured", "AGOT"]
-    heads += [f"Wh {rows[0]['energy_label']}"]
     told = [
         [
             r["method"],
@@ -96,7 +95,6 @@ def _table(rows: list[Row], metric: Metric) -> Section:
             number(r["time_counted"], 2),
             number(r["time_measured"], 2),
             number(r["agot"], 3),
-            number(1000 * r["energy_kwh"], 2),
         ]
         for r in rows
     ]
