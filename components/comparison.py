@@ -1,4 +1,4 @@
-"""What selecting saved: counted time, normalised time, AGOT and the Pareto front (arXiv 2207.14386)."""
+"""What selecting saved: counted time, normalised time, its ceiling, AGOT and the Pareto front (arXiv 2207.14386)."""
 
 from __future__ import annotations
 
@@ -86,6 +86,43 @@ def paper_time(counts: Counts, unit: Unit) -> float:
     return (counts.alpha_b * unit.forward + kept * unit.full) / unit.full
 
 
+@dataclass(frozen=True)
+class Speed:
+    """How many times as fast as ``full`` a run was, and could have been.
+
+    The ceiling is of time: the least normalised time that the method could have had with the fractions that it really had,
+    selection, scoring and predictor being free. That is the counted time, in which nothing but forward and backward passes
+    takes any; and ``share = reached / ceiling = counted / measured`` of it was reached, 1 being the ideal.
+
+    Attributes:
+        reached: 1 over the measured normalised time.
+        ceiling: 1 over the counted normalised time.
+        formula: what the method's settings alone allow, of E epochs at a cost of c: E / c; None where the losses decide.
+            Of SwiftLearn it is E / (W + r (E - W)), for W epochs of warm-up and a kept fraction r (arXiv 2311.15134).
+    """
+
+    reached: float
+    ceiling: float
+    formula: float | None
+
+    @property
+    def share(self) -> float:
+        """How much of the ceiling was reached; above 1 where the run's passes were quicker than those of ``full``."""
+        return self.reached / self.ceiling
+
+    @staticmethod
+    def of(counted: float, measured: float, epochs: int, planned_cost: float | None) -> Speed:
+        """Return the speed of a run from its normalised times, and from its planned cost in epochs where that is known.
+
+        Raises:
+            ValueError: for a time or a cost that is not above 0.
+        """
+        for name, value in (("counted", counted), ("measured", measured), ("planned_cost", planned_cost)):
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be above 0, got {value!r}")
+        return Speed(1 / measured, 1 / counted, None if planned_cost is None else epochs / planned_cost)
+
+
 def agot(
     score: float, base: float, full: float, time: float, epsilon: float = AGOT_EPSILON, *, higher: bool = True
 ) -> float | None:
@@ -102,6 +139,16 @@ def agot(
     if time <= 0 or (full <= base if higher else full >= base):
         return None
     return float((score - base) / (full - base) * time ** -(1 - epsilon))
+
+
+def best_by_gain(groups: Sequence[str], gains: Sequence[float | None]) -> set[int]:
+    """Return the places of the largest gain of each group, the first of equal ones; a group without any has none."""
+    best: dict[str, int] = {}
+    for place, (group, gain) in enumerate(zip(groups, gains, strict=True)):
+        held = gains[best[group]] if group in best else None
+        if gain is not None and (held is None or gain > held):
+            best[group] = place
+    return set(best.values())
 
 
 def pareto_front(points: Sequence[tuple[float, float]], *, higher: bool = True) -> list[int]:

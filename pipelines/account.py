@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.comparison import Counts, Unit, counted_seconds, paper_time
+from components.comparison import Counts, Speed, Unit, counted_seconds, paper_time
 from components.energy import modelled_co2e_kg, modelled_kwh
 from pipelines import artifacts
 from pipelines.artifacts import cost_of, plan_of, read_json
@@ -21,7 +21,7 @@ def account() -> None:
     unit = _unit(read_json(cost_of("train", "full"))["laps"])
     full = _spent("full")["total"]["cpu_seconds"]
     offered = read_json(cost_of("train", "full"))["counts"]["examples"] * training["epochs"]
-    methods = {name: _method(name, plan["energy"], training["threads"], unit, full, offered) for name in plan["methods"]}
+    methods = {name: _method(name, plan["energy"], training, unit, full, offered) for name in plan["methods"]}
     shared = {"prepare": _laps(read_json(cost_of("prepare"))), "offered": offered, "unit_cpu_seconds": vars(unit)}
     artifacts.write_json(artifacts.ACCOUNT, {"methods": methods, **shared})
 
@@ -51,7 +51,7 @@ def _spent(name: str) -> dict[str, dict[str, float]]:
     return {**stages, "selection": {"cpu_seconds": stages["subset"]["cpu_seconds"] + selecting}, "total": total}
 
 
-def _counts(name: str, train: dict[str, int]) -> dict[str, int]:
+def counts_of(name: str, train: dict[str, int]) -> dict[str, int]:
     """Return how many examples a method treated how: training goes on counting where its warm-up stopped, but for a holdout."""
     warm_up = read_json(plan_of("methods", name))["warm_up"]
     apart = read_json(plan_of("warm_ups", warm_up))["holdout"]
@@ -70,28 +70,38 @@ def _proxied(name: str, offered: int) -> dict[str, Any]:
     return {"counts": done, "unit_cpu_seconds": vars(unit), "counted_cpu_seconds": counted}
 
 
-def _method(name: str, watts: dict[str, Any], threads: int, unit: Unit, full: float, offered: int) -> dict[str, Any]:
-    train = read_json(cost_of("train", name))
+def _method(
+    name: str, watts: dict[str, Any], training: dict[str, Any], unit: Unit, full: float, offered: int
+) -> dict[str, Any]:
+    train, plan = read_json(cost_of("train", name)), read_json(plan_of("methods", name))
     spent = _spent(name)
-    counts, proxy = Counts(offered, **_counts(name, train["counts"])), _proxied(name, offered)
+    counts, proxy = Counts(offered, **counts_of(name, train["counts"])), _proxied(name, offered)
     beside = proxy.get("counted_cpu_seconds", 0.0)
     counted, measured = counted_seconds(counts, unit) + beside, spent["total"]["cpu_seconds"]
     # On a shared machine CPU seconds say what the run used, and wall seconds what its neighbours did.
-    hours = measured / threads / 3600
+    hours = measured / training["threads"] / 3600
+    whole, times = offered * unit.full, {"counted": counted / (offered * unit.full), "measured": measured / full}
+    paper = paper_time(counts, unit) * whole + beside
+    speed = Speed.of(**times, epochs=training["epochs"], planned_cost=plan["planned_cost"] if plan["cost_known"] else None)
     modelled = modelled_kwh(hours, watts["cpu_watts"], watts["memory_watts"], watts["gpu_watts"], watts["gpus"])
     return {
         "counts": train["counts"],
-        "planned_cost_epochs": read_json(plan_of("methods", name))["planned_cost"],
+        "planned_cost_epochs": plan["planned_cost"],
         "spent": spent,
         # Charged to nobody: it is the same for all.
         "evaluate": _laps(read_json(cost_of("evaluate", name))),
         "alpha_b": counts.alpha_b,
         "alpha_fb": counts.alpha_fb,
+        "paper_cpu_seconds": paper,
         "counted_cpu_seconds": counted,
         "measured_cpu_seconds": measured,
-        "time_counted": counted / (offered * unit.full),
-        "time_paper": paper_time(counts, unit) + beside / (offered * unit.full),
-        "time_measured": measured / full,
+        "time_paper": paper / whole,
+        "time_counted": times["counted"],
+        "time_measured": times["measured"],
+        "speed_reached": speed.reached,
+        "speed_ceiling": speed.ceiling,
+        "speed_share": speed.share,
+        "speed_formula": speed.formula,
         "measured_over_counted": measured / counted,
         "energy": {
             "label": train["energy"]["label"],

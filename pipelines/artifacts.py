@@ -120,6 +120,12 @@ def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write ``rows`` of the same keys to ``path`` as Parquet, what is None as null, for other tools to read."""
+    with whole(path) as part:
+        pq.write_table(pa.Table.from_pylist(rows), part)
+
+
 def digest(value: object) -> str:
     """Return the SHA-256 of ``value`` as JSON."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

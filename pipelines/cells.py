@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines import artifacts, plan
+from pipelines import artifacts, controls, plan
 from pipelines.artifacts import PREPARED, SCRATCH, cost_of, digest, plan_of, read_json, result
 from pipelines.errors import UserError
 from pipelines.facts import md5_of
-from pipelines.grid import Grid
+from pipelines.grid import Cell, Grid
 from pipelines.params import Params, code_of
 from pipelines.stage import STOP, Stopped
 
@@ -58,7 +58,7 @@ class Place:
     def done(self, seed: int, name: str) -> bool:
         """Return whether the cell ``name`` was run with ``seed`` and with the settings that it has now."""
         with chdir(self.of(seed)):
-            return all(_is_marked(address, key) for address, key, _ in _steps(name))
+            return plan_of("methods", name).exists() and all(_is_marked(address, key) for address, key, _ in _steps(name))
 
 
 def lay_out(params: Params, grid: Grid) -> Place:
@@ -74,7 +74,17 @@ def lay_out(params: Params, grid: Grid) -> Place:
     _write(place.folder / DATA, {"task": first["task"]})
     for seed in seeds:
         _write(place.of(seed), files[seed])
+        for cell in grid.cells:
+            if cell.after and place.done(seed, cell.after):
+                _plan_after(place, seed, cell)
     return place
+
+
+def _plan_after(place: Place, seed: int, cell: Cell) -> None:
+    """Write the plan of a control at the cost that the cell which it is ``after`` had, as its counts say."""
+    with chdir(place.of(seed)):
+        planned = controls.plan_at(place.grid, cell, seed, controls.cost_had(cell.after))
+        artifacts.write_json(plan_of("methods", cell.name), planned)
 
 
 def _sources(paths: list[str]) -> Iterator[Path]:
@@ -120,7 +130,7 @@ def run(place: Place, seed: int, name: str) -> None:
 
     Raises:
         Stopped: after SIGINT or SIGTERM, with a checkpoint written.
-        UserError: for what cannot work, paths as in params.yaml.
+        UserError: for what cannot work, paths as in params.yaml; for a control of a cell that has no results.
     """
     from pipelines.progress import quiet
 
@@ -130,6 +140,10 @@ def run(place: Place, seed: int, name: str) -> None:
         _prepare(place)
         folder = place.of(seed)
         _link_data(folder)
+        if (cell := place.grid[name]).after:
+            if not place.done(seed, cell.after):
+                raise UserError(f"{name}: costs what {cell.after} does, which has no results with seed {seed}")
+            _plan_after(place, seed, cell)
         with chdir(folder):
             for address, key, work in _steps(name):
                 _once(address, key, work)

@@ -8,9 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from components.comparison import Metric, agot
+from components.comparison import Metric
 from pipelines import artifacts, report, report_comparison
 from pipelines.artifacts import COMPARISON, plan_of, read_json, result
+from pipelines.columns import IN_ACCOUNT, found, gains
 from pipelines.figures import to_png
 from pipelines.stage import main
 
@@ -24,38 +25,28 @@ def compare() -> None:
     metrics = {name: read_json(result("evaluate", name, "metrics.json")) for name in plan["methods"]}
     manifest = read_json(artifacts.MANIFEST)
     metric = Metric(manifest["metric"], manifest["higher"])
-    rows = [_row(name, metric, metrics, accounts[name]) for name in plan["methods"]]
+    rows = [_row(name, metric, metrics, accounts[name], plan["agot_epsilon"]) for name in plan["methods"]]
 
     def fill(folder: Path) -> None:
-        artifacts.write_json(folder / "comparison.json", {"task": plan["task"], "metric": metric.name, "rows": rows})
+        facts = {"task": plan["task"], "metric": metric.name, "agot_epsilon": plan["agot_epsilon"]}
+        artifacts.write_json(folder / "comparison.json", facts | {"rows": rows})
         artifacts.write_csv(folder / "comparison.csv", rows)
         to_png(report_comparison.drawn(rows, metric), folder / "score_against_time.png")
-        report.write(folder / "report.html", report_comparison.page(plan["task"], rows, metric))
+        report.write(folder / "report.html", report_comparison.page(plan, rows, metric))
 
     artifacts.write_folder(COMPARISON, fill)
     show()
 
 
-def _row(name: str, metric: Metric, metrics: dict[str, Any], account: dict[str, Any]) -> Row:
+def _row(name: str, metric: Metric, metrics: dict[str, Any], account: dict[str, Any], epsilon: float) -> Row:
     score, full, base = metrics[name][metric.name], metrics["full"][metric.name], metrics["full"][f"base_{metric.name}"]
     return {
         "method": name,
         **{k: v for k, v in metrics[name].items() if not k.startswith("base_")},
         "examples_trained": account["counts"]["trained"],
         "examples_looked": account["counts"]["looked"],
-        "cpu_seconds": account["measured_cpu_seconds"],
-        "wall_seconds": account["spent"]["total"]["wall_seconds"],
-        "selection_cpu_seconds": account["spent"]["selection"]["cpu_seconds"],
-        "time_counted": account["time_counted"],
-        "time_measured": account["time_measured"],
-        "measured_over_counted": account["measured_over_counted"],
-        "alpha_b": account["alpha_b"],
-        "alpha_fb": account["alpha_fb"],
-        "agot": agot(score, base, full, account["time_measured"], higher=metric.higher),
-        "energy_kwh": account["energy"]["kwh"],
-        "energy_label": account["energy"]["label"],
-        "co2e_kg": account["energy"]["co2e_kg"],
-        "energy_modelled_kwh": account["energy_modelled"]["kwh"],
+        **{key: found(account, path) for key, path in IN_ACCOUNT.items()},
+        **gains(score, base, full, account, epsilon, higher=metric.higher),
     }
 
 

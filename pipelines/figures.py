@@ -33,10 +33,20 @@ class Series:
     label: str
     points: Sequence[tuple[float, float, float | None]]
     joined: bool = False
+    best: Best | None = None
+
+
+@dataclass(frozen=True)
+class Best:
+    """The point of highest AGOT of a method: time, value, and its ceiling, the time that its passes alone take."""
+
+    time: float
+    value: float
+    ceiling: float
 
 
 def against_time(series: Sequence[Series], value: str, higher: bool) -> Figure:
-    """Return a figure of ``value`` against normalised time, with the Pareto front."""
+    """Return a figure of ``value`` against normalised time: the Pareto front, and each method's best by AGOT."""
     with _style() as plt:
         figure: Figure
         figure, axes = plt.subplots(figsize=(7.5, 5.0), layout="constrained")
@@ -48,12 +58,30 @@ def against_time(series: Sequence[Series], value: str, higher: bool) -> Figure:
             errors = [p[2] or 0.0 for p in one.points]
             style = {"fmt": "o-" if one.joined else "o", "elinewidth": 0.8, "capsize": 3, "linewidth": 1.2}
             axes.errorbar(x, y, yerr=errors, color=COLOURS[place % len(COLOURS)], label=one.label, zorder=2, **style)
+            if one.best:
+                _mark(axes, one.best, COLOURS[place % len(COLOURS)])
+        _explain(axes, marked=any(one.best for one in series))
         axes.set_xlabel("normalised time: CPU seconds over those of full, all included")
         axes.set_ylabel(value)
         axes.set_xlim(0, 1.05 * max(x for x, _ in every))
         axes.grid(alpha=0.25, color=INK)
         figure.legend(loc="outside lower center", ncols=4, fontsize=9)
     return figure
+
+
+def _mark(axes: Any, best: Best, colour: str) -> None:  # noqa: ANN401 - matplotlib's Axes
+    """Put a star on the best point, and draw a dotted line from it to a bar at its ceiling."""
+    line = {"color": colour, "linewidth": 1.2, "zorder": 2}
+    axes.plot([best.ceiling, best.time], [best.value] * 2, ":", **line)
+    axes.plot([best.ceiling], [best.value], "|", markersize=12, markeredgewidth=2, **line)
+    axes.plot([best.time], [best.value], "*", color=colour, markeredgecolor=INK, markersize=14, zorder=3)
+
+
+def _explain(axes: Any, *, marked: bool) -> None:  # noqa: ANN401 - matplotlib's Axes
+    """Say in the legend what the marks are."""
+    if marked:
+        axes.plot([], [], "*", color="none", markeredgecolor=INK, markersize=11, label="best AGOT of a method")
+        axes.plot([], [], ":|", color=INK, markeredgewidth=2, markersize=9, label="its ceiling in time")
 
 
 def courses(panels: Sequence[tuple[str, Course]]) -> Figure:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
+from components.comparison import AGOT_EPSILON
 from pipelines.errors import UserError, unknown
 from pipelines.sections import Energy, Name, Section, Seed, Study
 from pipelines.task_sections import Task
@@ -24,6 +25,7 @@ class Params(Section):
     compare: dict[Name, Name]
     warm_ups: dict[Name, WarmUp]
     methods: dict[Name, dict[str, Any] | list[Name]]
+    agot_epsilon: Annotated[float, Field(gt=0, le=1)] = AGOT_EPSILON
     energy: Energy
     tasks: dict[Name, Task]
     study: Study | None = None

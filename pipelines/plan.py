@@ -53,7 +53,7 @@ def resolve(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = (
     if "controls" in arguments:
         cost = _cost_of(params, arguments.pop("controls"), where, (*seen, name))
         arguments |= _at_cost(method, where, cost, params.chosen.training.epochs, warm_up)
-    _check(method, arguments, where)
+    check(method, arguments, where)
     return [{"method": method, "arguments": arguments}]
 
 
@@ -85,8 +85,12 @@ def _selector(params: Params, name: str, warm_up: float, seen: tuple[str, ...] =
         raise UserError(f"params.yaml: methods.{name}: {error}") from None
 
 
-def _check(method: str, arguments: dict[str, Any], where: str) -> None:
-    """Build the method once, its arguments' types checked, before anything is run."""
+def check(method: str, arguments: dict[str, Any], where: str) -> None:
+    """Build the method once, its arguments' types checked, before anything is run.
+
+    Raises:
+        UserError: naming the argument under ``where``.
+    """
     known = inspect.signature(METHODS[method], eval_str=True).parameters
     for key in arguments:
         if key not in known:
@@ -102,7 +106,12 @@ def _check(method: str, arguments: dict[str, Any], where: str) -> None:
         raise UserError(f"{where}: {error}") from None
 
 
-def _method_plan(params: Params, name: str) -> dict[str, Any]:
+def method_plan(params: Params, name: str) -> dict[str, Any]:
+    """Return what the plan's file of the method ``name`` of the comparison holds.
+
+    Raises:
+        UserError: for what cannot work.
+    """
     warm_up, epochs = params.warm_ups[params.compare[name]], params.chosen.training.epochs
     members = resolve(params, name, warm_up.begun)
     selector = _selector(params, name, warm_up.begun)
@@ -130,6 +139,7 @@ def _method_plan(params: Params, name: str) -> dict[str, Any]:
         "members": members,
         "length": length,
         "planned_cost": planned_cost(selector, epochs, warm_up),
+        "cost_known": selector.cost_known,
         "seed": params.seed,
     }
 
@@ -164,10 +174,15 @@ def files_of(params: Params) -> dict[str, Any]:
     files: dict[str, Any] = {
         "task": {"name": params.task, "seed": params.seed, "tokenizer": training["model"].get("source"), **task},
         "training": training,
-        "comparison": {"task": params.task, "methods": list(params.compare), "energy": params.energy.model_dump()},
+        "comparison": {
+            "task": params.task,
+            "methods": list(params.compare),
+            "agot_epsilon": params.agot_epsilon,
+            "energy": params.energy.model_dump(),
+        },
     }
     files |= {f"warm_ups/{n}": w.model_dump(mode="json", by_alias=True) for n, w in params.warm_ups.items()}
-    return files | {f"methods/{n}": _method_plan(params, n) for n in params.compare}
+    return files | {f"methods/{n}": method_plan(params, n) for n in params.compare}
 
 
 def write(files: dict[str, Any]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from components.comparison import Metric
-from pipelines import artifacts, report
+from components.comparison import Metric, best_by_gain
+from pipelines import artifacts, report, report_tables
 from pipelines.artifacts import cost_of, plan_of, read_json, result
-from pipelines.figures import Course, Series, against_time
+from pipelines.figures import Best, Course, Series, against_time
 from pipelines.report import Section, Table, number, with_error
+from pipelines.report_tables import MARKS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,15 +18,18 @@ Row = dict[str, Any]
 CONTROLS = ("uniform", "short")
 
 
-def page(task: str, rows: list[Row], metric: Metric) -> str:
-    """Return the page of the comparison whose table has ``rows``."""
+def page(plan: Row, rows: list[Row], metric: Metric) -> str:
+    """Return the page of the planned comparison whose table has ``rows``."""
     manifest = read_json(artifacts.MANIFEST)
     panels = {r["method"]: [("", _course(r["method"]))] for r in rows}
-    sections = [_table(rows, metric), _figure(rows, metric), *report.course_section(panels)]
+    names = [[r["method"]] for r in rows]
+    tables = [report_tables.times(rows, ["method"], names, plan["agot_epsilon"]), report_tables.energy(rows, ["method"], names)]
+    sections = [_table(rows, metric), _figure(rows, metric), *tables, *report.course_section(panels)]
     seed = read_json(plan_of("training"))["seed"]
     cost = read_json(cost_of("train", "full"))
     facts = report.provenance(manifest, cost, [seed], "dvc repro, or python -m pipelines.flow (make demo)")
-    return report.render(f"{task}: what selecting examples saved", headline(rows, metric, _controls(rows)), sections, facts)
+    title = f"{plan['task']}: what selecting examples saved"
+    return report.render(title, headline(rows, metric, _controls(rows)), sections, facts)
 
 
 def _course(name: str) -> Course:
@@ -34,8 +38,12 @@ def _course(name: str) -> Course:
 
 def _controls(rows: list[Row]) -> set[str]:
     """Return the names of the methods that draw blindly or stop early, and nothing else."""
-    members = {r["method"]: read_json(plan_of("methods", r["method"]))["members"] for r in rows}
-    return {name for name, found in members.items() if len(found) == 1 and found[0]["method"] in CONTROLS}
+    return {r["method"] for r in rows if _class_of(r["method"]) in CONTROLS}
+
+
+def _class_of(name: str) -> str:
+    """Return the class that the block ``name`` sets; of a stack, all of them."""
+    return "+".join(member["method"] for member in read_json(plan_of("methods", name))["members"])
 
 
 def headline(rows: list[Row], metric: Metric, controls: set[str]) -> list[str]:
@@ -77,7 +85,6 @@ def _beats(row: Row, other: Row, metric: Metric) -> bool:
 
 def _table(rows: list[Row], metric: Metric) -> Section:
     heads = ["method", metric.name, "trained", "looked at", "CPU s", "time counted", "time measured", "AGOT"]
-    heads += [f"Wh {rows[0]['energy_label']}", "Wh modelled"]
     told = [
         [
             r["method"],
@@ -88,8 +95,6 @@ def _table(rows: list[Row], metric: Metric) -> Section:
             number(r["time_counted"], 2),
             number(r["time_measured"], 2),
             number(r["agot"], 3),
-            number(1000 * r["energy_kwh"], 2),
-            number(1000 * r["energy_modelled_kwh"], 2),
         ]
         for r in rows
     ]
@@ -102,11 +107,18 @@ def _table(rows: list[Row], metric: Metric) -> Section:
 
 
 def drawn(rows: list[Row], metric: Metric) -> Figure:
-    """Return the figure of the metric against measured time, a point a method."""
-    series = [Series(r["method"], [(r["time_measured"], r[metric.name], _error(r, metric))]) for r in rows]
+    """Return the figure of the metric against measured time, a point a block, the best of each method marked."""
+    kinds = [_class_of(r["method"]) for r in rows]
+    plain = ("full", *CONTROLS)
+    best = best_by_gain(kinds, [None if kind in plain else r["agot"] for kind, r in zip(kinds, rows, strict=True)])
+    series = []
+    for place, r in enumerate(rows):
+        point = (r["time_measured"], r[metric.name], _error(r, metric))
+        mark = Best(r["time_measured"], r[metric.name], r["time_counted"]) if place in best else None
+        series.append(Series(r["method"], [point], best=mark))
     return against_time(series, f"test {metric.name}", metric.higher)
 
 
 def _figure(rows: list[Row], metric: Metric) -> Section:
-    caption = f"{metric.name} against measured time, and the front that no other method beats in both."
+    caption = f"{metric.name} against measured time, and the front that no other method beats in both. {MARKS}"
     return Section(f"{metric.name} against time", figures=[report.drawing(drawn(rows, metric), "time", caption)])

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from statistics import fmean
 from typing import Any
 
-from pipelines import artifacts, report
+from components.comparison import best_by_gain
+from components.paired import LEAST_SEEDS
+from pipelines import artifacts, report, report_tables
 from pipelines.artifacts import cost_of, read_json, result
 from pipelines.cells import DATA, Place
-from pipelines.figures import Course, Series, against_time
+from pipelines.figures import Best, Course, Series, against_time
 from pipelines.grid import CONTROLS
-from pipelines.report import Section, Table, number, with_error
+from pipelines.report import NOTHING, Section, Table, number, with_error
+from pipelines.report_tables import MARKS
+from pipelines.variants import told
 
 Row = dict[str, Any]
 
@@ -18,7 +23,10 @@ Row = dict[str, Any]
 def page(place: Place, written: Row) -> str:
     """Return the page of the study at ``place``, from what its JSON holds."""
     manifest = read_json(place.folder / DATA / artifacts.MANIFEST)
-    sections = [_means(written), *_figure(written), _by_method(written)]
+    names, heads = [_name(r, written) for r in written["methods"]], _heads(written)
+    sections = [_means(written), *_figure(written), *_best(written), _by_method(written)]
+    sections += [report_tables.times(written["methods"], heads, names, written["agot_epsilon"])]
+    sections += [report_tables.energy(written["methods"], heads, names)]
     sections += [*report.course_section(_courses(place)), *_failed(written)]
     title = f"{written['task']}: a study of selecting examples"
     return report.render(title, headline(written), sections, _facts(place, manifest))
@@ -30,11 +38,13 @@ def headline(written: Row) -> list[str]:
     first = f"full has {metric} {with_error(full['mean'], full['deviation'])}."
     if seeds == 1:
         return [first, "One seed: there is no standard deviation, and how much of a difference is chance is not known."]
-    won = {m: _won([r for r in written["methods"] if r["method"] == m]) for m in _methods(written)}
-    beats = "above both controls of its own cost by more than the deviation of the gain"
-    if not any(wins for wins, _ in won.values()):
+    if seeds < LEAST_SEEDS:
+        return [first, f"{seeds} seeds are too few to say which method is above both controls of its own cost."]
+    won = {m: [r["above_both_controls"] for r in written["methods"] if r["method"] == m] for m in _methods(written)}
+    beats = "above both controls of its own cost, with a 95 % interval of the gain, paired by seed, that excludes 0,"
+    if not any(any(wins) for wins in won.values()):
         return [first, f"Nowhere is a method {beats} over {seeds} seeds: {', '.join(won)}."]
-    told = [f"{method} in {wins} of {cells} cells" for method, (wins, cells) in won.items()]
+    told = [f"{method} in {sum(map(bool, wins))} of {len(wins)} cells" for method, wins in won.items()]
     return [first, f"How often each is {beats} over {seeds} seeds: {', '.join(told)}."]
 
 
@@ -42,14 +52,16 @@ def _methods(written: Row) -> list[str]:
     return [m for m in dict.fromkeys(r["method"] for r in written["methods"]) if m != "full"]
 
 
-def _won(rows: list[Row]) -> tuple[int, int]:
-    """Return in how many cells of one method it is above both controls, and how many there are."""
-    return sum(_above_both(r) for r in rows), len(rows)
+def _heads(written: Row) -> list[str]:
+    """Return what a row's first cells are called."""
+    return ["method", "kept", *(["settings"] if any(r["settings"] for r in written["methods"]) else [])]
 
 
-def _above_both(row: Row) -> bool:
-    gains = [(row[f"gain_over_{c}"], row[f"gain_over_{c}_deviation"]) for c in CONTROLS]
-    return all(gain is not None and spread is not None and gain > spread for gain, spread in gains)
+def _name(row: Row, written: Row) -> list[str]:
+    """Return a row's first cells: its method, the fraction it keeps, and its settings where any are varied."""
+    settings = json.loads(row["settings"]) if row["settings"] else {}
+    cells = [row["method"], "" if row["fraction"] is None else f"{row['fraction']:g}", told(tuple(settings.items()))]
+    return cells[: len(_heads(written))]
 
 
 def _means(written: Row) -> Section:
@@ -60,8 +72,8 @@ def _means(written: Row) -> Section:
     ranks = [number(summary[c]["rank"], 2) for c in columns]
     seeds = [f"{summary[c]['seeds']} of {len(written['seeds'])}" for c in columns]
     rows = [[f"mean {metric}", *means], ["mean rank", *ranks], ["seeds with every fraction", *seeds]]
-    best = {(0, _best([summary[c]["mean"] for c in columns], written["higher_is_better"]))}
-    best |= {(1, _best([summary[c]["rank"] for c in columns], False))}
+    best = {(0, _place_of_best([summary[c]["mean"] for c in columns], written["higher_is_better"]))}
+    best |= {(1, _place_of_best([summary[c]["rank"] for c in columns], False))}
     deviation = "± is the standard deviation over seeds of the mean over fractions" if len(written["seeds"]) > 1 else "one seed"
     text = [
         f"{metric}: {better} is better; {deviation}. uniform and short are the controls, at each method's own cost. Ranks are "
@@ -70,40 +82,88 @@ def _means(written: Row) -> Section:
     return Section("Means and mean ranks over the kept fractions", text, Table(["", *columns], rows, frozenset(best)))
 
 
-def _best(values: list[float | None], higher: bool) -> int:
+def _place_of_best(values: list[float | None], higher: bool) -> int:
     """Return the column of the best value, counted with the rows' names before it; 0 where there is none."""
     known = [(v if higher else -v, -i) for i, v in enumerate(values) if v is not None]
     return 1 - max(known)[1] if known else 0
 
 
+def _best(written: Row) -> list[Section]:
+    """Return the table of the Multistage paper: of each method the cell of highest AGOT."""
+    rows = [r for r in written["methods"] if r["agot_best"]]
+    heads = [*_heads(written), written["metric"], "alpha_b %", "alpha_fb %", "T_norm paper", "T_norm measured", "AGOT"]
+    heads += ["speed-up", "its ceiling", "share of it, %"]
+    keys = [("alpha_b", 1, 100), ("alpha_fb", 1, 100), ("time_paper", 3, 1), ("time_measured", 3, 1), ("agot", 3, 1)]
+    keys += [("speed_reached", 2, 1), ("speed_ceiling", 2, 1), ("speed_share", 0, 100)]
+    lines = [[*_name(r, written), _spread(r, written["metric"]), *(_spread(r, *key) for key in keys)] for r in rows]
+    text = [
+        f"Of each method the cell with the highest mean AGOT (epsilon {written['agot_epsilon']:g}, measured time), as in the "
+        "main table of arXiv 2207.14386. It is chosen by the test split that it is shown on: of many cells the best is in part "
+        "luck."
+    ]
+    return [Section("The best of each method by AGOT", text, Table(heads, lines))] if rows else []
+
+
+def _spread(row: Row, key: str, digits: int | None = None, by: int = 1) -> str:
+    value, error = row[key], row[f"{key}_deviation"]
+    return with_error(value and by * value, error and by * error, digits)
+
+
 def _by_method(written: Row) -> Section:
     metric = written["metric"]
-    heads = ["method", "kept", "cost", metric, *CONTROLS, *(f"gain over {c}" for c in CONTROLS), "time", "trained", "AGOT"]
+    gains = [head for c in CONTROLS for head in (f"gain over {c}", "95 % interval", "p")]
+    heads = [*_heads(written), "cost, epochs", metric, *CONTROLS, *gains, "trained"]
     rows, best = [], set()
     for place, r in enumerate(written["methods"]):
-        values = [with_error(r[k], r[f"{k}_deviation"]) for k in (metric, *CONTROLS, *(f"gain_over_{c}" for c in CONTROLS))]
-        kept = "" if r["fraction"] is None else f"{r['fraction']:g}"
-        more = [with_error(r["time_measured"], r["time_measured_deviation"], 2), number(r["examples_trained"], 0)]
-        rows.append([r["method"], kept, f"{r['planned_cost_epochs']:g}", *values, *more, number(r["agot"], 3)])
-        if _above_both(r):
-            best |= {(place, 6), (place, 7)}
+        compared = [cell for c in CONTROLS for cell in _gain(r, f"gain_over_{c}")]
+        values = [_spread(r, "cost_epochs", 2), *(_spread(r, k) for k in (metric, *CONTROLS))]
+        rows.append([*_name(r, written), *values, *compared, number(r["examples_trained"], 0)])
+        if r["above_both_controls"]:
+            best |= {(place, heads.index(f"gain over {c}")) for c in CONTROLS}
     text = [
-        "The controls beside a method have its planned cost, in epochs over everything. Gains are paired by seed and positive "
-        "where the method is better; those that stand out are above both controls by more than the deviation of the gain. "
-        "Time is measured, in CPU seconds over those of full, with warm-up and selection."
+        "The controls beside a method have its cost, in epochs over everything: that which was planned, or where the losses "
+        "decide it, that which the method really had with the same seed. Gains are paired by seed and positive where the "
+        "method is better, p is of Student's paired t-test and not corrected for the number of rows. "
+        + _claim(len(written["seeds"]))
     ]
     return Section("Each method beside its controls", text, Table(heads, rows, frozenset(best)))
 
 
+def _claim(seeds: int) -> str:
+    """Return what stands out, and how many seeds that takes."""
+    if seeds == 1:
+        return "With one seed there is no deviation, no interval and no test."
+    if seeds < LEAST_SEEDS:
+        return f"With {seeds} seeds it is not said which is better than both controls: that takes {LEAST_SEEDS}."
+    return "Those that stand out are above both controls, with intervals that exclude 0."
+
+
+def _gain(row: Row, key: str) -> list[str]:
+    """Return a gain with its deviation, its interval and its p."""
+    low, high = row[f"{key}_low"], row[f"{key}_high"]
+    between = NOTHING if low is None else f"{number(low)} to {number(high)}"
+    return [_spread(row, key), between, number(row[f"{key}_p"], 3)]
+
+
 def series_of(written: Row) -> list[Series]:
-    """Return the points of the figure: a line a method over its fractions, and one a control over its costs."""
+    """Return the points of the figure: a line a method over its fractions, and one a control over its costs.
+
+    Where a method's settings are varied its points are no line.
+    """
     metric = written["metric"]
-    lines: dict[str, list[tuple[float, float, float | None]]] = {}
+    grouped: dict[str, list[Row]] = {}
     for r in written["points"]:
         if r[metric] is not None and r["time_measured"] is not None:
-            label = f"{r['method']} (control)" if r["role"] == "control" else r["method"]
-            lines.setdefault(label, []).append((r["time_measured"], r[metric], r[f"{metric}_deviation"]))
-    return [Series(label, sorted(points), joined=True) for label, points in lines.items()]
+            grouped.setdefault(f"{r['method']} (control)" if r["role"] == "control" else r["method"], []).append(r)
+    return [_series(label, rows, metric) for label, rows in grouped.items()]
+
+
+def _series(label: str, rows: list[Row], metric: str) -> Series:
+    points = sorted((r["time_measured"], r[metric], r[f"{metric}_deviation"]) for r in rows)
+    gains = [r["agot"] if r["role"] == "method" else None for r in rows]
+    best = [rows[place] for place in best_by_gain([label] * len(rows), gains)]
+    mark = Best(best[0]["time_measured"], best[0][metric], best[0]["time_counted"]) if best else None
+    return Series(label, points, joined=not any(r["settings"] for r in rows), best=mark)
 
 
 def _figure(written: Row) -> list[Section]:
@@ -111,7 +171,8 @@ def _figure(written: Row) -> list[Section]:
     if not series:
         return []
     figure = against_time(series, f"test {written['metric']}", written["higher_is_better"])
-    caption = f"{written['metric']} against measured time: means over seeds, and the front that no other cell beats in both."
+    means = "means over seeds" if len(written["seeds"]) > 1 else "one seed"
+    caption = f"{written['metric']} against measured time: {means}, and the front that no other cell beats in both. {MARKS}"
     return [Section(f"{written['metric']} against time", figures=[report.drawing(figure, "time", caption)])]
 
 
@@ -122,7 +183,8 @@ def _courses(place: Place) -> dict[str, list[tuple[str, Course]]]:
         paths = [place.of(s) / result("train", cell.name, "history.json") for s in place.seeds if place.done(s, cell.name)]
         found = [report.course_of(report.history_of(path)) for path in paths]
         if cell.role == "method" and found:
-            title = "" if cell.fraction is None else f"{cell.fraction:g} kept"
+            kept = "" if cell.fraction is None else f"{cell.fraction:g} kept"
+            title = ", ".join(part for part in (kept, told(cell.settings)) if part)
             panels.setdefault(cell.method, []).append((title, _mean_course(found)))
     return panels
 

@@ -88,18 +88,25 @@ class Training(Section):
 
 
 class Study(Section):
-    """A grid: every method, with the warm-up that it starts from, at every fraction, with every seed."""
+    """A grid: every method, with the warm-up that it starts from, at every fraction, with every seed.
+
+    ``vary`` gives a method values of more of its arguments, and then it is at every combination of them.
+    """
 
     methods: dict[Name, Name]
-    fractions: list[Annotated[float, Field(gt=0, le=1)]]
+    fractions: list[Annotated[float, Field(gt=0, le=1)]] = []
     seeds: list[Seed]
+    vary: dict[Name, dict[str, list[Any]]] = {}
 
     @model_validator(mode="after")
     def _some_and_each_once(self) -> Study:
-        for key, least in (("methods", "'swiftlearn: two-epochs'"), ("fractions", "[0.3]"), ("seeds", "[0]")):
-            values = list(getattr(self, key))
+        swept = {f"vary.{m}.{k}": values for m, varied in self.vary.items() for k, values in varied.items()}
+        lists: dict[str, list[Any]] = {"methods": list(self.methods), "seeds": self.seeds, **swept}
+        for key, values in lists.items():
             if not values:
+                least = {"methods": "'swiftlearn: two-epochs'", "seeds": "[0]"}.get(key, "a list of one value")
                 raise ValueError(f"{key}: must name one or more, got none; the least that can be run is {least}")
+        for key, values in (lists | {"fractions": self.fractions}).items():
             for value in values:
                 if values.count(value) > 1:
                     raise ValueError(f"{key}: each must be there once, got {value!r} {values.count(value)} times")

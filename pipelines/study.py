@@ -74,6 +74,7 @@ def _write(place: Place, task: str, failed: dict[tuple[int, str], str]) -> Row:
     rows = collect(place, metric, failed)
     methods = by_method(rows, place.grid, metric)
     facts = {"task": task, "metric": metric.name, "higher_is_better": metric.higher, "seeds": list(place.seeds)}
+    facts["agot_epsilon"] = place.grid.params.agot_epsilon
     columns = summary(rows, place.grid, metric)
     written = {**facts, "columns": list(columns), "summary": columns, "methods": methods, "cells": rows}
     written["points"] = points(rows, place.grid, metric)
@@ -81,8 +82,9 @@ def _write(place: Place, task: str, failed: dict[tuple[int, str], str]) -> Row:
     def fill(folder: Path) -> None:
         artifacts.write_json(folder / "study.json", written)
         artifacts.write_csv(folder / "table.csv", _as_in_the_paper(columns))
-        artifacts.write_csv(folder / "study.csv", methods)
-        artifacts.write_csv(folder / "cells.csv", rows)
+        for name, table in (("study", methods), ("cells", rows)):
+            artifacts.write_csv(folder / f"{name}.csv", table)
+            artifacts.write_rows(folder / f"{name}.parquet", table)
         report.write(folder / "report.html", report_study.page(place, written))
         if series := report_study.series_of(written):
             to_png(against_time(series, f"test {metric.name}", metric.higher), folder / "metric_against_time.png")
@@ -108,7 +110,7 @@ def show(task: str) -> None:
         table.add_row(name, report.with_error(column["mean"], column["deviation"]), report.number(column["rank"], 2))
     console = Console()
     console.print(table)
-    console.print(f"written to {STUDY / task}/ (csv, json, figure, report.html); 'make ui' opens MLflow")
+    console.print(f"written to {STUDY / task}/ (csv, parquet, json, figure, report.html); 'make ui' opens MLflow")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,10 @@ from pipelines.tracking_models import log_model
 #: The key of a comparison that failed before its data were prepared.
 UNPREPARED = "unprepared"
 EACH_EPOCH = ("loss", "accuracy", "drawn", "looked", "trained", "learning_rate")
-IN_ACCOUNT = ("time_counted", "time_measured", "measured_over_counted", "alpha_b", "alpha_fb")
+IN_ACCOUNT = (
+    "alpha_b", "alpha_fb", "paper_cpu_seconds", "counted_cpu_seconds", "time_paper", "time_counted", "time_measured",
+    "measured_over_counted", "speed_reached", "speed_ceiling", "speed_share", "speed_formula",
+)  # fmt: skip
 
 
 def publish() -> str | None:
@@ -82,7 +85,9 @@ def _tell_comparison(tracker: Tracker, parent: Any) -> bool:  # noqa: ANN401 - m
         run_id = parent.info.run_id
         plan = read_json(plan_of("comparison"))
         params = {"task": plan["task"], "methods": ", ".join(plan["methods"])}
-        tracker.log(run_id, [], params, versions())
+        table = artifacts.COMPARISON / "comparison.json"
+        gains = [(f"{k}/{r['method']}", r[k], 0) for r in read_json(table)["rows"] for k in ("agot", "agot_paper")]
+        tracker.log(run_id, points([g for g in gains if g[1] is not None], table), params, versions())
         tracker.client.log_artifacts(run_id, str(artifacts.COMPARISON), "compare")
         tracker.client.log_artifact(run_id, str(artifacts.ACCOUNT))
         tracker.client.set_tag(run_id, "winnow.compare", md5)
@@ -156,7 +161,7 @@ def _tell_costs(tracker: Tracker, runs: dict[str, str]) -> None:
         costs = {k: account[k] for k in IN_ACCOUNT} | {"cpu_seconds": account["measured_cpu_seconds"]}
         for energy in (account["energy"], account["energy_modelled"]):
             costs |= {f"{unit}_{energy['label']}": energy[unit] for unit in ("kwh", "co2e_kg")}
-        final = [(f"energy_{k}" if k.startswith("kwh") else k, v, 0) for k, v in costs.items()]
+        final = [(f"energy_{k}" if k.startswith("kwh") else k, v, 0) for k, v in costs.items() if v is not None]
         tracker.log(run_id, points(final, artifacts.ACCOUNT), {}, {})
         tracker.client.set_tag(run_id, "winnow.account", md5)
 

@@ -66,8 +66,10 @@ def _tell_cell(tracker: Tracker, place: Place, row: Row, tags: dict[str, str]) -
     run_id = run.info.run_id
     with chdir(place.of(row["seed"])):
         name = row["cell"]
-        plan, training = read_json(plan_of("methods", name)), read_json(plan_of("training"))
-        params = params_of(plan, training) | {k: v for k, v in own.items() if k != "role"}
+        planned = plan_of("methods", name)
+        # A control at the cost that another cell had is not planned before that has run.
+        params = params_of(read_json(planned), read_json(plan_of("training"))) if planned.exists() else {}
+        params |= {k: v for k, v in own.items() if k != "role"}
         metrics = [] if row["error"] else [*metrics_of(name), *points(_costs(row), cost_of("train", name))]
     tracker.log(run_id, metrics, params, {})
     if row["error"]:
@@ -80,12 +82,13 @@ def _tell_cell(tracker: Tracker, place: Place, row: Row, tags: dict[str, str]) -
 def _costs(row: Row) -> list[tuple[str, float, int]]:
     """Return the numbers of a row that no file of the cell says alone; energy with how it was come by in its name."""
     names = {k: k for k, v in row.items() if isinstance(v, int | float) and k not in ("fraction", "seed")}
-    names["energy_kwh"] = f"energy_kwh_{row['energy_label']}"
-    return [(name, row[k], 0) for k, name in names.items() if k.startswith(("examples", "time", "alpha")) or _is_cost(k)]
+    names |= {k: f"{k}_{row['energy_label']}" for k in ("energy_kwh", "co2e_kg") if k in names}
+    return [(name, row[k], 0) for k, name in names.items() if _is_cost(k)]
 
 
 def _is_cost(key: str) -> bool:
-    return key.endswith(("seconds", "kwh", "kg", "counted", "epochs")) or key == "agot"
+    kinds = ("examples", "time", "alpha", "speed", "agot")
+    return key.startswith(kinds) or key.endswith(("seconds", "kwh", "kg", "counted", "epochs"))
 
 
 def _tell_tables(tracker: Tracker, parent: Any, written: Row) -> None:  # noqa: ANN401 - mlflow's Run

@@ -30,6 +30,8 @@ class AutoAssist(Selector):
     SGD on every trained batch, whether the loss is above its moving mean.
     """
 
+    cost_known = False
+
     def __init__(self, base: float = 0.3, learning_rate: float = 0.01) -> None:
         """Set the rule.
 

@@ -24,6 +24,8 @@ class InfoBatch(Selector):
     those that training showed: nothing is computed for the selection.
     """
 
+    cost_known = False
+
     def __init__(self, prune: float = 0.5, until: float = 0.875) -> None:
         """Set the rule; the defaults are the authors'.
 

@@ -15,6 +15,7 @@ from components.selection.selector import Epoch, Selector, Subset, check_choice,
 
 if TYPE_CHECKING:
     from components.evidence import Ledger
+    from components.position import Plan
 
 #: What the proxy's examples are ranked by -> the column of its score table.
 COLUMNS = {"confidence": "least_confidence", "entropy": "entropy", "forgetting": "forgetting", "k-centres": "features"}
@@ -53,7 +54,7 @@ class SelectionViaProxy(Selector):
         return Subset(weight, score)
 
     @override
-    def begin(self, subset: Subset) -> None:
+    def begin(self, subset: Subset, plan: Plan) -> None:
         self.weight = subset.weight
 
     @override

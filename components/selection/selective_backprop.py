@@ -24,6 +24,8 @@ class SelectiveBackprop(Keeper):
     before they are judged.
     """
 
+    cost_known = False
+
     def __init__(self, beta: float = 1.0, memory: int = 1024, look: str = "fresh") -> None:
         """Set the rule.
 

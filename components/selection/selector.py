@@ -75,6 +75,7 @@ class Selector:
     sights: ClassVar[int] = 0  #: how often the warm-up must have seen every example
     holdout: ClassVar[bool] = False  #: whether the warm-up must be one that trains on a holdout
     proxy: ClassVar[bool] = False  #: whether the warm-up must be one that trains a proxy
+    cost_known: ClassVar[bool] = True  #: whether ``planned_cost`` is what the run will cost; False where the losses decide
 
     @property
     def admits(self) -> bool:
@@ -153,6 +154,14 @@ class Selector:
     def planned_cost(self, epochs: int, warm_up: float) -> float:
         """Return what the run will cost before it is run, in epochs over everything; data may make it less."""
         return self.length(epochs)
+
+
+def epochs_spent(looked: int, trained: int, examples: int) -> float:
+    """Return what a run cost, in epochs over all ``examples``: ``(trained + LOOK_SHARE * looked) / N``.
+
+    It is made of counts alone, so that it is the same on every machine; ``planned_cost`` counts in the same unit.
+    """
+    return (trained + LOOK_SHARE * looked) / examples
 
 
 def check_fraction(name: str, value: float) -> float:

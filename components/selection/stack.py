@@ -40,6 +40,7 @@ class Stack(Selector):
         self.sights = max(m.sights for m in members)  # type: ignore[misc]
         self.holdout = any(m.holdout for m in members)  # type: ignore[misc]
         self.proxy = any(m.proxy for m in members)  # type: ignore[misc]
+        self.cost_known = all(m.cost_known for m in members)  # type: ignore[misc]
 
     @property
     @override

@@ -27,6 +27,7 @@ class LossThreshold(Selector):
     """
 
     chance = False
+    cost_known = False
     #: The steps on what one look kept move the model that judged it: near chance, a pool of them is all of one class, and the
     #: next pool all of the other.
     pooled = False

@@ -2,7 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.comparison import Counts, Unit, agot, counted_seconds, paper_time, pareto_front
+from components.comparison import Counts, Speed, Unit, agot, best_by_gain, counted_seconds, paper_time, pareto_front
+from components.selection.selector import epochs_spent
+from components.selection.swiftlearn import SwiftLearn
 
 #: T_f over T_f + T_b on the machine of arXiv 2207.14386, for which its printed times follow from its printed skips.
 UNIT = Unit(forward=0.31, backward=0.69)
@@ -95,3 +97,41 @@ def test_the_front_is_what_no_other_point_beats(points):
     front = pareto_front(points)
     assert [points[i] for i in front] == sorted({p for p in points if not beaten(p)})
     assert pareto_front([(time, -score) for time, score in points], higher=False) == front
+
+
+def test_a_speed_its_ceiling_and_the_share_of_it_by_hand():
+    # Half of the passes, and a fifth more time for choosing them: 2x was possible, 1.6x was had, four fifths of it.
+    speed = Speed.of(counted=0.5, measured=0.625, epochs=10, planned_cost=4.0)
+    assert (speed.reached, speed.ceiling, speed.share, speed.formula) == (1.6, 2.0, pytest.approx(0.8), 2.5)
+    assert Speed.of(counted=0.5, measured=0.625, epochs=10, planned_cost=None).formula is None
+
+
+@pytest.mark.parametrize("bad", [{"counted": 0.0}, {"measured": -1.0}, {"planned_cost": 0.0}, {"measured": float("nan")}])
+def test_times_that_are_none_have_no_speed(bad):
+    with pytest.raises(ValueError, match=f"{next(iter(bad))} must be above 0"):
+        Speed.of(**{"counted": 1.0, "measured": 1.0, "epochs": 5, "planned_cost": 5.0} | bad)
+
+
+@pytest.mark.parametrize(("epochs", "published"), [(3, 1.43), (5, 2.17), (10, 3.57)])
+def test_the_ceiling_by_formula_is_swiftlearns(epochs, published):
+    planned = SwiftLearn(0.1).planned_cost(epochs, 2)
+    formula = Speed.of(0.5, 0.5, epochs, planned).formula
+    assert formula == pytest.approx(epochs / (2 + 0.1 * (epochs - 2)))
+    assert formula == pytest.approx(published, abs=0.005)
+
+
+@given(st.floats(0.01, 2), st.floats(0.01, 2))
+def test_the_share_is_counted_over_measured(counted, measured):
+    speed = Speed.of(counted, measured, 5, None)
+    assert speed.share == pytest.approx(counted / measured)
+    assert speed.share * speed.ceiling == pytest.approx(speed.reached)
+
+
+def test_the_best_of_each_group():
+    assert best_by_gain(["a", "b", "a", "c", "b"], [1.0, None, 1.2, None, 0.3]) == {2, 4}
+    assert best_by_gain(["a", "a"], [1.0, 1.0]) == {0}
+    assert best_by_gain([], []) == set()
+
+
+def test_what_was_spent_is_steps_and_a_third_of_looks():
+    assert epochs_spent(looked=90, trained=120, examples=60) == pytest.approx(2.5)

@@ -112,6 +112,15 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
         artifacts.write_json(tmp_path / "results" / "f.json", {})
 
 
+def test_rows_are_read_by_other_tools_with_what_is_none_as_null(tmp_path):
+    rows = [
+        {"cell": "full", "agot": 1.0, "error": "", "formula": None},
+        {"cell": "a", "agot": None, "error": "x", "formula": None},
+    ]
+    artifacts.write_rows(tmp_path / "cells.parquet", rows)
+    assert pq.read_table(tmp_path / "cells.parquet").to_pylist() == rows
+
+
 def test_a_mapped_tensor_leaves_no_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tensor = artifacts.mapped(3, 2)

@@ -23,10 +23,12 @@ def compared(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(compare.report_comparison, "page", lambda *made_of: "")  # it has tests of its own
 
-    def run(kind):
+    def run(kind, epsilon=0.95):
         full, other, before = SCORES[kind]
         metric = METRICS[kind]
-        write_json(plan_of("comparison"), {"task": "own", "methods": ["full", "other"]})
+        write_json(plan_of("comparison"), {"task": "own", "methods": ["full", "other"], "agot_epsilon": epsilon})
+        for name in ("full", "other"):
+            write_json(plan_of("methods", name), {"members": [{"method": name}]})
         write_json(artifacts.MANIFEST, {"metric": metric.name, "higher": metric.higher})
         write_json(result("evaluate", "full", "metrics.json"), full | {f"base_{metric.name}": before})
         write_json(result("evaluate", "other", "metrics.json"), full | other)
@@ -41,7 +43,9 @@ def compared(tmp_path, monkeypatch, capsys):
 
 def account(time):
     energy = {"kwh": 1e-5, "co2e_kg": 1e-6, "label": "estimated"}
-    shares = {"alpha_b": 0, "alpha_fb": 1 - time, "time_counted": time, "time_measured": time, "measured_over_counted": 1}
+    shares = {"alpha_b": 0, "alpha_fb": 1 - time, "time_counted": time, "time_measured": time, "time_paper": time / 2}
+    shares |= {"paper_cpu_seconds": time / 2, "counted_cpu_seconds": time, "measured_over_counted": 1}
+    shares |= {"speed_reached": 1 / time, "speed_ceiling": 1 / time, "speed_share": 1, "speed_formula": None}
     spent = {"total": {"wall_seconds": time}, "selection": {"cpu_seconds": 0}}
     counts = {"trained": int(100 * time), "looked": 0}
     more = {"measured_cpu_seconds": time, "spent": spent, "counts": counts}
@@ -63,3 +67,14 @@ def test_rows_columns_and_figure_are_of_the_tasks_metric(compared, kind):
     assert metric in said
     assert shown in said
     assert (artifacts.COMPARISON / "score_against_time.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("epsilon", [0.5, 1])
+def test_agot_is_with_the_epsilon_of_params_by_both_times(compared, epsilon):
+    rows, written, _ = compared("class", epsilon)
+    gain = 0.75 / 0.8
+    assert rows[1]["agot"] == pytest.approx(gain * 0.5 ** (epsilon - 1))
+    assert rows[1]["agot_paper"] == pytest.approx(gain * 0.25 ** (epsilon - 1))
+    assert written[1]["speed_formula"] == ""
+    assert {"co2e_kg", "co2e_modelled_kg", "energy_kwh", "energy_modelled_kwh", "energy_label"} <= written[1].keys()
+    assert json.loads((artifacts.COMPARISON / "comparison.json").read_text())["agot_epsilon"] == epsilon

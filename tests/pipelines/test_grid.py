@@ -9,13 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
+from pydantic import TypeAdapter
 
-from pipelines import artifacts, cells, plan
+from pipelines import artifacts, cells, controls, plan
 from pipelines.cells import DECIDING, lay_out
 from pipelines.errors import UserError
 from pipelines.grid import grid_of
 from pipelines.params import code_of, load
+from pipelines.sections import Name
+from pipelines.variants import name_of
 
 ROOT = Path(__file__).parents[2]
 STUDY = {"methods": {"swiftlearn": "two-epochs", "infobatch": "none"}, "fractions": [0.1, 0.5], "seeds": [0, 1]}
@@ -55,6 +60,8 @@ def test_every_cell_has_two_controls_at_its_own_cost(grid):
     read = grid()
     planned = plan.files_of(read.params)
     for cell in read.cells:
+        if cell.after or cell.method == "infobatch":
+            continue
         cost = planned[f"methods/{cell.name}"]["planned_cost"]
         # A fraction of four digits, over six epochs.
         assert cost == pytest.approx(cell.cost, abs=3.1e-4)
@@ -103,6 +110,21 @@ BAD = {
     "no section": ({"study": None}, r"study: is missing"),
     "unknown method": ({"study.methods.swiftlern": "none"}, r"study.methods.swiftlern: no such .* did you mean 'swiftlearn'\?"),
     "unknown warm-up": ({"study.methods.swiftlearn": "two"}, r"study.methods.swiftlearn: 'two': no such warm-up"),
+    "no fractions": ({"study.fractions": []}, r"study.fractions: must name one or more, since 'swiftlearn' takes a fraction"),
+    "vary a stranger": ({"study.vary": {"infobach": {"prune": [0.5]}}}, r"study.vary.infobach: no such .* mean 'infobatch'\?"),
+    "vary a stack": (
+        {"study.methods.swiftlearn-adaselection": "two-epochs", "study.vary": {"swiftlearn-adaselection": {"beta": [1.0]}}},
+        r"study.vary.swiftlearn-adaselection: is a stack, which has no arguments",
+    ),
+    "unknown argument": ({"study.vary": {"infobatch": {"prun": [0.5]}}}, r"vary.infobatch.prun: no such .* mean 'prune'\?"),
+    "value of another type": ({"study.vary": {"infobatch": {"prune": ["x"]}}}, r"vary.infobatch.prune: .*got 'x'"),
+    "value out of bounds": ({"study.vary": {"infobatch": {"prune": [0.5, 1.5]}}}, r"vary.infobatch: prune must be in .* 0.9"),
+    "no values": ({"study.vary": {"infobatch": {"prune": []}}}, r"study: vary.infobatch.prune: must name one or more"),
+    "a value twice": ({"study.vary": {"infobatch": {"prune": [0.5, 0.5]}}}, r"vary.infobatch.prune: each must be there once"),
+    "too many cells": (
+        {"study.vary": {"infobatch": {"prune": [i / 100 for i in range(50)], "until": [i / 50 for i in range(1, 31)]}}},
+        r"study: may have 1,000 cells of methods a seed, got 1,502, of which infobatch has 1,500; .*study.vary.infobatch",
+    ),
     "fraction of nothing": ({"study.fractions": [0.0]}, r"study.fractions.0: .*greater than 0, got 0.0"),
     "fraction above one": ({"study.fractions": [0.1, 1.5]}, r"study.fractions.1: .*got 1.5; the nearest that works is 1"),
     "no seeds": ({"study.seeds": []}, r"study: seeds: must name one or more, got none; the least that can be run is \[0\]"),
@@ -130,12 +152,134 @@ def test_bad_input_is_refused_by_name_and_nothing_is_written(grid, tmp_path, cha
 
 def test_more_methods_fractions_and_seeds_move_nothing_that_was_there(place):
     first = place()
-    marks = {(s, n): [key for _, key, _ in steps(first, s, n)] for s, n in first.missing()}
+    planned = [(s, n) for s, n in first.missing() if not first.grid[n].after]
+    marks = {(s, n): [key for _, key, _ in steps(first, s, n)] for s, n in planned}
     more = {"methods": STUDY["methods"] | {"uniform": "none"}, "fractions": [0.3, 0.1, 0.5], "seeds": [2, 1, 0]}
     second = place({"warm_ups.longer": {"epochs": 1}}, **more)
     assert second.folder == first.folder
     assert len(second.missing()) > len(marks)
     assert {(s, n): [key for _, key, _ in steps(second, s, n)] for s, n in marks} == marks
+
+
+def test_every_combination_of_values_is_a_cell_with_a_valid_name(grid):
+    vary = {"infobatch": {"prune": [0.3, 0.5], "until": [0.5, 1]}, "swiftlearn": {"select": ["top", "sample"]}}
+    read = grid(vary=vary)
+    found = {c.name: c for c in read.cells if c.role == "method"}
+    infobatch = [f"infobatch-prune-{p}-until-{u}" for p in (0.3, 0.5) for u in (0.5, 1)]
+    assert list(found) == [f"swiftlearn-select-{s}-{f}" for s in ("top", "sample") for f in (0.1, 0.5)] + infobatch
+    assert read.params.methods["infobatch-prune-0.5-until-1"] == {"method": "infobatch", "prune": 0.5, "until": 1}
+    assert read.params.methods["swiftlearn-select-sample-0.1"]["select"] == "sample"
+    assert {c.column for c in found.values()} == {*infobatch, "swiftlearn-select-top", "swiftlearn-select-sample"}
+    assert found[infobatch[0]].settings == (("prune", 0.3), ("until", 0.5))
+
+
+def test_a_fraction_may_be_varied_and_then_needs_no_other(grid):
+    read = grid(
+        methods={"rule": "none"}, fractions=[], vary={"rule": {"fraction": [0.1, 0.4], "rule": ["big-loss", "coreset-1"]}}
+    )
+    assert [(c.name, c.fraction) for c in read.cells if c.role == "method"] == [
+        ("rule-rule-big-loss-0.1", 0.1), ("rule-rule-big-loss-0.4", 0.4),
+        ("rule-rule-coreset-1-0.1", 0.1), ("rule-rule-coreset-1-0.4", 0.4),
+    ]  # fmt: skip
+
+
+def test_fractions_are_not_needed_where_no_method_takes_one(grid, gone):
+    read = grid({"study.fractions": gone}, methods={"infobatch": "none", "selective-backprop": "none"})
+    assert [c.name for c in read.cells if c.role == "method"] == ["infobatch", "selective-backprop"]
+
+
+VALUES = st.one_of(st.integers(-9, 9), st.floats(-9, 9), st.booleans(), st.none(), st.text(max_size=30), st.just("stale(3)"))
+NAMED = TypeAdapter(Name)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["look", "threshold_update"]), VALUES), max_size=4), st.sampled_from([None, 0.1, 1e-05])
+)
+def test_names_are_valid_also_before_those_of_their_controls(settings, fraction):
+    NAMED.validate_python(f"uniform-at-{name_of('selective-backprop', tuple(settings), fraction)}")
+
+
+def test_long_names_are_cut_and_differ():
+    names = {name_of("multistage", (("threshold_update", "sliding" * 5), ("start", s)), 0.1) for s in (0.1, 0.2)}
+    assert len(names) == 2
+    assert {len(n) for n in names} == {52}
+    assert (
+        name_of("multistage", (("look", "stale(3)"), ("start", 0.1), ("beta", -0.5)))
+        == "multistage-look-stale-3-start-0.1-beta--0.5"
+    )
+
+
+def test_controls_of_a_cost_that_is_not_known_come_after_their_cell(grid):
+    read = grid(methods={"selective-backprop": "none", "infobatch": "none"})
+    assert read["infobatch"].controls == ("uniform-at-infobatch", "short-at-infobatch")
+    assert next((c.name, c.after) for c in read.cells if c.role == "control") == (
+        "uniform-at-selective-backprop", "selective-backprop",
+    )  # fmt: skip
+    assert "short-at-infobatch" not in read.params.compare
+
+
+def test_a_stack_knows_its_cost_where_all_members_do(grid):
+    both = {"methods.both": ["infobatch", "adaselection"], "methods.fixed": ["uniform-fixed", "adaselection"]}
+    read = grid(both, methods={"both": "none", "fixed": "none"}, fractions=[])
+    assert read["both"].controls == ("uniform-at-both", "short-at-both")
+    assert not any(read[c].after for c in read["fixed"].controls)
+
+
+def test_a_control_is_planned_at_the_cost_its_cell_had_and_at_no_more_than_full(grid):
+    read = grid()
+    control = {c: read[f"{c}-at-infobatch"] for c in ("uniform", "short")}
+    planned = {name: controls.plan_at(read, cell, 7, 4.1234) for name, cell in control.items()}
+    assert planned["short"]["members"] == [{"method": "short", "arguments": {"epochs": 4.1234}}]
+    assert planned["uniform"]["members"][0]["arguments"] == {"fraction": round(4.1234 / 6, 4)}
+    assert {p["seed"] for p in planned.values()} == {7}
+    assert planned["short"]["planned_cost"] == 4.1234
+    assert controls.plan_at(read, control["short"], 0, 7.5)["length"] == 6
+
+
+def counted(folder, name, **counts):
+    """Pretend that a cell has run in ``folder`` with these counts."""
+    artifacts.write_json(folder / artifacts.cost_of("train", name), {"counts": counts})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for address, key, _ in cells._steps(name):
+            artifacts.write_json(cells._mark(address), key)
+
+
+def test_the_cost_had_is_that_of_steps_and_a_third_of_looks_with_a_holdouts_own(place, monkeypatch):
+    laid = place(
+        {"warm_ups.irreducible": {"epochs": 3, "holdout": 0.2}}, methods={"rho-loss": "irreducible", "infobatch": "none"}
+    )
+    folder = laid.of(0)
+    counted(folder, "infobatch", examples=100, trained=450, looked=30, kept=10)
+    counted(folder, "rho-loss-0.1", examples=100, trained=60, looked=480, kept=60)
+    artifacts.write_json(
+        folder / artifacts.cost_of("warm_up", "irreducible"), {"counts": {"trained": 60, "looked": 100, "kept": 0}}
+    )
+    monkeypatch.chdir(folder)
+    assert controls.cost_had("infobatch") == 4.6
+    assert controls.cost_had("rho-loss-0.1") == round((60 + 60 + 580 / 3) / 100, 4)
+
+
+def test_a_control_after_a_cell_waits_for_it_with_each_seed_and_is_planned_again_the_same(place):
+    laid = place()
+    assert (0, "short-at-infobatch") in laid.missing()
+    assert not (laid.of(0) / artifacts.plan_of("methods", "short-at-infobatch")).exists()
+    counted(laid.of(0), "infobatch", examples=100, trained=450, looked=0, kept=0)
+    for _ in range(2):
+        again = place()
+        read = artifacts.read_json(again.of(0) / artifacts.plan_of("methods", "short-at-infobatch"))
+        assert read["members"][0]["arguments"] == {"epochs": 4.5}
+        assert not (again.of(1) / artifacts.plan_of("methods", "short-at-infobatch")).exists()
+    # Another setting of the cell: what it cost is not known any more.
+    again = place({"methods.infobatch.prune": 0.25})
+    assert not (again.of(0) / artifacts.plan_of("methods", "short-at-infobatch")).exists()
+
+
+def test_a_control_of_a_cell_without_results_says_so(place, monkeypatch):
+    laid = place()
+    monkeypatch.setattr(cells, "_prepare", lambda place: None)
+    with pytest.raises(UserError, match="short-at-infobatch: costs what infobatch does, which has no results with seed 1"):
+        cells.run(laid, 1, "short-at-infobatch")
 
 
 def steps(place, seed, name):

@@ -198,6 +198,8 @@ BAD = {
     "a short hash": ({f"{TASK}.source.sha256": "12"}, r"source.sha256: .*pattern.*got '12'"),
     "an option as package": ({f"{TASK}.source.package": "--index-url=x"}, r"source.package: .*pattern"),
     "unknown source": ({f"{TASK}.source.from": "packages"}, r"source: .*'packages'.*'package'"),
+    "an epsilon of nothing": ({"agot_epsilon": 0.0}, r"agot_epsilon: .*greater than 0, got 0.0"),
+    "an epsilon above one": ({"agot_epsilon": 1.5}, r"agot_epsilon: .*got 1.5; the nearest that works is 1"),
     "a bad country": ({"energy.country": "US"}, r"energy.country: .*got 'US'"),
 }
 

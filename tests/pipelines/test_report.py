@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from components.comparison import Metric
-from pipelines import facts, report, report_comparison, report_study
-from pipelines.figures import Series, against_time, courses, to_svg
+from pipelines import facts, report, report_comparison, report_study, report_tables
+from pipelines.figures import Best, Series, against_time, courses, to_svg
 
 ROOT = Path(__file__).parents[2]
 EVIL = '<script>alert("x")</script>'
@@ -137,19 +137,70 @@ def test_without_errors_the_headline_says_that_chance_is_not_known():
     ]
 
 
-def studied(gains, seeds=(0, 1)):
-    keys = [f"gain_over_{c}{k}" for c in ("uniform", "short") for k in ("", "_deviation")]
-    methods = [{"method": "full", **dict.fromkeys(keys)}, *({"method": m, **dict(zip(keys, g, strict=True))} for m, g in gains)]
+def studied(above, seeds=(0, 1, 2)):
+    methods = [{"method": m, "above_both_controls": sure} for m, sure in (("full", None), *above)]
     return {"metric": "accuracy", "seeds": seeds, "summary": {"full": {"mean": 0.9, "deviation": 0.01}}, "methods": methods}
 
 
 def test_the_headline_of_a_study_counts_the_cells_that_beat_both_controls():
-    gains = [("a", (0.02, 0.01, 0.03, 0.01)), ("a", (0.02, 0.01, 0.005, 0.01)), ("b", (None, None, None, None))]
-    lines = report_study.headline(studied(gains))
+    above = [("a", True), ("a", False), ("b", None)]
+    lines = report_study.headline(studied(above))
     assert lines[0] == "full has accuracy 0.9000 ± 0.0100."
-    assert lines[1].endswith("over 2 seeds: a in 1 of 2 cells, b in 0 of 1 cells.")
-    assert report_study.headline(studied(gains[1:]))[1].endswith("over 2 seeds: a, b.")
-    assert "One seed" in report_study.headline(studied(gains, seeds=(0,)))[1]
+    assert lines[1].endswith("over 3 seeds: a in 1 of 2 cells, b in 0 of 1 cells.")
+    assert report_study.headline(studied(above[1:]))[1].endswith("over 3 seeds: a, b.")
+    assert "One seed" in report_study.headline(studied(above, seeds=(0,)))[1]
+    assert "2 seeds are too few" in report_study.headline(studied(above, seeds=(0, 1)))[1]
+
+
+def point(method, time, agot, settings="", role="method"):
+    more = {"accuracy": 0.9, "accuracy_deviation": None, "time_measured": time, "time_counted": time / 2}
+    return {"method": method, "role": role, "agot": agot, "settings": settings, **more}
+
+
+def test_the_best_cell_of_each_method_has_a_star_and_its_ceiling():
+    told = [
+        point("full", 1.0, 1.0, role="full"),
+        point("a", 0.8, 1.1),
+        point("a", 0.4, 1.2),
+        point("short", 0.4, 2.0, role="control"),
+    ]
+    told += [point("b", 0.6, None, '{"start": 1}'), point("b", 0.7, 0.9, '{"start": 2}')]
+    series = {s.label: s for s in report_study.series_of({"metric": "accuracy", "points": told})}
+    assert series["a"].best == Best(0.4, 0.9, 0.2)
+    assert series["b"].best == Best(0.7, 0.9, 0.35)
+    assert (series["full"].best, series["short (control)"].best) == (None, None)
+    assert (series["a"].joined, series["b"].joined) == (True, False)
+    drawn = to_svg(against_time(list(series.values()), "accuracy", True), "marks", "text")
+    assert "best AGOT of a method" in drawn
+    assert "its ceiling in time" in drawn
+    assert "its ceiling in time" not in to_svg(figure(), "plain", "text")
+
+
+def run(**changes):
+    shares = {"alpha_b": 0.433, "alpha_fb": 0.1, "paper_cpu_seconds": 1.5, "cpu_seconds": 2.5, "time_paper": 0.5}
+    shares |= {"time_counted": 0.6, "time_measured": 0.75, "agot_paper": 1.01, "agot": 1.0, "speed_reached": 4 / 3}
+    shares |= {"speed_ceiling": 5 / 3, "speed_share": 0.8, "speed_formula": None, "energy_label": "estimated"}
+    shares |= {"energy_kwh": 1.5e-6, "energy_modelled_kwh": 2.5e-4, "co2e_kg": 3.5e-7, "co2e_modelled_kg": None}
+    return shares | changes
+
+
+def test_the_table_of_times_states_each_ceiling_and_the_share_reached():
+    section = report_tables.times([run(), run(speed_share_deviation=0.02)], ["method"], [["a"], ["b"]], 0.5)
+    told = dict(zip(section.table.heads, section.table.rows[0], strict=True))
+    assert told == {
+        "method": "a", "alpha_b %": "43.3", "alpha_fb %": "10.0", "T paper, s": "1.50", "T measured, s": "2.50",
+        "T_norm paper": "0.500", "T_norm counted": "0.600", "T_norm measured": "0.750", "AGOT paper": "1.010",
+        "AGOT measured": "1.000", "speed-up": "1.33", "its ceiling": "1.67", "share of it, %": "80",
+        "by formula": report.NOTHING,
+    }  # fmt: skip
+    assert section.table.rows[1][-2] == "80 ± 2"
+    assert "epsilon 0.5." in section.text[0]
+
+
+def test_the_table_of_energy_says_its_units_and_how_it_was_come_by():
+    table = report_tables.energy([run()], ["method"], [["a"]]).table
+    assert table.heads == ["method", "Wh, estimated", "Wh, modelled", "g CO2e, estimated", "g CO2e, modelled"]
+    assert table.rows == [["a", "0.00150", "0.250", "0.000350", report.NOTHING]]
 
 
 def test_compare_and_the_tables_of_a_study_need_no_torch():

@@ -14,15 +14,17 @@ import mlflow
 import pytest
 import yaml
 
-from pipelines import cells, study
+from pipelines import cells, params, study, tracking_study
 from pipelines.artifacts import read_json, read_table
 from pipelines.errors import UserError
+from pipelines.grid import grid_of
 from pipelines.stage import alone
 
 ROOT = Path(__file__).parents[2]
 #: Two methods, two fractions, two seeds: full, three cells and controls at three costs, each twice.
 STUDY = {"methods": {"swiftlearn": "two-epochs", "infobatch": "none"}, "fractions": [0.1, 0.3], "seeds": [0, 1]}
 CELLS = 20
+PUBLISH = tracking_study.publish
 #: What holds timings, or is made of them.
 TIMED = ("cost", "account")
 #: What a process that does not turn warnings into errors never sees.
@@ -281,6 +283,42 @@ def test_a_cell_that_fails_is_told_of_and_the_others_are_compared(small, monkeyp
     assert study.study() == 0
     assert "1 of 7 cells to run" in capfd.readouterr().err
     assert study.study() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings(CODECARBON)
+def test_controls_have_the_cost_that_their_cell_had_and_none_before_it_has_run(small, monkeypatch, capfd):
+    train = cells._train
+
+    def fails(name):
+        if name == "infobatch":
+            raise UserError("no")
+        train(name)
+
+    monkeypatch.setattr(cells, "_train", fails)
+    assert study.study() == 1
+    rows = {r["cell"]: r for r in read_json(small / "results/study/digits/study.json")["cells"]}
+    waiting = {f"{c}-at-infobatch": "costs what infobatch does, which has no results with seed 0" for c in ("uniform", "short")}
+    assert {n: r["error"].removeprefix(f"{n}: ") for n, r in rows.items() if r["error"]} == {"infobatch": "no", **waiting}
+    assert {rows[n]["planned_cost_epochs"] for n in waiting} == {None}
+    with monkeypatch.context() as patch:  # the rows of cells that were never planned are told too
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{small / 'mlflow.db'}")
+        assert PUBLISH(*laid_out()) is not None
+    monkeypatch.setattr(cells, "_train", train)
+    assert study.study() == 0
+    assert "3 of 7 cells to run" in capfd.readouterr().err
+    rows = {r["cell"]: r for r in read_json(small / "results/study/digits/study.json")["cells"]}
+    had = rows["infobatch"]
+    assert had["cost_epochs"] == round(had["examples_trained"] / 1438, 4) != had["planned_cost_epochs"]
+    assert rows["short-at-infobatch"]["planned_cost_epochs"] == had["cost_epochs"]
+    for name in waiting:
+        # Of 1,438 examples, a fraction of four digits, in six epochs.
+        assert rows[name]["examples_trained"] == pytest.approx(had["examples_trained"], abs=6)
+
+
+def laid_out():
+    read = params.load()
+    return cells.lay_out(read, grid_of(read)), read_json(Path("results/study/digits/study.json"))
 
 
 @pytest.mark.slow

@@ -6,11 +6,11 @@ from statistics import stdev
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import rankdata
+from scipy.stats import rankdata, ttest_rel
 
 from components.comparison import Metric, mean_and_deviation, ranks
 from pipelines.grid import Cell, Grid
-from pipelines.study_table import by_method, columns_at, summary
+from pipelines.study_table import SPREAD, by_method, columns_at, points, summary
 
 HIGH, LOW = Metric("accuracy", True), Metric("perplexity", False)
 #: Two methods at two fractions, one of none; a and b cost the same at 0.1, and b costs as much as full at 0.5.
@@ -24,7 +24,7 @@ CELLS = (
     *(Cell(f"{k}-at-{c}", "control", k, cost=c) for c in (2.0, 4.0, 5.0) for k in ("uniform", "short")),
 )
 GRID = Grid(CELLS, None)
-REST = ("time_counted", "time_measured", "examples_trained", "cpu_seconds", "energy_kwh", "agot")
+REST = ("energy_label", *SPREAD)
 
 
 def rows_of(value, metric=HIGH, cells=CELLS, seeds=(0, 1, 2)):
@@ -38,6 +38,12 @@ def drawn(levels):
     """Return values of few levels, so that many are equal."""
     rng = np.random.default_rng(7)
     table = {(c.name, s): float(rng.integers(levels)) / levels for c in CELLS for s in (0, 1, 2)}
+    return lambda cell, seed: table[cell, seed]
+
+
+def drawn_for(cells):
+    rng = np.random.default_rng(3)
+    table = {(c.name, s): float(rng.random()) for c in cells for s in (0, 1, 2)}
     return lambda cell, seed: table[cell, seed]
 
 
@@ -90,6 +96,8 @@ def test_one_seed_has_no_deviation():
     assert {v["deviation"] for v in found.values()} == {None}
     for row in by_method(rows_of(drawn(9), seeds=(1,)), GRID, HIGH):
         assert row["accuracy_deviation"] is None
+        assert not row["above_both_controls"]
+        assert {row[f"gain_over_short_{k}"] for k in ("deviation", "low", "high", "p")} == {None}
         assert row["accuracy"] is not None
 
 
@@ -129,6 +137,48 @@ def test_gains_are_paired_by_seed_and_positive_where_the_method_is_better(metric
     assert rows["a", 0.5]["gain_over_short_deviation"] == pytest.approx(np.std(gains, ddof=1))
     assert rows["a", 0.5]["short"] == pytest.approx(np.mean([value("short-at-4.0", s) for s in (0, 1, 2)]))
     assert rows["full", None]["short"] is None
+    test = ttest_rel(*([value(c, s) for s in (0, 1, 2)] for c in ("a-0.5", "short-at-4.0")))
+    assert rows["a", 0.5]["gain_over_short_p"] == pytest.approx(test.pvalue)
+
+
+def better(cell, seed):
+    return {"a-0.1": 0.9, "a-0.5": 0.9, "uniform-at-2.0": 0.8, "short-at-2.0": 0.8, "uniform-at-4.0": 0.8}.get(cell, 0.95) + (
+        0.001 * seed if cell[0] == "a" else 0
+    )
+
+
+def test_better_than_both_controls_is_said_of_three_seeds_and_of_both_alone():
+    rows = {(r["method"], r["fraction"]): r for r in by_method(rows_of(better), GRID, HIGH)}
+    assert rows["a", 0.1]["above_both_controls"] is True
+    assert rows["a", 0.5]["above_both_controls"] is False
+    assert rows["full", None]["above_both_controls"] is None
+    rows = by_method(rows_of(better, seeds=(0, 1)), GRID, HIGH)
+    assert {r["above_both_controls"] for r in rows} == {None}
+
+
+SWEPT = tuple(
+    Cell(f"m-start-{s}", "method", "m", cost=3.0, controls=("full", "full"), settings=(("start", s),)) for s in (0.1, 0.2)
+)
+
+
+def test_settings_are_columns_of_their_own_and_one_is_the_methods_best():
+    grid = Grid((*CELLS, *SWEPT), None)
+    rows = rows_of(drawn_for(grid.cells), cells=grid.cells)
+    for r in rows:
+        r["agot"] = {"m-start-0.1": 0.9, "m-start-0.2": 1.1}.get(r["cell"], 1.0)
+    found = summary(rows, grid, HIGH)
+    assert list(found)[-2:] == ["m-start-0.1", "m-start-0.2"]
+    told = [r for r in by_method(rows, grid, HIGH) if r["method"] == "m"]
+    assert [(r["settings"], r["agot_best"]) for r in told] == [('{"start": 0.1}', False), ('{"start": 0.2}', True)]
+    assert [p["settings"] for p in points(rows, grid, HIGH)][-2:] == ['{"start": 0.1}', '{"start": 0.2}']
+
+
+def test_a_column_is_the_mean_over_the_fractions_that_it_has():
+    cells = (*CELLS[:3], Cell("d-0.3", "method", "d", 0.3, 3.0, ("full", "full")), *CELLS[6:])
+    value = drawn_for(cells)
+    found = summary(rows_of(value, cells=cells), Grid(cells, None), HIGH)
+    assert found["d"]["mean"] == pytest.approx(np.mean([value("d-0.3", s) for s in (0, 1, 2)]))
+    assert found["a"]["seeds"] == 3
 
 
 def test_ranks_are_scipys():

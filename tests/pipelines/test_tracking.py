@@ -134,6 +134,9 @@ def test_a_child_has_the_numbers_of_the_files(project):
     final |= {"cpu_seconds": account["measured_cpu_seconds"], f"energy_kwh_{label}": account["energy"]["kwh"]}
     final |= {"energy_kwh_modelled": account["energy_modelled"]["kwh"]}
     assert {k: run.data.metrics[k] for k in final} == pytest.approx(final)
+    rows = read_json(artifacts.COMPARISON / "comparison.json")["rows"]
+    gains = {f"{k}/{r['method']}": r[k] for r in rows for k in ("agot", "agot_paper")}
+    assert {k: seen.parents[0].data.metrics[k] for k in gains} == pytest.approx(gains)
     tables = {"tables/ledger.parquet", "tables/subset.parquet"}
     assert seen.files(run, "tables") == tables
     assert "cost/warm_up.two-epochs.json" in seen.files(run, "cost")

@@ -60,7 +60,7 @@ def test_what_was_selected_is_drawn_in_every_epoch(make_training):
     method = SelectionViaProxy(0.5)
     training = make_training(Stack([method]), epochs=2)
     scores = {"id": np.arange(60), "least_confidence": np.arange(60, dtype=np.float32)}
-    training.selector.begin(training.selector.select(scores, stream(0, "subset")))
+    training.selector.begin(training.selector.select(scores, stream(0, "subset")), training.plan)
     assert [m.trained for m in training.until() if isinstance(m, EpochRecord)] == [30, 30]
     assert training.ledger.column("trained").tolist() == [0] * 30 + [2] * 30
     assert training.selector.proxy

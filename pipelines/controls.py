@@ -1,0 +1,31 @@
+"""Controls at the cost that a cell really had, where that is known only when it has run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.selection import METHODS
+from components.selection.selector import epochs_spent
+from pipelines import plan
+from pipelines.account import counts_of
+from pipelines.artifacts import cost_of, read_json
+from pipelines.grid import Cell, Grid
+
+
+def cost_had(name: str) -> float:
+    """Return what the cell ``name``, which has run in this folder, cost in epochs over everything, to four digits.
+
+    Its warm-up is in it, and of timings nothing: the same seed has the same cost on every machine of one arithmetic.
+    """
+    train = read_json(cost_of("train", name))["counts"]
+    spent = counts_of(name, train)
+    return round(epochs_spent(spent["looked"], spent["trained"], train["examples"]), 4)
+
+
+def plan_at(grid: Grid, cell: Cell, seed: int, cost: float) -> dict[str, Any]:
+    """Return the plan of the control ``cell`` with ``seed`` at ``cost`` epochs, and at no more than ``full`` has."""
+    epochs = grid.params.chosen.training.epochs
+    block = METHODS[cell.method].at_cost(cost, epochs, 0.0)
+    changes = {"seed": seed, "compare": {cell.name: grid.start}}
+    methods = grid.params.methods | {cell.name: {"method": cell.method, **block}}
+    return plan.method_plan(grid.params.model_copy(update={**changes, "methods": methods}), cell.name)
