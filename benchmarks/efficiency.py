@@ -34,7 +34,7 @@ def _cpu(laps: dict[str, Any], *names: str) -> float:
     return float(sum(laps[n]["cpu_seconds"] for n in names if n in laps))
 
 
-def _in_turns(jobs: dict[str, Job]) -> None:
+def in_turns(jobs: dict[str, Job]) -> None:
     """Train all of ``jobs`` to their ends, a part of each at a time."""
     from components.position import Step
 
@@ -80,7 +80,7 @@ def once(params: dict[str, Any]) -> dict[str, dict[str, float]]:
         repro(folder, "subset")
         jobs = {name: begin(artifacts.read_json(artifacts.plan_of("methods", name)))[0] for name in METHODS}
         before = {name: {n: _total(job, n) for n in ("looked", "trained")} for name, job in jobs.items()}
-        _in_turns(jobs)
+        in_turns(jobs)
         return {name: _figures(name, job, before[name], jobs["full"]) for name, job in jobs.items()}
 
 

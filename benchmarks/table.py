@@ -66,7 +66,19 @@ def _overhead(_: str, r: dict[str, Any]) -> list[list[object]]:
     return [[*own, f"<= {r['target']:.0%}"], ["its largest parts", largest, ""]]
 
 
-KINDS = {"loop": _loop, "selection": _selection, "efficiency": _efficiency, "keep": _keep, "overhead": _overhead}
+def _frozen(task: str, r: dict[str, Any]) -> list[list[object]]:
+    what = f"{task}, full, {r['epochs']} epochs, one layer of {{}} trained: CPU time with keep_frozen over that without"
+    return [[what.format(layers), m["kept_over_whole"], ""] for layers, m in r["medians"].items()]
+
+
+KINDS = {
+    "loop": _loop,
+    "selection": _selection,
+    "efficiency": _efficiency,
+    "keep": _keep,
+    "overhead": _overhead,
+    "frozen": _frozen,
+}
 
 
 def table() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -92,24 +93,50 @@ TABLES: dict[str, Callable[..., nn.Module]] = {"table-mlp": table_mlp}
 TEXTS: dict[str, Callable[..., nn.Module]] = {"bag": bag}
 #: Small image models by name: ``(channels, size, classes, **options) -> model``.
 SMALL: dict[str, Callable[..., nn.Module]] = {"lenet": lenet, "cnn": cnn, "mlp": mlp}
+#: The blocks of a model that has no list of any.
+NO_BLOCKS = nn.ModuleList()
 
 
 def freeze_all_but_last(model: nn.Module, layers: int) -> None:
     """Freeze a transformer's embeddings, with what fits them to its blocks, and all but the last ``layers`` blocks.
 
-    Pooler and head stay free. Blocks that share their weights (ALBERT's) count as one. A head whose weights are those of
-    the embeddings is frozen with them.
+    Pooler and head stay free. Blocks that share their weights (ALBERT's) count as one. What is frozen stays in evaluation mode,
+    also when the model is put in training mode: dropout inside what cannot learn would only make its output differ from call
+    to call. A head whose weights are those of the embeddings is frozen with them.
 
     Raises:
         ValueError: where the model has no list of that many blocks.
     """
-    base = getattr(model, "base_model", model)
-    blocks = next((m for m in base.modules() if isinstance(m, nn.ModuleList) and len(m) > 1), None)
-    blocks = blocks or next((m for m in base.modules() if isinstance(m, nn.ModuleList)), None)
-    found = 0 if blocks is None else len(blocks)
-    if blocks is None or layers > found:
+    _, blocks = blocks_of(model)
+    found = len(blocks)
+    if blocks is NO_BLOCKS or layers > found:
         raise ValueError(f"train_layers must be in [0, {found}], got {layers}; the nearest that works is {found}")
-    embeddings = [m for n, m in base.named_modules() if isinstance(m, nn.Embedding) or "embed" in n.split(".")[-1]]
-    frozen = embeddings + list(blocks[: found - layers])
-    for module in frozen:
+    for module in [*embeddings_of(model).values(), *blocks[: found - layers]]:
         module.requires_grad_(False)
+        module.train = partial(_stay, module)
+        module.eval()
+
+
+def _stay(module: nn.Module, mode: bool = True) -> nn.Module:
+    """Do as ``module.train`` does for the mode of evaluation, whichever is asked for."""
+    return type(module).train(module, False)
+
+
+def blocks_of(model: nn.Module) -> tuple[str, nn.ModuleList]:
+    """Return the list of a transformer's blocks and its name in ``model``; ``NO_BLOCKS`` where there is none."""
+    prefix, base = _base_of(model)
+    lists = [(prefix + name, m) for name, m in base.named_modules() if isinstance(m, nn.ModuleList)]
+    return next((found for found in lists if len(found[1]) > 1), next(iter(lists), ("", NO_BLOCKS)))
+
+
+def embeddings_of(model: nn.Module) -> dict[str, nn.Module]:
+    """Return a transformer's modules that are embeddings, those inside others among them, by their names in ``model``."""
+    prefix, base = _base_of(model)
+    named = base.named_modules()
+    return {prefix + n: m for n, m in named if isinstance(m, nn.Embedding) or "embed" in n.split(".")[-1]}
+
+
+def _base_of(model: nn.Module) -> tuple[str, nn.Module]:
+    """Return the part of ``model`` without its head, and what that part's names begin with."""
+    base = getattr(model, "base_model", model)
+    return ("" if base is model else f"{model.base_model_prefix}."), base

@@ -23,12 +23,15 @@ from components.training import Training
 from pipelines import artifacts, models, pretrained
 from pipelines.checkpoints import Checkpoint, State, unpack
 from pipelines.errors import UserError
+from pipelines.frozen import Keeping
 from pipelines.metering import EnergyMeter, machine
 from pipelines.progress import Watch
 from pipelines.splits import Split, read_split
 from pipelines.stage import STOP, Stopped
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from components.selection.selector import Selector
 
 #: Choosing costs per look, whatever its size: training batches in one, where nothing else is said (benchmarks/) ...
@@ -40,7 +43,12 @@ CHECKPOINT_SECONDS = 60.0
 
 
 class Job:
-    """A run of one stage: prepared data, a model, a selector, and what is saved of them."""
+    """A run of one stage: prepared data, a model, a selector, and what is saved of them.
+
+    Attributes:
+        model: the whole of it.
+        keeping: the frozen part, where its states are kept: ``training`` then holds what is trained above it alone.
+    """
 
     def __init__(
         self,
@@ -70,7 +78,27 @@ class Job:
         self.manifest = artifacts.read_json(artifacts.MANIFEST)
         self.split: Split = read_split("train", self.manifest)
         self.records: list[EpochRecord] = []
-        self.training = _training(self.plan | (instead or {}), self.manifest, self.split, selector, first, looks_only)
+        plan = self.plan | (instead or {})
+        place = prepare_torch(plan["training"], plan["seed"])
+        self.model = models.build(plan["model"], self.manifest, plan.get("model_key")).to(place)
+        asked = plan["training"]["keep_frozen"]
+        self.keeping = Keeping(self.model, self.split.examples, self.manifest) if asked else None
+        self.training = self._training(plan, selector, first, looks_only)
+
+    def _training(self, plan: dict[str, Any], selector: Selector, first: int, looks_only: bool) -> Training:
+        settings, seed = plan["training"], plan["seed"]
+        model, examples = (
+            (self.model, self.split.examples) if self.keeping is None else (self.keeping.model, self.keeping.examples)
+        )
+        learner = _learner(plan, self.manifest, model, selector.length(settings["epochs"]))
+        learner.norms = "norm" in selector.wants
+        n, outputs = len(examples), examples.outputs
+        ledger = Ledger(n, LogitMemory(_storage(n, outputs, learner.device), outputs, seed), looks_only=looks_only)
+        run = Plan(
+            epochs=settings["epochs"], batch_size=settings["batch_size"], refill=settings["refill"], seed=seed, first=first,
+            look_size=look_size(settings, n), look_batch=look_batch(settings, learner.device),
+        )  # fmt: skip
+        return Training(learner, examples, selector, ledger, run)
 
     def begin_from(self, state: State) -> None:
         """Go on where a warm-up stopped."""
@@ -110,6 +138,8 @@ class Job:
         end = self.training.length if until is None else until
         with Watch(f"{self.stage} {self.name}", end) as watch:
             self._meter.start()
+            if self.keeping is not None and end > self.training.position.epoch:
+                self.keeping.compute(self.training.clock)
             for moment in self.training.until(end):
                 ended = isinstance(moment, EpochRecord)
                 if isinstance(moment, EpochRecord):
@@ -175,8 +205,11 @@ def prepare_torch(training: dict[str, Any], seed: int) -> torch.device:
 
 def learner_of(plan: dict[str, Any], manifest: dict[str, Any], place: torch.device, length: float) -> Learner:
     """Return the planned model on ``place`` with its optimizer, and a schedule over ``length`` epochs."""
+    return _learner(plan, manifest, models.build(plan["model"], manifest).to(place), length)
+
+
+def _learner(plan: dict[str, Any], manifest: dict[str, Any], model: nn.Module, length: float) -> Learner:
     training = plan["training"]
-    model = models.build(plan["model"], manifest, plan.get("model_key")).to(place)
     options = {k: v for k, v in training["optimizer"].items() if v is not None}
     optimizer = build_optimizer(model, options.pop("name"), options.pop("learning_rate"), fused=True, **options)
     schedule = Schedule(**training["schedule"], end=length)
@@ -185,22 +218,6 @@ def learner_of(plan: dict[str, Any], manifest: dict[str, Any], place: torch.devi
     objective = OBJECTIVES[manifest["target"]]
     precisions = {k: training[k] for k in ("precision", "look_precision")}
     return Learner(model, optimizer, schedule, objective, clip_norm=training["clip_norm"], **precisions)
-
-
-def _training(
-    plan: dict[str, Any], manifest: dict[str, Any], split: Split, selector: Selector, first: int, looks_only: bool
-) -> Training:
-    settings = plan["training"]
-    place = prepare_torch(settings, plan["seed"])
-    learner = learner_of(plan, manifest, place, selector.length(settings["epochs"]))
-    learner.norms = "norm" in selector.wants
-    n, outputs = len(split.examples), split.examples.outputs
-    ledger = Ledger(n, LogitMemory(_storage(n, outputs, place), outputs, plan["seed"]), looks_only=looks_only)
-    run = Plan(
-        epochs=settings["epochs"], batch_size=settings["batch_size"], refill=settings["refill"], seed=plan["seed"], first=first,
-        look_size=look_size(settings, n), look_batch=look_batch(settings, place),
-    )  # fmt: skip
-    return Training(learner, split.examples, selector, ledger, run)
 
 
 def look_size(training: dict[str, Any], examples: int) -> int:

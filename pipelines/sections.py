@@ -70,7 +70,8 @@ class Training(Section):
     """What every method shares.
 
     ``look_size`` examples are looked at, ``look_batch`` in a forward pass, before door 3 chooses among them; without
-    ``refill``, what it keeps of one look is trained at once, in a smaller batch.
+    ``refill``, what it keeps of one look is trained at once, in a smaller batch. With ``keep_frozen`` the frozen layers'
+    forward pass is taken once an example, before the first step.
     """
 
     epochs: PositiveInt
@@ -84,6 +85,7 @@ class Training(Section):
     precision: Precision = "fp32"
     look_precision: Precision | None = None
     compile: bool = False
+    keep_frozen: bool = False
     threads: PositiveInt
 
 

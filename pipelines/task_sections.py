@@ -182,6 +182,17 @@ class Task(Section):
         return self
 
     @model_validator(mode="after")
+    def _something_is_frozen(self) -> Task:
+        frozen = isinstance(self.model, Transformer) and self.model.train_layers is not None
+        if self.training.keep_frozen and not (self.kind == "text" and frozen):
+            lacking = "whose model has no train_layers" if self.kind == "text" else f"of kind {self.kind!r}"
+            raise ValueError(
+                "training.keep_frozen: must be false but for a task of kind 'text' whose model has train_layers, "
+                f"got true for one {lacking}; the nearest that works is false"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _keys_fit_target(self) -> Task:
         if self.kind == "language" and self.predicts == "number":
             raise ValueError("predicts: a task of kind 'language' predicts its own tokens, got 'number'; leave it out")

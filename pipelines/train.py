@@ -32,9 +32,7 @@ def train(name: str) -> None:
     job, inputs = begin(plan)
     job.run(None, inputs)
     columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in LEDGER}}
-    artifacts.write_folder(
-        result("train", name, "model"), lambda folder: models.save(job.training.learner.model, folder, job.plan["model"])
-    )
+    artifacts.write_folder(result("train", name, "model"), lambda folder: models.save(job.model, folder, job.plan["model"]))
     checkpoint = artifacts.digest_of(result("train", name, "model") / models.WEIGHTS)
     origin = provenance(job, method=plan["members"], checkpoint=checkpoint)
     artifacts.write_table(result("train", name, "ledger.parquet"), columns, origin)

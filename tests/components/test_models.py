@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import pytest
 import torch
 from torch import nn
@@ -86,6 +89,32 @@ def test_blocks_are_found_in_another_architecture_and_in_a_model_of_one():
         assert {n.split(".")[3] for n in free if n.startswith("distilbert.transformer.layer")} == {str(layers - 1)}
         assert not any("embeddings" in n for n in free)
         assert any(n.startswith("pre_classifier") for n in free)
+
+
+def test_what_is_frozen_stays_in_evaluation_mode_and_the_rest_follows(make_bert):
+    model = make_bert(layers=3)
+    freeze_all_but_last(model, 1)
+    for made in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        frozen = [made.bert.embeddings, made.bert.encoder.layer[0], made.bert.encoder.layer[1]]
+        free = [made.bert.encoder.layer[2], made.bert.pooler, made.dropout, made.classifier]
+        assert made.train() is made
+        assert not any(part.training for module in frozen for part in module.modules())
+        assert all(part.training for module in free for part in module.modules())
+        assert not any(part.training for part in made.eval().modules())
+
+
+def test_what_is_frozen_is_a_function_of_its_input(make_bert):
+    model = make_bert(layers=3)
+    freeze_all_but_last(model, 1)
+    seen = []
+    for block in model.bert.encoder.layer[1:]:
+        block.register_forward_hook(lambda _, __, output: seen.append(output[0] if isinstance(output, tuple) else output))
+    ids = torch.arange(1, 9)[None]
+    for _ in range(2):
+        model.train()(input_ids=ids)
+    below, above, below_again, above_again = seen
+    assert torch.equal(below, below_again)
+    assert not torch.equal(above, above_again)
 
 
 def test_more_blocks_than_there_are_or_none_at_all(make_bert):

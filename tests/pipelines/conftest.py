@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from pipelines import artifacts
@@ -119,6 +120,17 @@ def encoder(tmp_path):
         vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32
     ).save_pretrained(folder)
     return str(folder)
+
+
+@pytest.fixture
+def torch_as_it_was():
+    """Put back what a run sets for the whole process."""
+    mode, fill = torch.get_deterministic_debug_mode(), torch.utils.deterministic.fill_uninitialized_memory
+    threads = torch.get_num_threads()
+    yield
+    torch.set_deterministic_debug_mode(mode)
+    torch.utils.deterministic.fill_uninitialized_memory = fill
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

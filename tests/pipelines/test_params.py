@@ -29,6 +29,18 @@ BAD = {
     "unknown argument": ({"methods.swiftlearn.fractoin": 0.1}, r"methods.swiftlearn.fractoin: .* did you mean 'fraction'\?"),
     "unknown model": ({"task": "digits", "tasks.digits.model.name": "lenett"}, r"model.name: .*'lenet'.*got 'lenett'"),
     "unknown family": ({f"{TASK}.model.family": "torch"}, r"model: .*'torch'.*'transformers'"),
+    "keeping what is not frozen": (
+        {f"{TASK}.training.keep_frozen": True, f"{TASK}.model.train_layers": None},
+        r"movie-reviews: training.keep_frozen: .* got true for one whose model has no train_layers; the nearest .* is false",
+    ),
+    "keeping the frozen layers of images": (
+        {"task": "digits", "tasks.digits.training.keep_frozen": True},
+        r"digits: training.keep_frozen: .* of kind 'text' .* got true for one of kind 'image'; the nearest that works is false",
+    ),
+    "keeping the frozen layers of running text": (
+        {"tasks.brown.training.keep_frozen": True},
+        r"brown: training.keep_frozen: .* got true for one of kind 'language'; the nearest that works is false",
+    ),
     "unknown control": (
         {"methods.short.controls": "swift"},
         r"controls: 'swift': no such method .* did you mean 'swiftlearn'\?",

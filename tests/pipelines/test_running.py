@@ -1,19 +1,8 @@
 """What a run sets for the whole process."""
 
-import pytest
 import torch
 
 from pipelines.running import prepare_torch
-
-
-@pytest.fixture
-def torch_as_it_was():
-    mode, fill = torch.get_deterministic_debug_mode(), torch.utils.deterministic.fill_uninitialized_memory
-    threads = torch.get_num_threads()
-    yield
-    torch.set_deterministic_debug_mode(mode)
-    torch.utils.deterministic.fill_uninitialized_memory = fill
-    torch.set_num_threads(threads)
 
 
 def test_kernels_repeat_on_a_cpu_and_no_memory_is_filled_for_it(torch_as_it_was, monkeypatch):
