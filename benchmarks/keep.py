@@ -187,7 +187,7 @@ def once(task: str, params: dict[str, Any]) -> dict[str, dict[str, float]]:
 
 def prepared() -> Setting:
     """Return the planned task, and learners for it."""
-    from pipelines.running import learner_of, look_batch, look_size, prepare_torch
+    from pipelines.building import learner_of, look_batch, look_size, prepare_torch
     from pipelines.splits import read_split
 
     plan, manifest = artifacts.read_json(artifacts.plan_of("training")), artifacts.read_json(artifacts.MANIFEST)

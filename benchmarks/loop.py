@@ -167,9 +167,9 @@ def _setting(limit: int) -> Setting:
     import torch
 
     from pipelines import artifacts
+    from pipelines.building import learner_of, prepare_torch
     from pipelines.plan import plan
     from pipelines.prepare import prepare
-    from pipelines.running import learner_of, prepare_torch
     from pipelines.splits import read_split
 
     plan()

@@ -18,7 +18,7 @@ def evaluate(name: str) -> None:
     from components.energy import Clock
     from components.evaluation import in_unit, metrics, predict
     from pipelines import models
-    from pipelines.running import learner_of, look_batch, prepare_torch
+    from pipelines.building import learner_of, look_batch, prepare_torch
     from pipelines.splits import read_split
 
     plan = artifacts.read_json(plan_of("training"))

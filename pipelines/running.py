@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
-import torch
 
-from components.evidence import Ledger, LogitMemory, logit_dimensions
-from components.learner import Learner, NonFiniteLossError, build_optimizer
-from components.objectives import OBJECTIVES
+from components.evidence import Ledger, LogitMemory
+from components.learner import NonFiniteLossError
 from components.position import EpochRecord, Plan
-from components.schedules import Schedule
 from components.training import Training
-from pipelines import artifacts, models, pretrained
+from pipelines import artifacts, building, models
 from pipelines.checkpoints import Checkpoint, State, unpack
 from pipelines.errors import UserError
 from pipelines.frozen import Keeping
@@ -30,14 +27,8 @@ from pipelines.splits import Split, read_split
 from pipelines.stage import STOP, Stopped
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from components.selection.selector import Selector
 
-#: Choosing costs per look, whatever its size: training batches in one, where nothing else is said (benchmarks/) ...
-LOOK_BATCHES = 16
-#: ... but this many looks an epoch at least.
-LOOKS_AN_EPOCH = 8
 #: Seconds between checkpoints inside an epoch; at the end of an epoch there is one in any case.
 CHECKPOINT_SECONDS = 60.0
 
@@ -79,7 +70,7 @@ class Job:
         self.split: Split = read_split("train", self.manifest)
         self.records: list[EpochRecord] = []
         plan = self.plan | (instead or {})
-        place = prepare_torch(plan["training"], plan["seed"])
+        place = building.prepare_torch(plan["training"], plan["seed"])
         self.model = models.build(plan["model"], self.manifest, plan.get("model_key")).to(place)
         asked = plan["training"]["keep_frozen"]
         self.keeping = Keeping(self.model, self.split.examples, self.manifest) if asked else None
@@ -90,13 +81,13 @@ class Job:
         model, examples = (
             (self.model, self.split.examples) if self.keeping is None else (self.keeping.model, self.keeping.examples)
         )
-        learner = _learner(plan, self.manifest, model, selector.length(settings["epochs"]))
+        learner = building.learner(plan, self.manifest, model, selector.length(settings["epochs"]))
         learner.norms = "norm" in selector.wants
         n, outputs = len(examples), examples.outputs
-        ledger = Ledger(n, LogitMemory(_storage(n, outputs, learner.device), outputs, seed), looks_only=looks_only)
+        ledger = Ledger(n, LogitMemory(building.storage(n, outputs, learner.device), outputs, seed), looks_only=looks_only)
         run = Plan(
             epochs=settings["epochs"], batch_size=settings["batch_size"], refill=settings["refill"], seed=seed, first=first,
-            look_size=look_size(settings, n), look_batch=look_batch(settings, learner.device),
+            look_size=building.look_size(settings, n), look_batch=building.look_batch(settings, learner.device),
         )  # fmt: skip
         return Training(learner, examples, selector, ledger, run)
 
@@ -181,67 +172,6 @@ class Job:
     def history(self) -> list[dict[str, Any]]:
         """Return the records as plain numbers."""
         return [asdict(r) for r in self.records]
-
-
-def device() -> torch.device:
-    """Return the device to run on: ``WINNOW_DEVICE``, else a GPU if there is one."""
-    return torch.device(os.environ.get("WINNOW_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu"))
-
-
-def prepare_torch(training: dict[str, Any], seed: int) -> torch.device:
-    """Set what makes runs repeat: threads, seeds, and on a CPU deterministic kernels."""
-    pretrained.quiet()
-    torch.set_num_threads(training["threads"])
-    # Gradients of what is learnt are too small for a CPU's fast path: a backward pass took 2.5 times as long.
-    torch.set_flush_denormal(True)
-    torch.manual_seed(seed)
-    place = device()
-    # The same switch as use_deterministic_algorithms, without its import of the compiler, which takes longer than torch's own.
-    torch.set_deterministic_debug_mode("error" if place.type == "cpu" else "default")
-    # It would also fill memory that is about to be written to, which finds mistakes in kernels and takes 2.7 % of a step.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    return place
-
-
-def learner_of(plan: dict[str, Any], manifest: dict[str, Any], place: torch.device, length: float) -> Learner:
-    """Return the planned model on ``place`` with its optimizer, and a schedule over ``length`` epochs."""
-    return _learner(plan, manifest, models.build(plan["model"], manifest).to(place), length)
-
-
-def _learner(plan: dict[str, Any], manifest: dict[str, Any], model: nn.Module, length: float) -> Learner:
-    training = plan["training"]
-    options = {k: v for k, v in training["optimizer"].items() if v is not None}
-    optimizer = build_optimizer(model, options.pop("name"), options.pop("learning_rate"), fused=True, **options)
-    schedule = Schedule(**training["schedule"], end=length)
-    if training["compile"]:
-        model.compile()
-    objective = OBJECTIVES[manifest["target"]]
-    precisions = {k: training[k] for k in ("precision", "look_precision")}
-    return Learner(model, optimizer, schedule, objective, clip_norm=training["clip_norm"], **precisions)
-
-
-def look_size(training: dict[str, Any], examples: int) -> int:
-    """Return how many examples door 3 chooses among: as asked, or so many that choosing is cheap, and looks are not too few."""
-    most = LOOK_BATCHES * training["batch_size"]
-    return int(training["look_size"] or max(training["batch_size"], min(most, examples // LOOKS_AN_EPOCH)))
-
-
-def look_batch(training: dict[str, Any], place: torch.device) -> int:
-    """Return the examples of a forward pass without gradients: as asked, or the largest that pays (benchmarks/).
-
-    On a CPU the activations of more than two batches leave its caches; a GPU is the faster the more it is given.
-    """
-    if training["look_batch"]:
-        return int(training["look_batch"])
-    return (2 if place.type == "cpu" else LOOK_BATCHES) * int(training["batch_size"])
-
-
-def _storage(examples: int, outputs: int, place: torch.device) -> torch.Tensor:
-    """Return room for the last logits ``(N, d)``: in memory while that is small, else on disk, memory-mapped."""
-    d = logit_dimensions(examples, outputs)
-    if d == outputs or place.type != "cpu":
-        return torch.zeros(examples, d, device=place)
-    return artifacts.mapped(examples, d)
 
 
 def provenance(job: Job, **more: object) -> dict[str, object]:

@@ -70,7 +70,7 @@ def _proxy(name: str, plan: dict[str, Any]) -> None:
 
 
 def _settings(name: str, proxy: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
-    """Return what of ``plan`` a proxy has its own of; it is neither divided nor compiled, so that a hook sees its last layer."""
+    """Return what of ``plan`` a proxy has its own of; it is neither divided nor compiled: a hook must see its last layer."""
     training = plan["training"] | {"compile": False, "keep_frozen": False}
     if proxy["optimizer"]:
         training["optimizer"] = proxy["optimizer"]

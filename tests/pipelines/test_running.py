@@ -2,7 +2,7 @@
 
 import torch
 
-from pipelines.running import prepare_torch
+from pipelines.building import prepare_torch
 
 
 def test_kernels_repeat_on_a_cpu_and_no_memory_is_filled_for_it(torch_as_it_was, monkeypatch):
