@@ -13,6 +13,8 @@ from pipelines import artifacts
 from pipelines.artifacts import cost_of, result
 from pipelines.params import read_lock
 
+#: Characters of a tag that MLflow takes.
+LONGEST_TAG = 5000
 #: The stages that a child run tells of; each is named ``<stage>@<method>`` in dvc.lock.
 TOLD = ("subset", "train", "evaluate")
 
@@ -92,6 +94,12 @@ def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
         elif value is not None:
             flat[f"{before}{name}"] = value
     return flat
+
+
+def events_of(history: list[dict[str, Any]]) -> dict[str, str]:
+    """Return a tag that tells what happened to the method, if anything did."""
+    told = [f"epoch {e['place']:.3f}: {e['event']}" for record in history for e in record.get("events", [])]
+    return {"events": "\n".join(told)[:LONGEST_TAG]} if told else {}
 
 
 def course_of(history: list[dict[str, Any]]) -> list[tuple[str, float, int]]:

@@ -61,7 +61,9 @@ class Watch:
         loss = "-" if moment.loss is None else f"{moment.loss:.4f}"
         counts = f"drawn {moment.drawn:,}, looked {moment.looked:,}, trained {moment.trained:,}"
         line = f"{self._title}: epoch {moment.epoch + 1}, {counts}, loss {loss}"
-        if self._bar.disable:
-            sys.stderr.write(line + "\n")
-        else:
-            self._bar.console.print(line)
+        told = [f"{self._title}: at epoch {e['place']:.2f}, step {e['step']:,}: {e['event']}" for e in moment.events]
+        for said in (*told, line):
+            if self._bar.disable:
+                sys.stderr.write(said + "\n")
+            else:
+                self._bar.console.print(said)

@@ -11,9 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipelines import artifacts, texts
-from pipelines.artifacts import read_json
 from pipelines.facts import versions
-from pipelines.figures import Course, courses, to_svg
+from pipelines.figures import to_svg
 
 TEMPLATES = Path(__file__).parent / "templates"
 NOTHING = "–"  # noqa: RUF001 - a dash
@@ -66,28 +65,6 @@ def drawing(figure: Any, name: str, caption: str) -> Drawing:  # noqa: ANN401 - 
     return Drawing(Markup(to_svg(figure, name, caption)), caption)
 
 
-def course_of(history: list[dict[str, Any]]) -> Course:
-    """Return the lines of what a method said of itself, by name: (epochs, value)."""
-    lines: Course = {}
-    for facts in (f for record in history for f in record.get("course", [])):
-        for name, value in facts.items():
-            if name != "place":
-                lines.setdefault(name, []).append((facts["place"], value))
-    return lines
-
-
-def course_section(panels: dict[str, list[tuple[str, Course]]]) -> list[Section]:
-    """Return the section with a figure for every method that has a course, if there is any."""
-    told = {method: [p for p in found if p[1]] for method, found in panels.items()}
-    drawings = [
-        drawing(courses(found), f"course-{place}", f"{method}: what it said of itself, sixteen times an epoch")
-        for place, (method, found) in enumerate(told.items())
-        if found
-    ]
-    text = ["For a method that mixes rules: the weight of each, over the epochs."]
-    return [Section("What was trusted when", text, figures=drawings)] if drawings else []
-
-
 def provenance(manifest: dict[str, Any], cost: dict[str, Any], seeds: Sequence[int], command: str) -> list[tuple[str, str]]:
     """Return what the results were made of and by, by name."""
     machine, energy = cost["machine"], cost["energy"]
@@ -119,8 +96,3 @@ def with_error(value: float | None, error: float | None, digits: int | None = No
     if digits is None:
         digits = 4 if value is None or abs(value) < 10 else 2
     return number(value, digits) if error is None else f"{number(value, digits)} ± {error:.{digits}f}"
-
-
-def history_of(path: Path) -> list[dict[str, Any]]:
-    """Return a method's history; none where it is not here."""
-    return list(read_json(path)) if path.exists() else []

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from components.comparison import Metric, best_by_gain
-from pipelines import artifacts, report, report_tables
-from pipelines.artifacts import cost_of, plan_of, read_json, result
-from pipelines.figures import Best, Course, Series, against_time
+from pipelines import artifacts, report, report_course, report_tables
+from pipelines.artifacts import cost_of, plan_of, read_json
+from pipelines.figures import Best, Series, against_time
 from pipelines.report import Section, Table, number, with_error
 from pipelines.report_tables import MARKS
 
@@ -21,19 +21,14 @@ CONTROLS = ("uniform", "short")
 def page(plan: Row, rows: list[Row], metric: Metric) -> str:
     """Return the page of the planned comparison whose table has ``rows``."""
     manifest = read_json(artifacts.MANIFEST)
-    panels = {r["method"]: [("", _course(r["method"]))] for r in rows}
     names = [[r["method"]] for r in rows]
     tables = [report_tables.times(rows, ["method"], names, plan["agot_epsilon"]), report_tables.energy(rows, ["method"], names)]
-    sections = [_table(rows, metric), _figure(rows, metric), *tables, *report.course_section(panels)]
+    sections = [_table(rows, metric), _figure(rows, metric), *tables, *report_course.of_comparison([r["method"] for r in rows])]
     seed = read_json(plan_of("training"))["seed"]
     cost = read_json(cost_of("train", "full"))
     facts = report.provenance(manifest, cost, [seed], "dvc repro, or python -m pipelines.flow (make demo)")
     title = f"{plan['task']}: what selecting examples saved"
     return report.render(title, headline(rows, metric, _controls(rows)), sections, facts)
-
-
-def _course(name: str) -> Course:
-    return report.course_of(report.history_of(result("train", name, "history.json")))
 
 
 def _controls(rows: list[Row]) -> set[str]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from statistics import fmean
 from typing import Any
 
 from components.comparison import best_by_gain
 from components.paired import LEAST_SEEDS
-from pipelines import artifacts, report, report_tables
-from pipelines.artifacts import cost_of, read_json, result
+from pipelines import artifacts, report, report_course, report_tables
+from pipelines.artifacts import cost_of, read_json
 from pipelines.cells import DATA, Place
-from pipelines.figures import Best, Course, Series, against_time
+from pipelines.figures import Best, Series, against_time
 from pipelines.grid import CONTROLS
 from pipelines.report import NOTHING, Section, Table, number, with_error
 from pipelines.report_tables import MARKS
@@ -27,7 +26,7 @@ def page(place: Place, written: Row) -> str:
     sections = [_means(written), *_figure(written), *_best(written), _by_method(written)]
     sections += [report_tables.times(written["methods"], heads, names, written["agot_epsilon"])]
     sections += [report_tables.energy(written["methods"], heads, names)]
-    sections += [*report.course_section(_courses(place)), *_failed(written)]
+    sections += [*report_course.of_study(place), *_failed(written)]
     title = f"{written['task']}: a study of selecting examples"
     return report.render(title, headline(written), sections, _facts(place, manifest))
 
@@ -174,30 +173,6 @@ def _figure(written: Row) -> list[Section]:
     means = "means over seeds" if len(written["seeds"]) > 1 else "one seed"
     caption = f"{written['metric']} against measured time: {means}, and the front that no other cell beats in both. {MARKS}"
     return [Section(f"{written['metric']} against time", figures=[report.drawing(figure, "time", caption)])]
-
-
-def _courses(place: Place) -> dict[str, list[tuple[str, Course]]]:
-    """Return for each method a panel a fraction, the mean over seeds."""
-    panels: dict[str, list[tuple[str, Course]]] = {}
-    for cell in place.grid.cells:
-        paths = [place.of(s) / result("train", cell.name, "history.json") for s in place.seeds if place.done(s, cell.name)]
-        found = [report.course_of(report.history_of(path)) for path in paths]
-        if cell.role == "method" and found:
-            kept = "" if cell.fraction is None else f"{cell.fraction:g} kept"
-            title = ", ".join(part for part in (kept, told(cell.settings)) if part)
-            panels.setdefault(cell.method, []).append((title, _mean_course(found)))
-    return panels
-
-
-def _mean_course(found: list[Course]) -> Course:
-    """Return the mean of each line at the places that all seeds have."""
-    lines: Course = {}
-    for name in found[0]:
-        each = [dict(course.get(name, [])) for course in found]
-        places = sorted(set.intersection(*(set(e) for e in each)))
-        if places:
-            lines[name] = [(p, fmean(e[p] for e in each)) for p in places]
-    return lines
 
 
 def _failed(written: Row) -> list[Section]:

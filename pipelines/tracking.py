@@ -10,7 +10,7 @@ from typing import Any
 
 from pipelines import artifacts
 from pipelines.artifacts import MANIFEST, plan_of, read_json, result
-from pipelines.facts import TOLD, Lock, course_of, files_of, params_of, tags_of, versions
+from pipelines.facts import TOLD, Lock, course_of, events_of, files_of, params_of, tags_of, versions
 from pipelines.stage import main
 from pipelines.tracker import REASON, Tracker, points, told
 from pipelines.tracking_models import log_model
@@ -114,7 +114,7 @@ def _tell_method(tracker: Tracker, parent: str, name: str, key: str) -> str:
     """Make the run of one method; the mark that it is complete comes last."""
     plan, training = read_json(plan_of("methods", name)), read_json(plan_of("training"))
     manifest = read_json(MANIFEST)
-    tags = tags_of(tracker.lock, parent, plan, manifest)
+    tags = tags_of(tracker.lock, parent, plan, manifest) | events_of(read_json(result("train", name, "history.json")))
     run_id = str(tracker.create(name, {**tags, "winnow.key": key}).info.run_id)
     tracker.log(run_id, metrics_of(name), params_of(plan, training), {})
     tracker.client.log_inputs(run_id, [_dataset(tracker.lock, manifest)])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.comparison import Metric
-from pipelines import facts, report, report_comparison, report_study, report_tables
+from pipelines import facts, report, report_comparison, report_course, report_study, report_tables
 from pipelines.figures import Best, Series, against_time, courses, to_svg
 
 ROOT = Path(__file__).parents[2]
@@ -87,13 +87,36 @@ def test_the_same_figure_is_the_same_text():
 
 
 def test_a_course_is_a_line_a_value():
-    lines = report.course_of(HISTORY)
+    lines = report_course.course_of(HISTORY)
     assert lines == {"big": [(0.5, 0.4), (1.0625, 0.3), (2.0, 0.2)], "small": [(0.5, 0.6), (1.0625, 0.7), (2.0, 0.8)]}
-    (section,) = report.course_section({"mix": [("0.1 kept", lines), ("0.5 kept", lines)], "full": [("", {})]})
+    (section,) = report_course._lines({"mix": [("0.1 kept", lines), ("0.5 kept", lines)], "full": [("", {})]})
     assert len(section.figures) == 1
     assert "0.5 kept" in section.figures[0].svg
-    assert report.course_section({"full": [("", report.course_of([{"epoch": 0}]))]}) == []
+    assert report_course._lines({"full": [("", report_course.course_of([{"epoch": 0}]))]}) == []
     to_svg(courses([("", {})] * 4 + [("last", lines)]), "x", "more panels than fill the rows")
+
+
+EVENTS = [
+    {
+        "epoch": 0,
+        "events": [{"place": 0.25, "step": 1200, "event": "stage 1: <b>"}, {"place": 1.0, "step": 1300, "event": "two"}],
+    },
+    {"epoch": 1, "events": []},
+]
+
+
+def test_what_happened_is_a_row_an_event_and_a_tag():
+    (section,) = report_course._events([("multistage", EVENTS), ("full", [{"epoch": 0}])])
+    assert section.table.rows == [["multistage", "0.250", "1,200", "stage 1: <b>"], ["multistage", "1.000", "1,300", "two"]]
+    assert report_course._events([("full", [{"epoch": 0}])]) == []
+    assert facts.events_of(EVENTS) == {"events": "epoch 0.250: stage 1: <b>\nepoch 1.000: two"}
+    assert facts.events_of([{"epoch": 0}]) == {}
+
+
+def test_of_many_events_the_first_are_shown():
+    (section,) = report_course._events([("m", EVENTS * report_course.MOST)])
+    assert len(section.table.rows) == report_course.MOST
+    assert section.text == ["The first 200 of 400 events."]
 
 
 def test_mlflow_is_told_a_course_by_thousandths_of_an_epoch():
@@ -104,8 +127,8 @@ def test_mlflow_is_told_a_course_by_thousandths_of_an_epoch():
 
 def test_a_mean_course_is_over_the_places_that_all_have():
     first, second = {"a": [(0.5, 1.0), (1.0, 3.0)]}, {"a": [(0.5, 2.0), (1.5, 9.0)]}
-    assert report_study._mean_course([first, second]) == {"a": [(0.5, 1.5)]}
-    assert report_study._mean_course([first, {}]) == {}
+    assert report_course._mean_course([first, second]) == {"a": [(0.5, 1.5)]}
+    assert report_course._mean_course([first, {}]) == {}
 
 
 def row(method, value, error=0.01, metric=ACCURACY, time=0.5):
