@@ -36,8 +36,12 @@ class Params(Section):
         return self.tasks[self.task]
 
 
+#: How deep the keys of another file reach: a task's settings are changed one by one, what to compare is said anew.
+DEPTHS = {"tasks": 3, "compare": 0}
+
+
 def load(path: Path = Path("params.yaml"), over: Path | None = None) -> Params:
-    """Return ``path`` as Params, names resolved; the keys of ``over`` stand in the place of its own, block by block.
+    """Return ``path`` as Params, names resolved; the keys of ``over`` stand in the place of its own (``DEPTHS``).
 
     Raises:
         UserError: naming the key, what is wrong with its value, and the nearest that works.
@@ -46,13 +50,20 @@ def load(path: Path = Path("params.yaml"), over: Path | None = None) -> Params:
     if over is not None and isinstance(held, dict) and isinstance(given := _read(over), dict):
         path = over
         for key, value in given.items():
-            held[key] = {**held[key], **value} if isinstance(value, dict) and isinstance(held.get(key), dict) else value
+            held[key] = _over(held.get(key), value, DEPTHS.get(key, 1))
     try:
         params = Params.model_validate(held)
     except ValidationError as error:
         raise UserError(_explained(path, error.errors())) from None
     _check_names(path, params)
     return params
+
+
+def _over(own: Any, given: Any, depth: int) -> Any:  # noqa: ANN401 - whatever YAML holds
+    """Return ``own`` with the keys of ``given`` in the place of its own, down to ``depth``."""
+    if not (depth and isinstance(own, dict) and isinstance(given, dict)):
+        return given
+    return {**own, **{key: _over(own.get(key), value, depth - 1) for key, value in given.items()}}
 
 
 def _read(path: Path) -> Any:  # noqa: ANN401 - whatever YAML holds

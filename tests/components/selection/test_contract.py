@@ -55,7 +55,7 @@ def start_of(methods, name):
 
 def fitted(methods, name):
     """Return the block ``name`` for sixty examples: a threshold is found among the few of them that stage 0 has."""
-    finds = issubclass(classes_of(methods, name)[0], LossThreshold) and name != "fixed-threshold"
+    finds = issubclass(classes_of(methods, name)[0], LossThreshold) and "threshold" not in methods[name]
     return methods[name] | {"n_0": 0.3, "k": 2} if finds else methods[name]
 
 
