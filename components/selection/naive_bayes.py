@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from components.arrays import Array
 from components.tasks.bags import Bag
 
-#: Factors in (0, 1] that are multiplied before a logarithm is taken: even 16 times 1e-18 is no denormal number.
-TOGETHER = 16
+#: Counts below this are counted themselves; a feature that is in more examples is looked at alone.
+COMMON = 1024
+#: Logarithms are made so many at a time, so that each is the same whenever it is made.
+LOGARITHMS = 4096
 
 
 class NaiveBayes:
     """Bernoulli naive Bayes on the presence of F features, with Laplace smoothing and learnt priors.
 
     Its counts, and so its probabilities, are those of scikit-learn's ``BernoulliNB(alpha=1)`` after the same calls of
-    ``partial_fit``; what is absent from an example tells as much there as what is present.
+    ``partial_fit``; what is absent from an example tells as much there as what is present. All that is absent is told by how
+    many features have which count, of which there are few.
 
     Attributes:
-        counts: ``(F, 2)``, how many examples of each class had each feature.
-        examples: ``(2,)``, how many examples of each class there were.
+        counts: ``(F, 2)`` int64, how many examples of each class had each feature.
+        examples: ``(2,)`` int64, how many examples of each class there were.
     """
 
     def __init__(self, counts: Array, examples: Array) -> None:
-        """Go on from ``counts`` and ``examples``, float64, which are changed in place."""
+        """Go on from ``counts`` and ``examples``, which are changed in place."""
         self.counts, self.examples = counts, examples
+        self._spread: Array = np.stack([np.bincount(c[c < COMMON], minlength=COMMON) for c in counts.T]).astype(np.float64)
+        self._logs = np.zeros(0)
+        self._find_frequent()
         self._bias = self._of_absence()
 
     @staticmethod
     def new(features: int) -> NaiveBayes:
         """Return one that has seen nothing of so many ``features``."""
-        return NaiveBayes(np.zeros((features, 2)), np.zeros(2))
+        return NaiveBayes(np.zeros((features, 2), np.int64), np.zeros(2, np.int64))
 
     @property
     def knows_both(self) -> bool:
@@ -41,9 +45,13 @@ class NaiveBayes:
 
     def learn(self, bag: Bag, label: Array) -> None:
         """Count the examples of ``bag``, whose classes are ``label`` ``(M,)`` bool."""
-        place = bag.features * 2 + bag.repeated(label)
-        np.add.at(self.counts.reshape(-1), place, 1.0)
+        counts, owner = self.counts.reshape(-1), bag.repeated(label)
+        place = bag.features * 2 + owner
+        before = counts[place]
+        np.add.at(counts, place, 1)
+        after = counts[place]
         self.examples += (len(label) - label.sum(), label.sum())
+        self._move(owner * COMMON, before, after)
         self._bias = self._of_absence()
 
     def log_odds(self, bag: Bag) -> Array:
@@ -61,14 +69,36 @@ class NaiveBayes:
         odds = self.log_odds(bag)
         return np.logaddexp(0.0, np.where(label, -odds, odds))
 
+    def _move(self, row: Array, before: Array, after: Array) -> None:
+        """Note that features went from one count to another: one that went n steps up is there n times, and is one."""
+        spread, share = self._spread.reshape(-1), 1 / (after - before)
+        if after.max(initial=0) < COMMON:
+            np.add.at(spread, row + before, -share)
+            np.add.at(spread, row + after, share)
+        else:
+            for count, sign in ((before, -1), (after, 1)):
+                common = count < COMMON
+                np.add.at(spread, (row + count)[common], sign * share[common])
+            self._find_frequent()
+        np.rint(spread, out=spread)
+
+    def _find_frequent(self) -> None:
+        self._frequent = [np.flatnonzero(count >= COMMON) for count in self.counts.T]
+
     def _of_absence(self) -> float:
         """Return the log-odds of an example without any feature: of the priors, and of every feature's absence."""
-        total = self.examples
         if not self.knows_both:
             return 0.0
-        absent = (total + 1 - self.counts) / (total + 2)
-        padded = np.ones((math.ceil(len(absent) / TOGETHER) * TOGETHER, 2))
-        padded[: len(absent)] = absent
-        # A product of some and the logarithm of that takes a tenth of the time that as many logarithms take.
-        logs = np.log(padded.reshape(TOGETHER, -1, 2).prod(axis=0)).sum(axis=0) + np.log(total)
-        return float(logs[1] - logs[0])
+        while len(self._logs) < self.examples.max() + 3:
+            start = len(self._logs)
+            more = np.arange(start, start + LOGARITHMS, dtype=np.float64)
+            self._logs = np.concatenate([self._logs, np.log(np.maximum(more, 1))])
+        return self._absent(1) - self._absent(0)
+
+    def _absent(self, label: int) -> float:
+        """Return the logarithm of N and of all ``1 - theta``, which are (N + 1 - n) / (N + 2)."""
+        total, logs = int(self.examples[label]), self._logs
+        few = min(COMMON, total + 1)
+        absent = self._spread[label, :few] @ logs[total + 2 - few : total + 2][::-1]
+        absent += logs[total + 1 - self.counts[self._frequent[label], label]].sum()
+        return float(absent - len(self.counts) * logs[total + 2] + logs[total])

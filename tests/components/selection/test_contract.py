@@ -139,6 +139,8 @@ def insides(selector):
 def by_value(held):
     if isinstance(held, NaiveBayes):
         return insides(held)
+    if isinstance(held, list):
+        return [by_value(h) for h in held]
     return held.tobytes() if isinstance(held, np.ndarray) else held
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.naive_bayes import BernoulliNB
 
+from components.selection import naive_bayes
 from components.selection.naive_bayes import NaiveBayes
 from components.tasks.bags import Bag
 
@@ -30,6 +31,23 @@ def test_its_probabilities_and_decisions_are_scikit_learns(seed, features, batch
         assert odds == pytest.approx(expected[:, 1] - expected[:, 0], abs=1e-6, rel=1e-9)
         assert ((odds > 0) == theirs.predict(asked)).all()
         assert -mine.log_loss(bag_of(asked), truth) == pytest.approx(np.where(truth, expected[:, 1], expected[:, 0]), abs=1e-6)
+
+
+@pytest.mark.parametrize("common", [1, 3])
+def test_features_too_frequent_to_be_counted_by_their_count_are_scikit_learns_too(monkeypatch, common):
+    monkeypatch.setattr(naive_bayes, "COMMON", common)
+    test_its_probabilities_and_decisions_are_scikit_learns()
+
+
+def test_it_goes_on_from_its_counts_to_the_bit():
+    rng = np.random.default_rng(0)
+    whole, again = NaiveBayes.new(40), NaiveBayes.new(40)
+    for _ in range(30):
+        bag, label = bag_of(rng.random((16, 40)) < 0.3), rng.random(16) < 0.4
+        whole.learn(bag, label)
+        again = NaiveBayes(again.counts.copy(), again.examples.copy())
+        again.learn(bag, label)
+        assert (again.log_odds(bag) == whole.log_odds(bag)).all()
 
 
 def test_by_hand():
