@@ -38,7 +38,7 @@ def _cpu(laps: dict[str, Any], *names: str) -> float:
 
 
 def in_turns(jobs: dict[str, Job]) -> dict[str, dict[str, float]]:
-    """Train all of ``jobs`` to their ends, a part of each at a time; return what those in stages had spent when stage 2 began."""
+    """Train all of ``jobs`` to their ends, a part of each at a time; return what each had spent when its stage 2 began."""
     from components.position import Step
 
     turned: dict[str, dict[str, float]] = {}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import chdir
+from typing import TYPE_CHECKING, Any
 
 from components.selection import METHODS
 from components.selection.selector import epochs_spent
-from pipelines import plan
+from pipelines import artifacts, plan
 from pipelines.account import counts_of
-from pipelines.artifacts import cost_of, read_json
+from pipelines.artifacts import cost_of, plan_of, read_json
 from pipelines.grid import Cell, Grid
+
+if TYPE_CHECKING:
+    from pipelines.cells import Place
 
 
 def cost_had(name: str) -> float:
@@ -29,3 +33,10 @@ def plan_at(grid: Grid, cell: Cell, seed: int, cost: float) -> dict[str, Any]:
     changes = {"seed": seed, "compare": {cell.name: grid.start}}
     methods = grid.params.methods | {cell.name: {"method": cell.method, **block}}
     return plan.method_plan(grid.params.model_copy(update={**changes, "methods": methods}), cell.name)
+
+
+def plan_after(place: Place, seed: int, cell: Cell) -> None:
+    """Write the plan of a control at the cost that the cell which it is ``after`` had, as its counts say."""
+    with chdir(place.of(seed)):
+        planned = plan_at(place.grid, cell, seed, cost_had(cell.after))
+        artifacts.write_json(plan_of("methods", cell.name), planned)

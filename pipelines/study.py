@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pipelines import artifacts, cells, params, report, report_study, tracking_study
+from pipelines import artifacts, cells, layout, params, report, report_study, tracking_study
 from pipelines.artifacts import STUDY, read_json
 from pipelines.cells import Place
 from pipelines.figures import against_time, to_png
@@ -26,7 +26,7 @@ def study(over: str | None = None) -> int:
         over: a file whose keys stand in the place of those of params.yaml.
     """
     read = params.load(over=Path(over) if over else None)
-    place = cells.lay_out(read, grid_of(read))
+    place = layout.lay_out(read, grid_of(read))
     missing = place.missing()
     failed = _run(place, missing) if missing else {}
     if not missing:

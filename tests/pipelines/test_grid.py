@@ -15,9 +15,9 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from pipelines import artifacts, cells, controls, plan
-from pipelines.cells import DECIDING, lay_out
 from pipelines.errors import UserError
 from pipelines.grid import grid_of
+from pipelines.layout import DECIDING, lay_out
 from pipelines.params import code_of, load
 from pipelines.sections import Name
 from pipelines.variants import name_of

@@ -291,3 +291,13 @@ def test_a_stack_holds_its_members(write_params):
     write_params({"methods.both": ["swiftlearn"], "compare.both": "two-epochs"})
     plan()
     assert '"method": "swiftlearn"' in Path("results/plan/methods/both.json").read_text()
+
+
+def test_a_studys_file_changes_one_setting_of_a_task_and_says_anew_what_to_compare(tmp_path):
+    over = tmp_path / "study.yaml"
+    over.write_text("compare: {full: none}\ntasks: {digits: {training: {epochs: 3}}}\nmethods: {uniform: {fraction: 0.5}}\n")
+    own, read = load(ROOT / "params.yaml"), load(ROOT / "params.yaml", over)
+    assert read.compare == {"full": "none"}
+    assert read.tasks["digits"].training == own.tasks["digits"].training.model_copy(update={"epochs": 3})
+    assert read.tasks["digits"].source == own.tasks["digits"].source
+    assert read.methods == own.methods | {"uniform": {"fraction": 0.5}}

@@ -14,7 +14,7 @@ import mlflow
 import pytest
 import yaml
 
-from pipelines import cells, params, study, tracking_study
+from pipelines import cells, layout, params, study, tracking_study
 from pipelines.artifacts import read_json, read_table
 from pipelines.errors import UserError
 from pipelines.grid import grid_of
@@ -318,7 +318,7 @@ def test_controls_have_the_cost_that_their_cell_had_and_none_before_it_has_run(s
 
 def laid_out():
     read = params.load()
-    return cells.lay_out(read, grid_of(read)), read_json(Path("results/study/digits/study.json"))
+    return layout.lay_out(read, grid_of(read)), read_json(Path("results/study/digits/study.json"))
 
 
 @pytest.mark.slow
