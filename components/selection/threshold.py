@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -67,11 +68,15 @@ class LossThreshold(Selector):
     @override
     def begin(self, subset: Subset, plan: Plan) -> None:
         self.batch_size = plan.batch_size
-        self.stage_0 = round(self.n_0 * np.count_nonzero(subset.weight))
+        drawn = np.count_nonzero(subset.weight)
+        self.stage_0 = round(self.n_0 * drawn)
         needed = self.k * (self.batch_size if self.k_in == "batches" else 1)
         if not self.fixed and needed > self.stage_0:
             unit = f"{self.stage_0 // self.batch_size} batches" if self.k_in == "batches" else f"{self.stage_0} examples"
-            raise ValueError(f"k must be at most the {unit} of stage 0 (n_0: {self.n_0}), got {self.k}")
+            near = math.ceil(100 * needed / drawn) / 100
+            raise ValueError(
+                f"k must be at most the {unit} of stage 0 (n_0: {self.n_0}), got {self.k}; n_0: {near} has as many"
+            )
 
     @override
     def look(self, epoch: Epoch) -> Look | None:
