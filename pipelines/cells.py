@@ -6,6 +6,7 @@ digest of everything that only this stage depends on; what all stages depend on 
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -77,6 +78,7 @@ def run(place: Place, seed: int, name: str) -> None:
                 _once(address, key, work)
             # A study keeps no models: a hundred of them would fill a disk.
             shutil.rmtree(result("train", name, "model"), ignore_errors=True)
+        gc.collect()  # a model and what it holds may refer to each other, and kept states are large
 
 
 @contextmanager
