@@ -88,6 +88,7 @@ def _state(error: Exception) -> State[Any]:
 def _reproduce(stage: str) -> None:
     if stage not in (known := workspace.stages()):
         raise UserError(unknown(f"stage: {stage!r}", "stage of this revision and params.yaml", stage, known))
+    workspace.learn_runs()
     for needed in workspace.before(stage):
         if not workspace.restore(needed):
             raise StageFailedError(f"{stage}: needs {needed}, whose results are not in the DVC remote")
@@ -98,10 +99,13 @@ def _walk(pools: Pools, revision: str, params: str) -> None:
     """Restore in this worktree what was run before, and have the rest run, together what does not depend on each other."""
     needs, left = workspace.depends_on(), workspace.stages()
     done: set[str] = set()
+    workspace.learn_runs()
     while left:
         ready = [stage for stage in left if needs[stage] <= done]
         missing = [stage for stage in ready if not workspace.restore(stage)]
         _run_elsewhere({stage: pools.of(stage) for stage in missing}, revision, params)
+        if missing:
+            workspace.learn_runs()
         for stage in missing:
             if not workspace.restore(stage):
                 raise StageFailedError(f"{stage}: its results are not in the DVC remote; all agents must share one")
@@ -119,8 +123,9 @@ def _run_elsewhere(pool_of: dict[str, str], revision: str, params: str) -> None:
     for stage, future in sent.items():
         try:
             future.result()
-        except (UserError, StageFailedError) as error:
-            tracking.fail(stage, str(error))
+        except (UserError, StageFailedError, Stopped) as error:
+            if not isinstance(error, Stopped):
+                tracking.fail(stage, str(error))
             failed.append(error)
     if failed:
         raise failed[0]

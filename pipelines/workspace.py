@@ -114,8 +114,14 @@ def has_remote() -> bool:
     return bool(_repo().config["core"].get("remote"))
 
 
+def learn_runs() -> None:
+    """Learn from the remote, where there is one, which stages were run, in whatever clone."""
+    if has_remote():
+        _repo().stage_cache.pull(None)
+
+
 def restore(stage: str) -> bool:
-    """Restore one stage from the run cache, the remote's where there is one, and return whether it could be; execute nothing.
+    """Restore one stage that is known to have been run, and return whether it could be; execute nothing.
 
     Those that it depends on must be here.
     """
@@ -125,8 +131,6 @@ def restore(stage: str) -> bool:
     repo, pull = _repo(), has_remote()
     # It says at length what it restores.
     logging.getLogger("dvc").setLevel(logging.WARNING)
-    if pull:
-        repo.stage_cache.pull(None)
     try:
         with lock_repo(repo):
             repo.stage_cache.restore(repo.stage.collect(stage)[0], pull=pull)

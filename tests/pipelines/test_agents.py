@@ -92,6 +92,15 @@ def agents(clones, servers, tmp_path):
             end(process)
 
 
+def refused(folder, env, *parameters):
+    """Check that Prefect's server lets no run with these parameters begin."""
+    given = [part for parameter in parameters for part in ("--param", parameter)]
+    command = ["prefect", "deployment", "run", "winnow-stage/gpu-pool", *given]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode != 0, done.stdout
+    assert "does not match" in done.stdout + done.stderr
+
+
 def test_agents_in_their_own_clones_make_what_repro_makes(clones, servers, agents, finished_copy):
     said = said_by(clones["user"], servers, "prefect", "deployment", "run", "winnow/main", "--watch")
     assert "Completed" in said, (said, *(log.read_text() for log in agents.values()))
@@ -106,6 +115,7 @@ def test_agents_in_their_own_clones_make_what_repro_makes(clones, servers, agent
     for pool in ("cpu", "gpu"):
         assert list((clones[pool] / ".winnow/worktrees").iterdir()) == []
         assert not (clones[pool] / "results").exists()
+    refused(clones["user"], servers, "stage=train@full", "revision=--exec=x")
     names = runs_of(servers["MLFLOW_TRACKING_URI"])
     assert {"digits comparison", "full", "swiftlearn"} <= names
 
