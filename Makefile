@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DO_NOT_TRACK := 1
 .DEFAULT_GOAL := help
 
-.PHONY: help demo study test fast lint ui clean
+.PHONY: help demo study up down agent test fast lint ui clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,15 @@ demo: .venv/ready ## run params.yaml's task and methods, and print what selectin
 study: .venv/ready ## run params.yaml's grid of methods, fractions and seeds, and print its means and ranks
 	@python -m pipelines.study $(STUDY)
 
+up: .venv/ready ## start Prefect, MLflow and agents of this machine on loopback ports, and print their pages
+	@python -m pipelines.services up
+
+down: .venv/ready ## end what `make up` started, and nothing else
+	@python -m pipelines.services down
+
+agent: .venv/ready ## run an agent of POOL in this clone; docs/operations.md says what it needs in its environment
+	@python -m pipelines.agent $(POOL)
+
 test: .venv/ready ## run the whole test suite
 	python -m pytest -n 2
 
@@ -35,5 +44,6 @@ lint: .venv/ready ## check style and types
 ui: .venv/ready ## open MLflow on http://127.0.0.1:$(PORT)
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
 
-clean: ## remove results, checkpoints and DVC's cache; keep .venv, downloads and MLflow's runs
+clean: ## end what `make up` started; remove results, checkpoints and DVC's cache; keep .venv, downloads and MLflow's runs
+	@test ! -e .winnow/services.json || python -m pipelines.services down
 	rm -rf results .winnow dvc.lock .dvc/cache .dvc/tmp .hypothesis .mypy_cache .ruff_cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -18,3 +19,8 @@ def unknown(where: str, kind: str, name: str, known: Iterable[str]) -> str:
     if len(names) > 20:
         return f"{where}: no such {kind}{hint} ({len(names)} known, the nearest: {', '.join(near) or 'none'})"
     return f"{where}: no such {kind}{hint} (known: {', '.join(names) or 'none'})"
+
+
+def without_passwords(text: str) -> str:
+    """Return ``text`` without what stands before the host in an address, which may be a password."""
+    return re.sub(r"//[^@/\s]*@", "//", text)

@@ -29,7 +29,7 @@ from pipelines.stage import BAD_INPUT, FAILED, STOP, STOPPED, Stopped, alone, en
 from pipelines.workspace import StageFailedError  # noqa: E402
 
 
-def _worth_a_retry(task: object, run: object, state: State[object]) -> bool:
+def worth_a_retry(task: object, run: object, state: State[object]) -> bool:
     """Return whether another try may end better: not so for bad input, nor for a stage that was asked to end."""
     try:
         state.result()
@@ -40,7 +40,7 @@ def _worth_a_retry(task: object, run: object, state: State[object]) -> bool:
     return False
 
 
-@task(retries=2, retry_delay_seconds=1, retry_condition_fn=_worth_a_retry, task_run_name="{stage}")
+@task(retries=2, retry_delay_seconds=1, retry_condition_fn=worth_a_retry, task_run_name="{stage}")
 def run_stage(stage: str, remote: bool) -> None:
     """Bring one stage up to date; a retry goes on from the stage's last checkpoint."""
     workspace.reproduce(stage, remote=remote)
@@ -75,7 +75,7 @@ def _run_or_tell(stage: str, remote: bool) -> None:
 @task(
     retries=2,
     retry_delay_seconds=1,
-    retry_condition_fn=_worth_a_retry,
+    retry_condition_fn=worth_a_retry,
     task_run_name="{name}, seed {seed}",
     cache_policy=NO_CACHE,
 )

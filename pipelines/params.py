@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from components.comparison import AGOT_EPSILON
 from pipelines.errors import UserError, unknown
-from pipelines.sections import Energy, Name, Section, Seed, Study
+from pipelines.sections import Energy, Name, Pools, Section, Seed, Study
 from pipelines.task_sections import Task
 from pipelines.warm_up_sections import WarmUp
 
@@ -29,6 +29,7 @@ class Params(Section):
     energy: Energy
     tasks: dict[Name, Task]
     study: Study | None = None
+    pools: Pools = Pools(default="cpu-pool", warm_up="gpu-pool", train="gpu-pool")
 
     @property
     def chosen(self) -> Task:
@@ -57,6 +58,31 @@ def load(path: Path = Path("params.yaml"), over: Path | None = None) -> Params:
         raise UserError(_explained(path, error.errors())) from None
     _check_names(path, params)
     return params
+
+
+def load_received(path: Path = Path("params.yaml")) -> Params:
+    """Return ``path``, whose text came over a network, as Params.
+
+    DVC puts names from this file into commands, so it must read in it what was checked here.
+
+    Raises:
+        UserError: as ``load`` does; for aliases, which a few lines of make endless; for what DVC reads otherwise.
+    """
+    from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml
+
+    try:
+        held = _read(path)
+        aliased = any(isinstance(token, yaml.AliasToken) for token in yaml.scan(path.read_text(encoding="utf-8")))
+        same = aliased or load_yaml(str(path)) == held
+    except (YAMLFileCorruptedError, RecursionError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    if aliased:
+        raise UserError(f"{path}: has an alias (*name); what works is the value itself in its place")
+    if not same:
+        raise UserError(
+            f"{path}: has values that YAML 1.1 and 1.2 read differently, yes or 010 or 1e-3; what works is true, 8, 1.0e-3"
+        )
+    return load(path)
 
 
 def _over(own: Any, given: Any, depth: int) -> Any:  # noqa: ANN401 - whatever YAML holds

@@ -115,6 +115,25 @@ class Study(Section):
         return self
 
 
+class Pools(Section):
+    """Which of Prefect's work pools the stages go to where agents run them; one that is not named goes to ``default``."""
+
+    default: Name
+    plan: Name | None = None
+    prepare: Name | None = None
+    warm_up: Name | None = None
+    subset: Name | None = None
+    train: Name | None = None
+    evaluate: Name | None = None
+    account: Name | None = None
+    compare: Name | None = None
+
+    def of(self, address: str) -> str:
+        """Return the pool of the stage at ``address``, ``train@full`` say."""
+        named: str | None = getattr(self, address.partition("@")[0])
+        return named or self.default
+
+
 class Energy(Section):
     """Where the electricity comes from, and the watts of the paper's model."""
 

@@ -36,7 +36,7 @@ def server(meanwhile: Callable[[], object] | None = None) -> Iterator[None]:
     if PREFECT_API_URL.value():
         yield
         return
-    port = _free_port()
+    port = free_port()
     # The server must not take itself for one that has to start another.
     process = start(
         sys.executable, *APPLICATION, "--host", "127.0.0.1", "--port", str(port), "--log-level", "critical",
@@ -45,20 +45,26 @@ def server(meanwhile: Callable[[], object] | None = None) -> Iterator[None]:
     try:
         if meanwhile is not None:
             meanwhile()
-        _wait_for(f"http://127.0.0.1:{port}/api/health", process.poll)
+        wait_for(f"http://127.0.0.1:{port}/api/health", process.poll)
         with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}):
             yield
     finally:
         end(process, seconds=5)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_for(address: str, ended: Callable[[], int | None]) -> None:
+def wait_for(address: str, ended: Callable[[], int | None], of: str = "Prefect's server") -> None:
+    """Wait until ``address`` answers.
+
+    Raises:
+        StageFailedError: where it does not in time, or the process ``of`` it has ended.
+    """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         with suppress(urllib.error.URLError, OSError), urllib.request.urlopen(address, timeout=5):
@@ -67,4 +73,4 @@ def _wait_for(address: str, ended: Callable[[], int | None]) -> None:
             break
         time.sleep(0.05)
     home = os.environ.get("PREFECT_HOME", "~/.prefect")
-    raise StageFailedError(f"flow: Prefect's server did not answer at {address}; its database is in {home}")
+    raise StageFailedError(f"{of} did not answer at {address}; Prefect's database is in {home}")

@@ -6,7 +6,6 @@ The only importers of mlflow are this module and those whose names begin with ``
 from __future__ import annotations
 
 import os
-import re
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipelines.errors import UserError
+from pipelines.errors import UserError, without_passwords
 from pipelines.facts import Lock
 from pipelines.stage import alone
 
@@ -114,8 +113,7 @@ def told(work: Callable[[Tracker], str | None]) -> str | None:
         with alone("publish"), _tracker() as tracker:
             return work(tracker)
     except (UserError, MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        # An address may hold a password.
-        reason = re.sub(r"//[^@/\s]*@", "//", " ".join(str(error).split()))[:REASON]
+        reason = without_passwords(" ".join(str(error).split()))[:REASON]
         sys.stderr.write(f"winnow tracking: not told to MLflow, the next publish will do it: {reason}\n")
         return None
 

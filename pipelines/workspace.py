@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -59,6 +60,16 @@ def depends_on() -> dict[str, set[str]]:
     return {stage.addressing: {d.addressing for d in graph.successors(stage)} for stage in graph}
 
 
+def before(stage: str) -> list[str]:
+    """Return the stages that ``stage`` depends on, directly or not, each after those it depends on itself."""
+    needs, found = depends_on(), {stage}
+    order = stages()
+    for other in reversed(order):
+        if other in found:
+            found |= needs[other]
+    return [other for other in order if other in found and other != stage]
+
+
 def stale() -> set[str]:
     """Return the stages whose code, input, parameters or outputs are not those of dvc.lock.
 
@@ -101,6 +112,33 @@ def _lives(holder: dict[str, Any]) -> bool:
 def has_remote() -> bool:
     """Return whether results are shared through a DVC remote."""
     return bool(_repo().config["core"].get("remote"))
+
+
+def learn_runs() -> None:
+    """Learn from the remote, where there is one, which stages were run, in whatever clone."""
+    if has_remote():
+        _repo().stage_cache.pull(None)
+
+
+def restore(stage: str) -> bool:
+    """Restore one stage that is known to have been run, and return whether it could be; execute nothing.
+
+    Those that it depends on must be here.
+    """
+    from dvc.repo import lock_repo
+    from dvc.stage.cache import RunCacheNotFoundError
+
+    repo, pull = _repo(), has_remote()
+    # It says at length what it restores.
+    logging.getLogger("dvc").setLevel(logging.WARNING)
+    try:
+        with lock_repo(repo):
+            repo.stage_cache.restore(repo.stage.collect(stage)[0], pull=pull)
+    except RunCacheNotFoundError:
+        return False
+    # Its results are here, and DVC writes dvc.lock.
+    repo.reproduce(stage, single_item=True)
+    return True
 
 
 def reproduce(stage: str, *, remote: bool = False) -> None:

@@ -42,7 +42,7 @@ def _copied(copy, changes):
     for name in ("components", "pipelines"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "data").mkdir()
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore", "MLproject", "data/README.md"):
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore", "MLproject", "prefect.yaml", "data/README.md"):
         shutil.copy(ROOT / name, copy / name)
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     (copy / "params.yaml").write_text(yaml.safe_dump(params | changes(params), sort_keys=False))

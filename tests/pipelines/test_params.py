@@ -23,6 +23,9 @@ BAD = {
     ),
     "unknown top-level key": ({"sed": 1}, r"'sed': no such key, did you mean 'seed'\?"),
     "unknown task": ({"task": "movie-review"}, r"task: 'movie-review': no such task, did you mean 'movie-reviews'\?"),
+    "unknown stage": ({"pools.trian": "gpu-pool"}, r"pools: 'trian': no such key, did you mean 'train'\?"),
+    "no default pool": ({"pools": {"train": "gpu-pool"}}, r"pools.default: Field required"),
+    "pool that is no name": ({"pools.train": "gpu pool"}, r"pools.train: .*match pattern.*got 'gpu pool'"),
     "unknown method": ({"compare.swiftlern": "none"}, r"compare.swiftlern: no such method .* did you mean 'swiftlearn'\?"),
     "unknown class": ({"methods.full.method": "ful"}, r"methods.full: no such method, did you mean 'full'\?"),
     "unknown warm-up": ({"compare.swiftlearn": "two-epoch"}, r"'two-epoch': no such warm-up .* did you mean 'two-epochs'\?"),
@@ -301,3 +304,18 @@ def test_a_studys_file_changes_one_setting_of_a_task_and_says_anew_what_to_compa
     assert read.tasks["digits"].training == own.tasks["digits"].training.model_copy(update={"epochs": 3})
     assert read.tasks["digits"].source == own.tasks["digits"].source
     assert read.methods == own.methods | {"uniform": {"fraction": 0.5}}
+
+
+def test_every_stage_has_a_pool_and_the_file_says_the_defaults(write_params):
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    pools = load(ROOT / "params.yaml").pools
+    assert set(type(pools).model_fields) == {"default", *stages}
+    expected = dict.fromkeys(stages, "cpu-pool") | {"warm_up": "gpu-pool", "train": "gpu-pool"}
+    assert {s: pools.of(f"{s}@full") for s in stages} == expected
+    write_params({"pools": {"default": "cpu-pool", "evaluate": "big"}})
+    assert [load().pools.of(s) for s in ("train@full", "evaluate@full", "plan")] == ["cpu-pool", "big", "cpu-pool"]
+
+
+def test_without_the_section_training_goes_to_the_gpus(write_params, gone):
+    write_params({"pools": gone})
+    assert load().pools == load(ROOT / "params.yaml").pools

@@ -1,0 +1,73 @@
+"""An agent: Prefect's worker of one work pool, in this clone; what differs from machine to machine is in its environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from pipelines import workspace
+from pipelines.errors import UserError
+from pipelines.stage import BAD_INPUT
+from pipelines.worktree import CLONE, DVC_REMOTE
+
+#: What Prefect is told where the user has not said otherwise.
+SETTINGS = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "PREFECT_LOGGING_LEVEL": "INFO",
+    "PREFECT_WORKER_QUERY_SECONDS": "2",
+}
+NEEDED = {
+    "PREFECT_API_URL": "the address of Prefect's server, http://127.0.0.1:4200/api for example",
+    "MLFLOW_TRACKING_URI": "the address of MLflow's server, http://127.0.0.1:5000 for example",
+}
+#: The pool in which a comparison waits while its stages run in others: an agent of it takes two at a time.
+MAIN_POOL = "cpu-pool"
+
+
+def settings(clone: Path) -> dict[str, str]:
+    """Return the environment in which Prefect's commands find this clone and these packages."""
+    bin_folder = str(Path(sys.executable).parent)
+    own = {CLONE: str(clone), "PYTHONPATH": str(clone), "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
+    return {**SETTINGS, **os.environ, **own}
+
+
+def command(pool: str) -> list[str]:
+    """Return the command of an agent of ``pool``: one stage at a time, for two on one device cannot be metered apart."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", pool):
+        raise UserError(f"POOL: must be the name of a work pool, like gpu-pool, got {pool!r}")
+    limit = "2" if pool == MAIN_POOL else "1"
+    return ["prefect", "worker", "start", "--pool", pool, "--type", "process", "--limit", limit]
+
+
+def check(environment: dict[str, str]) -> None:
+    """Check that an agent knows all it needs.
+
+    Raises:
+        UserError: naming the variable.
+    """
+    for name, meaning in NEEDED.items():
+        if not environment.get(name):
+            raise UserError(f"{name}: is not set; an agent needs {meaning}")
+    if not (environment.get(DVC_REMOTE) or workspace.has_remote()):
+        raise UserError(f"{DVC_REMOTE}: is not set, and .dvc/config names no remote; agents share one")
+
+
+def main() -> None:
+    """Become the agent of the pool on the command line."""
+    try:
+        if len(sys.argv) != 2:
+            raise UserError("python -m pipelines.agent takes the name of a work pool; make agent POOL=gpu-pool")
+        line, environment = command(sys.argv[1]), settings(Path.cwd())
+        check(environment)
+    except UserError as error:
+        sys.stderr.write(f"winnow agent: {error}\n")
+        sys.exit(BAD_INPUT)
+    os.execvpe(line[0], line, environment)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Processes that outlive the command which started them, recorded in the working copy, so that a later one ends them alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from contextlib import suppress
+from typing import Any
+
+from pipelines import artifacts
+from pipelines.errors import UserError
+from pipelines.server import free_port
+
+STATE, LOGS = artifacts.SCRATCH / "services.json", artifacts.SCRATCH / "logs"
+END_SECONDS = 30
+
+
+def port(name: str, usual: int) -> int:
+    """Return the port that ``name`` asks for, or the usual one, or a free one."""
+    asked = os.environ.get(name)
+    if asked and not (asked.isdecimal() and 0 < int(asked) < 65_536):
+        raise UserError(f"{name}: must be a port from 1 to 65535, got {asked!r}")
+    wanted = int(asked or usual)
+    if _is_free(wanted):
+        return wanted
+    if asked:
+        raise UserError(f"{name}: port {wanted} is taken; a free one is {free_port()}")
+    return free_port()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def start(name: str, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start a process that outlives this one, and record it before anything else is done."""
+    import psutil
+
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with (LOGS / f"{name}.log").open("ab") as log:
+        path = str(shutil.which(command[0], path=environment["PATH"]))
+        process = subprocess.Popen(
+            [path, *command[1:]], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    started = psutil.Process(process.pid).create_time()
+    record(processes=[*held()["processes"], {"name": name, "pid": process.pid, "started": started}])
+    return process
+
+
+def held() -> dict[str, Any]:
+    """Return what is recorded: ``processes`` by name, pid and start, and ``pages``."""
+    nothing: dict[str, Any] = {"processes": [], "pages": {}}
+    return nothing | (artifacts.read_json(STATE) if STATE.exists() else {})
+
+
+def record(**changes: Any) -> None:  # noqa: ANN401 - of held
+    """Change what is recorded."""
+    artifacts.write_json(STATE, held() | changes)
+
+
+def living(process: dict[str, Any]) -> bool:
+    """Return whether a process that was recorded still runs; another one of its number is another one."""
+    import psutil
+
+    try:
+        found = psutil.Process(process["pid"])
+        return bool(abs(found.create_time() - process["started"]) < 1 and found.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def end(pid: int) -> None:
+    """End a process and those below it: asked first, killed where that is not enough."""
+    import psutil
+
+    every = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    with suppress(psutil.NoSuchProcess):
+        every[0].send_signal(signal.SIGTERM)
+    _, left = psutil.wait_procs(every, timeout=END_SECONDS)
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=5)
+
+
+def end_all() -> None:
+    """End what is recorded, the last started first, and nothing else."""
+    for process in reversed(held()["processes"]):
+        if living(process):
+            end(process["pid"])
+    STATE.unlink(missing_ok=True)

@@ -1,0 +1,171 @@
+"""``make up`` and ``make down``: Prefect's server, MLflow's server and agents of this machine, known by their process ids."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipelines import agent, artifacts, processes
+from pipelines.errors import UserError
+from pipelines.server import wait_for
+from pipelines.stage import BAD_INPUT, FAILED, alone
+from pipelines.workspace import StageFailedError
+from pipelines.worktree import GIT_REMOTE
+
+#: The ports that are taken where they are free and no other ones are asked for.
+PORTS = {"WINNOW_PREFECT_PORT": 4200, "WINNOW_MLFLOW_PORT": 5000}
+START_SECONDS = 180
+POOLS = ("cpu-pool", "gpu-pool")
+
+
+def up(*, agents: bool = True) -> None:
+    """Start servers and agents, wait until they answer, and print the servers' pages; where all of it runs, print these alone.
+
+    Raises:
+        UserError: for a port that cannot be had.
+        StageFailedError: where something does not answer in time; then all of it is ended.
+    """
+    held = processes.held()
+    if held["pages"] and all(processes.living(p) for p in held["processes"]):
+        return _show(held["pages"])
+    processes.end_all()
+    ports = {name: processes.port(name, usual) for name, usual in PORTS.items()}
+    prefect, mlflow = (f"http://127.0.0.1:{port}" for port in ports.values())
+    environment = _environment(prefect, mlflow)
+    try:
+        _start_servers(*ports.values(), environment=environment)
+        _make_pools(f"{prefect}/api")
+        _deploy(environment)
+        if agents:
+            _start_agents(environment, f"{prefect}/api")
+    except BaseException:
+        processes.end_all()
+        raise
+    pages = {"Prefect": prefect, "MLflow": mlflow}
+    processes.record(pages=pages)
+    return _show(pages)
+
+
+def _environment(prefect: str, mlflow: str) -> dict[str, str]:
+    clone = Path.cwd()
+    own = {
+        "PREFECT_API_URL": f"{prefect}/api",
+        "PREFECT_HOME": str(clone / artifacts.SCRATCH / "prefect"),
+        "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
+        "MLFLOW_TRACKING_URI": mlflow,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    # What is committed here can be run, pushed or not.
+    return {GIT_REMOTE: str(clone), **agent.settings(clone), **own}
+
+
+def _start_servers(prefect: int, mlflow: int, *, environment: dict[str, str]) -> None:
+    """Start both servers and wait for both; the first time, they make their databases."""
+    server_only = {k: v for k, v in environment.items() if k != "PREFECT_API_URL"}
+    host = ("--host", "127.0.0.1", "--port")
+    uri, files = f"sqlite:///{Path('mlflow.db').resolve()}", str(Path("mlruns").resolve())
+    stores = ("--backend-store-uri", uri, "--artifacts-destination", files)
+    first = processes.start("prefect", ["prefect", "server", "start", *host, str(prefect)], server_only)
+    second = processes.start("mlflow", ["mlflow", "server", *host, str(mlflow), "--workers", "1", *stores], server_only)
+    wait_for(f"http://127.0.0.1:{prefect}/api/health", first.poll)
+    wait_for(f"http://127.0.0.1:{mlflow}/health", second.poll, "MLflow's server")
+
+
+def _make_pools(api: str) -> None:
+    from prefect.workers.process import ProcessWorker
+
+    template = ProcessWorker.get_default_base_job_template()
+    for pool in POOLS:
+        with suppress(urllib.request.HTTPError):  # it is there already
+            _post(f"{api}/work_pools/", {"name": pool, "type": "process", "base_job_template": template})
+
+
+def _deploy(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        ["prefect", "--no-prompt", "deploy", "--all"], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise StageFailedError(f"prefect deploy --all: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+
+def _start_agents(environment: dict[str, str], api: str) -> None:
+    """Start an agent for the CPU and one for each GPU, and wait until the server knows them."""
+    started = [_start_agent("cpu-pool", "cpu", environment)]
+    devices = gpus(environment)
+    for device in devices:
+        started.append(_start_agent("gpu-pool", f"gpu-{device}", environment | {"CUDA_VISIBLE_DEVICES": device}))
+    if not devices:
+        sys.stderr.write("winnow: no GPU here; an agent without one serves gpu-pool\n")
+        started.append(_start_agent("gpu-pool", "gpu-none", environment))
+    _wait_for_agents(api, {"cpu-pool": 1, "gpu-pool": max(1, len(devices))}, started)
+
+
+def gpus(environment: dict[str, str]) -> list[str]:
+    """Return the devices that agents may have: those of CUDA_VISIBLE_DEVICES, or all that nvidia-smi knows."""
+    if (given := environment.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [device for device in given.split(",") if device not in ("", "-1")]
+    if not shutil.which("nvidia-smi"):
+        return []
+    done = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines() if not done.returncode else []
+    return [str(i) for i in range(sum(line.startswith("GPU ") for line in lines))]
+
+
+def _start_agent(pool: str, name: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return processes.start(name, [*agent.command(pool), "--name", name], environment)
+
+
+def _wait_for_agents(api: str, wanted: dict[str, int], started: list[subprocess.Popen[bytes]]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and all(p.poll() is None for p in started):
+        found = {pool: _post(f"{api}/work_pools/{pool}/workers/filter", {}) for pool in wanted}
+        if all(sum(w["status"] == "ONLINE" for w in found[p]) >= n for p, n in wanted.items()):
+            return
+        time.sleep(0.5)
+    raise StageFailedError(f"agents: did not report to {api}; their logs are in {processes.LOGS}")
+
+
+def _post(address: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever the server answers
+    asked = urllib.request.Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        return json.loads(answer.read())
+
+
+def _show(pages: dict[str, str]) -> None:
+    lines = [f"{name}: {address}" for name, address in pages.items()]
+    lines.append(f"run the commit that is checked out here, with PREFECT_API_URL={pages['Prefect']}/api:")
+    lines.append("  prefect deployment run winnow/main --watch")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+COMMANDS: dict[str, Callable[[], None]] = {"up": up, "servers": partial(up, agents=False), "down": processes.end_all}
+
+
+def main() -> int:
+    """Run the command that is asked for, alone in this working copy, and return the exit status."""
+    try:
+        if len(sys.argv) != 2 or sys.argv[1] not in COMMANDS:
+            raise UserError(f"python -m pipelines.services takes one of {', '.join(COMMANDS)}")
+        with alone("services"):
+            COMMANDS[sys.argv[1]]()
+    except UserError as error:
+        sys.stderr.write(f"winnow: {error}\n")
+        return BAD_INPUT
+    except StageFailedError as error:
+        sys.stderr.write(f"winnow: {error}\n")
+        return FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

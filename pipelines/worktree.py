@@ -1,0 +1,127 @@
+"""An agent's clone: the revisions that it takes from the git remote, and a worktree of one for as long as a run lasts."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from pipelines import artifacts
+from pipelines.errors import UserError, without_passwords
+from pipelines.params import Params, load_received
+from pipelines.workspace import StageFailedError
+
+#: Where an agent's clone takes revisions from, and where agents share results; a name that git or DVC knows, or an address.
+GIT_REMOTE, DVC_REMOTE = "WINNOW_GIT_REMOTE", "WINNOW_DVC_REMOTE"
+CLONE = "WINNOW_CLONE"
+#: The branches of the git remote, as this clone knows them.
+BRANCHES = "refs/winnow"
+WORKTREES = artifacts.SCRATCH / "worktrees"
+
+
+def enter() -> dict[str, str]:
+    """Go to the agent's clone, and return it: the step by which Prefect finds the flows' code, wherever an agent has it."""
+    clone = os.environ[CLONE]
+    os.chdir(clone)
+    return {"directory": clone}
+
+
+@contextmanager
+def worktree(revision: str, text: str = "") -> Iterator[Params]:
+    """Go to a new worktree of this clone at ``revision``, which is removed afterwards, and give what its params.yaml holds.
+
+    Args:
+        revision: 40 hex digits, a commit on a branch of the git remote.
+        text: stands in the place of the revision's own params.yaml.
+
+    Raises:
+        UserError: for a revision that is on no branch, or a params.yaml that cannot work.
+        StageFailedError: where the git remote does not answer.
+    """
+    clone = Path.cwd()
+    folder = clone / WORKTREES / f"{os.getpid()}-{uuid4().hex}"
+    with _alone(clone):
+        _remove_the_dead(clone)
+        fetch()
+        if not _git("for-each-ref", "--count=1", f"--contains={_known(revision)}", BRANCHES):
+            raise UserError(f"revision: {revision} is on no branch of the git remote; push it first")
+        _git("worktree", "add", "--quiet", "--detach", str(folder), revision)
+    try:
+        with chdir(folder):
+            _share(clone)
+            if text:
+                Path("params.yaml").write_text(text, encoding="utf-8")
+            yield load_received()
+    finally:
+        with _alone(clone):
+            _git("worktree", "remove", "--force", str(folder))
+
+
+def head() -> str:
+    """Return the revision that the git remote's own branch is at."""
+    found = _git("ls-remote", "--exit-code", _remote(), "HEAD").split()
+    return found[0]
+
+
+def fetch() -> None:
+    """Bring the branches of the git remote into this clone, beside its own."""
+    _git("fetch", "--quiet", "--no-tags", "--prune", _remote(), f"+refs/heads/*:{BRANCHES}/*")
+
+
+def _remote() -> str:
+    return os.environ.get(GIT_REMOTE) or "origin"
+
+
+def _known(revision: str) -> str:
+    if _git("cat-file", "--batch-check", said=f"{revision}\n").split()[1:2] != ["commit"]:
+        raise UserError(f"revision: no such commit on a branch of the git remote: {revision}; push it first")
+    return revision
+
+
+def _share(clone: Path) -> None:
+    """Let this worktree use the cache of its clone, and the remote that the agent was given."""
+    from dvc.repo import Repo
+
+    cache = Repo(clone).cache.local_cache_dir
+    with Repo().config.edit("local") as local:
+        local["cache"]["dir"] = cache
+        if url := os.environ.get(DVC_REMOTE):
+            local["remote"]["winnow"] = {"url": url}
+            local["core"]["remote"] = "winnow"
+    # A retry on this machine goes on from the last checkpoint.
+    checkpoints = clone / artifacts.SCRATCH / "checkpoints"
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    artifacts.SCRATCH.mkdir(exist_ok=True)
+    (artifacts.SCRATCH / "checkpoints").symlink_to(checkpoints)
+
+
+def _remove_the_dead(clone: Path) -> None:
+    """Remove the worktrees of processes that were killed."""
+    import psutil
+
+    for folder in (clone / WORKTREES).glob("*-*"):
+        if not psutil.pid_exists(int(folder.name.partition("-")[0])):
+            _git("worktree", "remove", "--force", str(folder))
+
+
+@contextmanager
+def _alone(clone: Path) -> Iterator[None]:
+    """Wait until no other run of this clone changes git's own files."""
+    path = clone / artifacts.SCRATCH / "git.lock"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _git(*arguments: str, said: str | None = None) -> str:
+    """Return what git answers; it must ask nobody for a password."""
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    done = subprocess.run(["git", *arguments], env=environment, input=said or "", capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StageFailedError(f"git {arguments[0]}: {without_passwords(done.stderr.strip())}")
+    return done.stdout

@@ -1,0 +1,71 @@
+"""What arrives over Prefect's API: typed, bounded, described; and what a run's end tells another agent."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytest.importorskip("prefect")
+
+from prefect.exceptions import ParameterTypeError
+
+from pipelines import dispatch, stage
+from pipelines.agent import MAIN_POOL
+from pipelines.errors import UserError
+from pipelines.params import load
+from pipelines.workspace import StageFailedError
+
+ROOT = Path(__file__).parents[2]
+GOOD = {"stage": "train@full", "revision": "0123456789abcdef0123456789abcdef01234567", "params": ""}
+BAD = {
+    "an option": {"stage": "--force"},
+    "a shell's line": {"stage": "train@full; rm x"},
+    "a path": {"stage": "train@../x"},
+    "a second line": {"stage": "train@full\nx"},
+    "a branch": {"revision": "main"},
+    "a revision for git's options": {"revision": "--exec=x"},
+    "a second line of a revision": {"revision": GOOD["revision"] + "\n"},
+    "a text without end": {"params": "x" * 65_537},
+    "a number": {"stage": 3},
+}
+
+
+def test_parameters_are_described():
+    properties = dispatch.run_stage.parameters.properties
+    assert set(properties) == set(GOOD)
+    assert properties["revision"]["pattern"] == "^[0-9a-f]{40}$"
+    assert properties["params"]["maxLength"] == 65_536
+    assert all(len(p["description"]) > 20 for p in properties.values())
+    assert all(len(p["description"]) > 20 for p in dispatch.winnow.parameters.properties.values())
+
+
+def test_good_parameters_pass():
+    assert dispatch.run_stage.validate_parameters(GOOD) == GOOD
+    assert dispatch.winnow.validate_parameters({"revision": None, "params": ""})["revision"] is None
+
+
+@pytest.mark.parametrize("wrong", BAD.values(), ids=BAD)
+def test_others_are_refused(wrong):
+    with pytest.raises(ParameterTypeError):
+        dispatch.run_stage.validate_parameters(GOOD | wrong)
+
+
+def test_a_run_that_ends_badly_says_why_without_a_password():
+    told = dispatch._state(UserError("params.yaml: task: no such task"))
+    assert (told.name, told.message, told.is_failed()) == (dispatch.BAD_INPUT, "params.yaml: task: no such task", True)
+    told = dispatch._state(StageFailedError("git fetch: https://me:secret@host/x"))
+    assert (told.name, told.message) == ("Failed", "git fetch: https://host/x")
+    assert dispatch._state(stage.Stopped()).is_cancelled()
+
+
+def test_every_pool_of_params_has_a_deployment():
+    held = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+    by_name = {d["name"]: d for d in held["deployments"]}
+    pools = load(ROOT / "params.yaml").pools
+    assert {p for p in pools.model_dump().values() if p} <= set(by_name)
+    for name, deployment in by_name.items():
+        file, _, flow = deployment["entrypoint"].partition(":")
+        assert (ROOT / file).is_file()
+        assert hasattr(dispatch, flow)
+        assert deployment["work_pool"]["name"] == (MAIN_POOL if name == "main" else name)
+    assert by_name["main"]["concurrency_limit"] == 1

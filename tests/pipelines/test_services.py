@@ -1,0 +1,103 @@
+"""Servers and agents of a machine: what is started, with what, and that nothing else is ended."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipelines import agent, processes, services
+from pipelines.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+def test_down_ends_what_was_started_and_nothing_else(monkeypatch):
+    environment = {"PATH": "/usr/bin"}
+    mine = processes.start("mine", SLEEP, environment)
+    other = subprocess.Popen(SLEEP)
+    try:
+        held = processes.held()["processes"]
+        assert [p["name"] for p in held] == ["mine"]
+        # A process that has the number of one that has ended.
+        processes.record(processes=[*held, {"name": "old", "pid": other.pid, "started": 1.0}])
+        processes.end_all()
+        assert mine.wait(5) is not None
+        assert other.poll() is None
+        assert not processes.STATE.exists()
+        processes.end_all()
+    finally:
+        for process in (mine, other):
+            process.kill()
+            process.wait()
+
+
+def test_one_that_does_not_listen_is_killed_with_those_below_it(monkeypatch):
+    monkeypatch.setattr(processes, "END_SECONDS", 0.5)
+    deaf = "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+    deaf += "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); print('x', flush=True); time.sleep(600)"
+    process = processes.start("deaf", [sys.executable, "-c", deaf], {"PATH": "/usr/bin"})
+    log = processes.LOGS / "deaf.log"
+    while not log.read_text():
+        assert process.poll() is None
+    children = psutil.Process(process.pid).children()
+    assert len(children) == 1
+    processes.end_all()
+    assert process.wait(5) is not None
+    assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
+
+
+def test_a_port_that_is_asked_for_is_had_or_refused(monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+        assert processes.port("WINNOW_PREFECT_PORT", number) != number
+        monkeypatch.setenv("WINNOW_PREFECT_PORT", str(number))
+        with pytest.raises(UserError, match=f"WINNOW_PREFECT_PORT: port {number} is taken; a free one is "):
+            processes.port("WINNOW_PREFECT_PORT", 4200)
+    assert processes.port("WINNOW_PREFECT_PORT", 4200) == number
+    for wrong in ("0", "65536", "x", "-1"):
+        monkeypatch.setenv("WINNOW_PREFECT_PORT", wrong)
+        with pytest.raises(UserError, match="must be a port from 1 to 65535"):
+            processes.port("WINNOW_PREFECT_PORT", 4200)
+
+
+@pytest.mark.parametrize(("given", "devices"), [("", []), ("-1", []), ("2", ["2"]), ("0,GPU-x", ["0", "GPU-x"])])
+def test_an_agent_for_each_visible_gpu(given, devices):
+    assert services.gpus({"CUDA_VISIBLE_DEVICES": given}) == devices
+
+
+def test_gpus_are_counted_by_nvidia_smi(monkeypatch, tmp_path):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'GPU 0: H100 (UUID: a)'\necho 'GPU 1: H100 (UUID: b)'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert services.gpus({}) == ["0", "1"]
+    tool.write_text("#!/bin/sh\nexit 9\n")
+    assert services.gpus({}) == []
+
+
+def test_an_agent_says_what_its_environment_lacks():
+    given = {"PREFECT_API_URL": "http://127.0.0.1:4200/api", "MLFLOW_TRACKING_URI": "http://127.0.0.1:5000"}
+    for name in given:
+        with pytest.raises(UserError, match=f"^{name}: is not set"):
+            agent.check({k: v for k, v in given.items() if k != name})
+    agent.check(given | {"WINNOW_DVC_REMOTE": "/remote"})
+
+
+def test_an_agent_runs_one_stage_at_a_time_and_that_of_the_main_pool_a_comparison_too():
+    assert agent.command("gpu-pool")[-2:] == ["--limit", "1"]
+    assert agent.command(agent.MAIN_POOL)[-2:] == ["--limit", "2"]
+    for wrong in ("", "-x", "a b", "../x"):
+        with pytest.raises(UserError, match="POOL: must be the name of a work pool"):
+            agent.command(wrong)
+    assert agent.settings(Path("/clone"))["WINNOW_CLONE"] == "/clone"
