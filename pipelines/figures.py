@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: Stands for the colour of the page's text, which is not known before the page is shown.
 INK = "#123456"
 #: Seen on a light page and on a dark one.
-COLOURS = ("#4c8fd6", "#e08a2e", "#3fa66b", "#c85a7c", "#8f79d6", "#8c9a2e", "#2ea6a6", "#b5763d")
+COLOURS = ("#4c8fd6", "#e08a2e", "#3fa66b", "#c85a7c", "#8f79d6", "#8c9a2e", "#2ea6a6", "#b5763d", "#d8523f", "#7d8aa0")
 STYLE: Any = {
     "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "text.color": INK,
     "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "svg.fonttype": "none",
