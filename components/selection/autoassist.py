@@ -14,6 +14,7 @@ from components.selection.selector import Selector, check_fraction
 if TYPE_CHECKING:
     from components.batch import Rows
     from components.evidence import Evidence
+    from components.tasks.bags import Bag
     from components.tasks.examples import Examples
 
 #: How much of the mean loss each batch leaves, and how strongly the assistant's weights are pulled to 0, in the authors' code.
@@ -50,15 +51,15 @@ class AutoAssist(Selector):
     def admits(self) -> bool:
         return len(self.weight) > 0
 
-    def hard(self, index: Array, examples: Examples) -> Array:
-        """Return q, the probability that the loss of each example at ``index`` ``(M,)`` is above the mean, ``(M,)``."""
-        bag = examples.bags.of(index)
-        logit = bag.sums(self.weight[bag.features]) + self.by_class[_classes(index, examples)]
+    def hard(self, bag: Bag, label: Array) -> Array:
+        """Return q, the probability that each example's loss is above the mean, ``(M,)``; ``label`` ``(M,)`` are classes."""
+        logit = bag.sums(self.weight[bag.features]) + self.by_class[label]
         return np.asarray(0.5 * (1 + np.tanh(0.5 * logit)))
 
     @override
     def admit(self, rows: Rows, examples: Examples, rng: np.random.Generator) -> Array:
-        chance = self.base + (1 - self.base) * self.hard(rows.index.numpy(), examples)
+        index = rows.index.numpy()
+        chance = self.base + (1 - self.base) * self.hard(examples.bags.of(index), _classes(index, examples))
         return (rng.random(len(rows)) < chance).astype(np.float32)
 
     @override
@@ -68,11 +69,11 @@ class AutoAssist(Selector):
             self.weight = np.zeros(examples.bags.count)
             self.by_class = np.zeros(1 + int(_classes(np.arange(len(examples)), examples).max()))
         self.mean = MEMORY * self.mean + (1 - MEMORY) * np.array([loss.sum(dtype=np.float64), len(loss)])
-        error = self.hard(index, examples) - (loss > self.mean[0] / self.mean[1])
-        bag, step = examples.bags.of(index), self.learning_rate / len(loss)
+        bag, label, step = examples.bags.of(index), _classes(index, examples), self.learning_rate / len(loss)
+        error = self.hard(bag, label) - (loss > self.mean[0] / self.mean[1])
         self.weight = (1 - self.learning_rate * L2) * self.weight
         np.add.at(self.weight, bag.features, -step * bag.repeated(error))
-        np.add.at(self.by_class, _classes(index, examples), -step * error)
+        np.add.at(self.by_class, label, -step * error)
 
     @override
     def facts(self) -> dict[str, float]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
@@ -258,18 +259,26 @@ def small(tmp_path, monkeypatch):
     return folder
 
 
+@contextmanager
+def failing(monkeypatch, name, reason):
+    """Let the training of the cell ``name`` fail."""
+    train = cells._train
+
+    def fails(asked):
+        if asked == name:
+            raise UserError(reason)
+        train(asked)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cells, "_train", fails)
+        yield
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings(CODECARBON)
 def test_a_cell_that_fails_is_told_of_and_the_others_are_compared(small, monkeypatch, capfd):
-    train = cells._train
-
-    def fails(name):
-        if name == "swiftlearn-0.3":
-            raise UserError("the loss of id 3 is nan at step 4")
-        train(name)
-
-    monkeypatch.setattr(cells, "_train", fails)
-    assert study.study() == 1
+    with failing(monkeypatch, "swiftlearn-0.3", "the loss of id 3 is nan at step 4"):
+        assert study.study() == 1
     said = capfd.readouterr().err
     assert "swiftlearn-0.3, seed 0: failed: the loss of id 3 is nan at step 4" in said
     written = json.loads((small / "results/study/digits/study.json").read_text())
@@ -279,7 +288,6 @@ def test_a_cell_that_fails_is_told_of_and_the_others_are_compared(small, monkeyp
     assert written["summary"]["swiftlearn"]["mean"] is None
     assert {written["summary"][c]["ranked"] for c in ("full", "uniform", "short", "infobatch")} == {1}
     assert {c["deviation"] for c in written["summary"].values()} == {None}
-    monkeypatch.setattr(cells, "_train", train)
     assert study.study() == 0
     assert "1 of 7 cells to run" in capfd.readouterr().err
     assert study.study() == 0
@@ -288,15 +296,8 @@ def test_a_cell_that_fails_is_told_of_and_the_others_are_compared(small, monkeyp
 @pytest.mark.slow
 @pytest.mark.filterwarnings(CODECARBON)
 def test_controls_have_the_cost_that_their_cell_had_and_none_before_it_has_run(small, monkeypatch, capfd):
-    train = cells._train
-
-    def fails(name):
-        if name == "infobatch":
-            raise UserError("no")
-        train(name)
-
-    monkeypatch.setattr(cells, "_train", fails)
-    assert study.study() == 1
+    with failing(monkeypatch, "infobatch", "no"):
+        assert study.study() == 1
     rows = {r["cell"]: r for r in read_json(small / "results/study/digits/study.json")["cells"]}
     waiting = {f"{c}-at-infobatch": "costs what infobatch does, which has no results with seed 0" for c in ("uniform", "short")}
     assert {n: r["error"].removeprefix(f"{n}: ") for n, r in rows.items() if r["error"]} == {"infobatch": "no", **waiting}
@@ -304,7 +305,6 @@ def test_controls_have_the_cost_that_their_cell_had_and_none_before_it_has_run(s
     with monkeypatch.context() as patch:  # the rows of cells that were never planned are told too
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{small / 'mlflow.db'}")
         assert PUBLISH(*laid_out()) is not None
-    monkeypatch.setattr(cells, "_train", train)
     assert study.study() == 0
     assert "3 of 7 cells to run" in capfd.readouterr().err
     rows = {r["cell"]: r for r in read_json(small / "results/study/digits/study.json")["cells"]}
@@ -324,15 +324,8 @@ def laid_out():
 @pytest.mark.slow
 @pytest.mark.filterwarnings(CODECARBON)
 def test_without_full_there_are_metrics_and_no_times(small, monkeypatch):
-    train = cells._train
-
-    def fails(name):
-        if name == "full":
-            raise UserError("no")
-        train(name)
-
-    monkeypatch.setattr(cells, "_train", fails)
-    assert study.study() == 1
+    with failing(monkeypatch, "full", "no"):
+        assert study.study() == 1
     written = json.loads((small / "results/study/digits/study.json").read_text())
     assert written["summary"]["swiftlearn"]["mean"] > 0.5
     assert {r["time_measured"] for r in written["cells"]} == {None}

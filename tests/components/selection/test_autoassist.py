@@ -31,7 +31,7 @@ def test_its_chances_are_those_of_a_dense_logistic_regression(make_images, make_
         assert method.admits == (len(batches) > 1)
         method.learn(evidence, images)
     chance = reference(images, batches, 0.2, 2.0)
-    assert 0.2 + 0.8 * method.hard(np.arange(30), images) == pytest.approx(chance)
+    assert 0.2 + 0.8 * method.hard(images.bags.of(np.arange(30)), images.target) == pytest.approx(chance)
     draws = np.mean([method.admit(make_rows(range(30)), images, rng) for _ in range(4000)], axis=0)
     assert draws == pytest.approx(chance, abs=0.04)
 
