@@ -1,8 +1,9 @@
 """Training on everything, three ways side by side: Winnow, a plain PyTorch loop, and the Trainer of transformers.
 
 All three train the same model, from the same weights, on the same batches in the same order, fetched by the same code, with
-the same optimizer and schedule. A turn is one epoch over as many examples as fill ``--steps`` batches; turns alternate, and a
-round's ratio is of neighbours in time. Building model, optimizer and ``Trainer`` is left out for all three.
+the same optimizer and schedule. A round is one epoch over as many examples as fill ``--steps`` batches, in which the loops
+advance in turns of ``TURN`` steps, the Trainer's all at once: a round's ratio is of neighbours in time. Building model,
+optimizer and ``Trainer`` is left out for all three.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, cast
 
 from benchmarks.common import FASHION_MNIST, ONE_THREAD, cpu_seconds, inside, params_of, save, summary
 
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 #: Task -> steps of a turn, rounds.
 DEFAULTS = {"fashion-mnist": (64, 30), "movie-reviews": (32, 15)}
+#: Steps that a loop makes before the next one's: few, since what else a machine does changes from second to second.
+TURN = 8
 
 
 @dataclass
@@ -50,7 +55,32 @@ class Setting:
         return epoch_order(everything, self.examples.lengths, size or self.training["batch_size"], stream(0, "order", 0))
 
 
-def winnow(setting: Setting, selector: Selector | None = None) -> tuple[Learner, float]:
+@dataclass
+class Loop:
+    """An epoch under way: its learner, an iterator that makes a step each time, and what torch is set to meanwhile."""
+
+    learner: Learner
+    steps: Iterator[object]
+    deterministic: bool = False
+
+    def __post_init__(self) -> None:
+        import torch
+
+        self._random = torch.get_rng_state()
+
+    def advance(self, steps: int | None) -> float:
+        """Make so many steps, or all that are left; return the CPU seconds that took."""
+        import torch
+
+        torch.set_rng_state(self._random)
+        torch.use_deterministic_algorithms(self.deterministic)
+        seconds = cpu_seconds(lambda: deque(islice(self.steps, steps), maxlen=0))
+        torch.use_deterministic_algorithms(False)
+        self._random = torch.get_rng_state()
+        return seconds
+
+
+def winnow(setting: Setting, selector: Selector | None = None) -> Loop:
     """Train through ``Training`` with all doors open, or with ``selector`` at them."""
     import torch
 
@@ -63,20 +93,17 @@ def winnow(setting: Setting, selector: Selector | None = None) -> tuple[Learner,
     ledger = Ledger(n, LogitMemory(torch.zeros(n, setting.examples.outputs), setting.examples.outputs))
     plan = Plan(1, setting.training["batch_size"], 1, 1, 0)
     training = Training(learner, setting.examples, selector or Selector(), ledger, plan)
-    torch.use_deterministic_algorithms(True)  # as every stage does on a CPU
-    seconds = cpu_seconds(lambda: list(training.until()))
-    torch.use_deterministic_algorithms(False)
-    return learner, seconds
+    return Loop(learner, training.until(), deterministic=True)  # as every stage is on a CPU
 
 
-def keeping_all(setting: Setting) -> tuple[Learner, float]:
+def keeping_all(setting: Setting) -> Loop:
     """Train through ``Training`` with a method at the door before the backward pass that keeps everything."""
     from components.selection.adaselection import AdaSelection
 
     return winnow(setting, AdaSelection(1.0))
 
 
-def plain(setting: Setting) -> tuple[Learner, float]:
+def plain(setting: Setting) -> Loop:
     """Train as one would write it down for this one job."""
     from torch.nn.functional import cross_entropy
     from torch.nn.utils import clip_grad_norm_
@@ -85,7 +112,7 @@ def plain(setting: Setting) -> tuple[Learner, float]:
     model, optimizer, device = learner.model, learner.optimizer, learner.device
     moved = [p for p in model.parameters() if p.requires_grad]
 
-    def epoch() -> None:
+    def epoch() -> Iterator[None]:
         model.train()
         order, done = setting.order(), 0
         for rows in order.split(size):
@@ -100,8 +127,9 @@ def plain(setting: Setting) -> tuple[Learner, float]:
             if clip is not None:
                 clip_grad_norm_(moved, clip)
             optimizer.step()
+            yield
 
-    return learner, cpu_seconds(epoch)
+    return Loop(learner, epoch())
 
 
 class Fetched:
@@ -121,8 +149,16 @@ class Fetched:
         return {**batch.inputs, "labels": batch.target}
 
 
-def trainer(setting: Setting) -> tuple[Learner, float]:
-    """Train through ``transformers.Trainer``, nothing logged, saved or evaluated; timed from its first batch to its end."""
+class Whole(Loop):
+    """An epoch of the Trainer: all of it at the first call, timed from its first batch to its end."""
+
+    def advance(self, steps: int | None) -> float:
+        """Return the CPU seconds of the epoch, then none."""
+        return sum(cast(Iterator[float], self.steps))
+
+
+def trainer(setting: Setting) -> Whole:
+    """Train through ``transformers.Trainer``, nothing logged, saved or evaluated."""
     import torch
     from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
@@ -149,8 +185,12 @@ def trainer(setting: Setting) -> tuple[Learner, float]:
         optimizers=(learner.optimizer, schedule), compute_loss_func=_mean_loss,
     )  # fmt: skip
     run.remove_callback(PrinterCallback)
-    run.train()
-    return learner, times.seconds
+
+    def epoch() -> Iterator[float]:
+        run.train()
+        yield times.seconds
+
+    return Whole(learner, epoch())
 
 
 def _mean_loss(output: Any, labels: torch.Tensor, num_items_in_batch: object = None) -> torch.Tensor:  # noqa: ANN401
@@ -197,19 +237,28 @@ def _distance(a: Learner, b: Learner) -> float:
     return max(float((x.double() - y.double()).abs().max()) for x, y in pairs)
 
 
+def _round(setting: Setting, number: int, steps: int) -> dict[str, tuple[Learner, float]]:
+    """Return each way's learner after an epoch of all of them in turns, and its CPU seconds."""
+    loops = {name: way(setting) for name, way in WAYS.items()}
+    seconds = dict.fromkeys(WAYS, 0.0)
+    gc.collect()  # what a round leaves behind is not for the next to clear away
+    for turn in range(-(-steps // TURN)):
+        first, last = (number + turn) % len(WAYS), turn == -(-steps // TURN) - 1
+        for name in [*list(WAYS)[first:], *list(WAYS)[:first]]:
+            seconds[name] += loops[name].advance(None if last else TURN)
+    return {name: (loop.learner, seconds[name]) for name, loop in loops.items()}
+
+
 def measure(task: str, folder: str, steps: int, rounds: int) -> dict[str, Any]:
     """Return the ratios of Winnow's CPU seconds to those of the other two, round by round."""
     params = params_of(task, folder)
     limit = steps * params["tasks"][task]["training"]["batch_size"]
     params["tasks"][task]["limit"] = limit
-    seconds: dict[str, list[float]] = {name: [] for name in WAYS}
     with inside(params):
         setting = _setting(limit)
-        last = {name: way(setting)[0] for name, way in WAYS.items()}
-        for i in range(rounds):
-            for name in list(WAYS)[i % len(WAYS) :] + list(WAYS)[: i % len(WAYS)]:
-                gc.collect()  # what one leaves behind is not for the next to clear away
-                seconds[name].append(WAYS[name](setting)[1])
+        rounds_made = [_round(setting, i, steps) for i in range(rounds + 1)][1:]  # the first warms up
+    seconds = {name: [made[name][1] for made in rounds_made] for name in WAYS}
+    last = {name: rounds_made[-1][name][0] for name in WAYS}
     ratios = (("winnow", "plain"), ("winnow", "trainer"), ("keeping-all", "plain"))
     over = {pair: summary([a / b for a, b in zip(*(seconds[name] for name in pair), strict=True)]) for pair in ratios}
     return {
