@@ -67,6 +67,8 @@ def _environment(prefect: str, mlflow: str) -> dict[str, str]:
         "PREFECT_API_URL": f"{prefect}/api",
         "PREFECT_HOME": str(clone / artifacts.SCRATCH / "prefect"),
         "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
+        # A comparison that waits for another one asks again after so long.
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",
         "MLFLOW_TRACKING_URI": mlflow,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

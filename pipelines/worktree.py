@@ -20,7 +20,7 @@ GIT_REMOTE, DVC_REMOTE = "WINNOW_GIT_REMOTE", "WINNOW_DVC_REMOTE"
 CLONE = "WINNOW_CLONE"
 #: The branches of the git remote, as this clone knows them.
 BRANCHES = "refs/winnow"
-WORKTREES = artifacts.SCRATCH / "worktrees"
+WORKTREES, KEPT = artifacts.SCRATCH / "worktrees", artifacts.SCRATCH / "kept"
 
 
 def enter() -> dict[str, str]:
@@ -44,21 +44,50 @@ def worktree(revision: str, text: str = "") -> Iterator[Params]:
     """
     clone = Path.cwd()
     folder = clone / WORKTREES / f"{os.getpid()}-{uuid4().hex}"
+    _add(clone, folder, revision)
+    try:
+        with chdir(folder):
+            _share(clone)
+            yield _received(text)
+    finally:
+        _remove(clone, folder)
+
+
+@contextmanager
+def kept(name: str, revision: str, text: str = "") -> Iterator[Params]:
+    """Go to the worktree ``name``, as ``worktree`` does, and leave it where the block ends badly: the next one goes on there.
+
+    Raises:
+        UserError: as ``worktree`` does.
+        StageFailedError: as ``worktree`` does.
+    """
+    clone = Path.cwd()
+    folder = clone / KEPT / name
+    if not folder.exists():
+        _add(clone, folder, revision)
+    with chdir(folder):
+        yield _received(text)
+    _remove(clone, folder)
+
+
+def _add(clone: Path, folder: Path, revision: str) -> None:
     with _alone(clone):
         _remove_the_dead(clone)
         fetch()
         if not _git("for-each-ref", "--count=1", f"--contains={_known(revision)}", BRANCHES):
             raise UserError(f"revision: {revision} is on no branch of the git remote; push it first")
         _git("worktree", "add", "--quiet", "--detach", str(folder), revision)
-    try:
-        with chdir(folder):
-            _share(clone)
-            if text:
-                Path("params.yaml").write_text(text, encoding="utf-8")
-            yield load_received()
-    finally:
-        with _alone(clone):
-            _git("worktree", "remove", "--force", str(folder))
+
+
+def _remove(clone: Path, folder: Path) -> None:
+    with _alone(clone):
+        _git("worktree", "remove", "--force", str(folder))
+
+
+def _received(text: str) -> Params:
+    if text:
+        Path("params.yaml").write_text(text, encoding="utf-8")
+    return load_received()
 
 
 def head() -> str:
