@@ -13,6 +13,7 @@ from uuid import uuid4
 from pipelines import artifacts
 from pipelines.errors import UserError, without_passwords
 from pipelines.params import Params, load_received
+from pipelines.stage import alone
 from pipelines.workspace import StageFailedError
 
 #: Where an agent's clone takes revisions from, and where agents share results; a name that git or DVC knows, or an address.
@@ -55,19 +56,24 @@ def worktree(revision: str, text: str = "") -> Iterator[Params]:
 
 @contextmanager
 def kept(name: str, revision: str, text: str = "") -> Iterator[Params]:
-    """Go to the worktree ``name``, as ``worktree`` does, and leave it where the block ends badly: the next one goes on there.
+    """Go to the worktree ``name``, as ``worktree`` does, and leave it where the block is stopped: the next one goes on there.
 
     Raises:
-        UserError: as ``worktree`` does.
+        UserError: as ``worktree`` does, and where another process is in it; it is removed for bad input.
         StageFailedError: as ``worktree`` does.
     """
     clone = Path.cwd()
     folder = clone / KEPT / name
-    if not folder.exists():
-        _add(clone, folder, revision)
-    with chdir(folder):
-        yield _received(text)
-    _remove(clone, folder)
+    with alone(name):
+        if not folder.exists():
+            _add(clone, folder, revision)
+        try:
+            with chdir(folder):
+                yield _received(text)
+        except UserError:
+            _remove(clone, folder)
+            raise
+        _remove(clone, folder)
 
 
 def _add(clone: Path, folder: Path, revision: str) -> None:

@@ -101,7 +101,14 @@ def up(finished_copy, tmp_path, run_in, postgres):
 @pytest.mark.slow
 def test_a_comparison_with_both_servers_on_postgresql(up, postgres, run_in):
     clone, held, asking = up
-    asked = ["--param", "task=digits", "--param", 'methods=["full"]', "--param", 'overrides={"tasks.digits.training.epochs": 3}']
+    asked = [
+        "--param",
+        "task=digits",
+        "--param",
+        'methods=["full"]',
+        "--param",
+        'overrides={"tasks.digits.training.epochs": 3}',
+    ]
     said = run_in(clone, "prefect", "deployment", "run", "winnow/main", "--watch", *asked, **asking)
     assert "Completed" in said.stdout + said.stderr
     states = query(postgres["prefect"], "select distinct state_type::text from flow_run")
