@@ -85,7 +85,26 @@ def _predictor(_: str, r: dict[str, Any]) -> list[list[object]]:
     ]
 
 
+def _dispatch(_: str, r: dict[str, Any]) -> list[list[object]]:
+    stage, both, many, moved = r["stage"]["dispatch_seconds"], r["comparison"], r["at_once"], r["transfer"]
+    sent = f"{moved['megabytes']:g} MB of tables, {moved['files']} files, through a folder: dvc {{}}"
+    flow = f"{both['agents_seconds']:g} s by agents, {both['flow_seconds']:g} s by `python -m pipelines.flow`"
+    ended = (
+        f"completed in {many['seconds']:g} s, {many['run_twice']} of {many['stages']} stages run twice, {many['locks']} locks"
+    )
+    return [
+        ["a stage sent to an agent: seconds beside its own", stage["median"], f"<= {r['targets']['dispatch_seconds']:g}"],
+        *[
+            [sent.format(way), f"{moved[f'{way}_seconds']:g} s, {moved[f'{way}_megabytes_a_second']:g} MB/s", ""]
+            for way in ("push", "pull")
+        ],
+        ["digits, two methods, in a fresh clone", flow, ""],
+        [f"{many['experiments']} comparisons at once on two agents", ended, "all, 0, 0"],
+    ]
+
+
 KINDS = {
+    "dispatch": _dispatch,
     "loop": _loop,
     "selection": _selection,
     "efficiency": _efficiency,

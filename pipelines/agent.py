@@ -12,9 +12,10 @@ from pipelines.errors import UserError
 from pipelines.stage import BAD_INPUT
 from pipelines.worktree import CLONE, DVC_REMOTE
 
-#: What Prefect is told where the user has not said otherwise.
+#: What Prefect and MLflow are told where the user has not said otherwise.
 SETTINGS = {
     "DO_NOT_TRACK": "1",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
     "PREFECT_LOGGING_LEVEL": "INFO",

@@ -18,6 +18,7 @@ from prefect.states import Cancelled, Cancelling, Failed
 from pydantic import Field
 
 from pipelines import plan, tracking, workspace, worktree
+from pipelines.asked import Keys, Text, Word, Words, resolve
 from pipelines.errors import UserError, unknown, without_passwords
 from pipelines.flow import worth_a_retry
 from pipelines.sections import Pools
@@ -27,7 +28,6 @@ from pipelines.workspace import StageFailedError
 #: What arrives over the API becomes an argument of git and DVC, never a part of a shell's line.
 Address = Annotated[str, Field(pattern=r"^[a-z_]{1,32}(@[a-z0-9][a-z0-9._-]{0,62})?$")]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-Text = Annotated[str, Field(max_length=65_536)]
 BAD_INPUT = "Bad input"
 POLL_SECONDS = 1.0
 #: The states of runs that have not ended.
@@ -60,16 +60,26 @@ def _cancel_stages(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ANN40
 
 
 @flow(name="winnow", on_cancellation=[_cancel_stages])
-def winnow(revision: Revision | None = None, params: Text = "") -> State[Any] | None:
+def winnow(
+    revision: Revision | None = None,
+    params: Text = "",
+    task: Word = "",
+    methods: Words | None = None,
+    overrides: Keys | None = None,
+) -> State[Any] | None:
     """Run a comparison over work pools: every stage of DVC's graph that no agent has run before, on the pool it belongs to.
 
     Args:
         revision: the commit to run, 40 hex digits, on a branch of the agents' git remote; that of its HEAD where none is given.
         params: the text of a params.yaml to run in the place of the revision's own.
+        task: of params.yaml, in the place of the one that it names.
+        methods: to compare, in the place of those of params.yaml, each with its warm-up there or in its study, or with none.
+        overrides: values by dotted key of params.yaml, {"methods.swiftlearn.fraction": 0.1} for example, at most 64.
     """
     try:
         asked = revision or worktree.head()
         with worktree.worktree(asked, params) as held:
+            held, params = resolve(held, params, task, methods or [], overrides or {})
             plan.files_of(held)
             _walk(held.pools, asked, params)
     except (UserError, StageFailedError, Stopped) as error:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from pipelines import agent, artifacts, processes
+from pipelines import agent, artifacts, databases, processes
 from pipelines.errors import UserError
 from pipelines.server import wait_for
 from pipelines.stage import BAD_INPUT, FAILED, alone
@@ -24,6 +26,9 @@ from pipelines.worktree import GIT_REMOTE
 #: The ports that are taken where they are free and no other ones are asked for.
 PORTS = {"WINNOW_PREFECT_PORT": 4200, "WINNOW_MLFLOW_PORT": 5000}
 START_SECONDS = 180
+#: MLflow's file of users, with which its server asks who somebody is.
+ASKING = "MLFLOW_AUTH_CONFIG_PATH"
+USER = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY")
 POOLS = ("cpu-pool", "gpu-pool")
 
 
@@ -31,22 +36,23 @@ def up(*, agents: bool = True) -> None:
     """Start servers and agents, wait until they answer, and print the servers' pages; where all of it runs, print these alone.
 
     Raises:
-        UserError: for a port that cannot be had.
+        UserError: for a port that cannot be had, a database that does not answer, or a setting that lacks another.
         StageFailedError: where something does not answer in time; then all of it is ended.
     """
     held = processes.held()
     if held["pages"] and all(processes.living(p) for p in held["processes"]):
         return _show(held["pages"])
     processes.end_all()
+    databases.check()
     ports = {name: processes.port(name, usual) for name, usual in PORTS.items()}
     prefect, mlflow = (f"http://127.0.0.1:{port}" for port in ports.values())
     environment = _environment(prefect, mlflow)
     try:
         _start_servers(*ports.values(), environment=environment)
-        _make_pools(f"{prefect}/api")
+        _make_pools(f"{prefect}/api", environment)
         _deploy(environment)
         if agents:
-            _start_agents(environment, f"{prefect}/api")
+            _start_agents(databases.without_secrets(environment), f"{prefect}/api")
     except BaseException:
         processes.end_all()
         raise
@@ -61,33 +67,42 @@ def _environment(prefect: str, mlflow: str) -> dict[str, str]:
         "PREFECT_API_URL": f"{prefect}/api",
         "PREFECT_HOME": str(clone / artifacts.SCRATCH / "prefect"),
         "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
+        # A comparison that waits for another one asks again after so long.
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",
         "MLFLOW_TRACKING_URI": mlflow,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
     # What is committed here can be run, pushed or not.
-    return {GIT_REMOTE: str(clone), **agent.settings(clone), **own}
+    given = {GIT_REMOTE: str(clone), **agent.settings(clone)}
+    if given.get(ASKING) and not all(given.get(name) for name in USER):
+        raise UserError(f"{ASKING}: is set, and what the agents need is not: {', '.join(USER)}")
+    if asked := given.get("PREFECT_SERVER_API_AUTH_STRING"):
+        given.setdefault("PREFECT_API_AUTH_STRING", asked)
+    return given | own
 
 
 def _start_servers(prefect: int, mlflow: int, *, environment: dict[str, str]) -> None:
     """Start both servers and wait for both; the first time, they make their databases."""
-    server_only = {k: v for k, v in environment.items() if k != "PREFECT_API_URL"}
+    server_only = {k: v for k, v in environment.items() if k != "PREFECT_API_URL"} | databases.stores(environment)
     host = ("--host", "127.0.0.1", "--port")
-    uri, files = f"sqlite:///{Path('mlflow.db').resolve()}", str(Path("mlruns").resolve())
-    stores = ("--backend-store-uri", uri, "--artifacts-destination", files)
+    asking = ("--app-name", "basic-auth") if server_only.get(ASKING) else ()
     first = processes.start("prefect", ["prefect", "server", "start", *host, str(prefect)], server_only)
-    second = processes.start("mlflow", ["mlflow", "server", *host, str(mlflow), "--workers", "1", *stores], server_only)
+    second = processes.start("mlflow", ["mlflow", "server", *host, str(mlflow), "--workers", "1", *asking], server_only)
     wait_for(f"http://127.0.0.1:{prefect}/api/health", first.poll)
     wait_for(f"http://127.0.0.1:{mlflow}/health", second.poll, "MLflow's server")
 
 
-def _make_pools(api: str) -> None:
+def _make_pools(api: str, environment: dict[str, str]) -> None:
     from prefect.workers.process import ProcessWorker
 
     template = ProcessWorker.get_default_base_job_template()
     for pool in POOLS:
-        with suppress(urllib.request.HTTPError):  # it is there already
-            _post(f"{api}/work_pools/", {"name": pool, "type": "process", "base_job_template": template})
+        try:
+            _post(f"{api}/work_pools/", {"name": pool, "type": "process", "base_job_template": template}, environment)
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.CONFLICT:  # it is there already
+                raise StageFailedError(f"Prefect's server: {error}") from None
 
 
 def _deploy(environment: dict[str, str]) -> None:
@@ -107,7 +122,7 @@ def _start_agents(environment: dict[str, str], api: str) -> None:
     if not devices:
         sys.stderr.write("winnow: no GPU here; an agent without one serves gpu-pool\n")
         started.append(_start_agent("gpu-pool", "gpu-none", environment))
-    _wait_for_agents(api, {"cpu-pool": 1, "gpu-pool": max(1, len(devices))}, started)
+    _wait_for_agents(api, {"cpu-pool": 1, "gpu-pool": max(1, len(devices))}, started, environment)
 
 
 def gpus(environment: dict[str, str]) -> list[str]:
@@ -125,18 +140,23 @@ def _start_agent(pool: str, name: str, environment: dict[str, str]) -> subproces
     return processes.start(name, [*agent.command(pool), "--name", name], environment)
 
 
-def _wait_for_agents(api: str, wanted: dict[str, int], started: list[subprocess.Popen[bytes]]) -> None:
+def _wait_for_agents(
+    api: str, wanted: dict[str, int], started: list[subprocess.Popen[bytes]], environment: dict[str, str]
+) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and all(p.poll() is None for p in started):
-        found = {pool: _post(f"{api}/work_pools/{pool}/workers/filter", {}) for pool in wanted}
+        found = {pool: _post(f"{api}/work_pools/{pool}/workers/filter", {}, environment) for pool in wanted}
         if all(sum(w["status"] == "ONLINE" for w in found[p]) >= n for p, n in wanted.items()):
             return
         time.sleep(0.5)
     raise StageFailedError(f"agents: did not report to {api}; their logs are in {processes.LOGS}")
 
 
-def _post(address: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever the server answers
-    asked = urllib.request.Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})
+def _post(address: str, body: dict[str, Any], environment: dict[str, str]) -> Any:  # noqa: ANN401 - whatever the server answers
+    headers = {"Content-Type": "application/json"}
+    if user := environment.get("PREFECT_API_AUTH_STRING"):
+        headers["Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"
+    asked = urllib.request.Request(address, json.dumps(body).encode(), headers)
     with urllib.request.urlopen(asked, timeout=30) as answer:
         return json.loads(answer.read())
 

@@ -20,10 +20,11 @@ from pipelines.facts import Lock
 from pipelines.stage import alone
 
 DEFAULT_URI = "sqlite:///mlflow.db"
-#: What MLflow is told where the user has not said otherwise: to be silent, and to give up on a dead server in seconds.
+#: What MLflow is told where the user has not said otherwise: to be silent, load no pickles, and leave a dead server in seconds.
 SETTINGS = {
     "DO_NOT_TRACK": "true",
     "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",

@@ -13,6 +13,7 @@ from uuid import uuid4
 from pipelines import artifacts
 from pipelines.errors import UserError, without_passwords
 from pipelines.params import Params, load_received
+from pipelines.stage import alone
 from pipelines.workspace import StageFailedError
 
 #: Where an agent's clone takes revisions from, and where agents share results; a name that git or DVC knows, or an address.
@@ -20,7 +21,7 @@ GIT_REMOTE, DVC_REMOTE = "WINNOW_GIT_REMOTE", "WINNOW_DVC_REMOTE"
 CLONE = "WINNOW_CLONE"
 #: The branches of the git remote, as this clone knows them.
 BRANCHES = "refs/winnow"
-WORKTREES = artifacts.SCRATCH / "worktrees"
+WORKTREES, KEPT = artifacts.SCRATCH / "worktrees", artifacts.SCRATCH / "kept"
 
 
 def enter() -> dict[str, str]:
@@ -44,21 +45,55 @@ def worktree(revision: str, text: str = "") -> Iterator[Params]:
     """
     clone = Path.cwd()
     folder = clone / WORKTREES / f"{os.getpid()}-{uuid4().hex}"
+    _add(clone, folder, revision)
+    try:
+        with chdir(folder):
+            _share(clone)
+            yield _received(text)
+    finally:
+        _remove(clone, folder)
+
+
+@contextmanager
+def kept(name: str, revision: str, text: str = "") -> Iterator[Params]:
+    """Go to the worktree ``name``, as ``worktree`` does, and leave it where the block is stopped: the next one goes on there.
+
+    Raises:
+        UserError: as ``worktree`` does, and where another process is in it; it is removed for bad input.
+        StageFailedError: as ``worktree`` does.
+    """
+    clone = Path.cwd()
+    folder = clone / KEPT / name
+    with alone(name):
+        if not folder.exists():
+            _add(clone, folder, revision)
+        try:
+            with chdir(folder):
+                yield _received(text)
+        except UserError:
+            _remove(clone, folder)
+            raise
+        _remove(clone, folder)
+
+
+def _add(clone: Path, folder: Path, revision: str) -> None:
     with _alone(clone):
         _remove_the_dead(clone)
         fetch()
         if not _git("for-each-ref", "--count=1", f"--contains={_known(revision)}", BRANCHES):
             raise UserError(f"revision: {revision} is on no branch of the git remote; push it first")
         _git("worktree", "add", "--quiet", "--detach", str(folder), revision)
-    try:
-        with chdir(folder):
-            _share(clone)
-            if text:
-                Path("params.yaml").write_text(text, encoding="utf-8")
-            yield load_received()
-    finally:
-        with _alone(clone):
-            _git("worktree", "remove", "--force", str(folder))
+
+
+def _remove(clone: Path, folder: Path) -> None:
+    with _alone(clone):
+        _git("worktree", "remove", "--force", str(folder))
+
+
+def _received(text: str) -> Params:
+    if text:
+        Path("params.yaml").write_text(text, encoding="utf-8")
+    return load_received()
 
 
 def head() -> str:

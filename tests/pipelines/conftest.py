@@ -3,8 +3,11 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -14,10 +17,12 @@ import yaml
 from pipelines import artifacts
 from pipelines.plan import plan
 from pipelines.prepare import prepare
+from pipelines.server import free_port
 from pipelines.splits import read_split
 
 ROOT = Path(__file__).parent.parent.parent
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a fine film no good at all dull bore joy ,".split()  # noqa: SIM905
+PASSWORD, DATABASES = "not-for-everyone", ("prefect", "mlflow")
 CHANGES = {"task": "digits", "compare": {"full": "none", "swiftlearn": "two-epochs"}}
 
 
@@ -151,6 +156,52 @@ def prepared(write_params, encoder):
         return manifest, read_split("train", manifest), read_split("test", manifest)
 
     return run
+
+
+@pytest.fixture
+def postgres():
+    """Start a PostgreSQL server that asks for a password, with two databases; return addresses of them, without a scheme."""
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    initdb = shutil.which("initdb") or next((str(place / "initdb") for place in reversed(places)), None)
+    if initdb is None:
+        pytest.fail("no initdb: install the system package 'postgresql', which these tests run the servers on")
+    # It refuses to be root, and its user may not enter pytest's folders.
+    user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+    with tempfile.TemporaryDirectory(prefix="winnow-pg-", ignore_cleanup_errors=True) as name:
+        folder, port = Path(name), free_port()
+        (folder / "password").write_text(PASSWORD)
+        for path in (folder, folder / "password") if user else ():
+            shutil.chown(path, "postgres", "postgres")
+        made = [initdb, "-D", "data", "-U", "winnow", "--auth=scram-sha-256", "--pwfile=password", "--no-sync", "-E", "UTF8"]
+        subprocess.run(made, cwd=folder, check=True, capture_output=True, **user)
+        command = [str(Path(initdb).parent / "postgres"), "-D", "data", "-k", name, "-p", str(port), "-h", "127.0.0.1", "-F"]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **user)
+        try:
+            address = f"winnow:{PASSWORD}@127.0.0.1:{port}"
+            _make_databases(f"postgresql://{address}/postgres", folder / "log")
+            yield {database: f"{address}/{database}" for database in DATABASES}
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+def _make_databases(address, log):
+    import psycopg2
+
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            connection = psycopg2.connect(address)
+            break
+        except psycopg2.OperationalError:
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        for database in DATABASES:
+            cursor.execute(f"create database {database}")
+    connection.close()
 
 
 def _browse(address, folder, *wanted):

@@ -9,7 +9,7 @@ pytest.importorskip("prefect")
 
 from prefect.exceptions import ParameterTypeError
 
-from pipelines import dispatch, stage
+from pipelines import dispatch, dispatch_study, stage
 from pipelines.agent import MAIN_POOL
 from pipelines.errors import UserError
 from pipelines.params import load
@@ -36,12 +36,31 @@ def test_parameters_are_described():
     assert properties["revision"]["pattern"] == "^[0-9a-f]{40}$"
     assert properties["params"]["maxLength"] == 65_536
     assert all(len(p["description"]) > 20 for p in properties.values())
-    assert all(len(p["description"]) > 20 for p in dispatch.winnow.parameters.properties.values())
+    for flow in (dispatch.winnow, dispatch_study.study):
+        assert all(len(p["description"]) > 20 for p in flow.parameters.properties.values())
 
 
 def test_good_parameters_pass():
     assert dispatch.run_stage.validate_parameters(GOOD) == GOOD
     assert dispatch.winnow.validate_parameters({"revision": None, "params": ""})["revision"] is None
+
+    wanted = {"task": "digits", "methods": ["full", "short"], "overrides": {"seed": 3, "tasks.digits.training.epochs": 2}}
+    assert dispatch.winnow.validate_parameters(wanted).items() >= wanted.items()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"methods": ["--x"]},
+        {"methods": "full"},
+        {"task": "a b"},
+        {"overrides": {"a b": 1}},
+        {"overrides": {f"a{i}": 1 for i in range(65)}},
+    ],
+)
+def test_what_is_asked_for_is_typed(wrong):
+    with pytest.raises(ParameterTypeError):
+        dispatch.winnow.validate_parameters(wrong)
 
 
 @pytest.mark.parametrize("wrong", BAD.values(), ids=BAD)
@@ -60,7 +79,9 @@ def test_a_run_that_ends_badly_says_why_without_a_password():
 
 def test_every_pool_of_params_has_a_deployment():
     held = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-    by_name = {d["name"]: d for d in held["deployments"]}
+    flows = {d["entrypoint"] for d in held["deployments"]}
+    assert flows == {"pipelines/dispatch.py:winnow", "pipelines/dispatch.py:run_stage", "pipelines/dispatch_study.py:study"}
+    by_name = {d["name"]: d for d in held["deployments"] if d["entrypoint"] != "pipelines/dispatch_study.py:study"}
     pools = load(ROOT / "params.yaml").pools
     assert {p for p in pools.model_dump().values() if p} <= set(by_name)
     for name, deployment in by_name.items():

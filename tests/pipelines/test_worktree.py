@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,27 @@ def test_a_run_that_fails_leaves_nothing(clone):
     with pytest.raises(ZeroDivisionError), worktree.worktree(worktree.head()):
         _ = 1 / 0
     assert left() == ([], 0)
+
+
+def test_a_kept_one_is_gone_on_in_until_it_ends_well(clone):
+    revision = worktree.head()
+    with suppress(ZeroDivisionError), worktree.kept("mine", revision):
+        Path("half").touch()
+        raise ZeroDivisionError
+    assert Path.cwd() == clone
+    # Nor is it taken for one of a process that died.
+    with worktree.worktree(revision):
+        pass
+    with worktree.kept("mine", revision):
+        assert Path.cwd() == clone / worktree.KEPT / "mine"
+        assert Path("half").exists()
+        os.chdir(clone)
+        with pytest.raises(UserError, match=r"mine: process .* is at it"), worktree.kept("mine", revision):
+            pass
+    assert not (clone / worktree.KEPT / "mine").exists()
+    with pytest.raises(UserError, match="task"), worktree.kept("mine", revision, "task: 3"):
+        pass
+    assert not (clone / worktree.KEPT / "mine").exists()
 
 
 def test_what_is_pushed_later_is_found_and_what_is_on_no_branch_is_refused(clone):

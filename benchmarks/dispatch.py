@@ -1,0 +1,218 @@
+"""What it takes to have stages run by agents: a stage's dispatch, results through a DVC remote, a comparison, eight at once.
+
+All of it runs on what `make up` starts, in a fresh copy of the project, on the digits of scikit-learn, whose trainings take a
+second: what is measured is the way there. Wall time, so the machine has to be quiet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import yaml
+
+from benchmarks.common import ROOT, environment, inside, save, summary
+
+TARGETS = {"dispatch_seconds": 8.0}
+#: A table of a million examples with four columns of 32 bits, and how much of them is sent.
+TABLE_BYTES, GIGABYTE = 16_000_000, 10**9
+EXPERIMENTS, PATIENCE_SECONDS = 8, 3600
+#: What DVC, git and SQLite say where one process keeps another out.
+LOCKED = ("Unable to acquire lock", "blocked by", "database is locked", "index.lock")
+
+
+def digits(seed: int = 0) -> dict[str, Any]:
+    """Return params.yaml for two methods on the digits."""
+    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    return params | {"task": "digits", "seed": seed, "compare": {"full": "none", "swiftlearn": "two-epochs"}}
+
+
+def text_of(seed: int) -> str:
+    """Return the text of a params.yaml, another one for each seed."""
+    return yaml.safe_dump(digits(seed), sort_keys=False)
+
+
+def clean(folder: Path) -> dict[str, str]:
+    """Return the environment of a command in ``folder``, without settings of the user's that lead elsewhere."""
+    kept = {k: v for k, v in environment(folder).items() if not k.startswith(("PREFECT_", "MLFLOW_", "WINNOW_"))}
+    return kept | {"PYTHONWARNINGS": "", "DVC_NO_ANALYTICS": "1", "DO_NOT_TRACK": "1"}
+
+
+def call(folder: Path, *command: str) -> str:
+    """Run a command in ``folder`` and return what it wrote; end where it fails, with that."""
+    done = subprocess.run(command, cwd=folder, env=clean(folder), capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def seconds(folder: Path, *command: str) -> float:
+    """Return the wall seconds that a command takes."""
+    start = time.perf_counter()
+    call(folder, *command)
+    return time.perf_counter() - start
+
+
+@contextmanager
+def committed() -> Iterator[Path]:
+    """Work in a fresh copy of the project, all of it in one commit."""
+    with inside(digits()) as folder:
+        who = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@example.org")
+        call(folder, "git", "add", "--all")
+        call(folder, "git", *who, "commit", "--quiet", "--message", "start")
+        yield folder
+
+
+@contextmanager
+def served() -> Iterator[Path]:
+    """Run `make up` in a fresh copy of the project, and let this process find the servers."""
+    with committed() as folder:
+        services = (sys.executable, "-m", "pipelines.services")
+        try:
+            lines = call(folder, *services, "up").splitlines()
+            pages = dict(line.split(": ", 1) for line in lines if ": http" in line)
+            os.environ |= {"PREFECT_API_URL": f"{pages['Prefect']}/api", "PREFECT_HOME": str(folder / ".winnow/client")}
+            os.environ["PREFECT_LOGGING_LEVEL"] = "ERROR"
+            yield folder
+        finally:
+            call(folder, *services, "down")
+
+
+def run(deployment: str, patience: float = PATIENCE_SECONDS, **parameters: str) -> Any:  # noqa: ANN401 - Prefect's FlowRun
+    """Have a deployment run, polled as the comparison polls its stages, and return its run; at once for no ``patience``."""
+    from prefect.deployments import run_deployment
+
+    from pipelines.dispatch import POLL_SECONDS
+
+    return run_deployment(deployment, parameters=parameters, poll_interval=POLL_SECONDS, timeout=patience, as_subflow=False)
+
+
+def completed(run: Any) -> None:  # noqa: ANN401 - Prefect's FlowRun
+    """Check that a run has ended well."""
+    if not run.state.is_completed():
+        sys.exit(f"{run.name}: {run.state.name}: {run.state.message}")
+
+
+def dispatch(folder: Path, rounds: int) -> dict[str, Any]:
+    """Return the seconds of a run of the stage ``plan`` over its own: what its agent, its worktree and DVC take."""
+    revision = call(folder, "git", "rev-parse", "HEAD").strip()
+    own, whole = [], []
+    for seed in range(rounds):
+        start = time.perf_counter()
+        completed(run("winnow-stage/cpu-pool", stage="plan", revision=revision, params=text_of(1000 + seed)))
+        whole.append(time.perf_counter() - start)
+        own.append(seconds(folder, sys.executable, "-m", "pipelines.plan"))
+    over = [a - b for a, b in zip(whole, own, strict=True)]
+    return {"stage_seconds": summary(own), "dispatched_seconds": summary(whole), "dispatch_seconds": summary(over)}
+
+
+def transfer(size: int) -> dict[str, Any]:
+    """Return the seconds of ``dvc push`` and ``dvc pull`` of tables of ``size`` bytes together, through a folder."""
+    with TemporaryDirectory(prefix="winnow-") as name:
+        folder = Path(name)
+        dvc = (sys.executable, "-m", "dvc")
+        call(folder, *dvc, "init", "--no-scm", "--quiet")
+        call(folder, *dvc, "remote", "add", "--default", "there", str(folder / "remote"))
+        (folder / "tables").mkdir()
+        rng, count = np.random.default_rng(0), max(1, round(size / TABLE_BYTES))
+        for i in range(count):
+            (folder / "tables" / f"{i}.parquet").write_bytes(rng.bytes(TABLE_BYTES))
+        call(folder, *dvc, "add", "--quiet", "tables")
+        push = seconds(folder, *dvc, "push", "--quiet")
+        shutil.rmtree(folder / "tables")
+        shutil.rmtree(folder / ".dvc/cache")
+        pull = seconds(folder, *dvc, "pull", "--quiet")
+        if len(list((folder / "tables").iterdir())) != count:
+            sys.exit("dvc pull: not all tables came back")
+    megabytes = count * TABLE_BYTES / 1e6
+    each = {"push": push, "pull": pull}
+    rates = {f"{k}_megabytes_a_second": round(megabytes / v, 1) for k, v in each.items()}
+    return {"megabytes": megabytes, "files": count, **{f"{k}_seconds": round(v, 2) for k, v in each.items()}, **rates}
+
+
+def comparison() -> dict[str, float]:
+    """Return the seconds of a comparison that agents run, and of the same one as a flow in a fresh copy."""
+    start = time.perf_counter()
+    completed(run("winnow/main", params=text_of(0)))
+    sent = time.perf_counter() - start
+    with committed() as folder:
+        alone = seconds(folder, sys.executable, "-m", "pipelines.flow")
+    return {"agents_seconds": round(sent, 1), "flow_seconds": round(alone, 1), "ratio": round(sent / alone, 2)}
+
+
+def at_once(folder: Path, experiments: int = EXPERIMENTS) -> dict[str, Any]:
+    """Ask for ``experiments`` at once, wait for all, and check that each stage of each was run once and met no lock.
+
+    Raises:
+        AssertionError: where one did not end well, a stage was run twice, or a log has the word of a lock.
+    """
+    start = time.perf_counter()
+    texts = [text_of(2000 + seed) for seed in range(experiments)]
+    asked = [run("winnow/main", patience=0, params=text).id for text in texts]
+    ended = _wait_for(asked)
+    states = Counter(r.state.name for r in ended)
+    assert states == {"Completed": experiments}, [(r.state.name, r.state.message) for r in ended]
+    runs = _stage_runs(texts)
+    sent = Counter((r.parameters["stage"], r.parameters["params"]) for r in runs)
+    assert set(sent.values()) == {1}, [key[0] for key, count in sent.items() if count > 1]
+    assert {r.state.name for r in runs} == {"Completed"}
+    logs = "".join(p.read_text(encoding="utf-8", errors="replace") for p in (folder / ".winnow/logs").iterdir())
+    said = {word: logs.count(word) for word in LOCKED}
+    assert not any(said.values()), said
+    total = time.perf_counter() - start
+    return {"experiments": experiments, "seconds": round(total, 1), "stages": len(runs), "run_twice": 0, "locks": 0}
+
+
+def _wait_for(ids: list[Any]) -> list[Any]:
+    from prefect.client.orchestration import get_client
+
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with get_client(sync_client=True) as client:
+        while True:
+            found = [client.read_flow_run(i) for i in ids]
+            if all(r.state.is_final() for r in found):
+                return found
+            assert time.monotonic() < deadline, Counter(r.state.name for r in found)
+            time.sleep(2)
+
+
+def _stage_runs(texts: list[str]) -> list[Any]:
+    """Return the runs of stages with one of the ``texts``; the server gives at most 200 at a time."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowFilter
+
+    found: list[Any] = []
+    asked = FlowFilter.model_validate({"name": {"any_": ["winnow-stage"]}})
+    with get_client(sync_client=True) as client:
+        while page := client.read_flow_runs(flow_filter=asked, limit=200, offset=len(found)):
+            found += page
+    return [r for r in found if r.parameters["params"] in texts]
+
+
+def main() -> None:
+    """Measure, and save the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="of the stage that is dispatched")
+    parser.add_argument("--experiments", type=int, default=EXPERIMENTS, help="at once")
+    parser.add_argument("--bytes", type=int, default=GIGABYTE, help="pushed and pulled")
+    asked = parser.parse_args()
+    moved = transfer(asked.bytes)
+    with served() as folder:
+        found = {"stage": dispatch(folder, asked.rounds), "comparison": comparison()}
+        found["at_once"] = at_once(folder, asked.experiments)
+    save("dispatch", {"targets": TARGETS, **found, "transfer": moved})
+
+
+if __name__ == "__main__":
+    main()

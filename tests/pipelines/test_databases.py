@@ -1,0 +1,130 @@
+"""The servers on a database of the user's: refused where it does not answer, known to nobody who need not know it."""
+
+import json
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipelines import databases
+from pipelines.errors import UserError
+
+pytest.importorskip("psycopg2")
+import psycopg2
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch):
+    for name in (databases.PREFECT, databases.PREFECT_TOO, databases.MLFLOW):
+        monkeypatch.delenv(name, raising=False)
+
+
+WRONG = {
+    "no address": (databases.MLFLOW, "secret", "is no address of a database; what works is postgresql.psycopg2://"),
+    "no port": (databases.MLFLOW, "postgresql://me:secret@127.0.0.1:x/y", "is no address of a database"),
+    "a driver that blocks": (databases.PREFECT, "postgresql://me:secret@127.0.0.1:1/x", r"got 'postgresql'; what works is "),
+    "another one": (databases.MLFLOW, "oracle://me:secret@127.0.0.1:1/x", "must begin with one of postgresql.*, got 'oracle'"),
+    "nobody there": (databases.MLFLOW, "postgresql://me:secret@127.0.0.1:1/x", r"no connection to postgresql.psycopg2://me:\*\*\*@127"),
+    "nor here": (databases.PREFECT, "postgresql+asyncpg://me:secret@127.0.0.1:1/x", r"no connection to postgresql\+asyncpg://me:\*"),
+    "no folder": (databases.MLFLOW, "sqlite:////no/such/folder/x.db", "no connection to sqlite:.*unable to open"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "address", "said"), WRONG.values(), ids=WRONG)
+def test_a_wrong_address_is_one_error_without_the_password(monkeypatch, name, address, said):
+    monkeypatch.setenv(name, address)
+    with pytest.raises(UserError, match=f"^{name}: .*{said}") as error:
+        databases.check()
+    assert "secret" not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_without_settings_there_is_nothing_to_connect_to():
+    databases.check()
+
+
+def test_agents_are_not_told_where_the_databases_are():
+    told = databases.without_secrets({databases.PREFECT: "x", databases.MLFLOW: "x", "MLFLOW_TRACKING_URI": "y", "PATH": "z"})
+    assert told == {"MLFLOW_TRACKING_URI": "y", "PATH": "z"}
+
+
+def test_a_driver_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setenv(databases.MLFLOW, "postgresql://me:secret@127.0.0.1:1/x")
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
+    with pytest.raises(UserError, match=r"needs the package psycopg2: pip install '\.\[postgres\]'"):
+        databases.check()
+
+
+def settings_of(postgres):
+    return {
+        databases.PREFECT: f"postgresql+asyncpg://{postgres['prefect']}",
+        databases.MLFLOW: f"postgresql://{postgres['mlflow']}",
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [databases.PREFECT, databases.MLFLOW])
+def test_a_wrong_password_is_not_repeated(monkeypatch, postgres, name):
+    right = settings_of(postgres)[name]
+    monkeypatch.setenv(name, right)
+    databases.check()
+    monkeypatch.setenv(name, right.replace("not-for-everyone", "wrong-word"))
+    with pytest.raises(UserError, match="password authentication failed") as error:
+        databases.check()
+    assert "wrong-word" not in str(error.value)
+
+
+def query(address, asked):
+    with closing(psycopg2.connect(f"postgresql://{address}")) as connection, connection.cursor() as cursor:
+        cursor.execute(asked)
+        return cursor.fetchall()
+
+
+@pytest.fixture
+def up(finished_copy, tmp_path, run_in, postgres):
+    """Run ``make up`` on PostgreSQL in a clone without any result; return it, the processes, and how to reach them."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", finished_copy, clone], check=True)
+    command = [sys.executable, "-m", "pipelines.services"]
+    try:
+        pages = run_in(clone, *command, "up", PYTHONPATH="", **settings_of(postgres)).stdout
+        found = dict(line.split(": ", 1) for line in pages.splitlines() if ": http" in line)
+        held = json.loads((clone / ".winnow/services.json").read_text())["processes"]
+        yield clone, held, {"PREFECT_API_URL": f"{found['Prefect']}/api", "PREFECT_HOME": str(tmp_path / "home")}
+    finally:
+        run_in(clone, *command, "down", PYTHONPATH="")
+
+
+@pytest.mark.slow
+def test_a_comparison_with_both_servers_on_postgresql(up, postgres, run_in):
+    clone, held, asking = up
+    asked = [
+        "--param",
+        "task=digits",
+        "--param",
+        'methods=["full"]',
+        "--param",
+        'overrides={"tasks.digits.training.epochs": 3}',
+    ]
+    said = run_in(clone, "prefect", "deployment", "run", "winnow/main", "--watch", *asked, **asking)
+    assert "Completed" in said.stdout + said.stderr
+    states = query(postgres["prefect"], "select distinct state_type::text from flow_run")
+    assert states == [("COMPLETED",)]
+    names = {name for (name,) in query(postgres["mlflow"], "select name from runs")}
+    assert names == {"digits comparison", "full"}
+    epochs = query(postgres["mlflow"], "select max(step) + 1 from metrics where key = 'loss'")
+    assert epochs == [(3,)]
+    assert not (clone / "mlflow.db").exists()
+    assert not list((clone / ".winnow/prefect").glob("*.db"))
+    for process in (p for top in held for p in family(top["pid"])):
+        assert "not-for-everyone" not in " ".join(process.cmdline())
+    assert not any("not-for-everyone" in log.read_text() for log in (clone / ".winnow/logs").iterdir())
+    knows = {top["name"] for top in held if b"not-for-everyone" in Path(f"/proc/{top['pid']}/environ").read_bytes()}
+    assert knows == {"prefect", "mlflow"}
+
+
+def family(pid):
+    return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
