@@ -161,6 +161,12 @@ def check_methods(path: Path, key: str, methods: dict[str, str], params: Params)
             raise UserError(unknown(where, "method in 'methods'", method, params.methods))
         if warm_up not in params.warm_ups:
             raise UserError(unknown(f"{where}: {warm_up!r}", "warm-up in 'warm_ups'", warm_up, params.warm_ups))
+        if params.chosen.stream and params.warm_ups[warm_up].epochs:
+            fits = ", ".join(n for n, w in params.warm_ups.items() if not w.epochs) or "none is defined"
+            raise UserError(
+                f"{where}: must start from a warm-up of 0 epochs, since tasks.{params.task}.stream lets training see an "
+                f"example once, got {warm_up!r} of {params.warm_ups[warm_up].epochs:g}; one that works: {fits}"
+            )
     for name in sorted(set(methods.values())):
         _check_warm_up(path, params, name)
 

@@ -42,7 +42,7 @@ def prepare() -> None:
         raw = sources.read(task)
         encode.check(raw, task)
         prepared = _blocks(raw, task) if task["kind"] == "language" else _rows(raw, task)
-        facts = {"dropped_empty": raw.dropped} if task["drop_empty"] else {}
+        facts = ({"dropped_empty": raw.dropped} if task["drop_empty"] else {}) | ({"stream": True} if task["stream"] else {})
         manifest = _write(prepared, prepared.facts | facts, task)
     _warn(manifest)
     artifacts.write_json(artifacts.cost_of("prepare"), {"laps": clock.record()})

@@ -10,7 +10,7 @@ from pipelines.params import Params
 
 Row = dict[str, Any]
 #: What of a task is told beside its name.
-OPTIONS = ("limit", "long_tail", "duplicates", "label_noise")
+OPTIONS = ("limit", "long_tail", "duplicates", "label_noise", "stream")
 
 
 def joined(written: dict[str, Row], table: str) -> list[Row]:
@@ -28,7 +28,7 @@ def joined(written: dict[str, Row], table: str) -> list[Row]:
 def options_of(params: Params) -> Row:
     """Return the regime of the task: what its training split was made into."""
     task = params.chosen.model_dump(mode="json")
-    return {key: task[key] for key in OPTIONS if task[key] is not None}
+    return {key: task[key] for key in OPTIONS if task[key]}
 
 
 def by_regime(written: dict[str, Row], asked: dict[str, Params], bases: dict[str, str]) -> list[Row]:

@@ -129,6 +129,7 @@ class Task(Section):
     label_noise: LabelNoise | None = None
     long_tail: LongTail | None = None
     duplicates: Duplicates | None = None
+    stream: bool = False
     block: Annotated[int, Field(ge=2)] = 128
     vocabulary: Annotated[int, Field(ge=257)] = 4096
     licence: str
@@ -196,6 +197,15 @@ class Task(Section):
         for key in ("binarize", "label_noise", "long_tail"):
             if getattr(self, key) is not None and (self.kind == "language" or self.predicts == "number"):
                 raise ValueError(f"{key}: is for classes, and this task {learnt}; leave one of the two out")
+        return self
+
+    @model_validator(mode="after")
+    def _stream_is_seen_once(self) -> Task:
+        if self.stream and self.training.epochs != 1:
+            raise ValueError(
+                "training.epochs: must be 1 for a task with 'stream: true', of which each example is seen once at most, got "
+                f"{self.training.epochs}; the nearest that works is 1"
+            )
         return self
 
     @model_validator(mode="after")

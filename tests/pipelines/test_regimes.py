@@ -6,9 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.arrays import count_of
-from pipelines import near_copies
+from pipelines import artifacts, near_copies
 from pipelines.errors import UserError
+from pipelines.plan import plan
+from pipelines.prepare import prepare
 from pipelines.regimes import duplicates, long_tail, profile
+from pipelines.subset import subset
+from pipelines.train import train
+from pipelines.warm_up import warm_up
 
 DIGITS = {"source": {"from": "scikit-learn", "name": "digits"}, "columns": {}, "kind": "image", "test": 0.2}
 NOTHING = {"name": "own", "kind": "text", "long_tail": None, "duplicates": None}
@@ -237,3 +242,57 @@ def test_near_copies_that_cannot_be_made_are_refused(prepared, tmp_path):
     model = {"family": "gpt", "layers": 1, "width": 16, "heads": 2}
     with pytest.raises(UserError, match=r"duplicates.near: .*of kind 'language', got true; the nearest that works is false"):
         prepared({"from": "folder", "folder": "."}, {}, kind="language", model=model, **near)
+
+
+STREAM = {"tasks.digits.stream": True, "tasks.digits.training.epochs": 1, "task": "digits"}
+NO_SECOND_SIGHT = {
+    "two epochs": (
+        {"tasks.digits.training.epochs": 2},
+        r"training.epochs: must be 1 for a task with 'stream: true'.* got 2; the nearest",
+    ),
+    "a warm-up": (
+        {"compare.swiftlearn": "two-epochs"},
+        r"compare.swiftlearn: must start from a warm-up of 0 epochs.*'two-epochs' of 2.*: none",
+    ),
+    "a part of one": (
+        {"warm_ups.part": {"epochs": 0.1}, "compare.infobatch": "part"},
+        r"compare.infobatch: must start from a warm-up of 0 epochs.*'part' of 0.1",
+    ),
+    "a holdout": (
+        {"warm_ups.held": {"epochs": 1, "holdout": 0.2}, "compare.rho-loss": "held"},
+        r"compare.rho-loss: must start from a warm-up of 0 epochs",
+    ),
+    "two sights": ({"compare.swiftlearn": "none"}, r"compare.swiftlearn: judges by 2 sights.*tasks.digits.stream lets"),
+}
+
+
+@pytest.mark.parametrize(("changes", "said"), NO_SECOND_SIGHT.values(), ids=NO_SECOND_SIGHT)
+def test_a_stream_refuses_what_sees_an_example_twice(write_params, changes, said):
+    write_params(
+        {**STREAM, "warm_ups": {"none": {"epochs": 0}, "two-epochs": {"epochs": 2}}, "compare": {"full": "none"}, **changes}
+    )
+    with pytest.raises(UserError, match=said):
+        plan()
+
+
+@pytest.mark.filterwarnings("ignore:The save_to_:DeprecationWarning")
+def test_of_a_stream_no_example_is_drawn_twice(write_params, torch_as_it_was):
+    """The ledger of each method counts the sights of every example; what was looked at was drawn for that step."""
+    warm_ups = {"none": {"epochs": 0}}
+    methods = {"full": {}, "adaselection": {"fraction": 0.3}, "multistage": {"n_0": 0.3}, "infobatch": {}}
+    compare = dict.fromkeys(methods, "none")
+    write_params({**STREAM, "warm_ups": warm_ups, "methods": methods, "compare": compare})
+    plan()
+    prepare()
+    assert artifacts.read_json(artifacts.MANIFEST)["stream"] is True
+    warm_up("none")
+    for name in methods:
+        subset(name)
+        train(name)
+        counts = artifacts.read_json(artifacts.cost_of("train", name))["counts"]
+        assert counts["drawn"] <= counts["examples"] == 1438
+        assert counts["trained"] <= counts["drawn"]
+        ledger = artifacts.read_table(artifacts.result("train", name, "ledger.parquet"))[0]
+        assert ledger["trained"].max() == 1, name
+    counts = artifacts.read_json(artifacts.cost_of("train", "adaselection"))["counts"]
+    assert counts["trained"] == pytest.approx(0.3 * 1438, abs=20)
