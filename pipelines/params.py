@@ -37,11 +37,12 @@ class Params(Section):
         return self.tasks[self.task]
 
 
+FILE = Path("params.yaml")
 #: How deep the keys of another file reach: a task's settings are changed one by one, what to compare is said anew.
 DEPTHS = {"tasks": 3, "compare": 0}
 
 
-def load(path: Path = Path("params.yaml"), over: Path | None = None) -> Params:
+def load(path: Path = FILE, over: Path | None = None) -> Params:
     """Return ``path`` as Params, names resolved; the keys of ``over`` stand in the place of its own (``DEPTHS``).
 
     Raises:
@@ -51,12 +52,12 @@ def load(path: Path = Path("params.yaml"), over: Path | None = None) -> Params:
     if over is not None and isinstance(held, dict) and isinstance(given := _read(over), dict):
         path = over
         for key, value in given.items():
-            held[key] = _over(held.get(key), value, DEPTHS.get(key, 1))
+            held[key] = laid_over(held.get(key), value, DEPTHS.get(key, 1))
     try:
         params = Params.model_validate(held)
     except ValidationError as error:
-        raise UserError(_explained(path, error.errors())) from None
-    _check_names(path, params)
+        raise UserError(explained(path, error.errors())) from None
+    check_names(path, params)
     return params
 
 
@@ -85,11 +86,11 @@ def load_received(path: Path = Path("params.yaml")) -> Params:
     return load(path)
 
 
-def _over(own: Any, given: Any, depth: int) -> Any:  # noqa: ANN401 - whatever YAML holds
+def laid_over(own: Any, given: Any, depth: int) -> Any:  # noqa: ANN401 - whatever YAML holds
     """Return ``own`` with the keys of ``given`` in the place of its own, down to ``depth``."""
     if not (depth and isinstance(own, dict) and isinstance(given, dict)):
         return given
-    return {**own, **{key: _over(own.get(key), value, depth - 1) for key, value in given.items()}}
+    return {**own, **{key: laid_over(own.get(key), value, depth - 1) for key, value in given.items()}}
 
 
 def _read(path: Path) -> Any:  # noqa: ANN401 - whatever YAML holds
@@ -99,8 +100,8 @@ def _read(path: Path) -> Any:  # noqa: ANN401 - whatever YAML holds
         raise UserError(f"{path}: cannot be read: {error}") from None
 
 
-def _explained(path: Path, errors: Iterable[Any]) -> str:
-    """Return a line a mistake; a value that is of none of several types is one mistake."""
+def explained(path: Path | str, errors: Iterable[Any]) -> str:
+    """Return a line a mistake, beginning with ``path``; a value that is of none of several types is one mistake."""
     lines: dict[str, str] = {}
     for error in errors:
         place = _place(error["loc"])
@@ -131,8 +132,12 @@ def _nearest(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     return ""
 
 
-def _check_names(path: Path, params: Params) -> None:
-    """Check what refers to another key, and what depends on two of them."""
+def check_names(path: Path, params: Params) -> None:
+    """Check what refers to another key, and what depends on two of them.
+
+    Raises:
+        UserError: for the first that cannot be.
+    """
     if params.task not in params.tasks:
         raise UserError(unknown(f"{path}: task: {params.task!r}", "task", params.task, params.tasks))
     if not params.compare:
@@ -156,6 +161,12 @@ def check_methods(path: Path, key: str, methods: dict[str, str], params: Params)
             raise UserError(unknown(where, "method in 'methods'", method, params.methods))
         if warm_up not in params.warm_ups:
             raise UserError(unknown(f"{where}: {warm_up!r}", "warm-up in 'warm_ups'", warm_up, params.warm_ups))
+        if params.chosen.stream and params.warm_ups[warm_up].epochs:
+            fits = ", ".join(n for n, w in params.warm_ups.items() if not w.epochs) or "none is defined"
+            raise UserError(
+                f"{where}: must start from a warm-up of 0 epochs, since tasks.{params.task}.stream lets training see an "
+                f"example once, got {warm_up!r} of {params.warm_ups[warm_up].epochs:g}; one that works: {fits}"
+            )
     for name in sorted(set(methods.values())):
         _check_warm_up(path, params, name)
 

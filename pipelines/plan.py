@@ -116,6 +116,11 @@ def method_plan(params: Params, name: str) -> dict[str, Any]:
     members = resolve(params, name, warm_up.begun)
     selector = _selector(params, name, warm_up.begun)
     _check_evidence(params, name, selector, warm_up)
+    if params.chosen.stream and selector.sights:
+        raise UserError(
+            f"params.yaml: compare.{name}: judges by {selector.sights} sights of every example, and tasks.{params.task}.stream "
+            "lets training see it once; take the method out, or set stream to false"
+        )
     if warm_up.begun < selector.sights:
         fits = [n for n, w in params.warm_ups.items() if w.begun >= selector.sights]
         raise UserError(

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from components.arrays import Array, count_of, stream
 from components.energy import Clock
-from pipelines import artifacts, encode, sources, targets, texts, tokens
+from pipelines import artifacts, encode, regimes, sources, targets, texts, tokens
 from pipelines.errors import UserError
 from pipelines.packages import digest_of_tree
 from pipelines.sources.raw import Raw
@@ -42,7 +42,7 @@ def prepare() -> None:
         raw = sources.read(task)
         encode.check(raw, task)
         prepared = _blocks(raw, task) if task["kind"] == "language" else _rows(raw, task)
-        facts = {"dropped_empty": raw.dropped} if task["drop_empty"] else {}
+        facts = ({"dropped_empty": raw.dropped} if task["drop_empty"] else {}) | ({"stream": True} if task["stream"] else {})
         manifest = _write(prepared, prepared.facts | facts, task)
     _warn(manifest)
     artifacts.write_json(artifacts.cost_of("prepare"), {"laps": clock.record()})
@@ -52,14 +52,15 @@ def _rows(raw: Raw, task: dict[str, Any]) -> Prepared:
     """Return both splits of a task whose rows are its examples, and what a reader must know of them."""
     target = targets.read(raw, task)
     train, test = _split(raw.tested, target.kept, task)
-    train = _limited(train, task)
-    settled = targets.settle(target, train, test, task)
-    columns, facts = encode.encode(raw, task, train, test)
+    made = regimes.make(raw, target, _limited(train, task), task)
+    settled = targets.settle(made.target, made.train, test, task)
+    columns, facts = encode.encode(made.raw, task, made.train, test)
     splits = {}
-    for split, chosen, label in (("train", train, settled.train), ("test", test, settled.test)):
+    for split, ids, chosen, label in (("train", made.ids, made.train, settled.train), ("test", test, test, settled.test)):
         place = pa.array(chosen)
-        splits[split] = pa.table({"id": place, "label": label[chosen], **{n: c.take(place) for n, c in columns.items()}})
-    return Prepared(splits, facts | settled.facts)
+        splits[split] = pa.table({"id": ids, "label": label[chosen], **{n: c.take(place) for n, c in columns.items()}})
+    splits["train"] = regimes.told(splits["train"], made.copies)
+    return Prepared(splits, facts | settled.facts | made.facts)
 
 
 def _blocks(raw: Raw, task: dict[str, Any]) -> Prepared:
@@ -70,17 +71,20 @@ def _blocks(raw: Raw, task: dict[str, Any]) -> Prepared:
     where = f"params.yaml: tasks.{task['name']}.block: the {{}} split"
     parts = [tokens.cut(texts, ids, tokenizer, block, where.format(n)) for n, ids in (("training", train), ("test", test))]
     used = _limited(np.arange(len(parts[0].tokens)), task)
-    ids = [used, len(parts[0].tokens) + np.arange(len(parts[1].tokens))]
-    chosen = [used, np.arange(len(parts[1].tokens))]
+    copies, made = regimes.duplicates(used, None, task)
+    sizes = [len(part.tokens) for part in parts]
+    ids = [copies.ids(sum(sizes)), sizes[0] + np.arange(sizes[1])]
+    chosen = [np.concatenate([copies.kept, copies.of]), np.arange(sizes[1])]
     splits = {}
     for name, part, place, rows in zip(("train", "test"), parts, ids, chosen, strict=True):
         columns = {"id": place, "document": part.document[rows], "tokens": encode.listed(part.tokens[rows])}
         splits[name] = pa.table(columns)
+    splits["train"] = regimes.told(splits["train"], copies)
     facts = {"shape": [block], "block": block, "outputs": block - 1, "classes": [], "label_scale": None, "label_noise": None}
     facts |= {"vocabulary": len(tokenizer), "end": tokens.end_of(tokenizer)}
     facts |= {"tokens": {name: part.total for name, part in zip(splits, parts, strict=True)}}
     own = tokenizer if task["tokenizer"] is None else None
-    return Prepared(splits, facts | targets.judged_by("tokens"), own)
+    return Prepared(splits, facts | made | targets.judged_by("tokens"), own)
 
 
 def _split(tested: Array | None, kept: Array, task: dict[str, Any]) -> tuple[Array, Array]:

@@ -23,7 +23,7 @@ def page(place: Place, written: Row) -> str:
     """Return the page of the study at ``place``, from what its JSON holds."""
     manifest = read_json(place.folder / DATA / artifacts.MANIFEST)
     names, heads = [_name(r, written) for r in written["methods"]], _heads(written)
-    sections = [_means(written), *_figure(written), *_best(written), _by_method(written)]
+    sections = [_means(written), *_figure(written), *_best(written), by_method(written)]
     sections += [report_tables.times(written["methods"], heads, names, written["agot_epsilon"])]
     sections += [report_tables.energy(written["methods"], heads, names)]
     sections += [*report_course.of_study(place), *_failed(written)]
@@ -108,7 +108,8 @@ def _spread(row: Row, key: str, digits: int | None = None, by: int = 1) -> str:
     return with_error(value and by * value, error and by * error, digits)
 
 
-def _by_method(written: Row) -> Section:
+def by_method(written: Row) -> Section:
+    """Return the table of every method beside the two controls of its cost."""
     metric = written["metric"]
     gains = [head for c in CONTROLS for head in (f"gain over {c}", "95 % interval", "p")]
     heads = [*_heads(written), "cost, epochs", metric, *CONTROLS, *gains, "trained"]

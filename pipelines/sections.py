@@ -92,13 +92,15 @@ class Training(Section):
 class Study(Section):
     """A grid: every method, with the warm-up that it starts from, at every fraction, with every seed.
 
-    ``vary`` gives a method values of more of its arguments, and then it is at every combination of them.
+    ``vary`` gives a method values of more of its arguments, and then it is at every combination of them. ``tasks`` has the
+    grid run on each of several tasks: names, or names with what each changes of the ``task`` that it is made of.
     """
 
     methods: dict[Name, Name]
     fractions: list[Annotated[float, Field(gt=0, le=1)]] = []
     seeds: list[Seed]
     vary: dict[Name, dict[str, list[Any]]] = {}
+    tasks: list[Name] | dict[Name, dict[str, Any] | None] = []
 
     @model_validator(mode="after")
     def _some_and_each_once(self) -> Study:
@@ -108,7 +110,7 @@ class Study(Section):
             if not values:
                 least = {"methods": "'swiftlearn: two-epochs'", "seeds": "[0]"}.get(key, "a list of one value")
                 raise ValueError(f"{key}: must name one or more, got none; the least that can be run is {least}")
-        for key, values in (lists | {"fractions": self.fractions}).items():
+        for key, values in (lists | {"fractions": self.fractions, "tasks": [*self.tasks]}).items():
             for value in values:
                 if values.count(value) > 1:
                     raise ValueError(f"{key}: each must be there once, got {value!r} {values.count(value)} times")

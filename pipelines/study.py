@@ -5,12 +5,25 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from pipelines import artifacts, cells, layout, params, report, report_study, tracking_study
+from pipelines import (
+    artifacts,
+    cells,
+    layout,
+    params,
+    report,
+    report_regimes,
+    report_study,
+    study_regimes,
+    study_tasks,
+    tracking_regimes,
+    tracking_study,
+)
 from pipelines.artifacts import STUDY, read_json
 from pipelines.cells import Place
 from pipelines.figures import against_time, to_png
@@ -25,25 +38,49 @@ def study(over: str | None = None) -> int:
     Args:
         over: a file whose keys stand in the place of those of params.yaml.
     """
+    file = Path(over) if over else params.FILE
     read = params.load(over=Path(over) if over else None)
-    place = layout.lay_out(read, grid_of(read))
+    asked = study_tasks.each(read, file)
+    places = {task: layout.lay_out(p, grid_of(p)) for task, p in asked.items()}
+    with _one_server(any(place.missing() for place in places.values())):
+        written = {task: _one(place, task) for task, place in places.items()}
+    if read.study is not None and read.study.tasks:
+        rows = study_regimes.by_regime(written, asked, study_tasks.bases(read))
+        _write_together(places, written, rows)
+        tracking_regimes.publish(str(file), places, rows)
+        _show_together(rows)
+    return FAILED if any(r["error"] for found in written.values() for r in found["cells"]) else 0
+
+
+def _one_server(needed: bool) -> AbstractContextManager[None]:
+    """Return what gives all flows of this process the same Prefect server: its client keeps to the first one that it met."""
+    if not needed:
+        return nullcontext()
+    # Prefect takes two seconds to import: not where there is nothing to do; and the flow's settings must be there before it.
+    import pipelines.flow  # noqa: F401
+    from pipelines.server import server
+
+    return server()
+
+
+def _one(place: Place, task: str) -> Row:
+    """Run what is missing of the study of one task, and return what its JSON holds."""
     missing = place.missing()
-    failed = _run(place, missing) if missing else {}
+    failed = _run(place, missing, task) if missing else {}
     if not missing:
-        _say("nothing had changed; these are the cells that were run before")
-    written = _write(place, read.task, failed)
+        _say(f"{task}: nothing had changed; these are the cells that were run before")
+    written = _write(place, task, failed)
     tracking_study.publish(place, written)
-    show(read.task)
+    show(task)
     for (seed, name), reason in failed.items():
         _say(f"{name}, seed {seed}: failed: {reason}")
-    return FAILED if failed or any(r["error"] for r in written["cells"]) else 0
+    return written
 
 
-def _run(place: Place, missing: list[tuple[int, str]]) -> dict[tuple[int, str], str]:
-    # Prefect takes two seconds to import: not where there is nothing to do.
+def _run(place: Place, missing: list[tuple[int, str]], task: str) -> dict[tuple[int, str], str]:
     from pipelines.flow import run_study
 
-    _say(f"{len(missing)} of {len(place.seeds) * len(place.grid.cells)} cells to run")
+    _say(f"{len(missing)} of {len(place.seeds) * len(place.grid.cells)} cells to run on {task}")
     return run_study(missing, _told(place, missing))
 
 
@@ -81,16 +118,31 @@ def _write(place: Place, task: str, failed: dict[tuple[int, str], str]) -> Row:
 
     def fill(folder: Path) -> None:
         artifacts.write_json(folder / "study.json", written)
-        artifacts.write_csv(folder / "table.csv", _as_in_the_paper(columns))
-        for name, table in (("study", methods), ("cells", rows)):
-            artifacts.write_csv(folder / f"{name}.csv", table)
-            artifacts.write_rows(folder / f"{name}.parquet", table)
+        _write_tables(folder, {"table": _as_in_the_paper(columns), "study": methods, "cells": rows})
         report.write(folder / "report.html", report_study.page(place, written))
         if series := report_study.series_of(written):
             to_png(against_time(series, f"test {metric.name}", metric.higher), folder / "metric_against_time.png")
 
     artifacts.write_folder(STUDY / task, fill)
     return written
+
+
+def _write_tables(folder: Path, tables: dict[str, list[Row]]) -> None:
+    for name, rows in tables.items():
+        artifacts.write_csv(folder / f"{name}.csv", rows)
+        artifacts.write_rows(folder / f"{name}.parquet", rows)
+
+
+def _write_together(places: dict[str, Place], written: dict[str, Row], rows: list[Row]) -> None:
+    """Write the tables of all tasks as one."""
+    tables = {"regimes": rows, "study": study_regimes.joined(written, "methods")}
+
+    def fill(folder: Path) -> None:
+        _write_tables(folder, tables | {"cells": study_regimes.joined(written, "cells")})
+        artifacts.write_json(folder / "regimes.json", rows)
+        report.write(folder / "report.html", report_regimes.page(places, written, rows))
+
+    artifacts.write_folder(STUDY / study_tasks.TOGETHER, fill)
 
 
 def _as_in_the_paper(columns: Row) -> list[Row]:
@@ -111,6 +163,14 @@ def show(task: str) -> None:
     console = Console()
     console.print(table)
     console.print(f"written to {STUDY / task}/ (csv, parquet, json, figure, report.html); 'make ui' opens MLflow")
+
+
+def _show_together(rows: list[Row]) -> None:
+    console = Console()
+    console.print("above both controls of their own cost, by regime:")
+    for verdict in study_regimes.verdicts(rows):
+        console.print(f"  {verdict}", highlight=False)
+    console.print(f"written to {STUDY / study_tasks.TOGETHER}/ (csv, parquet, json, report.html)")
 
 
 if __name__ == "__main__":

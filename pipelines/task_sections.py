@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_serializer, model_validator
 
-from pipelines.sections import Section, Seed, Share, Training
+from pipelines.regime_sections import Duplicates, LabelNoise, LongTail
+from pipelines.sections import Section, Share, Training
 from pipelines.source_sections import DataSource, FromFolder, FromPackage, ModelSource
 
 #: By the kind of data: the columns it must have (one of them at least), those it may have, and where it may come from.
@@ -36,13 +37,6 @@ MODELS: dict[str, tuple[str, ...]] = {
     "language": ("transformers", "gpt"),
 }
 SMALL: dict[str, tuple[str, ...]] = {"image": ("cnn", "lenet", "mlp"), "table": ("table-mlp",)}
-
-
-class LabelNoise(Section):
-    """A fraction of the training labels, each replaced by another class."""
-
-    fraction: Share
-    seed: Seed = 0
 
 
 class Transformer(Section):
@@ -133,6 +127,9 @@ class Task(Section):
     drop_empty: bool = False
     max_length: Annotated[int, Field(ge=4)] = 128
     label_noise: LabelNoise | None = None
+    long_tail: LongTail | None = None
+    duplicates: Duplicates | None = None
+    stream: bool = False
     block: Annotated[int, Field(ge=2)] = 128
     vocabulary: Annotated[int, Field(ge=257)] = 4096
     licence: str
@@ -197,9 +194,29 @@ class Task(Section):
         if self.kind == "language" and self.predicts == "number":
             raise ValueError("predicts: a task of kind 'language' predicts its own tokens, got 'number'; leave it out")
         learnt = "is of kind 'language'" if self.kind == "language" else f"has predicts: {self.predicts}"
-        for key in ("binarize", "label_noise"):
+        for key in ("binarize", "label_noise", "long_tail"):
             if getattr(self, key) is not None and (self.kind == "language" or self.predicts == "number"):
                 raise ValueError(f"{key}: is for classes, and this task {learnt}; leave one of the two out")
+        return self
+
+    @model_validator(mode="after")
+    def _stream_is_seen_once(self) -> Task:
+        if self.stream and self.training.epochs != 1:
+            raise ValueError(
+                "training.epochs: must be 1 for a task with 'stream: true', of which each example is seen once at most, got "
+                f"{self.training.epochs}; the nearest that works is 1"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _near_copies_can_be_made(self) -> Task:
+        near = self.duplicates is not None and self.duplicates.near
+        if near and (self.kind == "language" or (self.kind == "table" and not self.columns.numbers)):
+            lacking = "of kind 'language'" if self.kind == "language" else "whose columns name no numbers"
+            raise ValueError(
+                "duplicates.near: changes words, pixels or numbers a little, and must be false for a task "
+                f"{lacking}, got true; the nearest that works is false"
+            )
         return self
 
 

@@ -142,7 +142,8 @@ def _dataset(lock: Lock, manifest: dict[str, Any]) -> Any:  # noqa: ANN401 - a D
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     source = json.dumps({"uri": str(artifacts.PREPARED.resolve())})
-    profile = json.dumps({k: manifest[k] for k in ("counts", "target", "classes", "licence", "label_noise")})
+    known = ("counts", "target", "classes", "licence", "label_noise", "long_tail", "duplicates")
+    profile = json.dumps({k: manifest[k] for k in known if k in manifest})
     # MLflow takes 36 characters of a digest; the tag "data" has them all.
     data = Dataset(manifest["task"], manifest["content"][:36], "local", source, profile=profile)
     tags = {"mlflow.data.context": "training", "dvc.md5": lock.outs[str(artifacts.PREPARED)]}

@@ -42,8 +42,13 @@ def _publish(tracker: Tracker, place: Place, written: Row) -> str:
     return parent_id
 
 
+def key_of(place: Place) -> str:
+    """Return what the run of the study at ``place`` is found by."""
+    return digest(["study", place.folder.name])
+
+
 def _parent(tracker: Tracker, place: Place, tags: dict[str, str]) -> Any:  # noqa: ANN401 - mlflow's Run
-    key = digest(["study", place.folder.name])
+    key = key_of(place)
     found = tracker.runs("winnow.key", key)
     return found[0] if found else tracker.create(f"{tags['task']} study", {**tags, "winnow.key": key})
 
