@@ -86,6 +86,15 @@ def copy_of_finished(finished_copy, tmp_path):
 
 
 @pytest.fixture
+def no_tracker(copy_of_finished, monkeypatch):
+    """Go to a finished comparison that no tracker knows of."""
+    for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(copy_of_finished)
+    return copy_of_finished
+
+
+@pytest.fixture
 def compared(copy_of_finished, run_in):
     """Run a comparison in a fresh copy of the finished project; return a reader of what it left."""
 
