@@ -11,9 +11,9 @@ from typing import Any
 from components.comparison import Metric
 from pipelines import artifacts, report_comparison
 from pipelines.artifacts import MANIFEST, plan_of, read_json, result
-from pipelines.facts import TOLD, Lock, events_of, files_of, params_of, shared, tags_of, versions
+from pipelines.facts import TOLD, Lock, events_of, files_of, md5_of, params_of, shared, tags_of, versions
 from pipelines.stage import main
-from pipelines.tracker import REASON, Tracker, points, told
+from pipelines.tracker import REASON, Tracker, told
 from pipelines.tracking_metrics import metrics_of, tell_costs
 from pipelines.tracking_models import log_model
 from pipelines.tracking_note import note
@@ -21,6 +21,8 @@ from pipelines.tracking_registry import register
 
 #: The key of a comparison that failed before its data were prepared.
 UNPREPARED = "unprepared"
+#: What MLflow calls the use of each split.
+CONTEXTS = {"train": "training", "test": "testing"}
 
 
 def publish() -> str | None:
@@ -89,9 +91,8 @@ def _tell_comparison(tracker: Tracker, parent: Any) -> bool:  # noqa: ANN401 - m
         params = {"task": plan["task"], "methods": ", ".join(plan["methods"])}
         table = artifacts.COMPARISON / "comparison.json"
         rows, manifest = read_json(table)["rows"], read_json(MANIFEST)
-        gains = [(f"{k}/{r['method']}", r[k], 0) for r in rows for k in ("agot", "agot_paper")]
         told_first = note(*report_comparison.summary(rows, Metric(manifest["metric"], manifest["higher"])), "compare")
-        tracker.log(run_id, points([g for g in gains if g[1] is not None], table), params, versions() | told_first)
+        tracker.log(run_id, [], params, versions() | told_first)
         tracker.client.log_artifacts(run_id, str(artifacts.COMPARISON), "compare")
         tracker.client.log_artifact(run_id, str(artifacts.ACCOUNT))
         tracker.client.set_tag(run_id, "winnow.compare", md5)
@@ -122,7 +123,7 @@ def _tell_method(tracker: Tracker, parent: Any, name: str, key: str) -> str:  # 
     tags |= events_of(read_json(result("train", name, "history.json"))) | shared(parent.data.tags, "comparison")
     run_id = str(tracker.create(name, {**tags, "winnow.key": key}).info.run_id)
     tracker.log(run_id, metrics_of(name), params_of(plan, training), {})
-    tracker.client.log_inputs(run_id, [_dataset(tracker.lock, manifest)])
+    tracker.client.log_inputs(run_id, [_dataset(tracker.lock, manifest, split) for split in CONTEXTS])
     for folder, paths in files_of(name, plan["warm_up"]).items():
         for path in paths:
             tracker.client.log_artifact(run_id, str(path), folder)
@@ -132,14 +133,15 @@ def _tell_method(tracker: Tracker, parent: Any, name: str, key: str) -> str:  # 
     return run_id
 
 
-def _dataset(lock: Lock, manifest: dict[str, Any]) -> Any:  # noqa: ANN401 - a DatasetInput
+def _dataset(lock: Lock, manifest: dict[str, Any], split: str) -> Any:  # noqa: ANN401 - a DatasetInput
+    """Return one split of the prepared data, by the hash of its file; the tag "data" has that of both."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    source = json.dumps({"uri": str(artifacts.PREPARED.resolve())})
+    path = artifacts.PREPARED / f"{split}.arrow"
+    source = json.dumps({"uri": str(path.resolve())})
     profile = json.dumps({k: manifest[k] for k in ("counts", "target", "classes", "licence", "label_noise")})
-    # MLflow takes 36 characters of a digest; the tag "data" has them all.
-    data = Dataset(manifest["task"], manifest["content"][:36], "local", source, profile=profile)
-    tags = {"mlflow.data.context": "training", "dvc.md5": lock.outs[str(artifacts.PREPARED)]}
+    data = Dataset(f"{manifest['task']} {split}", md5_of(path) or "", "local", source, profile=profile)
+    tags = {"mlflow.data.context": CONTEXTS[split], "dvc.md5": lock.outs[str(artifacts.PREPARED)]}
     return DatasetInput(data, [InputTag(k, v) for k, v in tags.items()])
 
 

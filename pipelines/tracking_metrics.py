@@ -76,7 +76,7 @@ def _costs(name: str, held: dict[str, Any]) -> Values:
         if energy["label"] == whole["label"]:
             costs[f"saved_energy_kwh_{energy['label']}"] = whole["kwh"] - energy["kwh"]
     laps = read_json(cost_of("train", name))["laps"]
-    costs |= {f"train_cpu_seconds/{lap}": spent["cpu_seconds"] for lap, spent in laps.items()}
+    costs |= {f"train_cpu_seconds_{lap}": spent["cpu_seconds"] for lap, spent in laps.items()}
     return [(k, v, 0) for k, v in costs.items() if v is not None]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pipelines.facts import LONGEST_TAG
 from pipelines.report import Section
 
@@ -26,5 +28,5 @@ def _rows(section: Section) -> list[str]:
     return [_line(heads), _line(["---", *["---:"] * (len(heads) - 1)]), *map(_line, rows)]
 
 
-def _line(cells: object) -> str:
-    return f"| {' | '.join(str(cell).replace('|', '/') for cell in cells)} |"
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
