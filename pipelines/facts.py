@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -74,15 +75,29 @@ def tags_of(lock: Lock, parent: str, plan: dict[str, Any], manifest: dict[str, A
         "model": result("train", name, "model"),
     }
     tags = {"mlflow.parentRunId": parent, "task": manifest["task"], "method": name, "warm_up": plan["warm_up"]}
-    tags |= {"seed": str(plan["seed"]), "data": manifest["content"]}
+    tags |= {"seed": str(plan["seed"]), "data": manifest["content"], **keep_of(plan)}
     return tags | {kind: lock.outs[str(path)] for kind, path in hashes.items()} | versions()
+
+
+def shared(tags: dict[str, str], *names: str) -> dict[str, str]:
+    """Return those of ``tags`` that a parent run hands on, where it has them."""
+    return {name: tags[name] for name in names if name in tags}
+
+
+def keep_of(plan: dict[str, Any]) -> dict[str, str]:
+    """Return the fraction that a method was planned to keep: 1 for full, none where it finds out by itself."""
+    members = plan["members"]
+    planned = [m["arguments"]["fraction"] for m in members if m["arguments"].get("fraction") is not None]
+    if not planned and [m["method"] for m in members] != ["full"]:
+        return {}
+    return {"keep": f"{math.prod(planned):g}"}
 
 
 def params_of(plan: dict[str, Any], training: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a method's run, flat."""
     members = {m["method"]: m["arguments"] for m in plan["members"]}
-    flat = {"method": "+".join(members), "warm_up": plan["warm_up"], "epochs": plan["length"]}
-    return flat | _flat(members) | _flat({k: training[k] for k in ("training", "model")})
+    flat = {"method": "+".join(members), "warm_up": plan["warm_up"], "epochs": plan["length"], "seed": plan["seed"]}
+    return flat | keep_of(plan) | _flat(members) | _flat({k: training[k] for k in ("training", "model")})
 
 
 def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:

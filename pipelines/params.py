@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from components.comparison import AGOT_EPSILON
 from pipelines.errors import UserError, unknown
-from pipelines.sections import Energy, Name, Pools, Section, Seed, Study
+from pipelines.sections import Energy, Name, Pools, Section, Seed, Study, Tracking
 from pipelines.task_sections import Task
 from pipelines.warm_up_sections import WarmUp
 
@@ -29,6 +29,7 @@ class Params(Section):
     energy: Energy
     tasks: dict[Name, Task]
     study: Study | None = None
+    tracking: Tracking = Tracking()
     pools: Pools = Pools(default="cpu-pool", warm_up="gpu-pool", train="gpu-pool")
 
     @property

@@ -31,6 +31,11 @@ def page(plan: Row, rows: list[Row], metric: Metric) -> str:
     return report.render(title, headline(rows, metric, _controls(rows)), sections, facts)
 
 
+def summary(rows: list[Row], metric: Metric) -> tuple[list[str], Section]:
+    """Return the headline and the table: what there is room for beside the page."""
+    return headline(rows, metric, _controls(rows)), _table(rows, metric)
+
+
 def _controls(rows: list[Row]) -> set[str]:
     """Return the names of the methods that draw blindly or stop early, and nothing else."""
     return {r["method"] for r in rows if _class_of(r["method"]) in CONTROLS}

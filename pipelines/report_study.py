@@ -31,6 +31,11 @@ def page(place: Place, written: Row) -> str:
     return report.render(title, headline(written), sections, _facts(place, manifest))
 
 
+def summary(written: Row) -> tuple[list[str], Section]:
+    """Return the headline and the table of means: what there is room for beside the page."""
+    return headline(written), _means(written)
+
+
 def headline(written: Row) -> list[str]:
     """Return what the numbers say, and no more."""
     metric, seeds, full = written["metric"], len(written["seeds"]), written["summary"]["full"]

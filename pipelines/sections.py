@@ -136,6 +136,12 @@ class Pools(Section):
         return named or self.default
 
 
+class Tracking(Section):
+    """What MLflow is told beside the runs: with ``register_best``, the best models of each comparison, in its registry."""
+
+    register_best: bool = True
+
+
 class Energy(Section):
     """Where the electricity comes from, and the watts of the paper's model."""
 

@@ -33,6 +33,8 @@ SETTINGS = {
 }
 #: The most values that MLflow takes in one call, and the longest reason for a failure.
 METRICS_A_CALL, PARAMS_A_CALL, REASON = 1000, 100, 500
+#: The most metrics beside the most parameters and tags, a thousand in all.
+METRICS_BESIDE = 800
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,12 @@ class Tracker:
         self.client.delete_run(run.info.run_id)
 
     def log(self, run_id: str, metrics: list[Any], params: dict[str, Any], tags: dict[str, str]) -> None:
-        """Log values, in as many calls as MLflow needs."""
+        """Log values, in as few calls as MLflow allows: each is a transaction."""
         listed = entities("Param", params)
-        self.client.log_batch(run_id, tags=entities("RunTag", tags))
-        for start in range(0, len(listed), PARAMS_A_CALL):
+        self.client.log_batch(run_id, metrics[:METRICS_BESIDE], listed[:PARAMS_A_CALL], entities("RunTag", tags))
+        for start in range(PARAMS_A_CALL, len(listed), PARAMS_A_CALL):
             self.client.log_batch(run_id, params=listed[start : start + PARAMS_A_CALL])
-        for start in range(0, len(metrics), METRICS_A_CALL):
+        for start in range(METRICS_BESIDE, len(metrics), METRICS_A_CALL):
             self.client.log_batch(run_id, metrics[start : start + METRICS_A_CALL])
 
     def finish(self, run: Any) -> None:  # noqa: ANN401 - mlflow's Run

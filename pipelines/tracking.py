@@ -8,20 +8,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipelines import artifacts
+from components.comparison import Metric
+from pipelines import artifacts, report_comparison
 from pipelines.artifacts import MANIFEST, plan_of, read_json, result
-from pipelines.facts import TOLD, Lock, course_of, events_of, files_of, params_of, tags_of, versions
+from pipelines.facts import TOLD, Lock, events_of, files_of, md5_of, params_of, shared, tags_of, versions
 from pipelines.stage import main
-from pipelines.tracker import REASON, Tracker, points, told
+from pipelines.tracker import REASON, Tracker, told
+from pipelines.tracking_metrics import metrics_of, tell_costs
 from pipelines.tracking_models import log_model
+from pipelines.tracking_note import note
+from pipelines.tracking_registry import register
 
 #: The key of a comparison that failed before its data were prepared.
 UNPREPARED = "unprepared"
-EACH_EPOCH = ("loss", "accuracy", "drawn", "looked", "trained", "learning_rate")
-IN_ACCOUNT = (
-    "alpha_b", "alpha_fb", "paper_cpu_seconds", "counted_cpu_seconds", "time_paper", "time_counted", "time_measured",
-    "measured_over_counted", "speed_reached", "speed_ceiling", "speed_share", "speed_formula",
-)  # fmt: skip
+#: What MLflow calls the use of each split.
+CONTEXTS = {"train": "training", "test": "testing"}
 
 
 def publish() -> str | None:
@@ -49,11 +50,14 @@ def _publish(tracker: Tracker) -> str | None:
         if not {"winnow.complete", "winnow.failed"} & run.data.tags.keys():
             tracker.forget(run)
     methods = read_json(plan_of("comparison"))["methods"]
-    runs = {m: _child(tracker, parent_id, m, children) for m in methods}
-    _tell_costs(tracker, {m: run for m, run in runs.items() if run})
-    if _tell_comparison(tracker, parent) and all(runs.values()):
+    runs = {m: _child(tracker, parent, m, children) for m in methods}
+    tell_costs(tracker, {m: run for m, run in runs.items() if run})
+    whole = _tell_comparison(tracker, parent) and all(runs.values())
+    if whole:
         tracker.finish(parent)
     tracker.point_caller("winnow.comparison", parent_id)
+    if whole:
+        register(tracker, parent, {name: str(run) for name, run in runs.items()})
     return parent_id
 
 
@@ -67,7 +71,7 @@ def _parent(tracker: Tracker, *, prepared: bool) -> Any:  # noqa: ANN401 - mlflo
         return runs[0]
     tags = {"winnow.key": key, "task": task["name"], "seed": str(task["seed"]), **versions()}
     if prepared:
-        tags["data"] = read_json(MANIFEST)["content"]
+        tags |= {"data": read_json(MANIFEST)["content"], "comparison": f"{task['name']}-{key[:8]}"}
     early = tracker.runs("winnow.key", UNPREPARED)
     if not early:
         return tracker.create(name, tags)
@@ -86,15 +90,16 @@ def _tell_comparison(tracker: Tracker, parent: Any) -> bool:  # noqa: ANN401 - m
         plan = read_json(plan_of("comparison"))
         params = {"task": plan["task"], "methods": ", ".join(plan["methods"])}
         table = artifacts.COMPARISON / "comparison.json"
-        gains = [(f"{k}/{r['method']}", r[k], 0) for r in read_json(table)["rows"] for k in ("agot", "agot_paper")]
-        tracker.log(run_id, points([g for g in gains if g[1] is not None], table), params, versions())
+        rows, manifest = read_json(table)["rows"], read_json(MANIFEST)
+        told_first = note(*report_comparison.summary(rows, Metric(manifest["metric"], manifest["higher"])), "compare")
+        tracker.log(run_id, [], params, versions() | told_first)
         tracker.client.log_artifacts(run_id, str(artifacts.COMPARISON), "compare")
         tracker.client.log_artifact(run_id, str(artifacts.ACCOUNT))
         tracker.client.set_tag(run_id, "winnow.compare", md5)
     return True
 
 
-def _child(tracker: Tracker, parent: str, name: str, children: list[Any]) -> str | None:
+def _child(tracker: Tracker, parent: Any, name: str, children: list[Any]) -> str | None:  # noqa: ANN401 - mlflow's Run
     """Return the run of the method ``name``, made where there is none; None where its results are not all there."""
     lock, stages = tracker.lock, [f"{stage}@{name}" for stage in TOLD]
     if not all(lock.holds(stage) for stage in stages):
@@ -110,14 +115,15 @@ def _child(tracker: Tracker, parent: str, name: str, children: list[Any]) -> str
     return str(run_id)
 
 
-def _tell_method(tracker: Tracker, parent: str, name: str, key: str) -> str:
+def _tell_method(tracker: Tracker, parent: Any, name: str, key: str) -> str:  # noqa: ANN401 - mlflow's Run
     """Make the run of one method; the mark that it is complete comes last."""
     plan, training = read_json(plan_of("methods", name)), read_json(plan_of("training"))
     manifest = read_json(MANIFEST)
-    tags = tags_of(tracker.lock, parent, plan, manifest) | events_of(read_json(result("train", name, "history.json")))
+    tags = tags_of(tracker.lock, parent.info.run_id, plan, manifest)
+    tags |= events_of(read_json(result("train", name, "history.json"))) | shared(parent.data.tags, "comparison")
     run_id = str(tracker.create(name, {**tags, "winnow.key": key}).info.run_id)
     tracker.log(run_id, metrics_of(name), params_of(plan, training), {})
-    tracker.client.log_inputs(run_id, [_dataset(tracker.lock, manifest)])
+    tracker.client.log_inputs(run_id, [_dataset(tracker.lock, manifest, split) for split in CONTEXTS])
     for folder, paths in files_of(name, plan["warm_up"]).items():
         for path in paths:
             tracker.client.log_artifact(run_id, str(path), folder)
@@ -127,44 +133,17 @@ def _tell_method(tracker: Tracker, parent: str, name: str, key: str) -> str:
     return run_id
 
 
-def metrics_of(name: str) -> list[Any]:
-    """Return the metrics of every epoch, what the method said of itself, and those of the test split."""
-    path = result("train", name, "history.json")
-    history = read_json(path)
-    each = [(k, r[k], r["epoch"]) for r in history for k in EACH_EPOCH if r[k] is not None]
-    each += [(f"course_{k}", v, step) for k, v, step in course_of(history)]
-    tested = result("evaluate", name, "metrics.json")
-    final = [(k if k.startswith("base_") else f"test_{k}", v, 0) for k, v in read_json(tested).items()]
-    return [*points(each, path), *points(final, tested)]
-
-
-def _dataset(lock: Lock, manifest: dict[str, Any]) -> Any:  # noqa: ANN401 - a DatasetInput
+def _dataset(lock: Lock, manifest: dict[str, Any], split: str) -> Any:  # noqa: ANN401 - a DatasetInput
+    """Return one split of the prepared data, by the hash of its file; the tag "data" has that of both."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    source = json.dumps({"uri": str(artifacts.PREPARED.resolve())})
+    path = artifacts.PREPARED / f"{split}.arrow"
+    source = json.dumps({"uri": str(path.resolve())})
     known = ("counts", "target", "classes", "licence", "label_noise", "long_tail", "duplicates")
     profile = json.dumps({k: manifest[k] for k in known if k in manifest})
-    # MLflow takes 36 characters of a digest; the tag "data" has them all.
-    data = Dataset(manifest["task"], manifest["content"][:36], "local", source, profile=profile)
-    tags = {"mlflow.data.context": "training", "dvc.md5": lock.outs[str(artifacts.PREPARED)]}
+    data = Dataset(f"{manifest['task']} {split}", md5_of(path) or "", "local", source, profile=profile)
+    tags = {"mlflow.data.context": CONTEXTS[split], "dvc.md5": lock.outs[str(artifacts.PREPARED)]}
     return DatasetInput(data, [InputTag(k, v) for k, v in tags.items()])
-
-
-def _tell_costs(tracker: Tracker, runs: dict[str, str]) -> None:
-    """Log what each method cost, where the account of it is new."""
-    if not (artifacts.ACCOUNT.exists() and tracker.lock.holds("account")):
-        return
-    accounts = read_json(artifacts.ACCOUNT)["methods"]
-    for name, run_id in runs.items():
-        account, md5 = accounts[name], artifacts.digest(accounts[name])
-        if tracker.client.get_run(run_id).data.tags.get("winnow.account") == md5:
-            continue
-        costs = {k: account[k] for k in IN_ACCOUNT} | {"cpu_seconds": account["measured_cpu_seconds"]}
-        for energy in (account["energy"], account["energy_modelled"]):
-            costs |= {f"{unit}_{energy['label']}": energy[unit] for unit in ("kwh", "co2e_kg")}
-        final = [(f"energy_{k}" if k.startswith("kwh") else k, v, 0) for k, v in costs.items() if v is not None]
-        tracker.log(run_id, points(final, artifacts.ACCOUNT), {}, {})
-        tracker.client.set_tag(run_id, "winnow.account", md5)
 
 
 def _fail(tracker: Tracker, stage: str, message: str) -> None:

@@ -10,6 +10,19 @@ from pipelines.artifacts import plan_of, read_json, result
 
 #: What of the manifest a user of a logged model needs: how its input is made, and what its output means.
 TO_READ_BY = ("target", "classes", "mean", "deviation", "features", "label_scale")
+#: How the input of a model is made, by the kind of data; MLflow shows it with the model.
+INPUT = {
+    "text": "texts as they are; a pair as two columns, text and text_pair",
+    "language": "the text to go on from",
+    "image": "float32 (N, channels, height, width): (pixel - mean) / deviation, of pixels from 0 to 255",
+    "table": "float32 (N, columns): what features lists, side by side; of a number (value - mean) / deviation, of a category "
+    "a 1 in the place of its value, the last for any other, and 0 elsewhere",
+}
+#: What comes out of a model that takes numbers, by what it predicts.
+OUTPUT = {
+    "class": "a logit for each of classes; the largest is the prediction",
+    "number": "the label; where label_scale is set, times its deviation, plus its mean",
+}
 
 
 def log_model(run_id: str, name: str, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
@@ -49,7 +62,7 @@ def _log_transformer(folder: Path, plan: dict[str, Any], manifest: dict[str, Any
         ),
         input_example=texts if len(columns) > 1 else list(texts.values()),
         pip_requirements=_requirements("mlflow", "torch", "transformers"),
-        metadata={k: manifest[k] for k in TO_READ_BY if k in manifest},
+        metadata=_metadata(manifest),
         model_config={"truncation": True, "max_length": read_json(plan_of("task"))["max_length"]},
     )
 
@@ -70,7 +83,7 @@ def _log_language_model(folder: Path, plan: dict[str, Any], manifest: dict[str, 
         signature=ModelSignature(Schema([ColSpec("string")]), Schema([ColSpec("string")])),
         input_example=[parts["tokenizer"].decode(first[: block // 4])],
         pip_requirements=_requirements("mlflow", "torch", "transformers"),
-        metadata={k: manifest[k] for k in ("target", "block", "vocabulary")},
+        metadata={k: manifest[k] for k in ("target", "block", "vocabulary")} | {"input": INPUT["language"]},
         # A prompt and what is written after it fit into what the model can read.
         model_config={"max_new_tokens": max(1, block // 2), "do_sample": False},
     )
@@ -113,9 +126,13 @@ def _log_module(folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) ->
         signature=infer_signature(given.numpy(), output.numpy()),
         input_example=given.numpy(),
         pip_requirements=_requirements("mlflow", "numpy", "torch"),
-        metadata={k: manifest[k] for k in TO_READ_BY if k in manifest},
+        metadata=_metadata(manifest) | {"output": OUTPUT[manifest["target"]]},
         validate_serving_input=False,
     )
+
+
+def _metadata(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {"input": INPUT[manifest["kind"]]} | {k: manifest[k] for k in TO_READ_BY if k in manifest}
 
 
 def _requirements(*packages: str) -> list[str]:

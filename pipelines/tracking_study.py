@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import chdir
 from typing import Any
 
+from pipelines import report_study
 from pipelines.artifacts import MANIFEST, STUDY, cost_of, digest, plan_of, read_json
 from pipelines.cells import DATA, Place
-from pipelines.facts import params_of, versions
+from pipelines.facts import keep_of, params_of, shared, versions
 from pipelines.study_table import Row
 from pipelines.tracker import REASON, Tracker, points, told
-from pipelines.tracking import metrics_of
+from pipelines.tracking_metrics import metrics_of
+from pipelines.tracking_note import note
 
 
 def publish(place: Place, written: Row) -> str | None:
@@ -31,7 +33,8 @@ def _publish(tracker: Tracker, place: Place, written: Row) -> str:
     keys = {digest(row): row for row in written["cells"]}
     for key, row in keys.items():
         if key not in told_before:
-            _tell_cell(tracker, place, row, {**tags, "mlflow.parentRunId": parent_id, "winnow.key": key})
+            own = shared(parent.data.tags, "comparison") | {"mlflow.parentRunId": parent_id, "winnow.key": key}
+            _tell_cell(tracker, place, row, tags | own)
     _forget_the_old(tracker, children, keys)
     _tell_tables(tracker, parent, written)
     if failed := sum(bool(row["error"]) for row in written["cells"]):
@@ -50,7 +53,8 @@ def key_of(place: Place) -> str:
 def _parent(tracker: Tracker, place: Place, tags: dict[str, str]) -> Any:  # noqa: ANN401 - mlflow's Run
     key = key_of(place)
     found = tracker.runs("winnow.key", key)
-    return found[0] if found else tracker.create(f"{tags['task']} study", {**tags, "winnow.key": key})
+    told = {**tags, "winnow.key": key, "comparison": f"{tags['task']}-{key[:8]}"}
+    return found[0] if found else tracker.create(f"{tags['task']} study", told)
 
 
 def _forget_the_old(tracker: Tracker, children: list[Any], keys: dict[str, Row]) -> None:
@@ -66,16 +70,16 @@ def _forget_the_old(tracker: Tracker, children: list[Any], keys: dict[str, Row])
 def _tell_cell(tracker: Tracker, place: Place, row: Row, tags: dict[str, str]) -> None:
     """Make the run of one cell; the mark that it is complete comes last."""
     own = {"cell": row["cell"], "role": row["role"], "method": row["method"], "seed": str(row["seed"])}
-    own |= {} if row["fraction"] is None else {"fraction": repr(row["fraction"])}
-    run = tracker.create(f"{row['cell']} seed {row['seed']}", {**tags, **own})
-    run_id = run.info.run_id
+    name = row["cell"]
     with chdir(place.of(row["seed"])):
-        name = row["cell"]
         planned = plan_of("methods", name)
         # A control at the cost that another cell had is not planned before that has run.
-        params = params_of(read_json(planned), read_json(plan_of("training"))) if planned.exists() else {}
+        plan = read_json(planned) if planned.exists() else {}
+        params = params_of(plan, read_json(plan_of("training"))) if plan else {}
         params |= {k: v for k, v in own.items() if k != "role"}
         metrics = [] if row["error"] else [*metrics_of(name), *points(_costs(row), cost_of("train", name))]
+    run = tracker.create(f"{name} seed {row['seed']}", {**tags, **own, **(keep_of(plan) if plan else {})})
+    run_id = run.info.run_id
     tracker.log(run_id, metrics, params, {})
     if row["error"]:
         tracker.failed(run, row["error"][:REASON])
@@ -106,6 +110,7 @@ def _tell_tables(tracker: Tracker, parent: Any, written: Row) -> None:  # noqa: 
     ranks = [(f"mean_rank/{c}", v["rank"], 0) for c, v in written["summary"].items()]
     found = [(name, value, step) for name, value, step in means + ranks if value is not None]
     seeds = ", ".join(map(str, written["seeds"]))
-    tracker.log(run_id, points(found, folder / "study.json"), {}, {"methods": ", ".join(written["columns"]), "seeds": seeds})
+    tags = {"methods": ", ".join(written["columns"]), "seeds": seeds} | note(*report_study.summary(written), "study")
+    tracker.log(run_id, points(found, folder / "study.json"), {}, tags)
     tracker.client.log_artifacts(run_id, str(folder), "study")
     tracker.client.set_tag(run_id, "winnow.tables", told_last)

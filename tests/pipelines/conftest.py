@@ -14,7 +14,8 @@ import pytest
 import torch
 import yaml
 
-from pipelines import artifacts
+from pipelines import artifacts, models
+from pipelines.artifacts import read_json, result
 from pipelines.plan import plan
 from pipelines.prepare import prepare
 from pipelines.server import free_port
@@ -23,6 +24,7 @@ from pipelines.splits import read_split
 ROOT = Path(__file__).parent.parent.parent
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a fine film no good at all dull bore joy ,".split()  # noqa: SIM905
 PASSWORD, DATABASES = "not-for-everyone", ("prefect", "mlflow")
+TINY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "book"]
 CHANGES = {"task": "digits", "compare": {"full": "none", "swiftlearn": "two-epochs"}}
 
 
@@ -88,6 +90,15 @@ def run_alone(tmp_path, run_in):
 def copy_of_finished(finished_copy, tmp_path):
     """Return a fresh copy of the finished project, to do with as a test likes."""
     return Path(shutil.copytree(finished_copy, tmp_path / "copy", symlinks=True))
+
+
+@pytest.fixture
+def no_tracker(copy_of_finished, monkeypatch):
+    """Go to a finished comparison that no tracker knows of."""
+    for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(copy_of_finished)
+    return copy_of_finished
 
 
 @pytest.fixture
@@ -202,6 +213,39 @@ def _make_databases(address, log):
         for database in DATABASES:
             cursor.execute(f"create database {database}")
     connection.close()
+
+
+@pytest.fixture(params=["class", "number"])
+def text_results(request, write_params, tmp_path):
+    """Write the plan, the data and an untrained model of a task of texts, and go there."""
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    base = tmp_path / "tiny"
+    base.mkdir()
+    (base / "vocab.txt").write_text("\n".join(TINY))
+    BertTokenizerFast(str(base / "vocab.txt")).save_pretrained(base)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    torch.manual_seed(0)
+    BertModel(BertConfig(vocab_size=len(TINY), **sizes)).save_pretrained(base)
+    good, bad = ("yes", "no") if request.param == "class" else (4.5, 1.5)
+    rows = ["text,label", *(f"good film,{good}" if i % 2 else f"bad book,{bad}" for i in range(20))]
+    (tmp_path / "rows.csv").write_text("\n".join(rows))
+    task = {"kind": "text", "source": {"from": "files", "train": str(tmp_path / "rows.csv")}, "test": 4, "max_length": 8}
+    task |= {"columns": {"text": "text", "label": "label"}, "licence": "MIT", "citation": "none", "predicts": request.param}
+    write_params(
+        {
+            "task": "movie-reviews",
+            "tasks.movie-reviews.binarize": None,
+            "tasks.movie-reviews.model": {"family": "transformers", "source": {"from": "folder", "folder": str(base)}},
+            **{f"tasks.movie-reviews.{k}": v for k, v in task.items()},
+        }
+    )
+    plan()
+    prepare()
+    training, manifest = read_json(artifacts.plan_of("training")), read_json(artifacts.MANIFEST)
+    built = models.build(training["model"], manifest)
+    artifacts.write_folder(result("train", "full", "model"), lambda folder: models.save(built, folder, training["model"]))
+    return built.eval(), training["model"], manifest
 
 
 def _browse(address, folder, *wanted):

@@ -23,6 +23,11 @@ BAD = {
     ),
     "unknown top-level key": ({"sed": 1}, r"'sed': no such key, did you mean 'seed'\?"),
     "unknown task": ({"task": "movie-review"}, r"task: 'movie-review': no such task, did you mean 'movie-reviews'\?"),
+    "unknown setting of MLflow": (
+        {"tracking.registr": True},
+        r"tracking: 'registr': no such key, did you mean 'register_best'\?",
+    ),
+    "registering neither on nor off": ({"tracking.register_best": "no"}, r"tracking.register_best: .*boolean, got 'no'"),
     "unknown stage": ({"pools.trian": "gpu-pool"}, r"pools: 'trian': no such key, did you mean 'train'\?"),
     "no default pool": ({"pools": {"train": "gpu-pool"}}, r"pools.default: Field required"),
     "pool that is no name": ({"pools.train": "gpu pool"}, r"pools.train: .*match pattern.*got 'gpu pool'"),

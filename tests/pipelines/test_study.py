@@ -15,7 +15,7 @@ import mlflow
 import pytest
 import yaml
 
-from pipelines import cells, layout, params, study, tracking_study
+from pipelines import cells, layout, params, report_study, study, tracking_study
 from pipelines.artifacts import read_json, read_table
 from pipelines.errors import UserError
 from pipelines.grid import grid_of
@@ -199,12 +199,14 @@ def test_a_study_is_a_parent_and_each_cell_a_child(told, studied):
     assert {r.data.tags["mlflow.parentRunId"] for r in runs.values()} == {parent.info.run_id}
     cell = runs["swiftlearn-0.3 seed 1"]
     for facts in (cell.data.tags, cell.data.params):
-        assert {"method": "swiftlearn", "fraction": "0.3", "seed": "1"}.items() <= facts.items()
+        assert {"method": "swiftlearn", "keep": "0.3", "seed": "1"}.items() <= facts.items()
     written = read_json(studied / "results/study/digits/study.json")
     (row,) = [r for r in written["cells"] if (r["cell"], r["seed"]) == ("swiftlearn-0.3", 1)]
     numbers = {"test_accuracy": "accuracy", "time_measured": "time_measured", "examples_trained": "examples_trained"}
     numbers |= {f"energy_kwh_{row['energy_label']}": "energy_kwh", "cpu_seconds": "cpu_seconds"}
     assert {k: cell.data.metrics[k] for k in numbers} == {k: pytest.approx(row[v]) for k, v in numbers.items()}
+    assert {r.data.tags["comparison"] for r in [parent, *runs.values()]} == {parent.data.tags["comparison"]}
+    assert report_study.headline(written)[0] in parent.data.tags["mlflow.note.content"]
     assert parent.data.metrics["mean_accuracy/swiftlearn"] == pytest.approx(written["summary"]["swiftlearn"]["mean"])
     assert {f.path for f in client.list_artifacts(parent.info.run_id, "study")} >= {"study/study.json", "study/cells.csv"}
 
