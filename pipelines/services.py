@@ -73,8 +73,9 @@ def _environment(prefect: str, mlflow: str) -> dict[str, str]:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    # What is committed here can be run, pushed or not.
-    given = {GIT_REMOTE: str(clone), **agent.settings(clone)}
+    # What is committed here can be run, pushed or not; Prefect's page would ask port 4200 whatever the server's own is.
+    usual = {GIT_REMOTE: str(clone), "PREFECT_SERVER_UI_API_URL": f"{prefect}/api"}
+    given = usual | agent.settings(clone)
     if given.get(ASKING) and not all(given.get(name) for name in USER):
         raise UserError(f"{ASKING}: is set, and what the agents need is not: {', '.join(USER)}")
     if asked := given.get("PREFECT_SERVER_API_AUTH_STRING"):
