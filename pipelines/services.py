@@ -77,7 +77,8 @@ def _environment(prefect: str, mlflow: str) -> dict[str, str]:
     usual = {GIT_REMOTE: str(clone), "PREFECT_SERVER_UI_API_URL": f"{prefect}/api"}
     given = usual | agent.settings(clone)
     if given.get(ASKING) and not all(given.get(name) for name in USER):
-        raise UserError(f"{ASKING}: is set, and what the agents need is not: {', '.join(USER)}")
+        missing = ", ".join(name for name in USER if not given.get(name))
+        raise UserError(f"{ASKING}: is set, and what goes with it is not: {missing}")
     if asked := given.get("PREFECT_SERVER_API_AUTH_STRING"):
         given.setdefault("PREFECT_API_AUTH_STRING", asked)
     return given | own
