@@ -91,6 +91,8 @@ def _start_servers(prefect: int, mlflow: int, *, environment: dict[str, str]) ->
     asking = ("--app-name", "basic-auth") if server_only.get(ASKING) else ()
     first = processes.start("prefect", ["prefect", "server", "start", *host, str(prefect)], server_only)
     second = processes.start("mlflow", ["mlflow", "server", *host, str(mlflow), "--workers", "1", *asking], server_only)
+    processes.wait_for_port(first, prefect, "Prefect's server")
+    processes.wait_for_port(second, mlflow, "MLflow's server")
     wait_for(f"http://127.0.0.1:{prefect}/api/health", first.poll)
     wait_for(f"http://127.0.0.1:{mlflow}/health", second.poll, "MLflow's server")
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines import databases
+from pipelines import databases, services
 from pipelines.errors import UserError
+from pipelines.server import free_port
 
 pytest.importorskip("psycopg2")
 import psycopg2
@@ -94,7 +95,9 @@ def up(finished_copy, tmp_path, run_in, postgres):
     subprocess.run(["git", "clone", "--quiet", finished_copy, clone], check=True)
     command = [sys.executable, "-m", "pipelines.services"]
     try:
-        pages = run_in(clone, *command, "up", PYTHONPATH="", **settings_of(postgres)).stdout
+        # Not the usual ones, which other tests may take at the same moment.
+        ports = {name: str(free_port()) for name in services.PORTS}
+        pages = run_in(clone, *command, "up", PYTHONPATH="", **ports, **settings_of(postgres)).stdout
         found = dict(line.split(": ", 1) for line in pages.splitlines() if ": http" in line)
         held = json.loads((clone / ".winnow/services.json").read_text())["processes"]
         yield clone, held, {"PREFECT_API_URL": f"{found['Prefect']}/api", "PREFECT_HOME": str(tmp_path / "home")}

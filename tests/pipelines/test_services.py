@@ -15,6 +15,8 @@ import pytest
 
 from pipelines import agent, databases, processes, services
 from pipelines.errors import UserError
+from pipelines.server import free_port
+from pipelines.workspace import StageFailedError
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +76,21 @@ def test_a_port_that_is_asked_for_is_had_or_refused(monkeypatch):
         monkeypatch.setenv("WINNOW_PREFECT_PORT", wrong)
         with pytest.raises(UserError, match="must be a port from 1 to 65535"):
             processes.port("WINNOW_PREFECT_PORT", 4200)
+
+
+def test_a_server_of_somebody_else_on_the_port_is_not_taken_for_ours():
+    serve = "import http.server, sys; http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), None).serve_forever()"
+    port = str(free_port())
+    first = processes.start("first", [sys.executable, "-c", serve, port], {"PATH": "/usr/bin"})
+    try:
+        processes.wait_for_port(first, int(port), "the first")
+        second = processes.start("second", [sys.executable, "-c", serve, port], {"PATH": "/usr/bin"})
+        with pytest.raises(StageFailedError, match=f"the second did not get to listen on port {port}; its log is in"):
+            processes.wait_for_port(second, int(port), "the second")
+        second.wait()
+    finally:
+        processes.end_all()
+        first.wait()
 
 
 @pytest.mark.parametrize(("given", "devices"), [("", []), ("-1", []), ("2", ["2"]), ("0,GPU-x", ["0", "GPU-x"])])
