@@ -23,6 +23,7 @@ import numpy as np
 import yaml
 
 from benchmarks.common import ROOT, environment, inside, save, summary
+from pipelines.server import free_port
 
 TARGETS = {"dispatch_seconds": 8.0}
 #: A table of a million examples with four columns of 32 bits, and how much of them is sent.
@@ -80,7 +81,9 @@ def served() -> Iterator[Path]:
     with committed() as folder:
         services = (sys.executable, "-m", "pipelines.services")
         try:
-            lines = call(folder, *services, "up").splitlines()
+            # Not the usual ones: a server that runs on them is not to be measured.
+            ports = ("env", f"WINNOW_PREFECT_PORT={free_port()}", f"WINNOW_MLFLOW_PORT={free_port()}")
+            lines = call(folder, *ports, *services, "up").splitlines()
             pages = dict(line.split(": ", 1) for line in lines if ": http" in line)
             os.environ |= {"PREFECT_API_URL": f"{pages['Prefect']}/api", "PREFECT_HOME": str(folder / ".winnow/client")}
             os.environ["PREFECT_LOGGING_LEVEL"] = "ERROR"

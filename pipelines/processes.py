@@ -7,12 +7,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from contextlib import suppress
 from typing import Any
 
 from pipelines import artifacts
 from pipelines.errors import UserError
-from pipelines.server import free_port
+from pipelines.server import START_SECONDS, free_port
+from pipelines.workspace import StageFailedError
 
 STATE, LOGS = artifacts.SCRATCH / "services.json", artifacts.SCRATCH / "logs"
 END_SECONDS = 30
@@ -76,6 +78,30 @@ def living(process: dict[str, Any]) -> bool:
         return bool(abs(found.create_time() - process["started"]) < 1 and found.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def wait_for_port(process: subprocess.Popen[bytes], port: int, of: str) -> None:
+    """Wait until a process that was started, or one below it, listens on ``port``: another one may have taken it meanwhile.
+
+    Raises:
+        StageFailedError: where the process ends before, or it takes too long.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if _listens(process.pid, port):
+            return
+        time.sleep(0.1)
+    raise StageFailedError(f"{of} did not get to listen on port {port}; its log is in {LOGS}; another call takes a free port")
+
+
+def _listens(pid: int, port: int) -> bool:
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        found = (c for process in family for c in process.net_connections("inet"))
+        return any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in found)
+    return False
 
 
 def end(pid: int) -> None:

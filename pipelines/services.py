@@ -73,10 +73,12 @@ def _environment(prefect: str, mlflow: str) -> dict[str, str]:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    # What is committed here can be run, pushed or not.
-    given = {GIT_REMOTE: str(clone), **agent.settings(clone)}
+    # What is committed here can be run, pushed or not; Prefect's page would ask port 4200 whatever the server's own is.
+    usual = {GIT_REMOTE: str(clone), "PREFECT_SERVER_UI_API_URL": f"{prefect}/api"}
+    given = usual | agent.settings(clone)
     if given.get(ASKING) and not all(given.get(name) for name in USER):
-        raise UserError(f"{ASKING}: is set, and what the agents need is not: {', '.join(USER)}")
+        missing = ", ".join(name for name in USER if not given.get(name))
+        raise UserError(f"{ASKING}: is set, and what goes with it is not: {missing}")
     if asked := given.get("PREFECT_SERVER_API_AUTH_STRING"):
         given.setdefault("PREFECT_API_AUTH_STRING", asked)
     return given | own
@@ -89,6 +91,8 @@ def _start_servers(prefect: int, mlflow: int, *, environment: dict[str, str]) ->
     asking = ("--app-name", "basic-auth") if server_only.get(ASKING) else ()
     first = processes.start("prefect", ["prefect", "server", "start", *host, str(prefect)], server_only)
     second = processes.start("mlflow", ["mlflow", "server", *host, str(mlflow), "--workers", "1", *asking], server_only)
+    processes.wait_for_port(first, prefect, "Prefect's server")
+    processes.wait_for_port(second, mlflow, "MLflow's server")
     wait_for(f"http://127.0.0.1:{prefect}/api/health", first.poll)
     wait_for(f"http://127.0.0.1:{mlflow}/health", second.poll, "MLflow's server")
 

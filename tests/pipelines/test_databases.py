@@ -3,17 +3,22 @@
 import json
 import subprocess
 import sys
+import time
+import urllib.request
 from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 
-from pipelines import databases
+from pipelines import databases, services
 from pipelines.errors import UserError
+from pipelines.server import free_port
 
 pytest.importorskip("psycopg2")
 import psycopg2
+
+ENDED = "('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED')"
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +95,9 @@ def up(finished_copy, tmp_path, run_in, postgres):
     subprocess.run(["git", "clone", "--quiet", finished_copy, clone], check=True)
     command = [sys.executable, "-m", "pipelines.services"]
     try:
-        pages = run_in(clone, *command, "up", PYTHONPATH="", **settings_of(postgres)).stdout
+        # Not the usual ones, which other tests may take at the same moment.
+        ports = {name: str(free_port()) for name in services.PORTS}
+        pages = run_in(clone, *command, "up", PYTHONPATH="", **ports, **settings_of(postgres)).stdout
         found = dict(line.split(": ", 1) for line in pages.splitlines() if ": http" in line)
         held = json.loads((clone / ".winnow/services.json").read_text())["processes"]
         yield clone, held, {"PREFECT_API_URL": f"{found['Prefect']}/api", "PREFECT_HOME": str(tmp_path / "home")}
@@ -98,27 +105,48 @@ def up(finished_copy, tmp_path, run_in, postgres):
         run_in(clone, *command, "down", PYTHONPATH="")
 
 
+def ask(run_in, clone, seed, asking):
+    """Ask for a comparison of one method, short, with a seed of its own."""
+    overrides = json.dumps({"seed": seed, "tasks.digits.training.epochs": 3})
+    asked = [part for p in ("task=digits", 'methods=["full"]', f"overrides={overrides}") for part in ("--param", p)]
+    run_in(clone, "prefect", "deployment", "run", "winnow/main", *asked, **asking)
+
+
+def open_runs(postgres):
+    return query(postgres["prefect"], f"select count(*) from flow_run where state_type::text not in {ENDED}")[0][0]
+
+
 @pytest.mark.slow
-def test_a_comparison_with_both_servers_on_postgresql(up, postgres, run_in):
+def test_comparisons_at_once_with_both_servers_on_postgresql(up, postgres, run_in):
     clone, held, asking = up
-    asked = [
-        "--param",
-        "task=digits",
-        "--param",
-        'methods=["full"]',
-        "--param",
-        'overrides={"tasks.digits.training.epochs": 3}',
-    ]
-    said = run_in(clone, "prefect", "deployment", "run", "winnow/main", "--watch", *asked, **asking)
-    assert "Completed" in said.stdout + said.stderr
-    states = query(postgres["prefect"], "select distinct state_type::text from flow_run")
-    assert states == [("COMPLETED",)]
-    names = {name for (name,) in query(postgres["mlflow"], "select name from runs")}
-    assert names == {"digits comparison", "full"}
+    # On whatever port the server is, its page asks that server.
+    with urllib.request.urlopen(asking["PREFECT_API_URL"].removesuffix("/api") + "/ui-settings", timeout=30) as answer:
+        assert json.loads(answer.read())["api_url"] == asking["PREFECT_API_URL"]
+    for seed in (1, 2):
+        ask(run_in, clone, seed, asking)
+    deadline = time.monotonic() + 540
+    while open_runs(postgres):
+        assert time.monotonic() < deadline, query(postgres["prefect"], "select name, state_name from flow_run")
+        time.sleep(1)
+    ended = query(postgres["prefect"], "select name, state_type::text, state_name from flow_run")
+    assert {state for _, state, _ in ended} == {"COMPLETED"}, ended
+    ran = query(postgres["prefect"], "select parameters->>'stage', parameters->>'params', run_count from flow_run")
+    sent = [(stage, params, count) for stage, params, count in ran if stage]
+    # No stage of either was run twice, nor tried again.
+    assert len({(stage, params) for stage, params, _ in sent}) == len(sent)
+    assert sum(stage == "train@full" for stage, _, _ in sent) == 2
+    assert {count for _, _, count in sent} == {1}
+    names = sorted(name for (name,) in query(postgres["mlflow"], "select name from runs"))
+    assert names == ["digits comparison"] * 2 + ["full"] * 2
     epochs = query(postgres["mlflow"], "select max(step) + 1 from metrics where key = 'loss'")
     assert epochs == [(3,)]
     assert not (clone / "mlflow.db").exists()
     assert not list((clone / ".winnow/prefect").glob("*.db"))
+    check_secrets(clone, held)
+
+
+def check_secrets(clone, held):
+    """Check that the password is on no command line, in no log, and in the environment of the servers alone."""
     for process in (p for top in held for p in family(top["pid"])):
         assert "not-for-everyone" not in " ".join(process.cmdline())
     assert not any("not-for-everyone" in log.read_text() for log in (clone / ".winnow/logs").iterdir())

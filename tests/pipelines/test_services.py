@@ -1,15 +1,22 @@
 """Servers and agents of a machine: what is started, with what, and that nothing else is ended."""
 
+import base64
+import http.server
+import os
 import socket
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
-from pipelines import agent, processes, services
+from pipelines import agent, databases, processes, services
 from pipelines.errors import UserError
+from pipelines.server import free_port
+from pipelines.workspace import StageFailedError
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +78,21 @@ def test_a_port_that_is_asked_for_is_had_or_refused(monkeypatch):
             processes.port("WINNOW_PREFECT_PORT", 4200)
 
 
+def test_a_server_of_somebody_else_on_the_port_is_not_taken_for_ours():
+    serve = "import http.server, sys; http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), None).serve_forever()"
+    port = str(free_port())
+    first = processes.start("first", [sys.executable, "-c", serve, port], {"PATH": "/usr/bin"})
+    try:
+        processes.wait_for_port(first, int(port), "the first")
+        second = processes.start("second", [sys.executable, "-c", serve, port], {"PATH": "/usr/bin"})
+        with pytest.raises(StageFailedError, match=f"the second did not get to listen on port {port}; its log is in"):
+            processes.wait_for_port(second, int(port), "the second")
+        second.wait()
+    finally:
+        processes.end_all()
+        first.wait()
+
+
 @pytest.mark.parametrize(("given", "devices"), [("", []), ("-1", []), ("2", ["2"]), ("0,GPU-x", ["0", "GPU-x"])])
 def test_an_agent_for_each_visible_gpu(given, devices):
     assert services.gpus({"CUDA_VISIBLE_DEVICES": given}) == devices
@@ -101,3 +123,52 @@ def test_an_agent_runs_one_stage_at_a_time_and_that_of_the_main_pool_a_compariso
         with pytest.raises(UserError, match="POOL: must be the name of a work pool"):
             agent.command(wrong)
     assert agent.settings(Path("/clone"))["WINNOW_CLONE"] == "/clone"
+
+
+def test_agents_and_make_up_have_the_password_that_the_server_asks_for(monkeypatch):
+    for name in [n for n in os.environ if n.startswith(("PREFECT_", "MLFLOW_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "me:word")
+    found = services._environment("http://127.0.0.1:4201", "http://127.0.0.1:5001")
+    assert found["PREFECT_SERVER_UI_API_URL"] == found["PREFECT_API_URL"] == "http://127.0.0.1:4201/api"
+    assert found["PREFECT_API_AUTH_STRING"] == "me:word"
+    assert "PREFECT_SERVER_API_AUTH_STRING" not in databases.without_secrets(found)
+    assert found["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
+    with asking() as (address, seen):
+        services._post(address, {}, found)
+        services._post(address, {}, {})
+    assert seen == [f"Basic {base64.b64encode(b'me:word').decode()}", None]
+
+
+def test_mlflow_does_not_ask_for_users_that_the_agents_are_not(monkeypatch):
+    monkeypatch.setenv("MLFLOW_AUTH_CONFIG_PATH", "users.ini")
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
+    monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
+    monkeypatch.setenv("MLFLOW_FLASK_SERVER_SECRET_KEY", "x")
+    with pytest.raises(
+        UserError, match=r"^MLFLOW_AUTH_CONFIG_PATH: is set, and what goes with it is not: MLFLOW_TRACKING_PASSWORD$"
+    ):
+        services._environment("http://127.0.0.1:4201", "http://127.0.0.1:5001")
+
+
+@contextmanager
+def asking():
+    """Serve one page that notes who asks."""
+    seen = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            seen.append(self.headers.get("Authorization"))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/", seen
+        server.shutdown()
+        thread.join()
