@@ -55,7 +55,7 @@ def arguments(given: list[str]) -> Namespace:
     flags = [name for name in GOALS if getattr(asked, name) is not None]
     if len(flags) != 1:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in GOALS)
-        raise UserError(f"advise: takes one of {names}, got {len(flags)}; one that works: --tolerance 0.01")
+        raise UserError(f"takes one of {names}, got {len(flags)}; one that works: --tolerance 0.01")
     asked.goal, asked.bound = flags[0], getattr(asked, flags[0])
     _check_bound(asked)
     return asked
@@ -65,9 +65,7 @@ def _check_bound(asked: Namespace) -> None:
     flag, least = f"--{asked.goal.replace('_', '-')}", "0 or more" if asked.goal == "tolerance" else "above 0"
     if not math.isfinite(asked.bound) or asked.bound < 0 or (asked.bound == 0 and asked.goal != "tolerance"):
         works = {"tolerance": "0.0", "budget_cpu_seconds": "1", "budget_kwh": "0.001"}[asked.goal]
-        raise UserError(
-            f"advise: {flag}: must be a finite number, {least}, got {asked.bound!r}; the nearest that works is {works}"
-        )
+        raise UserError(f"{flag}: must be a finite number, {least}, got {asked.bound!r}; the nearest that works is {works}")
 
 
 def narrowed(read: Params, methods: list[str] | None, seeds: list[int] | None) -> Params:
@@ -79,14 +77,14 @@ def narrowed(read: Params, methods: list[str] | None, seeds: list[int] | None) -
     asked = section_of(read)
     for name in methods or []:
         if name not in asked.methods:
-            raise UserError(unknown(f"advise: --methods {name}", "method in advise.methods", name, asked.methods))
+            raise UserError(unknown(f"--methods {name}", "method in advise.methods", name, asked.methods))
     changed = asked.model_dump() | ({"seeds": seeds} if seeds else {})
     if methods:
         changed |= {k: {n: v for n, v in getattr(asked, k).items() if n in methods} for k in ("methods", "vary")}
     try:
         return read.model_copy(update={"advise": Advise.model_validate(changed)})
     except ValidationError as error:
-        raise UserError(f"advise: --{error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+        raise UserError(f"--{error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
 
 
 def advise(given: list[str]) -> int:

@@ -118,7 +118,7 @@ def _tried(place: Place, params: Params, share: float, names: list[str], goal: G
     failed = run(place, missing)
     if not all(place.done(seed, "full") for seed in place.seeds):
         reason = next((r for (_, name), r in failed.items() if name == "full"), "it has no results")
-        raise UserError(f"advise: 'full' failed on {share:g} of the training data, and all is held against it: {reason}")
+        raise UserError(f"'full' failed on {share:g} of the training data, and all is held against it: {reason}")
     manifest = read_json(place.folder / DATA / artifacts.MANIFEST)
     metric = Metric(manifest["metric"], manifest["higher"])
     rows = [row for row in collect(place, metric, failed) if row["cell"] in names]
