@@ -17,14 +17,14 @@ from rich.table import Table
 
 from components.comparison import METRICS, Metric
 from components.halving import Goal
-from pipelines import advising, artifacts, cells, params
+from pipelines import advising, artifacts, cells, params, report, report_advice, tracking_advice
 from pipelines.advice import advice, balance
 from pipelines.advising import UNITS, Rung, section_of, spent
 from pipelines.artifacts import ADVICE, read_json
 from pipelines.cells import Place
 from pipelines.errors import UserError, unknown
 from pipelines.params import Params
-from pipelines.report import NOTHING, number, with_error
+from pipelines.report_advice import lines
 from pipelines.sections import Advise
 from pipelines.stage import FAILED, alone, main
 from pipelines.study_table import Row
@@ -103,7 +103,8 @@ def advise(given: list[str]) -> int:
             costs |= spent(rung.place, sorted({r["cell"] for r in rung.rows}))
         written["test"], more = _test(read, rungs[-1], written["answer"], run, metric)
         written["balance"] = balance(written, costs | more, before)
-    _write(written, read.task)
+    _write(written, rungs[-1])
+    tracking_advice.publish(written)
     show(read.task)
     return FAILED if any(r["failed"] for r in written["rungs"]) else 0
 
@@ -167,12 +168,13 @@ def _test(
     return {"seed": read.seed, "score": found[keys[0]], "standard_error": found.get(keys[1])}, costs
 
 
-def _write(written: Row, task: str) -> None:
+def _write(written: Row, last: Rung) -> None:
     def fill(folder: Path) -> None:
         artifacts.write_json(folder / "advice.json", written)
         artifacts.write_csv(folder / "advice.csv", written["trials"])
+        report.write(folder / "report.html", report_advice.page(last.place, written))
 
-    artifacts.write_folder(ADVICE / task, fill)
+    artifacts.write_folder(ADVICE / written["task"], fill)
 
 
 def show(task: str) -> None:
@@ -184,7 +186,7 @@ def show(task: str) -> None:
         console.print(line, markup=False, highlight=False)
     if written["block"]:
         console.print(f"\nfor params.yaml:\n\n{written['block']}", markup=False, highlight=False)
-    console.print(f"written to {ADVICE / task}/ (json, csv)")
+    console.print(f"written to {ADVICE / task}/ (json, csv, report.html); 'make ui' opens MLflow")
 
 
 def _table(written: Row) -> Table:
@@ -194,41 +196,8 @@ def _table(written: Row) -> Table:
     for head in ("", *(f"{written['metric']} at {r['share']:g}" for r in rungs), UNITS[written["unit"]]):
         table.add_column(head, justify="right" if head else "left", no_wrap=not head)
     for outcome in rungs[0]["outcomes"]:
-        found = [{o["name"]: o for o in r["outcomes"]}.get(outcome["name"]) for r in rungs]
-        scores = [NOTHING if o is None else f"{o['score']:.4f}" if o["kept"] else f"({o['score']:.4f})" for o in found]
-        cost = [o["cost"] for o in found if o][-1]
-        table.add_row(outcome["name"], *scores, f"{cost:.3g}")
+        table.add_row(*report_advice.course_of(outcome["name"], rungs))
     return table
-
-
-def lines(written: Row) -> list[str]:
-    """Return the advice in sentences: the answer, how sure it is, what the test split says, and what it cost."""
-    metric, unit = written["metric"], UNITS[written["unit"]]
-    told = [f"advice: {written['sentence']}"]
-    for held, gain in written["answer"].get("gains", {}).items():
-        told.append(f"gain over {held}: {_gain(gain)}")
-    if (test := written["test"]) is not None:
-        found = test.get("error") or f"{metric} {with_error(test['score'], test['standard_error'])}, one seed, judged by once"
-        told.append(f"on the test split: {found}")
-    account = written["balance"]
-    cost, now = account["cost"], account["cost_now"]
-    spent_now = f"{now['cpu_seconds']:.3g} CPU seconds of them now"
-    told.append(f"the advice cost {cost['cpu_seconds']:.3g} CPU seconds and {cost['energy_kwh']:.3g} kWh, {spent_now}")
-    after = account["paid_back_after"]
-    many = "never paid back: nothing is saved" if after is None else f"paid back after {after:,} training{'s' * (after != 1)}"
-    told.append(f"{many} ({account['saving']:.3g} {unit} saved by each)")
-    failed = [f"{f['cell']}, seed {f['seed']}, on {r['share']:g} of the data" for r in written["rungs"] for f in r["failed"]]
-    return told + [f"failed and dropped: {text}" for text in failed]
-
-
-def _gain(gain: Row) -> str:
-    """Return a gain with its interval, and what that means."""
-    interval = "" if gain["low"] is None else f" (95 % interval over seeds {gain['low']:+.4f} to {gain['high']:+.4f})"
-    error = "" if gain["examples_error"] is None else f", ± {gain['examples_error']:.4f} by the examples that judge"
-    asked = "" if gain["least"] is None else f"; must be above {gain['least']:g}" if gain["least"] == 0 else ""
-    asked = f"; must be at least {gain['least']:g}" if gain["least"] else asked
-    sure = {True: ": sure", False: ": likely, not sure", None: ": too few seeds to be sure"}[gain["sure"]]
-    return f"{number(gain['mean'])}{interval}{error}{asked}{sure if gain['least'] is not None else ''}"
 
 
 if __name__ == "__main__":

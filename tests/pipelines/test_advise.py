@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import mlflow
 import pytest
 import yaml
 
@@ -20,7 +21,7 @@ from pipelines.params import load
 
 ROOT = Path(__file__).parents[2]
 ADVISE = {
-    "methods": {"swiftlearn": "one-epoch"},
+    "methods": {"swiftlearn": "two-epochs"},
     "fractions": [0.2, 0.5],
     "seeds": [0, 1, 2],
     "rungs": [0.5, 1.0],
@@ -133,9 +134,7 @@ def project(folder):
     for name in ("dvc.yaml", "MLproject"):
         shutil.copy(ROOT / name, folder / name)
     params = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"task": "digits", "advise": ADVISE}
-    params["warm_ups"]["one-epoch"] = {"epochs": 1, "scores_in": "eval"}
     params["tasks"]["digits"]["training"]["epochs"] = 4
-    params["methods"]["swiftlearn"] = {"fraction": 0.3, "select": "sample"}
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     return folder
 
@@ -203,6 +202,26 @@ def test_advice_within_a_tolerance_keeps_to_it_and_adds_up(advised):
     assert f"paid back after {found['balance']['paid_back_after']:,} training" in said or answer["kind"] == "full"
     assert found["balance"]["cost"]["cpu_seconds"] > sum(float(r["cpu_seconds"]) for r in rows) * 0.8
     assert (found["test"] is None) == (answer["kind"] == "full")
+
+
+@pytest.mark.slow
+def test_its_page_and_its_runs_hold_every_trial(advised):
+    folder, _ = advised
+    found, page = read(folder), (folder / "results/advice/digits/report.html").read_text()
+    assert "python -m pipelines.advise --tolerance 0.02" in page
+    for outcome in found["rungs"][0]["outcomes"]:
+        assert f">{outcome['name']}<" in page
+    client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("winnow").experiment_id])
+    (parent,) = [r for r in runs if "mlflow.parentRunId" not in r.data.tags]
+    assert parent.info.run_name == "digits advice"
+    assert parent.data.tags["advice"] == found["sentence"]
+    assert parent.data.metrics["advice_cpu_seconds"] == found["balance"]["cost"]["cpu_seconds"]
+    trials = {r.info.run_name: r for r in runs if r is not parent}
+    assert len(trials) == len(found["trials"])
+    assert {r.data.tags["mlflow.parentRunId"] for r in trials.values()} == {parent.info.run_id}
+    (full,) = [t for t in found["trials"] if (t["cell"], t["share"], t["seed"]) == ("full", 1.0, 2)]
+    assert trials["full on 1 seed 2"].data.metrics["accuracy"] == full["accuracy"]
 
 
 @pytest.mark.slow
