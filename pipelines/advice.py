@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import Any
 
+from components.arrays import Array
 from components.comparison import Metric
 from components.halving import Goal, Outcome, full_of, paid_back_after, proposal
-from components.paired import LEAST_SEEDS, Gain, paired
+from components.judging import paired_error
+from components.paired import CONFIDENCE, LEAST_SEEDS, Gain, paired
 from pipelines.advising import UNITS, Rung
-from pipelines.artifacts import MANIFEST, plan_of, read_json
+from pipelines.artifacts import MANIFEST, plan_of, read_json, read_table, result
 from pipelines.cells import DATA
 from pipelines.grid import CONTROLS, Cell
 from pipelines.params import Params, dumped
 from pipelines.study_table import Row
 from pipelines.variants import told
+
+#: Standard errors on each side of a mean over many examples that make its interval.
+QUANTILE = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 
 def advice(params: Params, goal: Goal, unit: str, metric: Metric, rungs: list[Rung]) -> Row:
@@ -49,29 +55,39 @@ def _answer(winner: Outcome, full: Outcome, last: Rung, goal: Goal, metric: Metr
         "cost": winner.cost,
         "full_score": full.score,
         "full_cost": full.cost,
-        "gains": {k: _gain(last.rows, winner.name, name, goal, metric, k) for k, name in held.items()},
+        "gains": {k: _gain(last, winner.name, name, goal, metric, k) for k, name in held.items()},
     }
 
 
-def _gain(rows: list[Row], name: str, other: str, goal: Goal, metric: Metric, held: str) -> Row:
+def _gain(last: Rung, name: str, other: str, goal: Goal, metric: Metric, held: str) -> Row:
     """Return the gain over another trial, paired by seed, and whether it is surely what it must be.
 
-    Over ``full`` it must be above minus the tolerance, or anything where there is a budget; over a control above 0. The
-    standard error is of the examples that judge, as if each had others: on the same ones the difference varies less.
+    Over ``full`` it must be above minus the tolerance, or anything where there is a budget; over a control above 0.
     """
-    mine, others = ({r["seed"]: r for r in rows if r["cell"] == n} for n in (name, other))
-    gain = paired(*([r[s][metric.name] for s in sorted(mine)] for r in (mine, others)), higher=metric.higher)
+    scores = {(r["cell"], r["seed"]): r[metric.name] for r in last.rows}
+    seeds = last.place.seeds
+    gain = paired(*([scores[cell, seed] for seed in seeds] for cell in (name, other)), higher=metric.higher)
     least = 0.0 if held != "full" else -goal.bound if goal.kind == "tolerance" else None
-    errors = [r[min(mine)][f"{metric.name}_standard_error"] for r in (mine, others)]
-    error = None if None in errors else sum(e * e for e in errors) ** 0.5
-    return {**vars(gain), "least": least, "sure": _surely(gain, least), "examples_error": error}
+    kind = read_json(last.place.folder / DATA / MANIFEST)["target"]
+    error = paired_error(_predictions(last, name), _predictions(last, other), kind)
+    return {**vars(gain), "least": least, "sure": surely(gain, error, least), "examples_error": error}
 
 
-def _surely(gain: Gain, least: float | None) -> bool | None:
-    """Return whether the whole interval is above ``least``; None where that is not asked, or seeds are too few to say."""
-    if least is None or gain.pairs < LEAST_SEEDS or gain.low is None:
+def _predictions(last: Rung, name: str) -> list[dict[str, Array]]:
+    """Return what the trial's models of all seeds said of the examples that judge."""
+    path = result("evaluate", name, "predictions.parquet")
+    return [read_table(last.place.of(seed) / path)[0] for seed in last.place.seeds]
+
+
+def surely(gain: Gain, error: float, least: float | None) -> bool | None:
+    """Return whether a gain is above ``least`` by its whole interval, be it that over seeds or that over the examples.
+
+    Returns:
+        None where it need not be anything, and where seeds are too few to say.
+    """
+    if least is None or gain.pairs < LEAST_SEEDS or gain.low is None or gain.mean is None:
         return None
-    return gain.low > least
+    return min(gain.low, gain.mean - QUANTILE * error) > least
 
 
 def sentence(answer: Row, goal: Goal, unit: str, last: Rung, metric: Metric) -> str:

@@ -79,7 +79,7 @@ def lines(written: Row) -> list[str]:
 def _gain(gain: Row) -> str:
     """Return a gain with its interval, and what that means."""
     interval = "" if gain["low"] is None else f" (95 % interval over seeds {gain['low']:+.4f} to {gain['high']:+.4f})"
-    error = "" if gain["examples_error"] is None else f", ± {gain['examples_error']:.4f} by the examples that judge"
+    error = f", standard error over the examples {gain['examples_error']:.4f}"
     asked = "" if gain["least"] is None else f"; must be above {gain['least']:g}" if gain["least"] == 0 else ""
     asked = f"; must be at least {gain['least']:g}" if gain["least"] else asked
     sure = {True: ": sure", False: ": likely, not sure", None: ": too few seeds to be sure"}[gain["sure"]]

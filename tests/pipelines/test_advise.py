@@ -14,6 +14,9 @@ import mlflow
 import pytest
 import yaml
 
+from components.comparison import Metric
+from components.halving import Goal, Outcome
+from components.paired import paired
 from pipelines import advice, advising
 from pipelines.advise import arguments, narrowed
 from pipelines.errors import UserError
@@ -120,6 +123,24 @@ def test_costs_are_added_up_and_paid_back():
     again = advice.balance({"answer": {"kind": "full"}, "unit": "cpu_seconds"}, costs, {"a": costs["b"]})
     assert again["cost_now"]["cpu_seconds"] == 42.0
     assert again["paid_back_after"] is None
+
+
+def test_a_budget_that_nothing_fits_is_told_with_what_is_cheapest():
+    outcomes = [Outcome("full", "full", 0.9, 9.0), Outcome("short-at-2.0", "control", 0.8, 3.0)]
+    last = advising.Rung(1.0, None, 1.0, [], outcomes, [])
+    goal, metric = Goal("budget", 1.0, higher=True), Metric("accuracy", True)
+    told = advice.sentence({"kind": "nothing"}, goal, "kWh", last, metric)
+    assert told == "none: nothing fits the budget; the cheapest that was tried, short-at-2.0, takes 3 kWh"
+
+
+@pytest.mark.parametrize(
+    ("error", "least", "sure"), [(0.001, -0.02, True), (0.01, -0.02, False), (0.001, -0.012, False), (0.001, None, None)]
+)
+def test_a_gain_is_sure_only_by_its_seeds_and_its_examples(error, least, sure):
+    """The mean is -0.01, the interval over three seeds -0.01 +- 4.303 * 0.001 / sqrt(3), and over examples 1.96 errors."""
+    gain = paired([0.889, 0.89, 0.891], [0.9, 0.9, 0.9], higher=True)
+    assert advice.surely(gain, error, least) is sure
+    assert advice.surely(paired([0.9, 0.89], [0.8, 0.8], higher=True), error, least) is None
 
 
 @pytest.fixture(scope="session")
@@ -251,8 +272,6 @@ def test_asked_again_nothing_is_trained_and_a_budget_asks_only_for_what_is_new(a
     assert before.items() <= marks(folder).items()
     assert budget["answer"]["kind"] == "nothing" or budget["answer"]["cost"] <= most
     assert budget["answer"]["kind"] != "full"
-    finish(start(folder, "--budget-kwh", "1e-12", **prefect_home))
-    assert read(folder)["sentence"].startswith("none: nothing fits the budget; the cheapest that was tried")
 
 
 @pytest.mark.slow
