@@ -106,7 +106,8 @@ def advise(given: list[str]) -> int:
     _write(written, rungs[-1])
     tracking_advice.publish(written)
     show(read.task)
-    return FAILED if any(r["failed"] for r in written["rungs"]) else 0
+    failed = any(r["failed"] for r in written["rungs"]) or "error" in (written["test"] or {})
+    return FAILED if failed else 0
 
 
 def _metric_of(read: Params) -> Metric:

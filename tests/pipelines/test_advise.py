@@ -21,6 +21,7 @@ from pipelines import advice, advising
 from pipelines.advise import arguments, narrowed
 from pipelines.errors import UserError
 from pipelines.params import load
+from pipelines.plan import files_of
 
 ROOT = Path(__file__).parents[2]
 ADVISE = {
@@ -95,6 +96,21 @@ def test_what_a_candidate_cannot_be_is_said_of_the_section(write_params):
     write_params({"advise": None})
     with pytest.raises(UserError, match="advise: is missing"):
         advising.section_of(load())
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("limit", 1.5, r"limit: must be a number of rows, 1 or more, or a fraction in \(0, 1\), got 1.5"),
+        ("limit", 0, "limit: must be a number of rows, 1 or more, .* got 0"),
+        ("validation", 0.0, r"tasks\.digits\.validation: .* greater than 0, got 0.0"),
+        ("validation", 1.0, r"tasks\.digits\.validation: .* less than 1, got 1.0"),
+    ],
+)
+def test_a_part_of_the_data_that_cannot_be_is_refused(write_params, key, value, said):
+    write_params({f"tasks.digits.{key}": value})
+    with pytest.raises(UserError, match=said):
+        load()
 
 
 @pytest.mark.parametrize(
@@ -249,10 +265,14 @@ def test_its_page_and_its_runs_hold_every_trial(advised):
 def test_its_block_is_one_that_params_yaml_takes(advised, tmp_path, monkeypatch):
     folder, _ = advised
     monkeypatch.chdir(folder)
-    (tmp_path / "over.yaml").write_text(read(folder)["block"])
-    from pipelines.plan import files_of
-
-    assert "methods/full" in files_of(load(over=tmp_path / "over.yaml"))
+    last = advising.Rung(1.0, advising.place_at(load(), 1.0, [0, 1, 2]), 1.0, [], [], [])
+    cell = last.place.grid["swiftlearn-0.2"]
+    method = advice.block(load(), last, Outcome(cell.name, cell.role, 1.0, 1.0, cell.controls))
+    for block, names in ((read(folder)["block"], {"full"}), (method, {"full", "uniform", "short", "swiftlearn-0.2"})):
+        (tmp_path / "over.yaml").write_text(block)
+        planned = files_of(load(over=tmp_path / "over.yaml"))
+        assert {f"methods/{name}" for name in names} <= planned.keys()
+    assert planned["methods/uniform"]["planned_cost"] == pytest.approx(cell.cost, abs=1e-3)
 
 
 @pytest.mark.slow
