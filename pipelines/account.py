@@ -22,7 +22,7 @@ def account() -> None:
     full = _spent("full")["total"]["cpu_seconds"]
     offered = read_json(cost_of("train", "full"))["counts"]["examples"] * training["epochs"]
     methods = {name: _method(name, plan["energy"], training, unit, full, offered) for name in plan["methods"]}
-    shared = {"prepare": _laps(read_json(cost_of("prepare"))), "offered": offered, "unit_cpu_seconds": vars(unit)}
+    shared = {"prepare": outermost(read_json(cost_of("prepare"))), "offered": offered, "unit_cpu_seconds": vars(unit)}
     artifacts.write_json(artifacts.ACCOUNT, {"methods": methods, **shared})
 
 
@@ -31,7 +31,7 @@ def _unit(laps: dict[str, Any]) -> Unit:
     return Unit(*(laps[part]["cpu_seconds"] / laps[part]["examples"] for part in ("forward", "backward")))
 
 
-def _laps(cost: dict[str, Any]) -> dict[str, float]:
+def outermost(cost: dict[str, Any]) -> dict[str, float]:
     """Return the seconds of a stage's outermost lap: "train", or the only one there is."""
     laps = cost["laps"]
     lap: dict[str, float] = laps.get("train") or next(iter(laps.values()), {})
@@ -45,7 +45,7 @@ def _spent(name: str) -> dict[str, dict[str, float]]:
     for stage in CHARGED:
         cost = read_json(cost_of(stage, warm_up if stage == "warm_up" else name))
         energy = cost.get("energy", {"kwh": 0.0, "co2e_kg": 0.0})
-        stages[stage] = _laps(cost) | {"kwh": energy["kwh"], "co2e_kg": energy["co2e_kg"]}
+        stages[stage] = outermost(cost) | {"kwh": energy["kwh"], "co2e_kg": energy["co2e_kg"]}
     total = {k: sum(s[k] for s in stages.values()) for k in stages["train"]}
     selecting = read_json(cost_of("train", name))["laps"].get("select", {}).get("cpu_seconds", 0.0)
     return {**stages, "selection": {"cpu_seconds": stages["subset"]["cpu_seconds"] + selecting}, "total": total}
@@ -89,7 +89,7 @@ def _method(
         "planned_cost_epochs": plan["planned_cost"],
         "spent": spent,
         # Charged to nobody: it is the same for all.
-        "evaluate": _laps(read_json(cost_of("evaluate", name))),
+        "evaluate": outermost(read_json(cost_of("evaluate", name))),
         "alpha_b": counts.alpha_b,
         "alpha_fb": counts.alpha_fb,
         "paper_cpu_seconds": paper,

@@ -39,6 +39,7 @@ COSTS = RESULTS / "cost"
 ACCOUNT = RESULTS / "account" / "account.json"
 COMPARISON = RESULTS / "compare"
 STUDY = RESULTS / "study"
+ADVICE = RESULTS / "advice"
 
 
 def plan_of(kind: str, name: str = "") -> Path:

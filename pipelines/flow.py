@@ -15,7 +15,8 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)
 
-from collections.abc import Callable  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
+from contextlib import contextmanager  # noqa: E402
 
 from prefect import flow, task  # noqa: E402
 from prefect.cache_policies import NO_CACHE  # noqa: E402
@@ -113,12 +114,24 @@ def run_study(cells: list[tuple[int, str]], work: Callable[[int, str], None]) ->
     Raises:
         Stopped: where the study was asked to end.
     """
-    failed: dict[tuple[int, str], str] = {}
+    with trials("study") as run:
+        return run(cells, work)
+
+
+@contextmanager
+def trials(name: str) -> Iterator[Callable[[list[tuple[int, str]], Callable[[int, str], None]], dict[tuple[int, str], str]]]:
+    """Give what runs cells as ``run_study`` does, flows called ``name`` that share one server."""
+    named = study.with_options(name=name)
+
+    def run(cells: list[tuple[int, str]], work: Callable[[int, str], None]) -> dict[tuple[int, str], str]:
+        failed: dict[tuple[int, str], str] = {}
+        named(cells, work, failed, return_state=True)
+        if STOP.is_set():
+            raise Stopped
+        return failed
+
     with server():
-        study(cells, work, failed, return_state=True)
-    if STOP.is_set():
-        raise Stopped
-    return failed
+        yield run
 
 
 def _run() -> list[str]:

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from components.comparison import AGOT_EPSILON
 from pipelines.errors import UserError, unknown
-from pipelines.sections import Energy, Name, Pools, Section, Seed, Study, Tracking
+from pipelines.sections import Advise, Energy, Name, Pools, Section, Seed, Study, Tracking
 from pipelines.task_sections import Task
 from pipelines.warm_up_sections import WarmUp
 
@@ -29,6 +29,7 @@ class Params(Section):
     energy: Energy
     tasks: dict[Name, Task]
     study: Study | None = None
+    advise: Advise | None = None
     tracking: Tracking = Tracking()
     pools: Pools = Pools(default="cpu-pool", warm_up="gpu-pool", train="gpu-pool")
 
@@ -99,6 +100,11 @@ def _read(path: Path) -> Any:  # noqa: ANN401 - whatever YAML holds
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
+
+
+def dumped(value: dict[str, Any]) -> str:
+    """Return ``value`` as a part of params.yaml, a line a name."""
+    return yaml.safe_dump(value, default_flow_style=None, sort_keys=False, width=1000)
 
 
 def explained(path: Path | str, errors: Iterable[Any]) -> str:

@@ -52,7 +52,8 @@ def _rows(raw: Raw, task: dict[str, Any]) -> Prepared:
     """Return both splits of a task whose rows are its examples, and what a reader must know of them."""
     target = targets.read(raw, task)
     train, test = _split(raw.tested, target.kept, task)
-    made = regimes.make(raw, target, _limited(train, task), task)
+    train, test = _judged(train, test, task, None if target.names is None else target.value)
+    made = regimes.make(raw, target, train, task)
     settled = targets.settle(made.target, made.train, test, task)
     columns, facts = encode.encode(made.raw, task, made.train, test)
     splits = {}
@@ -67,6 +68,7 @@ def _blocks(raw: Raw, task: dict[str, Any]) -> Prepared:
     """Return both splits of running text, divided by document, whose examples are blocks; training's ids come first."""
     texts, block = raw.inputs["text"], task["block"]
     train, test = _split(raw.tested, np.arange(len(texts)), task)
+    train, test = _judged(train, test, task | {"limit": None}, None)
     tokenizer = tokens.tokenizer_of(task, [texts[i] for i in train])
     where = f"params.yaml: tasks.{task['name']}.block: the {{}} split"
     parts = [tokens.cut(texts, ids, tokenizer, block, where.format(n)) for n, ids in (("training", train), ("test", test))]
@@ -100,11 +102,42 @@ def _split(tested: Array | None, kept: Array, task: dict[str, Any]) -> tuple[Arr
     return np.sort(shuffled[size:]), np.sort(shuffled[:size])
 
 
+def _judged(train: Array, test: Array, task: dict[str, Any], value: Array | None) -> tuple[Array, Array]:
+    """Return the ids to train on and those to judge by: with ``validation`` a part of the training split, and no test row.
+
+    A part for validation is the same at every limit, and training on less is on some of the same rows.
+
+    Args:
+        train: ids of the training split.
+        test: of the test split.
+        task: as planned.
+        value: of classes, by id: training keeps one of each that it has.
+    """
+    if task["validation"] is None:
+        return _limited(train, task), test
+    if (size := count_of(task["validation"], len(train))) >= len(train):
+        raise UserError(f"params.yaml: tasks.{task['name']}.validation: leaves nothing of the {len(train)} rows of training")
+    shuffled = stream(task["seed"], "validation").permutation(train)
+    if value is not None:
+        _, first = np.unique(value[shuffled], return_index=True)
+        shuffled = np.concatenate([shuffled[np.sort(first)], np.delete(shuffled, first)])
+    left = shuffled[:-size]
+    return np.sort(left[: _most(len(left), task)]), np.sort(shuffled[-size:])
+
+
 def _limited(train: Array, task: dict[str, Any]) -> Array:
     """Return so many of ``train`` as the task trains on at most, drawn at random."""
     if task["limit"] is None:
         return train
-    return np.sort(train[stream(task["seed"], "limit").permutation(len(train))[: task["limit"]]])
+    return np.sort(train[stream(task["seed"], "limit").permutation(len(train))[: _most(len(train), task)]])
+
+
+def _most(rows: int, task: dict[str, Any]) -> int:
+    """Return how many of so many ``rows`` the task trains on at most."""
+    limit = task["limit"]
+    if limit is None:
+        return rows
+    return limit if isinstance(limit, int) else count_of(limit, rows)
 
 
 def _warn(manifest: dict[str, Any]) -> None:

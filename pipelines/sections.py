@@ -150,3 +150,29 @@ class Energy(Section):
     memory_watts: NonNegativeFloat
     gpu_watts: NonNegativeFloat
     gpus: NonNegativeInt
+
+
+class Advise(Study):
+    """Candidates, as a study has them, and what it may cost to choose among them.
+
+    ``rungs`` are shares of the training data, the last of which has all ``seeds`` and the others the first; ``validation`` is
+    the part of the training split that judges.
+    """
+
+    rungs: list[Annotated[float, Field(gt=0, le=1)]] = [0.25, 0.5, 1.0]
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
+
+    @model_validator(mode="after")
+    def _of_one_task(self) -> Advise:
+        if self.tasks:
+            raise ValueError(f"tasks: must be left out, got {[*self.tasks]}; advice is on params.yaml's task")
+        return self
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Advise:
+        if not self.rungs or self.rungs != sorted(set(self.rungs)):
+            nearest = sorted(set(self.rungs)) or [1.0]
+            raise ValueError(
+                f"rungs: must be one share or more, each above the last, got {self.rungs}; what works is {nearest}"
+            )
+        return self

@@ -123,7 +123,8 @@ class Task(Section):
     binarize: NonNegativeFloat | None = None
     test: int | float | None = None
     image_size: PositiveInt | None = None
-    limit: PositiveInt | None = None
+    limit: int | float | None = None
+    validation: Annotated[float, Field(gt=0, lt=1)] | None = None
     drop_empty: bool = False
     max_length: Annotated[int, Field(ge=4)] = 128
     label_noise: LabelNoise | None = None
@@ -151,8 +152,9 @@ class Task(Section):
             raise ValueError("source.files, source.tagged: are for documents: kind 'language', and no columns")
         if source in TABULAR and not documents:
             self._check_columns(set(self.columns.model_dump()))
-        if self.test is not None and not (self.test >= 1 if isinstance(self.test, int) else 0 < self.test < 1):
-            raise ValueError(f"test: must be a number of rows, 1 or more, or a fraction in (0, 1), got {self.test!r}")
+        for key, size in (("test", self.test), ("limit", self.limit)):
+            if size is not None and not (size >= 1 if isinstance(size, int) else 0 < size < 1):
+                raise ValueError(f"{key}: must be a number of rows, 1 or more, or a fraction in (0, 1), got {size!r}")
         return self
 
     @model_validator(mode="after")

@@ -121,6 +121,23 @@ def test_preparing_twice_is_the_same_to_the_byte(prepared, tmp_path):
     assert first["counts"] == {"train": 30, "test": 15}
 
 
+def test_a_part_of_the_training_split_judges_in_place_of_the_test_split(prepared, tmp_path):
+    """It is the same part at any limit, what is trained on grows, and each class that training has stays in it."""
+    rows = [*REVIEWS * 10, ("a film", "rare")]
+    source = {"from": "files", "train": write(f"{tmp_path}/own.csv", rows)}
+    columns = {"text": "text", "label": "label"}
+    _, train, test = prepared(source, columns, test=0.25)
+    parts = [prepared(source, columns, test=0.25, validation=0.2, limit=limit) for limit in (0.1, 6, 0.5, None)]
+    judges = parts[0][2].ids
+    assert len(judges) == round(0.2 * len(train.ids))
+    assert all(np.array_equal(p[2].ids, judges) for p in parts)
+    used = [set(p[1].ids.tolist()) for p in parts]
+    assert [len(u) for u in used] == [4, 6, 18, 37]
+    assert used[0] < used[1] < used[2] < used[3] == set(train.ids.tolist()) - set(judges.tolist())
+    assert not (used[3] | set(judges.tolist())) & set(test.ids.tolist())
+    assert {p[0]["outputs"] for p in parts} == {3}
+
+
 def images(root, sizes=(8,) * 6):
     rng = np.random.default_rng(0)
     for i, size in enumerate(sizes):
