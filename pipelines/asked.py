@@ -21,6 +21,13 @@ Keys = Annotated[dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,200}$")],
 PATH = Path("params.yaml")
 
 
+class _Quoting(yaml.SafeDumper):
+    """Quotes every text: DVC's YAML 1.2 takes some for numbers that YAML 1.1 does not, and the other way round."""
+
+
+_Quoting.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
+
+
 def resolve(held: Params, text: str, task: str, methods: list[str], overrides: dict[str, Any]) -> tuple[Params, str]:
     """Return the params that are asked for, with the text for the stages, and leave it as the params.yaml of this worktree.
 
@@ -44,7 +51,7 @@ def resolve(held: Params, text: str, task: str, methods: list[str], overrides: d
         changed["compare"] = {name: _warm_up_of(held, changed, name) for name in methods}
     for key, value in overrides.items():
         _put(changed, key, value)
-    written = yaml.safe_dump(changed, sort_keys=False, allow_unicode=True)
+    written = yaml.dump(changed, Dumper=_Quoting, sort_keys=False, allow_unicode=True)
     if len(written) > MOST_TEXT:
         raise UserError(f"params.yaml: must be at most {MOST_TEXT} characters with overrides, got {len(written)}")
     PATH.write_text(written, encoding="utf-8")
