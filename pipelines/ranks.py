@@ -6,6 +6,7 @@ do, and says how it ended; a rank says so to it alone, in a file.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -93,7 +94,7 @@ def _environment(folder: Path, threads: int) -> Iterator[None]:
     path = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
     told = {IN_RANKS: str(folder), "PYTHONPATH": path, "OMP_NUM_THREADS": str(threads), QUIET: "1" if is_quiet() else ""}
     told |= {"GLOO_SOCKET_IFNAME": loopback, "NCCL_SOCKET_IFNAME": loopback}
-    told |= {"TORCH_CPP_LOG_LEVEL": "ERROR", "LOGLEVEL": "CRITICAL"}
+    told["TORCH_CPP_LOG_LEVEL"] = "ERROR"
     before = dict(os.environ)
     os.environ.update(told)
     try:
@@ -133,6 +134,8 @@ def _run(count: int, module: str, name: str) -> dict[int, int]:
     from torch.distributed import run as torchrun
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+    for part in ("multiprocessing", "agent.server"):
+        logging.getLogger(f"torch.distributed.elastic.{part}.api").setLevel(logging.CRITICAL)
     # Signals stay with this process: torchrun's own answer to them would give the ranks half a minute to save themselves.
     asked = ["--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={count}", "--signals-to-handle=SIGQUIT"]
     try:
