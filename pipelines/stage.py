@@ -89,13 +89,23 @@ def _as_rank(work: Callable[..., int | None]) -> int:
     try:
         with quiet() if os.environ[QUIET] else nullcontext():
             work(*sys.argv[1:])
+        _part()
     except UserError as error:
         return _rank_said(str(error), BAD_INPUT)
     except (Stopped, KeyboardInterrupt):
         _rank_said("stopped", STOPPED)
+        _part()
     except Exception as error:
         return _rank_said(f"failed: {type(error).__name__}: {error}", FAILED)
     return 0
+
+
+def _part() -> None:
+    """Let go of the other ranks, as one does that has done with them."""
+    from torch import distributed
+
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def _rank_said(text: str, code: int) -> int:
