@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 #: Seconds that a rank waits for the others, in one exchange: a checkpoint is written meanwhile.
 TIMEOUT_SECONDS = 600.0
+#: What the libraries that ranks talk by say when they have waited for too long.
+TIMED_OUT = re.compile("timed out|timeout", re.IGNORECASE)
+#: Seconds that the others have to end after one has failed: they have nothing to save.
+END_SECONDS = 5
 #: Seconds between looks at whether the ranks are to be asked to end.
 PATIENCE = 0.1
 
@@ -138,6 +143,7 @@ def _run(count: int, module: str, name: str) -> dict[int, int]:
         logging.getLogger(f"torch.distributed.elastic.{part}.api").setLevel(logging.CRITICAL)
     # Signals stay with this process: torchrun's own answer to them would give the ranks half a minute to save themselves.
     asked = ["--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={count}", "--signals-to-handle=SIGQUIT"]
+    asked.append(f"--shutdown-timeout={END_SECONDS}")
     try:
         torchrun.run(torchrun.parse_args([*asked, "-m", module, name]))
     except ChildFailedError as error:
@@ -154,6 +160,11 @@ def _judge(folder: Path, codes: dict[int, int], count: int) -> None:
     if any(end["code"] == STOPPED for end in ends) or (STOP.is_set() and codes):
         raise Stopped
     again = "the next call goes on from the last checkpoint"
+    if (waited := next((end for end in ends if TIMED_OUT.search(end["message"])), None)) is not None:
+        # The rank that did not answer was killed for it, afterwards.
+        raise RankError(
+            f"rank {waited['rank']} of {count} waited for another for more than WINNOW_RANK_TIMEOUT allows; {again}"
+        )
     for rank, code in sorted(codes.items()):
         if code < 0 and -code != signal.SIGTERM:
             raise RankError(f"rank {rank} of {count} was ended by {signal.Signals(-code).name}; {again}")
