@@ -74,6 +74,16 @@ def _frozen(task: str, r: dict[str, Any]) -> list[list[object]]:
     return [[what.format(layers), m["kept_over_whole"], ""] for layers, m in r["medians"].items()]
 
 
+def _distributed(task: str, r: dict[str, Any]) -> list[list[object]]:
+    found: list[list[object]] = []
+    for name, m in r["medians"].items():
+        what = f"{task}, {name}, batches of {r['batch_size']}, two processes"
+        found.append([f"{what}: examples a second, over those of one", m["speed_over_one"], ""])
+        found.append([f"{what}: CPU time, over that of one", m["cpu_over_one"], ""])
+        found.append([f"{what}: selection (in one: {m['selection_share_of_one']:.2%})", f"{m['selection_share']:.2%}", ""])
+    return found
+
+
 def _predictor(_: str, r: dict[str, Any]) -> list[list[object]]:
     names = {"decide_microseconds": ("to decide", "<="), "learn_microseconds": ("to learn", "<=")}
     names["times_faster"] = ("times as fast as scikit-learn's, both together", ">=")
@@ -111,6 +121,7 @@ KINDS = {
     "keep": _keep,
     "overhead": _overhead,
     "frozen": _frozen,
+    "distributed": _distributed,
     "predictor": _predictor,
 }
 

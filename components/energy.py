@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 #: Power usage effectiveness of an average data centre in 2018 (Strubell et al. 2019, arXiv 1906.02243).
 PUE = 1.58
@@ -55,6 +56,27 @@ class Clock:
     def record(self) -> dict[str, dict[str, float]]:
         """Return the laps as plain numbers."""
         return {name: asdict(lap) for name, lap in self.laps.items()}
+
+    @staticmethod
+    def together(clocks: Sequence[Clock]) -> Clock:
+        """Return the clock of a run whose ranks had ``clocks``: the CPU seconds of all, and the wall seconds of the slowest.
+
+        All ranks do the same laps over the same examples.
+        """
+        first = clocks[0]
+        if len(clocks) == 1:
+            return first
+        laps = {name: [c.laps[name] for c in clocks if name in c.laps] for name in first.laps}
+        return Clock(
+            {
+                name: replace(
+                    first.laps[name],
+                    wall_seconds=max(lap.wall_seconds for lap in each),
+                    cpu_seconds=sum(lap.cpu_seconds for lap in each),
+                )
+                for name, each in laps.items()
+            }
+        )
 
     @staticmethod
     def of(record: dict[str, dict[str, float]]) -> Clock:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from components.arrays import Array
-from components.batch import Batch
+from components.batch import Batch, Rows
 from components.energy import Clock
 from components.evidence import Evidence
 from components.objectives import OBJECTIVES, Objective
+
+if TYPE_CHECKING:
+    from components.tasks.examples import Examples
 
 #: Name -> the type that autocast computes in; None computes as the model is.
 PRECISIONS: dict[str, torch.dtype | None] = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -71,6 +75,29 @@ class Learner:
         for group in self.optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
 
+    def fetch(self, examples: Examples, rows: Rows) -> Batch:
+        """Return ``rows`` as this learner looks at them and learns from them."""
+        return examples.fetch(rows, self.device)
+
+    def forwarded(self, examples: int) -> int:
+        """Return of how many of a batch of B ``examples`` this process makes a forward pass."""
+        return examples
+
+    def whole(self, own: Tensor, examples: int) -> Tensor:
+        """Return ``(B, ...)``, of a batch of B ``examples``, given what this process made of those that it forwarded."""
+        return own
+
+    def random_state(self) -> dict[str, Tensor]:
+        """Return where dropout's random streams are."""
+        state = {"cpu": torch.get_rng_state()}
+        return state | ({"cuda": torch.cuda.get_rng_state()} if self.device.type == "cuda" else {})
+
+    def restore_random(self, state: Mapping[str, Tensor]) -> None:
+        """Put the random streams where ``random_state`` said."""
+        torch.set_rng_state(state["cpu"])
+        if "cuda" in state and self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda"])
+
     def look(self, batch: Batch, *, by_input: bool = False) -> Evidence:
         """Return the evidence of a forward pass that leaves no trace: no graph, no dropout, no statistics.
 
@@ -109,9 +136,9 @@ class Learner:
             answer = keep(evidence)
             if not answer.any():
                 return replace(evidence, looked=True)
-            weight = weight * torch.from_numpy(answer).to(weight.device)
+            weight = self._weight(batch, answer)
         with self.clock.lap("backward", len(batch)):
-            self._descend(loss, weight)
+            self._descend(loss, weight * (1 / len(batch)))
         return evidence
 
     def _look(self, batch: Batch) -> Evidence:
@@ -126,11 +153,14 @@ class Learner:
         (gradient,) = torch.autograd.grad(loss.sum(), asked)
         return replace(evidence, looked=True, input_norm=gradient.flatten(1).norm(dim=1))
 
-    def _descend(self, loss: Tensor, weight: Tensor) -> None:
+    def _weight(self, batch: Batch, answer: Array) -> Tensor:
+        """Return what the losses of ``batch`` are multiplied by, after a door answered with weights ``(B,)``."""
+        return batch.weight * torch.from_numpy(answer).to(batch.weight.device)
+
+    def _descend(self, loss: Tensor, share: Tensor) -> None:
         """Step down the gradient of ``(weight * loss).mean()``, given to autograd as what it is: ``weight / B`` a loss."""
         scaled = self.scaler.is_enabled()
         self.optimizer.zero_grad()
-        share = weight * (1 / weight.numel())
         loss.backward(self.scaler.scale(share) if scaled else share)
         if self.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
@@ -142,18 +172,22 @@ class Learner:
             self.optimizer.step()
 
     def _forward(self, batch: Batch, precision: str) -> tuple[Tensor, Evidence]:
+        loss, evidence = self._pass(self.model, batch, precision)
+        refuse_non_finite(evidence)
+        return loss, evidence
+
+    def _pass(self, model: nn.Module, batch: Batch, precision: str) -> tuple[Tensor, Evidence]:
+        """Return the losses of what ``batch`` has fetched, with their graph, and the evidence without."""
         kind = PRECISIONS[precision]
         with nullcontext() if kind is None else torch.autocast(self.device.type, dtype=kind):
-            output = self.model(**batch.inputs)
+            output = model(**batch.inputs)
         seen = self.objective.see(getattr(output, "logits", output).float(), batch.target, norm=self.norms)
         loss, output = seen.loss.detach(), seen.output.detach()
         log_p = None if seen.log_p is None else seen.log_p.detach()
-        evidence = Evidence(batch.rows.index, batch.target, loss, output, False, self.objective, seen.norm, log_p)
-        _refuse_non_finite(evidence)
-        return seen.loss, evidence
+        return seen.loss, Evidence(batch.rows.index, batch.target, loss, output, False, self.objective, seen.norm, log_p)
 
 
-def _refuse_non_finite(evidence: Evidence) -> None:
+def refuse_non_finite(evidence: Evidence) -> None:
     """Raise for the first example whose loss is no finite number; on a GPU this waits for the device."""
     if not math.isfinite(evidence.total_loss) and not (finite := evidence.loss.isfinite()).all():
         first = int((~finite).nonzero()[0])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from components import scoring
 from components.arrays import Array
 from components.evidence import Evidence, logit_dimensions, projection
+from components.learner import Learner
 from components.training import Training
 
 #: Float32 features kept before they are projected: 16 MiB, which k-centres reads once a centre.
@@ -23,14 +24,14 @@ class Ranking:
     projected.
     """
 
-    def __init__(self, model: nn.Module, examples: int, seed: int) -> None:
-        """Get ready for a sweep of ``model`` over N ``examples``; ``seed`` is of the projection."""
-        self._examples, self._seed = examples, seed
+    def __init__(self, learner: Learner, examples: int, seed: int) -> None:
+        """Get ready for a sweep with the model of ``learner`` over N ``examples``; ``seed`` is of the projection."""
+        self._learner, self._examples, self._seed = learner, examples, seed
         self._confidence, self._entropy = torch.zeros(examples), torch.zeros(examples)
         self._features: Tensor | None = None
         self._signs: Tensor | None = None
         self._last: Tensor | None = None
-        layers = [m for m in model.modules() if isinstance(m, nn.Linear)]
+        layers = [m for m in learner.model.modules() if isinstance(m, nn.Linear)]
         self._hook = layers[-1].register_forward_pre_hook(self._catch) if layers else None
 
     def __call__(self, evidence: Evidence) -> None:
@@ -39,8 +40,9 @@ class Ranking:
         self._confidence[index] = scoring.least_confidence(p).cpu()
         self._entropy[index] = scoring.entropy(p).cpu()
         # A layer that is fed each token, or several times, has no one vector an example.
-        if self._last is not None and self._last.shape == (len(evidence), self._last.shape[-1]):
-            self._keep(index, self._last.float())
+        forwarded = self._learner.forwarded(len(evidence))
+        if self._last is not None and self._last.shape == (forwarded, self._last.shape[-1]):
+            self._keep(index, self._learner.whole(self._last.float(), len(evidence)))
         self._last = None
 
     def columns(self, training: Training) -> dict[str, Array]:
@@ -70,6 +72,6 @@ class Ranking:
 
 def rank(training: Training) -> dict[str, Array]:
     """Look at everything once with the proxy that ``training`` trained, and return what it says, columns by name."""
-    ranking = Ranking(training.learner.model, len(training.examples), training.plan.seed)
+    ranking = Ranking(training.learner, len(training.examples), training.plan.seed)
     training.sweep(ranking)
     return ranking.columns(training)

@@ -197,7 +197,7 @@ class Training:
 
     def _fetch(self, rows: Rows) -> Batch:
         with self.clock.lap("fetch", len(rows)):
-            return self.examples.fetch(rows, self.learner.device)
+            return self.learner.fetch(self.examples, rows)
 
     def _note(self, drawn: int) -> None:
         """Write down what happened, and what the method says of itself where another part of the epoch is done."""

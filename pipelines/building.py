@@ -6,15 +6,19 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
+from components.distributed import DistributedLearner, Group
 from components.evidence import logit_dimensions
 from components.learner import Learner, build_optimizer
 from components.objectives import OBJECTIVES
 from components.schedules import Schedule
 from pipelines import artifacts, models, pretrained
+from pipelines.errors import UserError
+from pipelines.stage import IN_RANKS
 
 if TYPE_CHECKING:
-    from torch import nn
+    from components.distributed import Ranks
 
 #: Choosing costs per look, whatever its size: training batches in one, where nothing else is said (benchmarks/) ...
 LOOK_BATCHES = 16
@@ -23,8 +27,12 @@ LOOKS_AN_EPOCH = 8
 
 
 def device() -> torch.device:
-    """Return the device to run on: ``WINNOW_DEVICE``, else a GPU if there is one."""
-    return torch.device(os.environ.get("WINNOW_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu"))
+    """Return the device to run on: ``WINNOW_DEVICE``, else a GPU if there is one; a rank has one of its own."""
+    place = torch.device(os.environ.get("WINNOW_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if place.type == "cuda" and IN_RANKS in os.environ:
+        place = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(place)
+    return place
 
 
 def prepare_torch(training: dict[str, Any], seed: int) -> torch.device:
@@ -47,8 +55,27 @@ def learner_of(plan: dict[str, Any], manifest: dict[str, Any], place: torch.devi
     return learner(plan, manifest, models.build(plan["model"], manifest).to(place), length)
 
 
-def learner(plan: dict[str, Any], manifest: dict[str, Any], model: nn.Module, length: float) -> Learner:
-    """Return ``model`` with the planned optimizer, and a schedule over ``length`` epochs."""
+def synchronised(model: nn.Module, ranks: Ranks, task: str) -> nn.Module:
+    """Return ``model`` with the statistics of its batch norms taken over all ranks' parts of a batch.
+
+    Raises:
+        UserError: where that cannot be, on a CPU.
+    """
+    norms = [name for name, module in model.named_modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]  # noqa: SLF001
+    if ranks.count == 1 or not norms:
+        return model
+    if next(model.parameters()).device.type == "cpu":
+        raise UserError(
+            f"params.yaml: tasks.{task}.training.devices: must be 1 on a CPU for a model with batch norm (its layer "
+            f"'{norms[0]}'), which would see a part of each batch alone, got {ranks.count}; GPUs synchronise it"
+        )
+    return nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-any-return]
+
+
+def learner(
+    plan: dict[str, Any], manifest: dict[str, Any], model: nn.Module, length: float, ranks: Ranks | None = None
+) -> Learner:
+    """Return ``model`` with the planned optimizer, and a schedule over ``length`` epochs; ``ranks`` learn together."""
     training = plan["training"]
     options = {k: v for k, v in training["optimizer"].items() if v is not None}
     optimizer = build_optimizer(model, options.pop("name"), options.pop("learning_rate"), fused=True, **options)
@@ -57,6 +84,10 @@ def learner(plan: dict[str, Any], manifest: dict[str, Any], model: nn.Module, le
         model.compile()
     objective = OBJECTIVES[manifest["target"]]
     precisions = {k: training[k] for k in ("precision", "look_precision")}
+    if isinstance(ranks, Group):
+        return DistributedLearner(
+            model, optimizer, schedule, objective, clip_norm=training["clip_norm"], **precisions, group=ranks
+        )
     return Learner(model, optimizer, schedule, objective, clip_norm=training["clip_norm"], **precisions)
 
 

@@ -27,9 +27,7 @@ def pack(training: Training, records: list[EpochRecord]) -> State:
     tensors |= {f"ledger.{k}": v for k, v in training.ledger.tensors().items()}
     tensors |= {f"position.{k}": v for k, v in position.items()}
     tensors |= {f"selector.{k}": torch.from_numpy(v) for k, v in training.selector.state().items()}
-    tensors["rng.cpu"] = torch.get_rng_state()
-    if learner.device.type == "cuda":
-        tensors["rng.cuda"] = torch.cuda.get_rng_state()
+    tensors |= {f"rng.{k}": v for k, v in learner.random_state().items()}
     scaler = learner.scaler.state_dict()
     facts = {"position": numbers, "optimizer": moments, "scaler": scaler, "records": [asdict(r) for r in records]}
     return facts, tensors
@@ -55,9 +53,7 @@ def unpack(training: Training, state: State, *, selector: bool = True) -> list[E
     if selector:
         training.selector.restore({k: v.numpy() for k, v in _group(tensors, "selector").items()})
     training.go_on_from(Position.of(numbers["position"], _group(tensors, "position")))
-    torch.set_rng_state(tensors["rng.cpu"])
-    if "rng.cuda" in tensors and learner.device.type == "cuda":
-        torch.cuda.set_rng_state(tensors["rng.cuda"])
+    learner.restore_random(_group(tensors, "rng"))
     return [EpochRecord(**r) for r in numbers["records"]]
 
 
@@ -93,11 +89,14 @@ class Checkpoint:
         self.key = artifacts.digest(inputs)
         self.path: Path = artifacts.SCRATCH / "checkpoints" / f"{stage}.{name}.{self.key[:16]}.safetensors"
 
-    def save(self, training: Training, records: list[EpochRecord], kwh: dict[str, float]) -> None:
-        """Write all of it, or nothing."""
+    def save(
+        self, training: Training, records: list[EpochRecord], kwh: dict[str, float], clock: Clock, *, write: bool = True
+    ) -> None:
+        """Write all of it, or nothing; every rank packs, and of several one is to ``write``."""
         numbers, tensors = pack(training, records)
-        spent = {"clock": training.clock.record(), "kwh": kwh, "key": self.key}
-        artifacts.write_state(self.path, numbers | spent, tensors)
+        spent = {"clock": clock.record(), "kwh": kwh, "key": self.key}
+        if write:
+            artifacts.write_state(self.path, numbers | spent, tensors)
 
     def load(self, training: Training) -> tuple[list[EpochRecord], dict[str, float]] | None:
         """Put ``training`` where the checkpoint was; return the records and the energy so far, or None without one.

@@ -11,6 +11,10 @@ class UserError(Exception):
     """A mistake in the input; its text names the key or file, the bound, the value and the nearest valid one."""
 
 
+class RankError(Exception):
+    """One of a stage's processes ended before the stage did; its text says which, and how."""
+
+
 def unknown(where: str, kind: str, name: str, known: Iterable[str]) -> str:
     """Return the text for a ``name`` that is not among the ``known``: the nearest of them, and all unless they are many."""
     names = sorted(known)

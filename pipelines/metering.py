@@ -7,6 +7,8 @@ import os
 import platform
 from typing import Any
 
+from pipelines.stage import IN_RANKS
+
 #: Where CodeCarbon reads a counter; whatever else it does for a CPU is an estimate from its load and its design power.
 COUNTERS = ("intel_rapl", "intel_power_gadget", "apple_powermetrics")
 
@@ -34,6 +36,7 @@ class EnergyMeter:
             save_to_file=False,
             log_level="critical",
             allow_multiple_runs=True,
+            **_own_gpu(),
         )
         self._windows = 0
         self._intensity = 0.0
@@ -73,6 +76,14 @@ class EnergyMeter:
             "cpu_model": self._last.cpu_model,
             "gpu_model": self._last.gpu_model,
         }
+
+
+def _own_gpu() -> dict[str, list[str]]:
+    """Return how CodeCarbon is told of the one GPU that a rank is to meter; without, it meters all that can be seen."""
+    if IN_RANKS not in os.environ:
+        return {}
+    visible, own = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ["LOCAL_RANK"]
+    return {"gpu_ids": [visible.split(",")[int(own)] if visible else own]}
 
 
 def machine() -> dict[str, Any]:

@@ -176,6 +176,9 @@ def files_of(params: Params) -> dict[str, Any]:
     """
     task = params.chosen.model_dump(mode="json", by_alias=True)
     training = {"model": task.pop("model"), "training": task.pop("training"), "seed": params.seed}
+    if training["training"]["devices"] == 1:
+        # What was planned before there could be more is the same still.
+        del training["training"]["devices"]
     files: dict[str, Any] = {
         "task": {"name": params.task, "seed": params.seed, "tokenizer": training["model"].get("source"), **task},
         "training": training,

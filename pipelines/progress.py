@@ -26,6 +26,11 @@ def quiet() -> Iterator[None]:
         _QUIET.reset(token)
 
 
+def is_quiet() -> bool:
+    """Return whether stages are to write no lines."""
+    return _QUIET.get()
+
+
 def say(line: str) -> None:
     """Write a line of a stage's own."""
     if not _QUIET.get():
@@ -33,14 +38,14 @@ def say(line: str) -> None:
 
 
 class Watch:
-    """Shows the moments of a run on standard error."""
+    """Shows the moments of a run on standard error; of several ranks, one does."""
 
-    def __init__(self, title: str, epochs: float) -> None:
+    def __init__(self, title: str, epochs: float, *, shown: bool = True) -> None:
         console = Console(stderr=True)
-        self._title = title
+        self._title, self._shown = title, shown
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
-            console=console, disable=not console.is_terminal, transient=True,
+            console=console, disable=not (shown and console.is_terminal), transient=True,
         )  # fmt: skip
         self._task = self._bar.add_task(title, total=epochs)
 
@@ -56,7 +61,7 @@ class Watch:
         if isinstance(moment, Step):
             self._bar.update(self._task, completed=moment.epoch + moment.done / moment.total)
             return
-        if _QUIET.get():
+        if _QUIET.get() or not self._shown:
             return
         loss = "-" if moment.loss is None else f"{moment.loss:.4f}"
         counts = f"drawn {moment.drawn:,}, looked {moment.looked:,}, trained {moment.trained:,}"

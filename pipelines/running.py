@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 
+from components.energy import Clock
 from components.evidence import Ledger, LogitMemory
 from components.learner import NonFiniteLossError
 from components.position import EpochRecord, Plan
 from components.training import Training
-from pipelines import artifacts, building, models
+from pipelines import artifacts, building, models, ranks
 from pipelines.checkpoints import Checkpoint, State, unpack
 from pipelines.errors import UserError
 from pipelines.frozen import Keeping
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 #: Seconds between checkpoints inside an epoch; at the end of an epoch there is one in any case.
 CHECKPOINT_SECONDS = 60.0
+#: What a rank wishes after a batch; the highest wish of any is that of all.
+GO_ON, SAVE, END = range(3)
 
 
 class Job:
@@ -39,6 +42,7 @@ class Job:
     Attributes:
         model: the whole of it.
         keeping: the frozen part, where its states are kept: ``training`` then holds what is trained above it alone.
+        ranks: the processes that train together.
     """
 
     def __init__(
@@ -71,7 +75,9 @@ class Job:
         self.records: list[EpochRecord] = []
         plan = self.plan | (instead or {})
         place = building.prepare_torch(plan["training"], plan["seed"])
-        self.model = models.build(plan["model"], self.manifest, plan.get("model_key")).to(place)
+        self.ranks = ranks.here(place)
+        model = models.build(plan["model"], self.manifest, plan.get("model_key")).to(place)
+        self.model = building.synchronised(model, self.ranks, self.manifest["task"])
         asked = plan["training"]["keep_frozen"]
         self.keeping = Keeping(self.model, self.split.examples, self.manifest) if asked else None
         self.training = self._training(plan, selector, first, looks_only)
@@ -81,7 +87,7 @@ class Job:
         model, examples = (
             (self.model, self.split.examples) if self.keeping is None else (self.keeping.model, self.keeping.examples)
         )
-        learner = building.learner(plan, self.manifest, model, selector.length(settings["epochs"]))
+        learner = building.learner(plan, self.manifest, model, selector.length(settings["epochs"]), self.ranks)
         learner.norms = "norm" in selector.wants
         n, outputs = len(examples), examples.outputs
         ledger = Ledger(n, LogitMemory(building.storage(n, outputs, learner.device), outputs, seed), looks_only=looks_only)
@@ -111,8 +117,11 @@ class Job:
         checkpoint = Checkpoint(self.stage, self.name, inputs)
         self._meter = self._meter_to_be.result()
         if (saved := checkpoint.load(self.training)) is not None:
-            self.records, self._meter.kwh = saved
-        self.start_up_seconds = time.time() - psutil.Process().create_time()
+            self.records, kwh = saved
+            self._take_over(kwh)
+        # A rank was started by the stage's process.
+        process = psutil.Process().parent() if self.ranks.count > 1 else psutil.Process()
+        self.start_up_seconds = time.time() - process.create_time()
         try:
             self._follow(until, checkpoint, sweep_every)
         except NonFiniteLossError as error:
@@ -126,8 +135,9 @@ class Job:
     def _follow(self, until: float | None, checkpoint: Checkpoint, sweep_every: int) -> None:
         seconds = float(os.environ.get("WINNOW_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS))
         saved = time.monotonic()
+        leads = self.ranks.leads
         end = self.training.length if until is None else until
-        with Watch(f"{self.stage} {self.name}", end) as watch:
+        with Watch(f"{self.stage} {self.name}", end, shown=leads) as watch:
             self._meter.start()
             if self.keeping is not None and end > self.training.position.epoch:
                 self.keeping.compute(self.training.clock)
@@ -138,14 +148,38 @@ class Job:
                     if sweep_every and (moment.epoch + 1) % sweep_every == 0:
                         self.training.sweep()
                 watch.see(moment)
-                if ended or STOP.is_set() or time.monotonic() - saved >= seconds:
+                wish = GO_ON
+                if STOP.is_set():
+                    wish = END
+                elif ended or (leads and time.monotonic() - saved >= seconds):
+                    wish = SAVE
+                if (wish := self.ranks.highest(wish)) != GO_ON:
                     self._meter.stop()
-                    checkpoint.save(self.training, self.records, self._meter.kwh)
+                    self._save(checkpoint)
                     saved = time.monotonic()
-                    if STOP.is_set():
+                    if wish == END:
                         raise Stopped
                     self._meter.start()
             self._meter.stop()
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        """Save what all ranks are at, and what they have spent; one writes, and the others wait for it."""
+        clock, kwh = self._spent()
+        checkpoint.save(self.training, self.records, kwh, clock, write=self.ranks.leads)
+        self.ranks.wait()
+
+    def _spent(self) -> tuple[Clock, dict[str, float]]:
+        """Return what all ranks together have spent: their time and energy by part."""
+        spent = self.ranks.all((self.training.clock, self._meter.kwh))
+        kwh = {part: sum(used[part] for _, used in spent) for part in self._meter.kwh}
+        return Clock.together([clock for clock, _ in spent]), kwh
+
+    def _take_over(self, kwh: dict[str, float]) -> None:
+        """Go on counting from what all ranks had spent; one of them does."""
+        if self.ranks.leads:
+            self._meter.kwh = kwh
+        else:
+            self.training.clock.laps.clear()
 
     @contextmanager
     def metered(self) -> Iterator[None]:
@@ -153,6 +187,11 @@ class Job:
         self._meter.start()
         yield
         self._meter.stop()
+
+    def ended(self) -> bool:
+        """Add up what all ranks have spent, and return whether this one is to write what they have made."""
+        self.training.clock, self._meter.kwh = self._spent()
+        return self.ranks.leads
 
     def finish(self) -> None:
         """Write the cost record, now that all else is written, and forget the checkpoint."""
@@ -165,6 +204,7 @@ class Job:
             "start_up_seconds": self.start_up_seconds,
             "energy": self._meter.record(),
             "machine": machine(),
+            "ranks": self.ranks.count,
         }
         artifacts.write_json(artifacts.cost_of(self.stage, self.name), cost)
         self._done.remove()

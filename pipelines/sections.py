@@ -71,7 +71,8 @@ class Training(Section):
 
     ``look_size`` examples are looked at, ``look_batch`` in a forward pass, before door 3 chooses among them; without
     ``refill``, what it keeps of one look is trained at once, in a smaller batch. With ``keep_frozen`` the frozen layers'
-    forward pass is taken once an example, before the first step.
+    forward pass is taken once an example, before the first step. With ``devices`` a training runs in so many processes of
+    ``threads`` each, on a GPU each where there are any; ``batch_size`` is that of all together.
     """
 
     epochs: PositiveInt
@@ -87,6 +88,14 @@ class Training(Section):
     compile: bool = False
     keep_frozen: bool = False
     threads: PositiveInt
+    devices: PositiveInt = 1
+
+    @model_validator(mode="after")
+    def _one_device_for_some(self) -> Training:
+        for key in ("compile", "keep_frozen"):
+            if self.devices > 1 and getattr(self, key):
+                raise ValueError(f"{key}: must be false with devices: {self.devices}, got true; leave out one of the two")
+        return self
 
 
 class Study(Section):

@@ -9,20 +9,24 @@ import os
 import signal
 import sys
 import threading
+import time
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pipelines.artifacts import SCRATCH
-from pipelines.errors import UserError, unknown
+from pipelines.artifacts import SCRATCH, write_json
+from pipelines.errors import RankError, UserError, unknown
 
 #: Set by SIGINT and SIGTERM; training looks at it after every batch, saves itself and ends.
 STOP = threading.Event()
 PR_SET_PDEATHSIG = 1
 FAILED, BAD_INPUT, STOPPED = 1, 2, 130
 FAILURES = SCRATCH / "failures"
+#: In the environment of a stage's ranks (pipelines/ranks.py): the folder where they say how they ended, and whether quietly.
+IN_RANKS, QUIET = "WINNOW_IN_RANKS", "WINNOW_QUIET"
 
 
 class Stopped(Exception):  # noqa: N818 - not an error
@@ -43,6 +47,8 @@ def main(
     _die_with_parent()
     end_when_asked()
     _wait_asleep()
+    if IN_RANKS in os.environ:
+        sys.exit(_as_rank(work))
     address = stage if file else "@".join([stage, *sys.argv[1:]])
     try:
         arguments = sys.argv[1:2] if file else _arguments(stage, named)
@@ -51,6 +57,8 @@ def main(
             code = work(*arguments)
     except UserError as error:
         sys.exit(_said(address, str(error), BAD_INPUT))
+    except RankError as error:
+        sys.exit(_said(address, str(error), FAILED))
     except Stopped:
         sys.exit(_said(address, "stopped; the next call goes on from here", STOPPED))
     except KeyboardInterrupt:
@@ -68,6 +76,42 @@ def _said(address: str, text: str, code: int) -> int:
     with suppress(OSError):
         FAILURES.mkdir(parents=True, exist_ok=True)
         (FAILURES / address.replace("/", "_")).write_text(json.dumps({"code": code, "message": text}), encoding="utf-8")
+    return code
+
+
+def _as_rank(work: Callable[..., int | None]) -> int:
+    """Do ``work`` as one of a stage's ranks, whose lock is held and whose end is said by the process that started them.
+
+    Ranks that are asked to end do so together, and it is no failure: after one, ``torchrun`` kills the others.
+    """
+    from pipelines.progress import quiet
+
+    try:
+        with quiet() if os.environ[QUIET] else nullcontext():
+            work(*sys.argv[1:])
+        _part()
+    except UserError as error:
+        return _rank_said(str(error), BAD_INPUT)
+    except (Stopped, KeyboardInterrupt):
+        _rank_said("stopped", STOPPED)
+        _part()
+    except Exception as error:
+        return _rank_said(f"failed: {type(error).__name__}: {error}", FAILED)
+    return 0
+
+
+def _part() -> None:
+    """Let go of the other ranks, as one does that has done with them."""
+    from torch import distributed
+
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+def _rank_said(text: str, code: int) -> int:
+    rank = int(os.environ["RANK"])
+    said = {"rank": rank, "code": code, "message": text, "trace": traceback.format_exc(), "time": time.time()}
+    write_json(Path(os.environ[IN_RANKS]) / f"{rank}.json", said)
     return code
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from components.arrays import Array
 from components.selection.selector import Subset
-from pipelines import artifacts
+from pipelines import artifacts, ranks
 from pipelines.artifacts import plan_of, result
 from pipelines.errors import UserError
 from pipelines.plan import build
@@ -28,9 +28,13 @@ def train(name: str) -> None:
     from pipelines import models
     from pipelines.running import provenance
 
+    if ranks.started("train", name):
+        return
     plan = artifacts.read_json(plan_of("methods", name))
     job, inputs = begin(plan)
     job.run(None, inputs)
+    if not job.ended():
+        return
     columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in LEDGER}}
     artifacts.write_folder(result("train", name, "model"), lambda folder: models.save(job.model, folder, job.plan["model"]))
     checkpoint = artifacts.digest_of(result("train", name, "model") / models.WEIGHTS)

@@ -9,7 +9,7 @@ from components.arrays import Array
 from components.selection.holdout import Holdout
 from components.selection.selector import Selector
 from components.selection.short import Short
-from pipelines import artifacts
+from pipelines import artifacts, ranks
 from pipelines.artifacts import plan_of, result
 from pipelines.stage import main
 
@@ -22,6 +22,8 @@ SCORES = ("loss", "change", "el2n", "margin", "gradient_norm", "correct", "forgo
 
 def warm_up(name: str) -> None:
     """Write the score table and the state of the warm-up ``name``."""
+    if ranks.started("warm_up", name):
+        return
     plan = artifacts.read_json(plan_of("warm_ups", name))
     if plan["proxy"]:
         _proxy(name, plan)
@@ -37,10 +39,9 @@ def _own(name: str, plan: dict[str, Any]) -> None:
 
     by_looks = plan["scores_in"] == "eval"
     job = Job("warm_up", name, Selector(), looks_only=by_looks)
-    state = result("warm_up", name, "state.safetensors")
     job.run(plan["epochs"], [plan, provenance(job)], sweep_every=int(by_looks))
-    _write_state(job, state, plan)
-    _write_scores(job, plan, artifacts.digest_of(state), {})
+    _write_state(job, plan)
+    _write_scores(job, plan, None, {})
 
 
 def _holdout(name: str, plan: dict[str, Any]) -> None:
@@ -50,7 +51,7 @@ def _holdout(name: str, plan: dict[str, Any]) -> None:
     seed = artifacts.read_json(plan_of("training"))["seed"]
     holdout = Holdout(plan["holdout"], int(plan["epochs"]), seed)
     job = Job("warm_up", name, holdout, looks_only=True)
-    _write_state(job, result("warm_up", name, "state.safetensors"), plan)
+    _write_state(job, plan)
     job.run(plan["epochs"], [plan, provenance(job)], sweep_every=holdout.epochs)
     _write_scores(job, plan, _digest_of(job), {"holdout": holdout.held(len(job.split.ids))})
 
@@ -61,7 +62,7 @@ def _proxy(name: str, plan: dict[str, Any]) -> None:
     from pipelines.running import Job, provenance
 
     start = Job("warm_up", name, Selector())
-    _write_state(start, result("warm_up", name, "state.safetensors"), plan)
+    _write_state(start, plan)
     job = Job("warm_up", name, Short(plan["epochs"]), instead=_settings(name, plan["proxy"], start.plan))
     job.run(plan["epochs"], [plan, provenance(job)])
     with job.metered():
@@ -77,10 +78,16 @@ def _settings(name: str, proxy: dict[str, Any], plan: dict[str, Any]) -> dict[st
     return {"model": proxy["model"], "model_key": f"warm_ups.{name}.proxy.model", "training": training}
 
 
-def _write_scores(job: Job, plan: dict[str, Any], checkpoint: str, more: dict[str, Array]) -> None:
-    """Write the score table, with the columns ``more`` of its kind, and what the run says of itself."""
+def _write_scores(job: Job, plan: dict[str, Any], checkpoint: str | None, more: dict[str, Array]) -> None:
+    """Write the score table, with the columns ``more`` of its kind, and what the run says of itself.
+
+    ``checkpoint`` is the digest of what told the scores; None for that of the state that was written.
+    """
     from pipelines.running import provenance
 
+    if not job.ended():
+        return
+    checkpoint = checkpoint or artifacts.digest_of(_state_of(job))
     columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in SCORES}, **more}
     origin = provenance(job, checkpoint=checkpoint, warm_up=plan)
     artifacts.write_table(result("warm_up", job.name, "scores.parquet"), columns, origin)
@@ -95,13 +102,18 @@ def _digest_of(job: Job) -> str:
     return artifacts.digest_of_columns({k: v.cpu().numpy() for k, v in pack(job.training, [])[1].items()})
 
 
-def _write_state(job: Job, path: Path, plan: dict[str, Any]) -> None:
-    """Write from where a method's training goes on."""
+def _write_state(job: Job, plan: dict[str, Any]) -> None:
+    """Write from where a method's training goes on; every rank packs, and one writes."""
     from pipelines.checkpoints import pack
     from pipelines.running import provenance
 
     numbers, tensors = pack(job.training, job.records)
-    artifacts.write_state(path, numbers | {"origin": provenance(job, warm_up=plan)}, tensors)
+    if job.ranks.leads:
+        artifacts.write_state(_state_of(job), numbers | {"origin": provenance(job, warm_up=plan)}, tensors)
+
+
+def _state_of(job: Job) -> Path:
+    return result("warm_up", job.name, "state.safetensors")
 
 
 def names() -> list[str]:

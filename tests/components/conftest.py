@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -40,6 +45,40 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def left_by_ranks(tmp_path_factory):
+    """The folder in which two ranks, begun once, have left what the tests called ``as_a_rank`` made."""
+    folder, here = tmp_path_factory.mktemp("ranks"), Path(__file__).parent
+    environment = {**os.environ, "LEFT_BY_RANKS": str(folder), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    environment = {k: v for k, v in environment.items() if not k.startswith("PYTEST_")}
+    ranks = ["-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", "--nproc-per-node=2", "-m"]
+    asked = [
+        "pytest",
+        "-q",
+        "-x",
+        "-k",
+        "as_a_rank",
+        str(here / "test_distributed.py"),
+        str(here / "selection/test_contract.py"),
+    ]
+    done = subprocess.run(
+        [sys.executable, *ranks, *asked], cwd=here.parents[1], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ranks():
+    """The two ranks, for a test that is one of them."""
+    from components.distributed import Group
+
+    group = Group(torch.device("cpu"), 60)
+    yield group
+    group.wait()
+    torch.distributed.destroy_process_group()
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +161,7 @@ def make_training(make_images, make_mlp, make_ledger):
         length = selector.length(epochs)
         schedule = Schedule("constant" if constant else "linear", 0.0 if constant else 0.5, 2.0, length)
         optimizer = build_optimizer(model, "sgd", 0.1, momentum=0.9)
-        learner = Learner(model, optimizer, schedule, precision=precision)
+        learner = options.pop("learner", Learner)(model, optimizer, schedule, precision=precision)
         ledger = make_ledger(len(examples), examples.outputs, looks_only)
         plan = Plan(epochs, batch_size, look_size, look_batch, seed, first, refill)
         return Training(learner, examples, selector, ledger, plan)

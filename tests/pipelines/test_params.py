@@ -49,6 +49,15 @@ BAD = {
         {"tasks.brown.training.keep_frozen": True},
         r"brown: training.keep_frozen: .* got true for one of kind 'language'; the nearest that works is false",
     ),
+    "no device": ({"tasks.digits.training.devices": 0}, r"digits.*training.devices: .*greater than 0, got 0"),
+    "keeping frozen layers on two devices": (
+        {f"{TASK}.training.devices": 2, f"{TASK}.training.keep_frozen": True},
+        r"movie-reviews.*training: .*keep_frozen: must be false with devices: 2, got true; leave out one of the two",
+    ),
+    "compiling on three devices": (
+        {f"{TASK}.training.devices": 3, f"{TASK}.training.compile": True},
+        r"movie-reviews.*training: .*compile: must be false with devices: 3, got true; leave out one of the two",
+    ),
     "unknown control": (
         {"methods.short.controls": "swift"},
         r"controls: 'swift': no such method .* did you mean 'swiftlearn'\?",
@@ -281,6 +290,20 @@ def test_an_encoder_with_fewer_layers_may_be_the_proxy_of_the_whole(write_params
     plan()
     planned = json.loads(Path("results/plan/warm_ups/small.json").read_text())
     assert planned["proxy"]["model"]["num_hidden_layers"] == 1
+
+
+def test_one_device_is_planned_as_before_there_could_be_more(write_params):
+    write_params({"task": "digits", "tasks.digits.training.devices": 1})
+    plan()
+    path = Path("results/plan/training.json")
+    one = path.read_bytes()
+    assert b"devices" not in one
+    write_params({"task": "digits"})
+    plan()
+    assert path.read_bytes() == one
+    write_params({"task": "digits", "tasks.digits.training.devices": 2})
+    plan()
+    assert json.loads(path.read_text())["training"] == json.loads(one)["training"] | {"devices": 2}
 
 
 def test_a_change_to_one_method_changes_its_plan_alone(write_params):

@@ -3,8 +3,11 @@
 import copy
 import json
 import math
+import os
+import pickle
 import random
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 import torch
 
 from components.arrays import stream
+from components.distributed import DistributedLearner
 from components.position import EpochRecord
 from components.proxy import rank
 from components.selection import METHODS
@@ -104,7 +108,9 @@ def begin(make_training):
         records = [m for m in warm.until(None if apart else warm_up) if isinstance(m, EpochRecord)]
         training = make_training(selector, epochs=EPOCHS, seed=seed, first=0 if apart else math.ceil(warm_up), **options)
         records = unpack(training, start if apart else copied(pack(warm, records)), selector=False)
-        selector.begin(selector.select(scores_of(warm), stream(seed, "subset")), training.plan)
+        training.scores = scores_of(warm)
+        training.subset = selector.select(training.scores, stream(seed, "subset"))
+        selector.begin(training.subset, training.plan)
         return training, records
 
     return hand_over
@@ -262,3 +268,49 @@ def test_the_planned_cost_is_the_real_one(begin, name, more):
     # Half an example an epoch may be rounded away, or of each of its four looks; a look costs a third of a step.
     choices = 4 if looked else 1
     assert (trained + looked / 3) / EXAMPLES == pytest.approx(planned, abs=0.5 * choices * EPOCHS / EXAMPLES)
+
+
+def all_of(begin, name, **options):
+    """Return everything that a run leaves, without dropout and with batches that do not fall into equal parts."""
+    training, records = begin(name, dropout=0.0, batch_size=7, look_size=15, **options)
+    numbers, tensors = finished(training, records)
+    arrays = {k: v.numpy() for k, v in tensors.items() if not k.startswith("rng.")}
+    arrays |= {f"scores.{k}": v for k, v in training.scores.items()} | vars(training.subset)
+    return numbers, arrays
+
+
+if "LEFT_BY_RANKS" in os.environ:
+
+    def test_every_method_as_a_rank(begin, ranks):
+        left = {n: all_of(begin, n, learner=partial(DistributedLearner, group=ranks)) for n in PARAMS.methods}
+        Path(os.environ["LEFT_BY_RANKS"], f"methods.{ranks.rank}").write_bytes(pickle.dumps(left))
+
+
+@pytest.fixture(scope="module")
+def methods_of_ranks(left_by_ranks):
+    return [pickle.loads((left_by_ranks / f"methods.{rank}").read_bytes()) for rank in range(2)]
+
+
+@every_method
+def test_two_ranks_leave_what_one_process_leaves(begin, methods_of_ranks, name):
+    """Counts and choices to the bit; a float within what sums in another order make of it over five epochs."""
+    numbers, arrays = all_of(begin, name)
+    for their_numbers, their_arrays in (left[name] for left in methods_of_ranks):
+        assert their_arrays.keys() == arrays.keys()
+        assert their_numbers["position"] == numbers["position"]
+        for k, v in arrays.items():
+            assert their_arrays[k].dtype == v.dtype
+            np.testing.assert_allclose(their_arrays[k], v, rtol=1e-3 * (v.dtype.kind == "f"), atol=1e-5 * (v.dtype.kind == "f"))
+        for theirs, own in zip(their_numbers["records"], numbers["records"], strict=True):
+            measured = ("loss", "course", "events")
+            assert {k: v for k, v in theirs.items() if k not in measured} == {k: v for k, v in own.items() if k not in measured}
+            assert (theirs["loss"] or 0) == pytest.approx(own["loss"] or 0, rel=1e-4)
+            assert theirs["course"] == [pytest.approx(point, rel=1e-3, abs=1e-5) for point in own["course"]]
+            assert [(e["place"], e["step"]) for e in theirs["events"]] == [(e["place"], e["step"]) for e in own["events"]]
+
+
+@every_method
+def test_ranks_agree_to_the_bit(methods_of_ranks, name):
+    (numbers, arrays), (their_numbers, their_arrays) = (left[name] for left in methods_of_ranks)
+    assert their_numbers == numbers
+    assert [k for k, v in arrays.items() if v.tobytes() != their_arrays[k].tobytes()] == []
