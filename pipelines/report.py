@@ -20,11 +20,17 @@ NOTHING = "–"  # noqa: RUF001 - a dash
 
 @dataclass(frozen=True)
 class Table:
-    """Texts in rows, each row's first its name; ``best`` are places, by row and column, that stand out."""
+    """Texts in rows, each row's first its name; a cell that is ``Markup`` is not escaped.
+
+    Attributes:
+        best: places, by row and column, that stand out.
+        prose: columns of running text, which is broken into lines.
+    """
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
     best: frozenset[tuple[int, int]] = frozenset()
+    prose: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
