@@ -21,7 +21,7 @@ COLOURS = ("#4c8fd6", "#e08a2e", "#3fa66b", "#c85a7c", "#8f79d6", "#8c9a2e", "#2
 STYLE: Any = {
     "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "text.color": INK,
     "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "svg.fonttype": "none",
-    "svg.hashsalt": "winnow", "font.size": 10,
+    "svg.hashsalt": "winnow", "font.size": 10, "savefig.dpi": 160,
 }  # fmt: skip
 Course = dict[str, list[tuple[float, float]]]
 

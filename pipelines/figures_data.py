@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -83,4 +84,66 @@ def histograms(found: Sequence[Scores]) -> Figure:
             axes.set_xlabel("score")
             axes.set_ylabel("examples")
         figure.legend(*grid.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
+    return figure
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A value at the end of epochs, against what had been spent by then: ``spent`` by axis, None where it is not known."""
+
+    label: str
+    spent: Sequence[Sequence[float | None]]
+    values: Sequence[float]
+
+
+def curves(found: Sequence[Curve], axes_named: Sequence[str], value: str) -> Figure:
+    """Return a panel for each of ``axes_named``, in which the curves are drawn against it."""
+    with drawn() as plt:
+        figure: Figure
+        size = (9.0, 3.6)
+        figure, grid = plt.subplots(1, len(axes_named), figsize=size, layout="constrained", squeeze=False, sharey=True)
+        for place, (axes, name) in enumerate(zip(grid.flat, axes_named, strict=True)):
+            for curve, colour in zip(found, itertools.cycle(COLOURS)):
+                known = [(x, y) for x, y in zip(curve.spent[place], curve.values, strict=True) if x is not None]
+                if known:
+                    axes.plot(*zip(*known, strict=True), "o-", color=colour, label=curve.label, markersize=3, linewidth=1.2)
+            axes.set_xlabel(name)
+            axes.set_xlim(left=0)
+            axes.grid(alpha=0.25, color=INK)
+        if all(y > 0 for curve in found for y in curve.values):
+            grid.flat[0].set_yscale("log")
+        grid.flat[0].set_ylabel(value)
+        figure.legend(*grid.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
+    return figure
+
+
+@dataclass(frozen=True)
+class Map:
+    """How often M examples ``(M,)`` were trained on by a method."""
+
+    title: str
+    trained: Array
+
+
+def data_map(variability: Array, confidence: Array, maps: Sequence[Map], most: int) -> Figure:
+    """Return a panel a method: examples by ``variability`` and ``confidence`` ``(M,)``, coloured by 0 to ``most`` passes."""
+    with drawn() as plt:
+        from matplotlib.colors import LinearSegmentedColormap
+
+        colours = LinearSegmentedColormap.from_list("kept", [LEFT, KEPT])
+        columns = min(3, len(maps))
+        rows = -(-len(maps) // columns)
+        figure: Figure
+        size = (6.0 if columns == 1 else 9.0, 0.5 + 3.2 * rows)
+        figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False, sharex=True, sharey=True)
+        for axes in grid.flat[len(maps) :]:
+            axes.set_visible(False)
+        for axes, one in zip(grid.flat, maps, strict=False):
+            style = {"cmap": colours, "vmin": 0, "vmax": most, "s": 9, "alpha": 0.7, "linewidths": 0, "rasterized": True}
+            points = axes.scatter(variability, confidence, c=one.trained, **style)
+            axes.set_title(one.title, fontsize=10)
+            axes.set_xlabel("variability")
+            axes.set_ylabel("confidence")
+            axes.set_ylim(-0.03, 1.03)
+        figure.colorbar(points, ax=list(grid.flat), label="times trained on", shrink=0.8)
     return figure

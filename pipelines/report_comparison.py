@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from components.comparison import Metric, best_by_gain
-from pipelines import artifacts, report, report_classes, report_course, report_examples, report_tables, report_time
+from pipelines import (
+    artifacts,
+    report,
+    report_classes,
+    report_course,
+    report_examples,
+    report_learning,
+    report_tables,
+    report_time,
+)
 from pipelines.artifacts import cost_of, plan_of, read_json
 from pipelines.figures import Best, Series, against_time
 from pipelines.report import Section, Table, number, with_error
@@ -27,6 +36,7 @@ def page(plan: Row, rows: list[Row], metric: Metric) -> str:
     order, training = [r["method"] for r in rows], read_json(plan_of("training"))
     runs = [Run(name) for name in order]
     sections = [_table(rows, metric), _figure(rows, metric), *tables, *report_time.of_comparison(order)]
+    sections += report_learning.of_comparison(runs, manifest)
     sections += report_classes.of_comparison(runs, manifest, training["training"]["epochs"])
     sections += report_examples.of_comparison(runs, manifest)
     sections += report_course.of_comparison(order)

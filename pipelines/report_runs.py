@@ -33,6 +33,11 @@ class Run:
         """The class that the block sets; of a stack, all of them."""
         return "+".join(member["method"] for member in read_json(plan_of("methods", self.name))["members"])
 
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The epochs' records, those of the warm-up first where training went on from it."""
+        return list(read_json(result("train", self.name, "history.json")))
+
     @cached_property
     def ledger(self) -> dict[str, Array]:
         """The columns of the ledger, ``(N,)`` each, in the order of the training split."""

@@ -39,6 +39,7 @@ class Job:
     Attributes:
         model: the whole of it.
         keeping: the frozen part, where its states are kept: ``training`` then holds what is trained above it alone.
+        ends: what this stage had spent at each epoch's end; timings, and so no part of the history.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Job:
         self.manifest = artifacts.read_json(artifacts.MANIFEST)
         self.split: Split = read_split("train", self.manifest)
         self.records: list[EpochRecord] = []
+        self.ends: list[dict[str, float]] = []
         plan = self.plan | (instead or {})
         place = building.prepare_torch(plan["training"], plan["seed"])
         self.model = models.build(plan["model"], self.manifest, plan.get("model_key")).to(place)
@@ -111,7 +113,8 @@ class Job:
         checkpoint = Checkpoint(self.stage, self.name, inputs)
         self._meter = self._meter_to_be.result()
         if (saved := checkpoint.load(self.training)) is not None:
-            self.records, self._meter.kwh = saved
+            self.records, metered = saved
+            self._meter.kwh, self.ends = metered["kwh"], metered["ends"]
         self.start_up_seconds = time.time() - psutil.Process().create_time()
         try:
             self._follow(until, checkpoint, sweep_every)
@@ -140,12 +143,19 @@ class Job:
                 watch.see(moment)
                 if ended or STOP.is_set() or time.monotonic() - saved >= seconds:
                     self._meter.stop()
-                    checkpoint.save(self.training, self.records, self._meter.kwh)
+                    if isinstance(moment, EpochRecord):
+                        self.ends.append(self._spent(moment.epoch))
+                    checkpoint.save(self.training, self.records, {"kwh": self._meter.kwh, "ends": self.ends})
                     saved = time.monotonic()
                     if STOP.is_set():
                         raise Stopped
                     self._meter.start()
             self._meter.stop()
+
+    def _spent(self, epoch: int) -> dict[str, float]:
+        """Return the CPU seconds of the clock, and the energy, up to the end of ``epoch``."""
+        seconds = self.training.clock.laps["train"].cpu_seconds
+        return {"epoch": epoch, "cpu_seconds": seconds, "kwh": sum(self._meter.kwh.values())}
 
     @contextmanager
     def metered(self) -> Iterator[None]:
@@ -162,6 +172,7 @@ class Job:
         cost = {
             "counts": counts,
             "laps": self.training.clock.record(),
+            "ends": self.ends,
             "start_up_seconds": self.start_up_seconds,
             "energy": self._meter.record(),
             "machine": machine(),
