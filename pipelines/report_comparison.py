@@ -10,6 +10,7 @@ from pipelines import (
     report,
     report_classes,
     report_course,
+    report_energy,
     report_examples,
     report_learning,
     report_tables,
@@ -32,7 +33,8 @@ def page(plan: Row, rows: list[Row], metric: Metric) -> str:
     """Return the page of the planned comparison whose table has ``rows``."""
     manifest = read_json(artifacts.MANIFEST)
     names = [[r["method"]] for r in rows]
-    tables = [report_tables.times(rows, ["method"], names, plan["agot_epsilon"]), report_tables.energy(rows, ["method"], names)]
+    controls = _controls(rows)
+    tables = [report_tables.times(rows, ["method"], names, plan["agot_epsilon"]), *report_energy.of_comparison(rows, controls)]
     order, training = [r["method"] for r in rows], read_json(plan_of("training"))
     runs = [Run(name) for name in order]
     sections = [_table(rows, metric), _figure(rows, metric), *tables, *report_time.of_comparison(order)]
@@ -43,7 +45,7 @@ def page(plan: Row, rows: list[Row], metric: Metric) -> str:
     cost = read_json(cost_of("train", "full"))
     facts = report.provenance(manifest, cost, [training["seed"]], "dvc repro, or python -m pipelines.flow (make demo)")
     title = f"{plan['task']}: what selecting examples saved"
-    return report.render(title, headline(rows, metric, _controls(rows)), sections, facts)
+    return report.render(title, headline(rows, metric, controls), sections, facts)
 
 
 def _controls(rows: list[Row]) -> set[str]:

@@ -30,8 +30,8 @@ def _curves(runs: Sequence[Run]) -> Section:
     found = [curve_of(run.name, run.history, *_costs(run.name)) for run in runs]
     text = [
         "A point an epoch. The loss is the mean over what a method trained on in that epoch, as its steps found it: a method "
-        "that chooses hard examples has a higher one for that alone. The test split is looked at once, after training: there is "
-        "no test metric by epoch.",
+        "that chooses hard examples has a higher one for that alone. The test split is looked at once, after training: "
+        "there is no test metric by epoch.",
     ]
     figure = curves([c for c in found if c.values], [a.format(label) for a in AXES], "training loss")
     caption = "Training loss against examples trained, CPU seconds and energy, warm-up and subset included."
