@@ -36,7 +36,7 @@ def page(plan: Row, rows: list[Row], metric: Metric) -> str:
     controls = _controls(rows)
     tables = [report_tables.times(rows, ["method"], names, plan["agot_epsilon"]), *report_energy.of_comparison(rows, controls)]
     order, training = [r["method"] for r in rows], read_json(plan_of("training"))
-    runs = [Run(name) for name in order]
+    runs = [Run(name, manifest["content"]) for name in order]
     sections = [_table(rows, metric), _figure(rows, metric), *tables, *report_time.of_comparison(order)]
     sections += report_learning.of_comparison(runs, manifest)
     sections += report_classes.of_comparison(runs, manifest, training["training"]["epochs"])

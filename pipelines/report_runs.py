@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from components.arrays import Array
 from pipelines import artifacts
-from pipelines.artifacts import plan_of, read_json, read_table, result
+from pipelines.artifacts import check_origin, plan_of, read_json, read_table, result
 from pipelines.errors import UserError
 
 #: Methods that look at no example before they draw or stop.
@@ -24,9 +25,11 @@ class Run:
 
     Attributes:
         name: of the method's block in params.yaml.
+        data: the hash of the data that it must have been made from; None for any.
     """
 
     name: str
+    data: str | None = None
 
     @cached_property
     def kind(self) -> str:
@@ -41,23 +44,33 @@ class Run:
     @cached_property
     def ledger(self) -> dict[str, Array]:
         """The columns of the ledger, ``(N,)`` each, in the order of the training split."""
-        return read_table(result("train", self.name, "ledger.parquet"))[0]
+        return self._table(result("train", self.name, "ledger.parquet"))
 
     @cached_property
     def subset(self) -> dict[str, Array]:
         """The columns of the subset that training started from, best first."""
-        return read_table(result("subset", self.name, "subset.parquet"))[0]
+        return self._table(result("subset", self.name, "subset.parquet"))
 
     @cached_property
     def scores(self) -> dict[str, Array]:
         """The score table of the method's warm-up, in the order of the training split."""
         warm_up = read_json(plan_of("methods", self.name))["warm_up"]
-        return read_table(result("warm_up", warm_up, "scores.parquet"))[0]
+        return self._table(result("warm_up", warm_up, "scores.parquet"))
 
     @cached_property
     def predictions(self) -> dict[str, Array]:
         """What the model says of the test split."""
-        return read_table(result("evaluate", self.name, "predictions.parquet"))[0]
+        return self._table(result("evaluate", self.name, "predictions.parquet"))
+
+    def _table(self, path: Path) -> dict[str, Array]:
+        """Return the columns of a table.
+
+        Raises:
+            UserError: where it was made from other data.
+        """
+        columns, facts = read_table(path)
+        check_origin(path, facts, {} if self.data is None else {"data": self.data})
+        return columns
 
     @cached_property
     def kept(self) -> Array:

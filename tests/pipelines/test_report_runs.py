@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 from matplotlib.image import imread
 
-from pipelines import report_classes, report_examples, report_time
+from pipelines import artifacts, compare, report_classes, report_examples, report_time
+from pipelines.errors import UserError
 from pipelines.figures_data import Bar, Scores, bars, histograms
 from pipelines.report import NOTHING, Section, render
 from pipelines.report_runs import Run, label_of
@@ -127,3 +128,22 @@ def test_what_the_outermost_lap_holds_beside_the_others_is_the_rest():
     table = report_time._table(spent)
     assert [row[1] for row in table.rows] == ["subset", "training"]
     assert dict(zip(table.heads, table.rows[1], strict=True))["start-up, wall s"] == "3.0"
+
+
+def test_a_table_of_other_data_is_refused_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = artifacts.result("evaluate", "m", "predictions.parquet")
+    artifacts.write_table(path, {"target": np.array([1])}, {"data": "one"})
+    assert Run("m", "one").predictions["target"].tolist() == [1]
+    with pytest.raises(
+        UserError, match=r"evaluate/m/predictions.parquet: was made from other data: it has one, this run has two"
+    ):
+        Run("m", "two").predictions  # noqa: B018 - reads the file
+
+
+def test_before_anything_ran_there_is_no_report(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"results/plan/comparison.json: no such file; 'dvc repro' makes it"):
+        compare.compare()
+    with pytest.raises(UserError, match=r"results/train/m/ledger.parquet: cannot be read"):
+        Run("m").ledger  # noqa: B018 - reads the file
