@@ -22,7 +22,7 @@ import yaml
 from benchmarks.common import environment, inside, params_of, save
 
 SMALL = {"methods": {"swiftlearn": "two-epochs", "adaselection": "none"}, "fractions": [0.3], "seeds": [0]}
-LARGE = SMALL | {"fractions": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "seeds": [0, 1, 2]}
+LARGE = SMALL | {"fractions": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7], "seeds": [0, 1, 2]}
 #: What the report is allowed.
 SECONDS, MEGABYTES = 20, 5
 

@@ -28,12 +28,7 @@ def _saved(rows: list[Row], controls: set[str]) -> Section:
     """Return the section on what each stage took, and what was saved against full and every control."""
     spent = {name: told["spent"] for name, told in read_json(ACCOUNT)["methods"].items()}
     others = [r for r in rows if r["method"] == "full" or r["method"] in controls]
-    heads = [
-        "method",
-        *(f"{told}, Wh" for told in STAGES.values()),
-        "all, Wh",
-        *(f"saved against {r['method']}, Wh" for r in others),
-    ]
+    heads = ["method", *STAGES.values(), "all", *(f"less than {r['method']}" for r in others)]
     lines = []
     for r in rows:
         stages = [small(spent[r["method"]][stage]["kwh"]) for stage in STAGES]
@@ -41,9 +36,9 @@ def _saved(rows: list[Row], controls: set[str]) -> Section:
         lines.append([r["method"], *stages, small(r["energy_kwh"]), *map(small, saved)])
     charged, once = sum(r["energy_kwh"] for r in rows), _once([r["method"] for r in rows])
     text = [
-        "By stage, measured and estimated together; a saving below 0 is a loss. A method is charged with what its warm-up "
-        f"spent when it ran, also where others share it or a cache had it: {small(charged)} Wh are charged in all, and "
-        f"{small(once)} Wh were spent when each stage ran once.",
+        "In Wh, measured and estimated together: by stage, and how much less than full and each control took; below 0 it was "
+        "more. A method is charged with what its warm-up spent when it ran, also where others share it or a cache had it: "
+        f"{small(charged)} Wh are charged in all, and {small(once)} Wh were spent when each stage ran once.",
     ]
     return Section("Energy by stage, and what was saved", text, Table(heads, lines))
 

@@ -17,7 +17,7 @@ from pipelines.report_runs import BLIND, Run
 
 #: Points of a data map: more would make the page large, and hide each other.
 POINTS = 2000
-AXES = ("examples trained, warm-up included", "CPU seconds", "Wh, {}")
+AXES = ("examples trained", "CPU seconds", "Wh, {}")
 
 
 def of_comparison(runs: Sequence[Run], manifest: dict[str, Any]) -> list[Section]:

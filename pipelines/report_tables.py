@@ -62,7 +62,7 @@ def energy(rows: Sequence[Row], heads: Sequence[str], names: Sequence[Sequence[s
         ("co2e_kg", "g CO2e"),
         ("co2e_modelled_kg", "modelled, g CO2e"),
     ]
-    told = [[*name, *(small(r[k]) for k, _ in columns)] for name, r in zip(names, rows, strict=True)]
+    told = [[*name, *(small(r[k] or None) for k, _ in columns)] for name, r in zip(names, rows, strict=True)]
     meaning = [
         "measured: read from counters of the hardware. estimated: by CodeCarbon, from the load of the run's own processes and "
         "the processor's design power; memory is always estimated. The energy of a run, and its CO2e, are the sum of both. "

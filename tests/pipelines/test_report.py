@@ -229,7 +229,7 @@ def test_the_table_of_times_states_each_ceiling_and_the_share_reached():
 def test_the_table_of_energy_says_its_units_and_how_it_was_come_by():
     table = report_tables.energy([run()], ["method"], [["a"]]).table
     assert table.heads == ["method", "measured, Wh", "estimated, Wh", "modelled, Wh", "g CO2e", "modelled, g CO2e"]
-    assert table.rows == [["a", "0.00150", "0.00", "0.250", "0.000350", report.NOTHING]]
+    assert table.rows == [["a", "0.00150", report.NOTHING, "0.250", "0.000350", report.NOTHING]]
 
 
 def test_compare_and_the_tables_of_a_study_need_no_torch():
