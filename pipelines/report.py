@@ -88,7 +88,7 @@ def provenance(manifest: dict[str, Any], cost: dict[str, Any], seeds: Sequence[i
         ("commit", versions().get("mlflow.source.git.commit", NOTHING)),
         ("versions", f"Python {machine['python']}, torch {machine['torch']}"),
         ("machine", f"{machine['device']}, {threads}; {processor}; {machine['platform']}"),
-        ("energy", f"{energy['label']}: {energy['method']}"),
+        ("energy", f"{energy['label']}: {energy['method']}; {energy['reason']}"),
     ]
 
 

@@ -242,6 +242,8 @@ def test_compare_and_the_tables_of_a_study_need_no_torch():
 def test_a_page_says_how_many_texts_were_cut(cut):
     manifest = {"task": "own", "counts": {"test": 4, "train": 4}, "content": "", "seed": 0, "licence": "", "citation": ""} | cut
     machine = dict.fromkeys(("processor", "python", "torch", "device", "platform"), "x") | {"threads": 1, "cores": 2}
-    told = dict(report.provenance(manifest, {"machine": machine, "energy": {"label": "", "method": ""}}, [0], "x"))
+    told = dict(
+        report.provenance(manifest, {"machine": machine, "energy": {"label": "", "method": "", "reason": ""}}, [0], "x")
+    )
     said = "2 of 4 train and 0 of 4 test texts (25.0%) are longer than max_length, 8 tokens, and cut there"
     assert told.get("texts") == (said if cut else None)

@@ -160,7 +160,13 @@ def test_the_page_says_what_pandas_makes_of_the_raw_files(compared, copy_of_fini
 
 
 def _check_ends(raw, folder):
-    """Compare the examples at both ends of the subset's score, and the seconds of the stages."""
+    """Compare the examples at both ends of the subset's score, the seconds of the stages, and those of the epochs."""
+    cost = raw.cost["train.full"]
+    spent = [end["cpu_seconds"] for end in cost["ends"]]
+    assert [end["epoch"] for end in cost["ends"]] == list(range(EPOCHS))
+    assert spent == sorted(spent)
+    assert spent[-1] == pytest.approx(cost["laps"]["train"]["cpu_seconds"], rel=0.01)
+    assert cost["ends"][-1]["kwh"] == pytest.approx(cost["energy"]["kwh"], rel=0.2)
     lines = Tables((folder / "results/compare/report.html").read_text()).lines
     shown = lines["swiftlearn: the most and the least important examples"]
     scores = raw.table("warm_up", "two-epochs", "scores")
