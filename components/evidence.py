@@ -121,15 +121,16 @@ class Ledger:
     Attributes:
         columns: name -> ``(N,)``. ``drawn``, ``looked`` (sights that no gradient was taken from), ``seen`` and ``forgotten``
             count; ``loss``, ``margin`` and ``gradient_norm`` are of the last sight, a look or a step (``seen_by_look``);
-            ``el2n`` is the mean over sights; ``change`` compares the last two sights, or looks. NaN before the first sight
-            (``change``: the second), and where the objective does not know it.
+            ``el2n`` is the mean over sights; ``change`` compares the last two sights, or looks. ``confidence`` is the mean of
+            the true class's probability over the sights of training, as each step found it, and ``scatter`` the sum of its
+            squared deviations. NaN before the first sight (``change``: the second), and where the objective does not know it.
         memory: the logits last compared.
         looks_only: whether ``change`` compares looks alone, and so no dropout and no augmentation.
     """
 
     COUNTS = ("drawn", "looked", "seen", "forgotten")
     FLAGS = ("correct", "seen_by_look")
-    SIGNALS = ("loss", "change", "el2n", "margin", "gradient_norm")
+    SIGNALS = ("loss", "change", "el2n", "margin", "gradient_norm", "confidence", "scatter")
 
     def __init__(self, examples: int, memory: LogitMemory, *, looks_only: bool = False) -> None:
         self.memory, self.looks_only = memory, looks_only
@@ -142,9 +143,16 @@ class Ledger:
         return len(self.columns["seen"])
 
     def column(self, name: str) -> Array:
-        """Return a column on the host, ``(N,)``; also ``trained``, which counts the sights that were no looks."""
+        """Return a column on the host, ``(N,)``; also two that are made of others.
+
+        ``trained`` counts the sights that were no looks; ``variability`` is the standard deviation to the mean ``confidence``
+        (both of Swayamdipta et al. 2020, arXiv 2009.10795, section 2.1).
+        """
         if name == "trained":
             return self.column("seen") - self.column("looked")
+        if name == "variability":
+            deviation: Array = np.sqrt(self.column("scatter") / np.maximum(1, self.column("trained"), dtype=np.float32))
+            return deviation
         return self.columns[name].cpu().numpy()
 
     def count(self, name: str, index: Tensor) -> None:
@@ -173,8 +181,17 @@ class Ledger:
         if evidence.looked or not self.looks_only:
             change = self.memory.exchange(i, evidence.output)
             now["change"] = torch.where((looked if self.looks_only else seen) > 0, change, torch.nan)
+        if evidence.objective.classes and not evidence.looked:
+            now |= self._moments(i, torch.exp(-evidence.loss), seen - looked)
         for name, value in now.items():
             self.columns[name].index_copy_(0, i, value)
+
+    def _moments(self, index: Tensor, p: Tensor, before: Tensor) -> dict[str, Tensor]:
+        """Return mean and summed squared deviation of the ``before`` sights and of ``p``, ``(B,)`` each (Welford 1962)."""
+        mean, scatter = (torch.where(before > 0, self.columns[n].index_select(0, index), 0) for n in ("confidence", "scatter"))
+        delta = p - mean
+        now = mean + delta / (before + 1)
+        return {"confidence": now, "scatter": scatter + delta * (p - now)}
 
     def recalled(self, index: Tensor, objective: Objective) -> Evidence | None:
         """Return what the last sights of ``index`` ``(B,)`` showed, as evidence of a look; None if one was never seen."""

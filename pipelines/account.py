@@ -8,10 +8,13 @@ from components.comparison import Counts, Speed, Unit, counted_seconds, paper_ti
 from components.energy import modelled_co2e_kg, modelled_kwh
 from pipelines import artifacts
 from pipelines.artifacts import cost_of, plan_of, read_json
+from pipelines.metering import by_label
 from pipelines.stage import main
 
 #: The stages whose cost a method is charged with, each in full, also where it shared one.
 CHARGED = ("warm_up", "subset", "train")
+#: Of a stage without a meter.
+UNMETERED: dict[str, Any] = {"kwh": 0.0, "co2e_kg": 0.0, "kwh_by_part": {}, "labels": {}}
 
 
 def account() -> None:
@@ -44,8 +47,9 @@ def _spent(name: str) -> dict[str, dict[str, float]]:
     stages: dict[str, dict[str, float]] = {}
     for stage in CHARGED:
         cost = read_json(cost_of(stage, warm_up if stage == "warm_up" else name))
-        energy = cost.get("energy", {"kwh": 0.0, "co2e_kg": 0.0})
-        stages[stage] = outermost(cost) | {"kwh": energy["kwh"], "co2e_kg": energy["co2e_kg"]}
+        energy = cost.get("energy", UNMETERED)
+        kwh = {f"{label}_kwh": spent for label, spent in by_label(energy).items()}
+        stages[stage] = outermost(cost) | {"kwh": energy["kwh"], "co2e_kg": energy["co2e_kg"], **kwh}
     total = {k: sum(s[k] for s in stages.values()) for k in stages["train"]}
     selecting = read_json(cost_of("train", name))["laps"].get("select", {}).get("cpu_seconds", 0.0)
     return {**stages, "selection": {"cpu_seconds": stages["subset"]["cpu_seconds"] + selecting}, "total": total}
@@ -105,8 +109,7 @@ def _method(
         "measured_over_counted": measured / counted,
         "energy": {
             "label": train["energy"]["label"],
-            "kwh": spent["total"]["kwh"],
-            "co2e_kg": spent["total"]["co2e_kg"],
+            **{k: spent["total"][k] for k in ("kwh", "measured_kwh", "estimated_kwh", "co2e_kg")},
             "method": train["energy"]["method"],
         },
         "energy_modelled": {"label": "modelled", "kwh": modelled, "co2e_kg": modelled_co2e_kg(modelled)},

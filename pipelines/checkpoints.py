@@ -90,16 +90,16 @@ class Checkpoint:
         self.path: Path = artifacts.SCRATCH / "checkpoints" / f"{stage}.{name}.{self.key[:16]}.safetensors"
 
     def save(
-        self, training: Training, records: list[EpochRecord], kwh: dict[str, float], clock: Clock, *, write: bool = True
+        self, training: Training, records: list[EpochRecord], metered: dict[str, Any], clock: Clock, *, write: bool = True
     ) -> None:
         """Write all of it, or nothing; every rank packs, and of several one is to ``write``."""
         numbers, tensors = pack(training, records)
-        spent = {"clock": clock.record(), "kwh": kwh, "key": self.key}
+        spent = {"clock": clock.record(), "metered": metered, "key": self.key}
         if write:
             artifacts.write_state(self.path, numbers | spent, tensors)
 
-    def load(self, training: Training) -> tuple[list[EpochRecord], dict[str, float]] | None:
-        """Put ``training`` where the checkpoint was; return the records and the energy so far, or None without one.
+    def load(self, training: Training) -> tuple[list[EpochRecord], dict[str, Any]] | None:
+        """Put ``training`` where the checkpoint was; return the records and what was metered so far, or None without one.
 
         Raises:
             UserError: for one that is not whole, or was renamed from that of other inputs.
@@ -109,7 +109,7 @@ class Checkpoint:
         numbers, tensors = self._read()
         records = unpack(training, (numbers, tensors))
         training.clock.laps = Clock.of(numbers["clock"]).laps
-        return records, numbers["kwh"]
+        return records, numbers["metered"]
 
     def _read(self) -> State:
         try:

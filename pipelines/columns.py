@@ -24,6 +24,8 @@ IN_ACCOUNT = {
     "speed_share": ("speed_share",),
     "speed_formula": ("speed_formula",),
     "energy_kwh": ("energy", "kwh"),
+    "energy_measured_kwh": ("energy", "measured_kwh"),
+    "energy_estimated_kwh": ("energy", "estimated_kwh"),
     "energy_label": ("energy", "label"),
     "co2e_kg": ("energy", "co2e_kg"),
     "energy_modelled_kwh": ("energy_modelled", "kwh"),

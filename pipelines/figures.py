@@ -21,7 +21,7 @@ COLOURS = ("#4c8fd6", "#e08a2e", "#3fa66b", "#c85a7c", "#8f79d6", "#8c9a2e", "#2
 STYLE: Any = {
     "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "text.color": INK,
     "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "svg.fonttype": "none",
-    "svg.hashsalt": "winnow", "font.size": 10,
+    "svg.hashsalt": "winnow", "font.size": 10, "savefig.dpi": 160,
 }  # fmt: skip
 Course = dict[str, list[tuple[float, float]]]
 
@@ -47,7 +47,7 @@ class Best:
 
 def against_time(series: Sequence[Series], value: str, higher: bool) -> Figure:
     """Return a figure of ``value`` against normalised time: the Pareto front, and each method's best by AGOT."""
-    with _style() as plt:
+    with drawn() as plt:
         figure: Figure
         figure, axes = plt.subplots(figsize=(7.5, 5.0), layout="constrained")
         every = [(x, y) for s in series for x, y, _ in s.points]
@@ -86,7 +86,7 @@ def _explain(axes: Any, *, marked: bool) -> None:  # noqa: ANN401 - matplotlib's
 
 def courses(panels: Sequence[tuple[str, Course]]) -> Figure:
     """Return a figure of what one method said of itself over its epochs: a panel each, given by title and lines."""
-    with _style() as plt:
+    with drawn() as plt:
         columns = min(3, len(panels))
         rows = -(-len(panels) // columns)
         size = (7.5, 3.4) if columns == 1 else (8.5, 0.6 + 2.4 * rows)
@@ -107,7 +107,7 @@ def courses(panels: Sequence[tuple[str, Course]]) -> Figure:
     return figure
 
 
-class _style:  # noqa: N801 - a context
+class drawn:  # noqa: N801 - a context
     """Gives pyplot in the style of the figures."""
 
     def __enter__(self) -> Any:  # noqa: ANN401 - a module

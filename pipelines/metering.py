@@ -9,8 +9,11 @@ from typing import Any
 
 from pipelines.stage import IN_RANKS
 
-#: Where CodeCarbon reads a counter; whatever else it does for a CPU is an estimate from its load and its design power.
-COUNTERS = ("intel_rapl", "intel_power_gadget", "apple_powermetrics")
+#: Where CodeCarbon reads a counter of the CPU: a mode of its class for most, a class of its own for others. Whatever else it
+#: does for a CPU is an estimate from its load and its design power.
+COUNTERS = ("intel_rapl", "intel_power_gadget", "windows_emi", "AppleSiliconChip", "Raspberry")
+#: Where Linux has the counters of the CPU.
+POWERCAP = "/sys/class/powercap"
 
 
 class EnergyMeter:
@@ -33,7 +36,7 @@ class EnergyMeter:
             country_iso_code=country,
             tracking_mode="process",
             measure_power_secs=1,
-            save_to_file=False,
+            output_methods=[],
             log_level="critical",
             allow_multiple_runs=True,
             **_own_gpu(),
@@ -58,12 +61,16 @@ class EnergyMeter:
             self._intensity = self._last.emissions / self._last.energy_consumed
 
     def record(self) -> dict[str, Any]:
-        """Return the energy with its label, unit, method and coefficients."""
+        """Return the energy with its label, unit, method and coefficients; the label of the whole is that of the CPU."""
         modes = {type(h).__name__: str(getattr(h, "_mode", "")) for h in self._tracker._hardware}  # noqa: SLF001
-        cpu = modes.get("CPU", "")
+        cpu = modes.get("CPU") or next((name for name in modes if name in COUNTERS), "")
         total = sum(self.kwh.values())
+        read = {"cpu": cpu in COUNTERS, "gpu": "GPU" in modes, "memory": False}
+        labels = {part: "measured" if counted else "estimated" for part, counted in read.items()}
         return {
-            "label": "measured" if cpu in COUNTERS else "estimated",
+            "label": labels["cpu"],
+            "labels": labels,
+            "reason": reason(cpu),
             "kwh": total,
             "kwh_by_part": self.kwh,
             "co2e_kg": total * self._intensity,
@@ -84,6 +91,21 @@ def _own_gpu() -> dict[str, list[str]]:
         return {}
     visible, own = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ["LOCAL_RANK"]
     return {"gpu_ids": [visible.split(",")[int(own)] if visible else own]}
+
+
+def reason(cpu: str) -> str:
+    """Return why the energy of the CPU, which CodeCarbon takes by ``cpu``, has the label that it has."""
+    if cpu in COUNTERS:
+        return f"the counters of {cpu} are read, which are of the whole processor: what else runs on it is in them"
+    if platform.system() == "Linux":
+        return f"no RAPL counters readable at {POWERCAP}"
+    return f"no counters that CodeCarbon reads on {platform.system()}"
+
+
+def by_label(energy: dict[str, Any]) -> dict[str, float]:
+    """Return the kWh of a record that were ``measured`` and those that were ``estimated``."""
+    parts, labels = energy["kwh_by_part"], energy["labels"]
+    return {label: sum(parts[p] for p in parts if labels[p] == label) for label in ("measured", "estimated")}
 
 
 def machine() -> dict[str, Any]:

@@ -20,11 +20,17 @@ NOTHING = "–"  # noqa: RUF001 - a dash
 
 @dataclass(frozen=True)
 class Table:
-    """Texts in rows, each row's first its name; ``best`` are places, by row and column, that stand out."""
+    """Texts in rows, each row's first its name; a cell that is ``Markup`` is not escaped.
+
+    Attributes:
+        best: places, by row and column, that stand out.
+        prose: columns of running text, which is broken into lines.
+    """
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
     best: frozenset[tuple[int, int]] = frozenset()
+    prose: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ def provenance(manifest: dict[str, Any], cost: dict[str, Any], seeds: Sequence[i
         ("commit", versions().get("mlflow.source.git.commit", NOTHING)),
         ("versions", f"Python {machine['python']}, torch {machine['torch']}"),
         ("machine", f"{machine['device']}, {threads}; {processor}; {machine['platform']}"),
-        ("energy", f"{energy['label']}: {energy['method']}"),
+        ("energy", f"{energy['label']}: {energy['method']}; {energy['reason']}"),
     ]
 
 

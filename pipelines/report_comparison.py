@@ -5,10 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from components.comparison import Metric, best_by_gain
-from pipelines import artifacts, report, report_course, report_tables
+from pipelines import (
+    artifacts,
+    report,
+    report_classes,
+    report_course,
+    report_energy,
+    report_examples,
+    report_learning,
+    report_tables,
+    report_time,
+)
 from pipelines.artifacts import cost_of, plan_of, read_json
 from pipelines.figures import Best, Series, against_time
 from pipelines.report import Section, Table, number, with_error
+from pipelines.report_runs import BLIND, Run
 from pipelines.report_tables import MARKS
 
 if TYPE_CHECKING:
@@ -22,13 +33,19 @@ def page(plan: Row, rows: list[Row], metric: Metric) -> str:
     """Return the page of the planned comparison whose table has ``rows``."""
     manifest = read_json(artifacts.MANIFEST)
     names = [[r["method"]] for r in rows]
-    tables = [report_tables.times(rows, ["method"], names, plan["agot_epsilon"]), report_tables.energy(rows, ["method"], names)]
-    sections = [_table(rows, metric), _figure(rows, metric), *tables, *report_course.of_comparison([r["method"] for r in rows])]
-    seed = read_json(plan_of("training"))["seed"]
+    controls = _controls(rows)
+    tables = [report_tables.times(rows, ["method"], names, plan["agot_epsilon"]), *report_energy.of_comparison(rows, controls)]
+    order, training = [r["method"] for r in rows], read_json(plan_of("training"))
+    runs = [Run(name, manifest["content"]) for name in order]
+    sections = [_table(rows, metric), _figure(rows, metric), *tables, *report_time.of_comparison(order)]
+    sections += report_learning.of_comparison(runs, manifest)
+    sections += report_classes.of_comparison(runs, manifest, training["training"]["epochs"])
+    sections += report_examples.of_comparison(runs, manifest)
+    sections += report_course.of_comparison(order)
     cost = read_json(cost_of("train", "full"))
-    facts = report.provenance(manifest, cost, [seed], "dvc repro, or python -m pipelines.flow (make demo)")
+    facts = report.provenance(manifest, cost, [training["seed"]], "dvc repro, or python -m pipelines.flow (make demo)")
     title = f"{plan['task']}: what selecting examples saved"
-    return report.render(title, headline(rows, metric, _controls(rows)), sections, facts)
+    return report.render(title, headline(rows, metric, controls), sections, facts)
 
 
 def summary(rows: list[Row], metric: Metric) -> tuple[list[str], Section]:
@@ -38,12 +55,7 @@ def summary(rows: list[Row], metric: Metric) -> tuple[list[str], Section]:
 
 def _controls(rows: list[Row]) -> set[str]:
     """Return the names of the methods that draw blindly or stop early, and nothing else."""
-    return {r["method"] for r in rows if _class_of(r["method"]) in CONTROLS}
-
-
-def _class_of(name: str) -> str:
-    """Return the class that the block ``name`` sets; of a stack, all of them."""
-    return "+".join(member["method"] for member in read_json(plan_of("methods", name))["members"])
+    return {r["method"] for r in rows if Run(r["method"]).kind in CONTROLS}
 
 
 def headline(rows: list[Row], metric: Metric, controls: set[str]) -> list[str]:
@@ -108,9 +120,8 @@ def _table(rows: list[Row], metric: Metric) -> Section:
 
 def drawn(rows: list[Row], metric: Metric) -> Figure:
     """Return the figure of the metric against measured time, a point a block, the best of each method marked."""
-    kinds = [_class_of(r["method"]) for r in rows]
-    plain = ("full", *CONTROLS)
-    best = best_by_gain(kinds, [None if kind in plain else r["agot"] for kind, r in zip(kinds, rows, strict=True)])
+    kinds = [Run(r["method"]).kind for r in rows]
+    best = best_by_gain(kinds, [None if kind in BLIND else r["agot"] for kind, r in zip(kinds, rows, strict=True)])
     series = []
     for place, r in enumerate(rows):
         point = (r["time_measured"], r[metric.name], _error(r, metric))

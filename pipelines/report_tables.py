@@ -53,23 +53,25 @@ def _told(row: Row, key: str, digits: int, by: int) -> str:
     return with_error(value and by * value, error and by * error, digits)
 
 
-def energy(rows: Sequence[Row], heads: Sequence[str], names: Sequence[Sequence[str]]) -> Section:
-    """Return the table of energy and emissions, by CodeCarbon and by the paper's model, in Wh and in g of CO2e."""
-    label = next((r["energy_label"] for r in rows if r["energy_label"]), NOTHING)
+def energy(rows: Sequence[Row], heads: Sequence[str], names: Sequence[Sequence[str]], text: Sequence[str] = ()) -> Section:
+    """Return the table of energy and emissions, in Wh and in g of CO2e: by CodeCarbon, and by the paper's model."""
     columns = [
-        ("energy_kwh", f"Wh, {label}"),
-        ("energy_modelled_kwh", "Wh, modelled"),
-        ("co2e_kg", f"g CO2e, {label}"),
-        ("co2e_modelled_kg", "g CO2e, modelled"),
+        ("energy_measured_kwh", "measured, Wh"),
+        ("energy_estimated_kwh", "estimated, Wh"),
+        ("energy_modelled_kwh", "modelled, Wh"),
+        ("co2e_kg", "g CO2e"),
+        ("co2e_modelled_kg", "modelled, g CO2e"),
     ]
-    told = [[*name, *(_small(r[k]) for k, _ in columns)] for name, r in zip(names, rows, strict=True)]
-    text = [
-        f"{label}: by CodeCarbon, over the run's own processes. modelled: 1.58 t (p_c + p_r + g p_g) / 1000 kWh and 0.954 lb "
-        "CO2e a kWh (arXiv 2207.14386, eq. 6), with the watts of params.yaml and the run's CPU seconds over its threads for t."
+    told = [[*name, *(small(r[k] or None) for k, _ in columns)] for name, r in zip(names, rows, strict=True)]
+    meaning = [
+        "measured: read from counters of the hardware. estimated: by CodeCarbon, from the load of the run's own processes and "
+        "the processor's design power; memory is always estimated. The energy of a run, and its CO2e, are the sum of both. "
+        "modelled: 1.58 t (p_c + p_r + g p_g) / 1000 kWh and 0.954 lb CO2e a kWh (arXiv 2207.14386, eq. 6), with the watts of "
+        "params.yaml and the run's CPU seconds over its threads for t."
     ]
-    return Section("Energy and emissions", text, Table([*heads, *(head for _, head in columns)], told))
+    return Section("Energy and emissions", [*meaning, *text], Table([*heads, *(head for _, head in columns)], told))
 
 
-def _small(value: float | None) -> str:
+def small(value: float | None) -> str:
     """Return a thousand times ``value`` to three digits, however small they are."""
     return NOTHING if value is None else f"{1000 * value:#.3g}"

@@ -16,7 +16,7 @@ import psutil
 from components.energy import Clock
 from components.evidence import Ledger, LogitMemory
 from components.learner import NonFiniteLossError
-from components.position import EpochRecord, Plan
+from components.position import EpochRecord, Plan, Step
 from components.training import Training
 from pipelines import artifacts, building, models, ranks
 from pipelines.checkpoints import Checkpoint, State, unpack
@@ -43,6 +43,7 @@ class Job:
         model: the whole of it.
         keeping: the frozen part, where its states are kept: ``training`` then holds what is trained above it alone.
         ranks: the processes that train together.
+        ends: what this stage had spent at each epoch's end; timings, and so no part of the history.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Job:
         self.manifest = artifacts.read_json(artifacts.MANIFEST)
         self.split: Split = read_split("train", self.manifest)
         self.records: list[EpochRecord] = []
+        self.ends: list[dict[str, float]] = []
         plan = self.plan | (instead or {})
         place = building.prepare_torch(plan["training"], plan["seed"])
         self.ranks = ranks.here(place)
@@ -117,8 +119,9 @@ class Job:
         checkpoint = Checkpoint(self.stage, self.name, inputs)
         self._meter = self._meter_to_be.result()
         if (saved := checkpoint.load(self.training)) is not None:
-            self.records, kwh = saved
-            self._take_over(kwh)
+            self.records, metered = saved
+            self.ends = metered["ends"]
+            self._take_over(metered["kwh"])
         # A rank was started by the stage's process.
         process = psutil.Process().parent() if self.ranks.count > 1 else psutil.Process()
         self.start_up_seconds = time.time() - process.create_time()
@@ -155,17 +158,20 @@ class Job:
                     wish = SAVE
                 if (wish := self.ranks.highest(wish)) != GO_ON:
                     self._meter.stop()
-                    self._save(checkpoint)
+                    self._save(checkpoint, moment)
                     saved = time.monotonic()
                     if wish == END:
                         raise Stopped
                     self._meter.start()
             self._meter.stop()
 
-    def _save(self, checkpoint: Checkpoint) -> None:
+    def _save(self, checkpoint: Checkpoint, moment: Step | EpochRecord) -> None:
         """Save what all ranks are at, and what they have spent; one writes, and the others wait for it."""
         clock, kwh = self._spent()
-        checkpoint.save(self.training, self.records, kwh, clock, write=self.ranks.leads)
+        if isinstance(moment, EpochRecord):
+            seconds = clock.laps["train"].cpu_seconds
+            self.ends.append({"epoch": moment.epoch, "cpu_seconds": seconds, "kwh": sum(kwh.values())})
+        checkpoint.save(self.training, self.records, {"kwh": kwh, "ends": self.ends}, clock, write=self.ranks.leads)
         self.ranks.wait()
 
     def _spent(self) -> tuple[Clock, dict[str, float]]:
@@ -201,6 +207,7 @@ class Job:
         cost = {
             "counts": counts,
             "laps": self.training.clock.record(),
+            "ends": self.ends,
             "start_up_seconds": self.start_up_seconds,
             "energy": self._meter.record(),
             "machine": machine(),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipelines.running import Job
 
 #: The columns of a ledger file, beside the id.
-LEDGER = ("drawn", "looked", "trained", "loss", "seen_by_look", "correct", "forgotten")
+LEDGER = ("drawn", "looked", "trained", "loss", "seen_by_look", "correct", "forgotten", "confidence", "variability")
 
 
 def train(name: str) -> None:

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.evidence import LogitMemory, logit_dimensions
+from components.evidence import Evidence, LogitMemory, logit_dimensions
+from components.objectives import OBJECTIVES
 
 N, CLASSES = 6, 3
 SIGHTS = st.lists(st.tuples(st.booleans(), st.sets(st.integers(0, N - 1), min_size=1)), max_size=8)
@@ -65,8 +66,8 @@ def reference(sights, looks_only):
             "correct": False,
             "seen_by_look": False,
         }
-        | dict.fromkeys(("loss", "change", "el2n", "margin", "gradient_norm"), np.nan)
-        | {"norms": [], "last": None}
+        | dict.fromkeys(("loss", "change", "el2n", "margin", "gradient_norm", "confidence", "scatter"), np.nan)
+        | {"variability": np.nan, "norms": [], "trusted": [], "last": None}
         for _ in range(N)
     ]
     for looked, index, logits, target in sights:
@@ -81,6 +82,10 @@ def reference(sights, looks_only):
             row.update(correct=right, seen=row["seen"] + 1, seen_by_look=looked, loss=-np.log(p[t]))
             row.update(el2n=np.mean(row["norms"]), gradient_norm=row["norms"][-1], margin=np.delete(p, t).max() - p[t])
             row["looked" if looked else "trained"] += 1
+            if not looked:
+                row["trusted"].append(p[t])
+                row.update(confidence=np.mean(row["trusted"]), variability=np.std(row["trusted"]))
+                row["scatter"] = len(row["trusted"]) * row["variability"] ** 2
     return rows
 
 
@@ -96,9 +101,18 @@ def test_the_columns_are_those_of_the_slow_reference(make_ledger, make_evidence,
     ledger = make_ledger(N, CLASSES, looks_only)
     for looked, index, logits, target in sights:
         ledger.write(make_evidence(index, logits, target, looked))
-    for name in [*ledger.columns, "trained"]:
+    for name in [*ledger.columns, "trained", "variability"]:
         expected = [row[name] for row in reference(sights, looks_only)]
         np.testing.assert_allclose(ledger.column(name), expected, rtol=2e-4, atol=1e-6, err_msg=name)
+
+
+def test_where_there_are_no_classes_there_is_no_confidence(make_ledger):
+    ledger = make_ledger(3, 1)
+    for _ in range(2):
+        seen = Evidence(torch.tensor([0]), torch.zeros(1), torch.ones(1), torch.zeros(1, 1), False, OBJECTIVES["number"])
+        ledger.write(seen)
+    assert ledger.column("trained").tolist() == [2, 0, 0]
+    assert np.isnan([ledger.column("confidence"), ledger.column("variability")]).all()
 
 
 def test_counting_adds_one_each(make_ledger):

@@ -42,7 +42,7 @@ def compared(tmp_path, monkeypatch, capsys):
 
 
 def account(time):
-    energy = {"kwh": 1e-5, "co2e_kg": 1e-6, "label": "estimated"}
+    energy = {"kwh": 1e-5, "measured_kwh": 0.0, "estimated_kwh": 1e-5, "co2e_kg": 1e-6, "label": "estimated"}
     shares = {"alpha_b": 0, "alpha_fb": 1 - time, "time_counted": time, "time_measured": time, "time_paper": time / 2}
     shares |= {"paper_cpu_seconds": time / 2, "counted_cpu_seconds": time, "measured_over_counted": 1}
     shares |= {"speed_reached": 1 / time, "speed_ceiling": 1 / time, "speed_share": 1, "speed_formula": None}

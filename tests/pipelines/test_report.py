@@ -203,7 +203,13 @@ def run(**changes):
     shares = {"alpha_b": 0.433, "alpha_fb": 0.1, "paper_cpu_seconds": 1.5, "cpu_seconds": 2.5, "time_paper": 0.5}
     shares |= {"time_counted": 0.6, "time_measured": 0.75, "agot_paper": 1.01, "agot": 1.0, "speed_reached": 4 / 3}
     shares |= {"speed_ceiling": 5 / 3, "speed_share": 0.8, "speed_formula": None, "energy_label": "estimated"}
-    shares |= {"energy_kwh": 1.5e-6, "energy_modelled_kwh": 2.5e-4, "co2e_kg": 3.5e-7, "co2e_modelled_kg": None}
+    shares |= {
+        "energy_measured_kwh": 1.5e-6,
+        "energy_estimated_kwh": 0.0,
+        "energy_modelled_kwh": 2.5e-4,
+        "co2e_kg": 3.5e-7,
+        "co2e_modelled_kg": None,
+    }
     return shares | changes
 
 
@@ -222,8 +228,8 @@ def test_the_table_of_times_states_each_ceiling_and_the_share_reached():
 
 def test_the_table_of_energy_says_its_units_and_how_it_was_come_by():
     table = report_tables.energy([run()], ["method"], [["a"]]).table
-    assert table.heads == ["method", "Wh, estimated", "Wh, modelled", "g CO2e, estimated", "g CO2e, modelled"]
-    assert table.rows == [["a", "0.00150", "0.250", "0.000350", report.NOTHING]]
+    assert table.heads == ["method", "measured, Wh", "estimated, Wh", "modelled, Wh", "g CO2e", "modelled, g CO2e"]
+    assert table.rows == [["a", "0.00150", report.NOTHING, "0.250", "0.000350", report.NOTHING]]
 
 
 def test_compare_and_the_tables_of_a_study_need_no_torch():
@@ -236,6 +242,8 @@ def test_compare_and_the_tables_of_a_study_need_no_torch():
 def test_a_page_says_how_many_texts_were_cut(cut):
     manifest = {"task": "own", "counts": {"test": 4, "train": 4}, "content": "", "seed": 0, "licence": "", "citation": ""} | cut
     machine = dict.fromkeys(("processor", "python", "torch", "device", "platform"), "x") | {"threads": 1, "cores": 2}
-    told = dict(report.provenance(manifest, {"machine": machine, "energy": {"label": "", "method": ""}}, [0], "x"))
+    told = dict(
+        report.provenance(manifest, {"machine": machine, "energy": {"label": "", "method": "", "reason": ""}}, [0], "x")
+    )
     said = "2 of 4 train and 0 of 4 test texts (25.0%) are longer than max_length, 8 tokens, and cut there"
     assert told.get("texts") == (said if cut else None)

@@ -1,5 +1,6 @@
 """A stage that is killed at any instant goes on at the next call and ends with the same bytes."""
 
+import json
 import os
 import random
 import signal
@@ -50,6 +51,15 @@ def outputs(folder, stage, name, files):
     return {file: (folder / "results" / stage / name / file).read_bytes() for file in files}
 
 
+def ends(folder, stage, name):
+    """Return the epochs of whose ends the cost record knows what had been spent, which never becomes less."""
+    found = json.loads((folder / "results" / "cost" / f"{stage}.{name}.json").read_text())["ends"]
+    for key in ("cpu_seconds", "kwh"):
+        spent = [end[key] for end in found]
+        assert spent == sorted(spent)
+    return [end["epoch"] for end in found]
+
+
 def kill_until_done(folder, stage, name, rng):
     """Kill the stage by SIGKILL at random instants, once it has saved something, until it is done; return the kills."""
     kills = 0
@@ -76,11 +86,12 @@ def kill_until_done(folder, stage, name, rng):
 def test_killed_at_random_instants_it_ends_with_the_same_bytes(warmed_up, stage, name, files):
     seed = random.randrange(10**6)
     finish(start(warmed_up, f"pipelines.{stage}", name, seconds="60"))
-    expected = outputs(warmed_up, stage, name, files)
+    expected, ended = outputs(warmed_up, stage, name, files), ends(warmed_up, stage, name)
     for file in files:
         (warmed_up / "results" / stage / name / file).unlink()
     assert kill_until_done(warmed_up, stage, name, random.Random(seed)) >= 2, f"seed {seed}: too quick to be killed"
     assert outputs(warmed_up, stage, name, files) == expected, f"seed {seed}"
+    assert ends(warmed_up, stage, name) == ended, f"seed {seed}"
     assert not list((warmed_up / ".winnow" / "checkpoints").iterdir())
 
 

@@ -22,8 +22,6 @@ BY = {
 }
 COMPARED = {"full": "none", **dict.fromkeys(BY, "proxy")}
 GOOD = ("a joy", "a fine film")
-#: What a process that does not turn warnings into errors never sees.
-CODECARBON = "ignore:The save_to_:DeprecationWarning"
 
 
 @pytest.mark.slow
@@ -94,7 +92,6 @@ def small_texts(prepared, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings(CODECARBON)
 def test_texts_ranked_by_a_bag_of_the_encoders_tokens(small_texts, vocabulary, encoder):
     from transformers import BertConfig, BertForSequenceClassification
 

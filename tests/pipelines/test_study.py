@@ -28,8 +28,6 @@ CELLS = 20
 PUBLISH = tracking_study.publish
 #: What holds timings, or is made of them.
 TIMED = ("cost", "account")
-#: What a process that does not turn warnings into errors never sees.
-CODECARBON = "ignore:The save_to_:DeprecationWarning"
 
 
 @pytest.fixture(scope="session")
@@ -277,7 +275,6 @@ def failing(monkeypatch, name, reason):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings(CODECARBON)
 def test_a_cell_that_fails_is_told_of_and_the_others_are_compared(small, monkeypatch, capfd):
     with failing(monkeypatch, "swiftlearn-0.3", "the loss of id 3 is nan at step 4"):
         assert study.study() == 1
@@ -296,7 +293,6 @@ def test_a_cell_that_fails_is_told_of_and_the_others_are_compared(small, monkeyp
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings(CODECARBON)
 def test_controls_have_the_cost_that_their_cell_had_and_none_before_it_has_run(small, monkeypatch, capfd):
     with failing(monkeypatch, "infobatch", "no"):
         assert study.study() == 1
@@ -324,7 +320,6 @@ def laid_out():
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings(CODECARBON)
 def test_without_full_there_are_metrics_and_no_times(small, monkeypatch):
     with failing(monkeypatch, "full", "no"):
         assert study.study() == 1

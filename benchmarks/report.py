@@ -1,0 +1,110 @@
+"""How long the report of a study of a hundred runs takes, and how large it is: python -m benchmarks.report.
+
+A small study of digits is really run; the runs of the large one are copies of its files, in the real formats, with numbers that
+are perturbed: what is timed is reading and drawing, and not what the numbers are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.common import environment, inside, params_of, save
+
+SMALL = {"methods": {"swiftlearn": "two-epochs", "adaselection": "none"}, "fractions": [0.3], "seeds": [0]}
+LARGE = SMALL | {"fractions": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7], "seeds": [0, 1, 2]}
+#: What the report is allowed.
+SECONDS, MEGABYTES = 20, 5
+
+
+def _ask(study: dict[str, Any]) -> None:
+    """Write the params.yaml of ``study`` on digits."""
+    asked = params_of("digits", "") | {"compare": {"full": "none"}, "study": study}
+    Path("params.yaml").write_text(yaml.safe_dump(asked, sort_keys=False), encoding="utf-8")
+
+
+def _place() -> Any:  # noqa: ANN401 - a Place
+    from pipelines import layout, params
+    from pipelines.grid import grid_of
+
+    read = params.load()
+    return layout.lay_out(read, grid_of(read))
+
+
+def _copy(source: Any, place: Any) -> int:  # noqa: ANN401 - two Places
+    """Give every run of ``place`` the files of the run of ``source`` of its method, perturbed; return how many there are."""
+    from pipelines import artifacts, cells
+
+    real = {c.method: c.name for c in source.grid.cells}
+    rng = random.Random(0)
+    for seed in place.seeds:
+        folder = place.of(seed)
+        cells._link_data(folder)  # noqa: SLF001
+        for cell in place.grid.cells:
+            _copy_run(source.of(source.seeds[0]) / "results", folder / "results", real[cell.method], cell.name, rng)
+            with chdir(folder):
+                for address, key, _ in cells._steps(cell.name):  # noqa: SLF001
+                    artifacts.write_json(cells._mark(address), key)  # noqa: SLF001
+    return len(place.seeds) * len(place.grid.cells)
+
+
+def _copy_run(before: Path, after: Path, name: str, new: str, rng: random.Random) -> None:
+    if before != after:
+        shutil.copytree(before / "warm_up", after / "warm_up", dirs_exist_ok=True)
+        for cost in (before / "cost").glob("warm_up.*.json"):
+            after.joinpath("cost").mkdir(parents=True, exist_ok=True)
+            shutil.copy(cost, after / "cost" / cost.name)
+    for stage in ("subset", "train", "evaluate"):
+        if before / stage / name != after / stage / new:
+            shutil.copytree(before / stage / name, after / stage / new, dirs_exist_ok=True)
+        cost = json.loads((before / "cost" / f"{stage}.{name}.json").read_text(encoding="utf-8"))
+        (after / "cost" / f"{stage}.{new}.json").write_text(json.dumps(_perturbed(cost, rng)), encoding="utf-8")
+    metrics = after / "evaluate" / new / "metrics.json"
+    metrics.write_text(json.dumps(_perturbed(json.loads(metrics.read_text(encoding="utf-8")), rng)), encoding="utf-8")
+
+
+def _perturbed(value: Any, rng: random.Random) -> Any:  # noqa: ANN401 - whatever a JSON file holds
+    """Return ``value`` with every number that is no count up to 2 % larger or smaller."""
+    if isinstance(value, dict):
+        return {k: _perturbed(v, rng) for k, v in value.items()}
+    return value * rng.uniform(0.98, 1.02) if isinstance(value, float) else value
+
+
+def main() -> None:
+    """Run the small study, copy it, and time the tables and the report of the copies."""
+    with inside() as folder:
+        _ask(SMALL)
+        subprocess.run([sys.executable, "-m", "pipelines.study"], cwd=folder, env=environment(folder), check=True)
+        source = _place()
+        _ask(LARGE)
+        place = _place()
+        runs = _copy(source, place)
+        from pipelines import study
+
+        start, cpu = time.perf_counter(), time.process_time()
+        study._write(place, "digits", {})  # noqa: SLF001
+        spent = {"wall_seconds": round(time.perf_counter() - start, 2), "cpu_seconds": round(time.process_time() - cpu, 2)}
+        size = os.path.getsize("results/study/digits/report.html") / 1e6
+    result = {
+        "runs_copied": runs,
+        **spent,
+        "megabytes": round(size, 3),
+        "allowed": {"seconds": SECONDS, "megabytes": MEGABYTES},
+    }
+    save("report", result | {"made_of": "one real run a method on digits, copied, with numbers up to 2 % larger or smaller"})
+    if spent["cpu_seconds"] > SECONDS or size > MEGABYTES:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
