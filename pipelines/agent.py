@@ -8,7 +8,7 @@ import socket
 import sys
 from pathlib import Path
 
-from pipelines import workspace
+from pipelines import shared, workspace
 from pipelines.errors import UserError
 from pipelines.stage import BAD_INPUT
 from pipelines.worktree import CLONE, DVC_REMOTE
@@ -61,6 +61,8 @@ def check(environment: dict[str, str]) -> None:
         if not environment.get(variable):
             raise UserError(f"{variable}: is not set; an agent needs {meaning}")
     lost_seconds()
+    if address := environment.get(shared.ADDRESS):
+        shared.check(address)
     if not (environment.get(DVC_REMOTE) or workspace.has_remote()):
         raise UserError(f"{DVC_REMOTE}: is not set, and .dvc/config names no remote; agents share one")
 
