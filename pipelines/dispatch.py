@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 from prefect import flow, get_run_logger
+from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import State
@@ -18,7 +19,19 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelling
 from pydantic import Field
 
-from pipelines import agreement, artifacts, following, heartbeat, plan, progress, tracking, workspace, worktree
+from pipelines import (
+    agreement,
+    artifacts,
+    following,
+    heartbeat,
+    patience,
+    plan,
+    progress,
+    tracking,
+    tracking_agents,
+    workspace,
+    worktree,
+)
 from pipelines.errors import UserError, unknown, without_passwords
 from pipelines.sections import Pools
 from pipelines.sending import send, state_of
@@ -37,6 +50,8 @@ Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9.!_-]{1,64}$")]
 Packages = Annotated[dict[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")], Version], Field(max_length=64)]
 #: Where the processes of stages say how far they are.
 PROGRESS = artifacts.SCRATCH / "progress"
+#: What the table of a comparison's run shows beside the score.
+SHOWN = ("examples_trained", "cpu_seconds", "time_counted", "time_measured", "agot")
 #: The states of runs that have not ended.
 OPEN = ["SCHEDULED", "PENDING", "RUNNING", "PAUSED"]
 
@@ -111,11 +126,13 @@ def _walk(pools: Pools, revision: str, params: str) -> None:
     """Restore in this worktree what was run before, and have the rest run, together what does not depend on each other."""
     needs, left = workspace.depends_on(), workspace.stages()
     done: set[str] = set()
+    sent: dict[str, Any] = {}
     workspace.learn_runs()
     while left:
         ready = [stage for stage in left if needs[stage] <= done]
         missing = [stage for stage in ready if not workspace.restore(stage)]
-        _run_elsewhere({stage: pools.of(stage) for stage in missing}, revision, params)
+        sent |= _run_elsewhere({stage: pools.of(stage) for stage in missing}, revision, params)
+        artifacts.write_json(tracking_agents.SENT, sent)
         if missing:
             workspace.learn_runs()
         for stage in missing:
@@ -125,19 +142,32 @@ def _walk(pools: Pools, revision: str, params: str) -> None:
         left = [stage for stage in left if stage not in done]
         if missing and any(stage.startswith("evaluate@") for stage in ready):
             tracking.publish()
-    tracking.publish()
+    _show(tracking.publish())
 
 
-def _run_elsewhere(pool_of: dict[str, str], revision: str, params: str) -> None:
-    """Run stages on their pools and wait for all; where some fail, for good, MLflow shall know them as failed too."""
-    sent = {stage: send.submit(stage, pool, revision, params) for stage, pool in pool_of.items()}
+def _run_elsewhere(pool_of: dict[str, str], revision: str, params: str) -> dict[str, Any]:
+    """Run stages on their pools, wait for all, return who ran them; MLflow shall know those that fail for good as failed."""
+    futures = {stage: send.submit(stage, pool, revision, params) for stage, pool in pool_of.items()}
+    sent: dict[str, Any] = {}
     failed: list[Exception] = []
-    for stage, future in sent.items():
+    for stage, future in futures.items():
         try:
-            future.result()
+            sent[stage] = future.result()
         except (UserError, StageFailedError, Stopped) as error:
             if not isinstance(error, Stopped):
                 tracking.fail(stage, str(error))
             failed.append(error)
     if failed:
         raise failed[0]
+    return sent
+
+
+def _show(comparison: str | None) -> None:
+    """Leave the comparison as a table in the flow's run, with the pages of its runs in MLflow, ``comparison`` among them."""
+    written = artifacts.read_json(artifacts.COMPARISON / "comparison.json")
+    pages = tracking_agents.links(comparison) if comparison else {}
+    columns = ("method", written["metric"], *SHOWN)
+    table = [{column: row[column] for column in columns} for row in written["rows"]]
+    told = ", ".join(f"[{name}]({page})" for name, page in pages.items())
+    description = f"{written['task']}: what selecting examples saved" + (f". In MLflow: {told}" if told else "")
+    patience.answer(lambda: create_table_artifact(table, key="winnow-comparison", description=description), get_run_logger())

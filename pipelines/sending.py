@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
+from prefect.runtime import task_run
 from prefect.states import Cancelled, Failed
 
 from pipelines import agreement, following, patience
@@ -38,7 +39,8 @@ def send(stage: str, pool: str, revision: str, params: str) -> dict[str, Any]:
         try:
             run = following.follow(client, sent.id, pool, log)
         except StageFailedError as error:
-            log.warning("%s: %s", stage, error)
+            again = "; the stage is sent again" if (task_run.run_count or 0) <= AGAIN else ""
+            log.warning("%s: %s%s", stage, error, again)
             raise StageFailedError(f"{stage}: {error}") from None
     _check(stage, run)
     # Both by the server's clock.

@@ -13,6 +13,7 @@ from pipelines.artifacts import MANIFEST, plan_of, read_json, result
 from pipelines.facts import TOLD, Lock, course_of, events_of, files_of, params_of, tags_of, versions
 from pipelines.stage import main
 from pipelines.tracker import REASON, Tracker, points, told
+from pipelines.tracking_agents import tell_agents
 from pipelines.tracking_models import log_model
 
 #: The key of a comparison that failed before its data were prepared.
@@ -50,7 +51,9 @@ def _publish(tracker: Tracker) -> str | None:
             tracker.forget(run)
     methods = read_json(plan_of("comparison"))["methods"]
     runs = {m: _child(tracker, parent_id, m, children) for m in methods}
-    _tell_costs(tracker, {m: run for m, run in runs.items() if run})
+    there = {m: run for m, run in runs.items() if run}
+    _tell_costs(tracker, there)
+    tell_agents(tracker, there)
     if _tell_comparison(tracker, parent) and all(runs.values()):
         tracker.finish(parent)
     tracker.point_caller("winnow.comparison", parent_id)
