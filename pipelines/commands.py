@@ -39,9 +39,12 @@ def call(*command: str, said: Callable[[str], None] | None = None) -> int:
 
 def _read(process: subprocess.Popen[bytes], said: Callable[[str], None]) -> None:
     """Hand on the lines of a process; of one that was drawn again and again, what it came to."""
-    for line in process.stdout or ():
-        if text := line.decode(errors="replace").rstrip().rpartition("\r")[2]:
-            said(text)
+    if process.stdout is None:
+        return
+    with process.stdout as lines:
+        for line in lines:
+            if text := line.decode(errors="replace").rstrip().rpartition("\r")[2]:
+                said(text)
 
 
 def start(*command: str, pipe: bool = False, **environment: str) -> subprocess.Popen[bytes]:
