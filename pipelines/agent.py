@@ -20,6 +20,7 @@ SETTINGS = {
     "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
     "PREFECT_LOGGING_LEVEL": "INFO",
     "PREFECT_WORKER_QUERY_SECONDS": "2",
+    "PREFECT_WORKER_HEARTBEAT_SECONDS": "5",
 }
 NEEDED = {
     "PREFECT_API_URL": "the address of Prefect's server, http://127.0.0.1:4200/api for example",

@@ -10,7 +10,7 @@ import math
 import os
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from prefect.client.schemas.filters import ArtifactFilter
 from prefect.exceptions import ObjectNotFound
@@ -34,6 +34,8 @@ USUAL, LEAST, MOST = 60.0, 10.0, 86_400.0
 POLL_SECONDS = 1.0
 #: The most that one look adds to a silence: time in which nobody could look, the server being away, is nobody's silence.
 LONGEST_STEP = 5.0
+#: How long a worker that lives may take to start a run: a busy machine takes long, and one that forgot about it never does.
+START_SECONDS = 600.0
 #: The name of the state of a run whose agent was lost; an agent that is back ends its work when it reads it.
 LOST = "Lost"
 
@@ -82,15 +84,19 @@ def follow(client: SyncPrefectClient, run_id: UUID, pool: str, log: Log) -> Flow
         StageFailedError: where its agent is lost, or the run was deleted; a lost one is marked as crashed.
         Stopped: where its agent is lost after it was asked to cancel the run.
     """
-    limit, silence, told = lost_seconds(), Silence(), False
+    limit, told = lost_seconds(), False
+    silence, standstill = Silence(), Silence()
     while True:
-        run, beat = patience.answer(lambda: _look(client, run_id), log)
+        run, beat = patience.answer(lambda: _look(client, run_id, pool), log)
         state: Any = run.state
         if state.is_final():
             return run
         quiet = silence.see((state.type, beat), time.monotonic())
+        waited = standstill.see(state.type, time.monotonic())
         if quiet >= limit and not state.is_scheduled():
-            _give_up(client, run, pool, limit, log)
+            _give_up(client, run, pool, f"was not heard of for {limit:.0f} s", log)
+        if state.is_pending() and waited >= max(limit, START_SECONDS):
+            _give_up(client, run, pool, f"has not begun it for {waited:.0f} s", log)
         if quiet >= limit and not told:
             log.warning("no agent of %s has taken %s for %.0f s; it waits for one", pool, run.name, limit)
             told = True
@@ -103,21 +109,25 @@ def agent_of(run: FlowRun) -> str | None:
     return None if name is None else str(name)
 
 
-def _look(client: SyncPrefectClient, run_id: UUID) -> tuple[FlowRun, str | None]:
-    """Return a run, and what its agent has counted up to."""
+def _look(client: SyncPrefectClient, run_id: UUID, pool: str) -> tuple[FlowRun, object]:
+    """Return a run, and what changes while its agent lives: its count, or when the worker spoke that is starting the run."""
     try:
         run = client.read_flow_run(run_id)
     except ObjectNotFound:
         raise StageFailedError(f"run {run_id}: was deleted") from None
+    state: Any = run.state
+    if state.is_pending():
+        workers = client.read_workers_for_work_pool(pool)
+        return run, next((w.last_heartbeat_time for w in workers if w.name == agent_of(run)), None)
     asked = ArtifactFilter.model_validate({"flow_run_id": {"any_": [run_id]}, "type": {"any_": ["progress"]}})
     found = client.read_artifacts(artifact_filter=asked)
     return run, (found[0].metadata_ or {}).get("beat") if found else None
 
 
-def _give_up(client: SyncPrefectClient, run: FlowRun, pool: str, limit: float, log: Log) -> None:
+def _give_up(client: SyncPrefectClient, run: FlowRun, pool: str, why: str, log: Log) -> NoReturn:
     agent = agent_of(run)
     named = f"agent {agent}" if agent else f"the agent of {pool}"
-    message = f"{named} was not heard of for {limit:.0f} s"
+    message = f"{named} {why}"
     state: Any = run.state
     cancelled = state.is_cancelling()
     given: Any = (Cancelled if cancelled else Crashed)(name=LOST, message=message)

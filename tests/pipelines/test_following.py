@@ -39,6 +39,9 @@ class Server:
             id=run_id, name="train@full", labels={"prefect.worker.name": "gpu-1"}, state=State(type=self.now[0], name=name)
         )
 
+    def read_workers_for_work_pool(self, pool):
+        return [SimpleNamespace(name="gpu-1", last_heartbeat_time=self.now[1])]
+
     def read_artifacts(self, artifact_filter):
         return [SimpleNamespace(metadata_={"beat": self.now[1]})] if self.now[1] else []
 
@@ -90,6 +93,13 @@ def test_one_that_is_slow_but_heard_of_is_not(clock):
     server = Server(*[(RUNNING, str(beat)) for beat in range(5) for _ in range(9)], DONE)
     assert followed(server).state.is_completed()
     assert not server.forced
+
+
+def test_a_worker_that_speaks_may_take_long_to_start_a_run_but_not_for_ever(clock):
+    slow = [(PENDING, beat // 9) for beat in range(100)]
+    assert followed(Server(*slow, (RUNNING, "1"), DONE)).state.is_completed()
+    with pytest.raises(StageFailedError, match=r"^agent gpu-1 has not begun it for 600 s"):
+        followed(Server(*[(PENDING, beat) for beat in range(700)]))
 
 
 def test_one_that_was_asked_to_cancel_is_not_sent_again(clock):
