@@ -120,8 +120,9 @@ def _look(client: SyncPrefectClient, run_id: UUID, pool: str) -> tuple[FlowRun, 
         workers = client.read_workers_for_work_pool(pool)
         return run, next((w.last_heartbeat_time for w in workers if w.name == agent_of(run)), None)
     asked = ArtifactFilter.model_validate({"flow_run_id": {"any_": [run_id]}, "type": {"any_": ["progress"]}})
+    # An answer that was lost on its way has made the agent begin a second one.
     found = client.read_artifacts(artifact_filter=asked)
-    return run, (found[0].metadata_ or {}).get("beat") if found else None
+    return run, sorted(str((artifact.metadata_ or {}).get("beat")) for artifact in found)
 
 
 def _give_up(client: SyncPrefectClient, run: FlowRun, pool: str, why: str, log: Log) -> NoReturn:

@@ -15,6 +15,8 @@ import psutil
 import pytest
 import yaml
 
+from pipelines.server import free_port
+
 pytestmark = pytest.mark.slow
 #: What holds timings, or is made of them: it differs from run to run.
 TIMED = ("results/cost/", "results/account/", "results/compare")
@@ -64,7 +66,9 @@ def clones(finished_copy, tmp_path):
 @pytest.fixture
 def servers(clones, tmp_path):
     """Start both servers on ports of their own, and end them; return the environment in which they are found."""
-    env = environment(tmp_path / "home")
+    # Not the usual ports: who was told of them, of another run of these tests, would be answered here.
+    ports = {name: str(free_port()) for name in ("WINNOW_PREFECT_PORT", "WINNOW_MLFLOW_PORT")}
+    env = environment(tmp_path / "home", **ports)
     said_by(clones["servers"], env, sys.executable, "-m", "pipelines.services", "servers")
     pids = [p["pid"] for p in json.loads((clones["servers"] / ".winnow/services.json").read_text())["processes"]]
     try:

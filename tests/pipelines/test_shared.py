@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from pipelines import artifacts, shared
+from pipelines import agent, artifacts, shared
 from pipelines.checkpoints import Checkpoint
 from pipelines.errors import UserError
 
@@ -165,4 +165,4 @@ def test_an_agent_is_told_of_an_address_that_cannot_work(address):
     shared.check("/srv/checkpoints")
     shared.check("memory://x")
     with pytest.raises(UserError, match=r"^WINNOW_CHECKPOINTS: "):
-        shared.check(address)
+        agent.check(dict.fromkeys(agent.NEEDED, "http://x") | {shared.ADDRESS: address})
