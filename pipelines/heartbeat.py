@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from pipelines.patience import Log
 
-BEAT_SECONDS = 3.0
+#: Between two beats; and how many a busy server may miss before it is worth a line.
+BEAT_SECONDS, MISSED = 3.0, 4
 
 
 class Heart:
@@ -38,7 +39,7 @@ class Heart:
         self._run_id, self._progress, self._log = run_id, progress, log
         self._key = f"winnow-{''.join(c if c.isalnum() else '-' for c in stage)}"
         self._artifact: UUID | None = None
-        self._away = False
+        self._missed = 0
 
     def beat_until(self, over: threading.Event) -> None:
         """Beat until ``over``, whether the server hears it or not; end this process's work where it was given up."""
@@ -73,13 +74,13 @@ class Heart:
             if state.name == LOST:
                 return True
             self._tell(client, *progress_of(self._progress), beat=str(number))
-            self._away = False
+            self._missed = 0
         except ObjectNotFound:
             return True
         except httpx.HTTPError as error:
-            if not self._away:
+            self._missed += 1
+            if self._missed == MISSED:
                 self._log.warning("Prefect's server does not answer (%s); the stage goes on", type(error).__name__)
-            self._away = True
         return False
 
     def _tell(self, client: SyncPrefectClient, percent: float, text: str, beat: str) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: How long a server may be away, between two questions how long, and how long an answer may take.
 PATIENCE_SECONDS, PAUSE_SECONDS, ANSWER_SECONDS = 600.0, 2.0, 15.0
+#: A busy server refuses a question now and then; only one that is away for longer is worth a line.
+WARN_SECONDS = 10.0
 
 
 @contextmanager
@@ -57,10 +59,11 @@ def answer(ask: Callable[[], T], log: Log) -> T:
         except httpx.HTTPError as error:
             if not is_away(error):
                 raise
-            reason = without_passwords(str(error)) or type(error).__name__
-            if time.monotonic() - since > PATIENCE_SECONDS:
+            reason = without_passwords(str(error).partition("\n")[0]) or type(error).__name__
+            away = time.monotonic() - since
+            if away > PATIENCE_SECONDS:
                 raise StageFailedError(f"Prefect's server has been away for {PATIENCE_SECONDS:.0f} s: {reason}") from None
-            if not warned:
+            if away >= WARN_SECONDS and not warned:
                 log.warning("Prefect's server does not answer (%s); waiting for it, %.0f s at most", reason, PATIENCE_SECONDS)
-            warned = True
+                warned = True
         time.sleep(PAUSE_SECONDS)

@@ -177,7 +177,7 @@ def shared(tmp_path):
     return {path for path in (tmp_path / "remote").rglob("*") if path.is_file()}
 
 
-def wait_for(found, what, process=None, seconds=300):
+def wait_for(found, what, process=None, seconds=500):
     deadline = time.monotonic() + seconds
     while not found():
         assert time.monotonic() < deadline, what()

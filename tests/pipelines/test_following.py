@@ -168,7 +168,7 @@ def heart(monkeypatch, tmp_path, server):
 
 
 def test_an_agent_beats_through_a_servers_absence_and_says_how_far_it_is(monkeypatch, tmp_path, caplog):
-    server = Server((RUNNING, "1"), httpx.ConnectError("refused"), httpx.ConnectError("refused"), (RUNNING, "1"))
+    server = Server((RUNNING, "1"), *[httpx.ConnectError("refused")] * 6, (RUNNING, "1"))
     beats, over = heart(monkeypatch, tmp_path, server), threading.Event()
     said = {
         "title": "train full",
@@ -187,7 +187,7 @@ def test_an_agent_beats_through_a_servers_absence_and_says_how_far_it_is(monkeyp
     over.set()
     thread.join()
     assert server.told[0].key == "winnow-train-full"
-    assert [t.metadata_["beat"] for t in server.told][:3] == ["0", "3", "4"]
+    assert [t.metadata_["beat"] for t in server.told][:3] == ["0", "7", "8"]
     assert server.told[1].data == 38.3
     assert server.told[1].description == "train full: epoch 3 of 6, 1,203 of 4,000 examples, 45 s left"
     assert len(caplog.records) == 1
