@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import sys
 from pathlib import Path
 
-from pipelines import workspace
+from pipelines import shared, workspace
 from pipelines.errors import UserError
 from pipelines.stage import BAD_INPUT
 from pipelines.worktree import CLONE, DVC_REMOTE
@@ -21,6 +22,7 @@ SETTINGS = {
     "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
     "PREFECT_LOGGING_LEVEL": "INFO",
     "PREFECT_WORKER_QUERY_SECONDS": "2",
+    "PREFECT_WORKER_HEARTBEAT_SECONDS": "5",
 }
 NEEDED = {
     "PREFECT_API_URL": "the address of Prefect's server, http://127.0.0.1:4200/api for example",
@@ -45,15 +47,25 @@ def command(pool: str) -> list[str]:
     return ["prefect", "worker", "start", "--pool", pool, "--type", "process", "--limit", limit]
 
 
+def name() -> str:
+    """Return what an agent is called: two of one machine are two."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
 def check(environment: dict[str, str]) -> None:
     """Check that an agent knows all it needs.
 
     Raises:
         UserError: naming the variable.
     """
-    for name, meaning in NEEDED.items():
-        if not environment.get(name):
-            raise UserError(f"{name}: is not set; an agent needs {meaning}")
+    from pipelines.following import lost_seconds
+
+    for variable, meaning in NEEDED.items():
+        if not environment.get(variable):
+            raise UserError(f"{variable}: is not set; an agent needs {meaning}")
+    lost_seconds()
+    if address := environment.get(shared.ADDRESS):
+        shared.check(address)
     if not (environment.get(DVC_REMOTE) or workspace.has_remote()):
         raise UserError(f"{DVC_REMOTE}: is not set, and .dvc/config names no remote; agents share one")
 
@@ -63,7 +75,7 @@ def main() -> None:
     try:
         if len(sys.argv) != 2:
             raise UserError("python -m pipelines.agent takes the name of a work pool; make agent POOL=gpu-pool")
-        line, environment = command(sys.argv[1]), settings(Path.cwd())
+        line, environment = [*command(sys.argv[1]), "--name", name()], settings(Path.cwd())
         check(environment)
     except UserError as error:
         sys.stderr.write(f"winnow agent: {error}\n")

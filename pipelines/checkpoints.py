@@ -13,6 +13,8 @@ from components.position import EpochRecord, Position
 from components.training import Training
 from pipelines import artifacts
 from pipelines.errors import UserError
+from pipelines.progress import say
+from pipelines.shared import Shared
 
 State = tuple[dict[str, Any], dict[str, torch.Tensor]]
 
@@ -88,15 +90,17 @@ class Checkpoint:
         """Name it after the stage and everything its result depends on: other inputs never find it."""
         self.key = artifacts.digest(inputs)
         self.path: Path = artifacts.SCRATCH / "checkpoints" / f"{stage}.{name}.{self.key[:16]}.safetensors"
+        self._shared = Shared(self.path)
 
     def save(
         self, training: Training, records: list[EpochRecord], metered: dict[str, Any], clock: Clock, *, write: bool = True
     ) -> None:
-        """Write all of it, or nothing; every rank packs, and of several one is to ``write``."""
+        """Write all of it, or nothing, and a copy where agents share them; every rank packs, one is to ``write``."""
         numbers, tensors = pack(training, records)
         spent = {"clock": clock.record(), "metered": metered, "key": self.key}
         if write:
             artifacts.write_state(self.path, numbers | spent, tensors)
+            self._shared.put()
 
     def load(self, training: Training) -> tuple[list[EpochRecord], dict[str, Any]] | None:
         """Put ``training`` where the checkpoint was; return the records and what was metered so far, or None without one.
@@ -111,16 +115,40 @@ class Checkpoint:
         training.clock.laps = Clock.of(numbers["clock"]).laps
         return records, numbers["metered"]
 
+    def take_over(self) -> None:
+        """Take the shared copy in the place of this machine's own, where it is farther in training."""
+        with self._shared.fetched() as copy:
+            if copy is None:
+                return
+            try:
+                theirs = _reached(self._checked(copy))
+            except UserError as error:
+                self._shared.warn(f"{self.path.name} is not gone on with: {error}")
+                return
+            if not self.path.exists() or theirs > _reached(self._read()):
+                copy.replace(self.path)
+                say(f"winnow: {self.path.name}: goes on from the shared copy, epoch {theirs[0] + 1}, step {theirs[2]:,}")
+
     def _read(self) -> State:
         try:
-            numbers, tensors = artifacts.read_state(self.path)
+            return self._checked(self.path)
         except UserError as error:
             raise UserError(f"{error}; delete it to train from the start") from None
-        if numbers.get("key") != self.key:
-            found = numbers.get("key")
-            raise UserError(f"{self.path}: must be of the inputs {self.key}, got {found}; delete it to train from the start")
+
+    def _checked(self, path: Path) -> State:
+        """Return what is in a file of these inputs."""
+        numbers, tensors = artifacts.read_state(path)
+        if (found := numbers.get("key")) != self.key:
+            raise UserError(f"{path}: must be of the inputs {self.key}, got {found}")
         return numbers, tensors
 
     def remove(self) -> None:
         """Forget it: the stage is done."""
         self.path.unlink(missing_ok=True)
+        self._shared.remove()
+
+
+def _reached(state: State) -> tuple[int, int, int]:
+    """Return how far a state is in training: no clock of any machine is asked."""
+    position = state[0]["position"]
+    return position["epoch"], position["drawn"], position["steps"]

@@ -5,49 +5,81 @@ No data travel through Prefect: what a stage made goes through DVC's run cache, 
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import State
-from prefect.deployments import run_deployment
-from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelled, Cancelling, Failed
+from prefect.runtime import flow_run
+from prefect.states import Cancelling
 from pydantic import Field
 
-from pipelines import plan, tracking, workspace, worktree
+from pipelines import (
+    agreement,
+    artifacts,
+    following,
+    heartbeat,
+    patience,
+    plan,
+    progress,
+    tracking,
+    tracking_agents,
+    workspace,
+    worktree,
+)
 from pipelines.asked import Keys, Text, Word, Words, resolve
 from pipelines.errors import UserError, unknown, without_passwords
-from pipelines.flow import worth_a_retry
 from pipelines.sections import Pools
+from pipelines.sending import send, state_of
 from pipelines.stage import Stopped
 from pipelines.workspace import StageFailedError
+
+if TYPE_CHECKING:
+    from pipelines.patience import Log
 
 #: What arrives over the API becomes an argument of git and DVC, never a part of a shell's line.
 Address = Annotated[str, Field(pattern=r"^[a-z_]{1,32}(@[a-z0-9][a-z0-9._-]{0,62})?$")]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-BAD_INPUT = "Bad input"
-POLL_SECONDS = 1.0
+Flows = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9.!_-]{1,64}$")]
+Packages = Annotated[dict[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")], Version], Field(max_length=64)]
+#: Where the processes of stages say how far they are.
+PROGRESS = artifacts.SCRATCH / "progress"
+#: What the table of a comparison's run shows beside the score.
+SHOWN = ("examples_trained", "cpu_seconds", "time_counted", "time_measured", "agot")
 #: The states of runs that have not ended.
 OPEN = ["SCHEDULED", "PENDING", "RUNNING", "PAUSED"]
 
 
 @flow(name="winnow-stage", flow_run_name="{stage}")
-def run_stage(stage: Address, revision: Revision, params: Text = "") -> State[Any] | None:
+def run_stage(
+    stage: Address, revision: Revision, params: Text = "", packages: Packages | None = None, flows: Flows = ""
+) -> State[Any] | None:
     """Run one stage of DVC's graph on this agent, what it depends on being restored, and share what it made.
 
     Args:
         stage: its address in DVC's graph, for example train@full.
         revision: the commit to run, 40 hex digits, on a branch of the agent's git remote.
         params: the text of a params.yaml to run in the place of the revision's own.
+        packages: the versions of the packages that results depend on, by name; an agent that has others refuses.
+        flows: the SHA-256 of the flows' code (pipelines/agreement.py); an agent whose clone has another refuses.
     """
+    log, file = get_run_logger(), (PROGRESS / f"{flow_run.id}.json").resolve()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    os.environ[progress.FILE] = str(file)
     try:
-        with worktree.worktree(revision, params):
-            _reproduce(stage)
+        agreement.check(os.environ.get("PREFECT__WORKER_NAME", "here"), packages or {}, flows)
+        with heartbeat.beating(stage, UUID(flow_run.id), file, log) as confirm, worktree.worktree(revision, params):
+            _reproduce(stage, confirm, log)
     except (UserError, StageFailedError, Stopped) as error:
-        return _state(error)
+        return state_of(error)
+    finally:
+        file.unlink(missing_ok=True)
     return None
 
 
@@ -77,43 +109,40 @@ def winnow(
         overrides: values by dotted key of params.yaml, {"methods.swiftlearn.fraction": 0.1} for example, at most 64.
     """
     try:
+        following.lost_seconds()
         asked = revision or worktree.head()
         with worktree.worktree(asked, params) as held:
             held, params = resolve(held, params, task, methods or [], overrides or {})
             plan.files_of(held)
             _walk(held.pools, asked, params)
     except (UserError, StageFailedError, Stopped) as error:
-        return _state(error)
+        return state_of(error)
     return None
 
 
-def _state(error: Exception) -> State[Any]:
-    """Return the state of a run that ended with ``error``; its message is all that another agent learns of it."""
-    if isinstance(error, Stopped):
-        return Cancelled(message="stopped")
-    name = BAD_INPUT if isinstance(error, UserError) else "Failed"
-    return Failed(name=name, message=without_passwords(str(error)))
-
-
-def _reproduce(stage: str) -> None:
+def _reproduce(stage: str, confirm: Callable[[], None], log: Log) -> None:
     if stage not in (known := workspace.stages()):
         raise UserError(unknown(f"stage: {stage!r}", "stage of this revision and params.yaml", stage, known))
     workspace.learn_runs()
     for needed in workspace.before(stage):
         if not workspace.restore(needed):
             raise StageFailedError(f"{stage}: needs {needed}, whose results are not in the DVC remote")
-    workspace.reproduce(stage, remote=workspace.has_remote())
+    workspace.reproduce(
+        stage, remote=workspace.has_remote(), before_push=confirm, said=lambda line: log.info("%s", without_passwords(line))
+    )
 
 
 def _walk(pools: Pools, revision: str, params: str) -> None:
     """Restore in this worktree what was run before, and have the rest run, together what does not depend on each other."""
     needs, left = workspace.depends_on(), workspace.stages()
     done: set[str] = set()
+    sent: dict[str, Any] = {}
     workspace.learn_runs()
     while left:
         ready = [stage for stage in left if needs[stage] <= done]
         missing = [stage for stage in ready if not workspace.restore(stage)]
-        _run_elsewhere({stage: pools.of(stage) for stage in missing}, revision, params)
+        sent |= _run_elsewhere({stage: pools.of(stage) for stage in missing}, revision, params)
+        artifacts.write_json(tracking_agents.SENT, sent)
         if missing:
             workspace.learn_runs()
         for stage in missing:
@@ -123,39 +152,32 @@ def _walk(pools: Pools, revision: str, params: str) -> None:
         left = [stage for stage in left if stage not in done]
         if missing and any(stage.startswith("evaluate@") for stage in ready):
             tracking.publish()
-    tracking.publish()
+    _show(tracking.publish())
 
 
-def _run_elsewhere(pool_of: dict[str, str], revision: str, params: str) -> None:
-    """Run stages on their pools and wait for all; where some fail, for good, MLflow shall know them as failed too."""
-    sent = {stage: send.submit(stage, pool, revision, params) for stage, pool in pool_of.items()}
+def _run_elsewhere(pool_of: dict[str, str], revision: str, params: str) -> dict[str, Any]:
+    """Run stages on their pools, wait for all, return who ran them; MLflow shall know those that fail for good as failed."""
+    futures = {stage: send.submit(stage, pool, revision, params) for stage, pool in pool_of.items()}
+    sent: dict[str, Any] = {}
     failed: list[Exception] = []
-    for stage, future in sent.items():
+    for stage, future in futures.items():
         try:
-            future.result()
+            sent[stage] = future.result()
         except (UserError, StageFailedError, Stopped) as error:
             if not isinstance(error, Stopped):
                 tracking.fail(stage, str(error))
             failed.append(error)
     if failed:
         raise failed[0]
+    return sent
 
 
-@task(retries=2, retry_delay_seconds=1, retry_condition_fn=worth_a_retry, task_run_name="{stage}", cache_policy=NO_CACHE)
-def send(stage: str, pool: str, revision: str, params: str) -> None:
-    """Have one stage run by an agent of ``pool``, and wait for its end."""
-    arguments = {"stage": stage, "revision": revision, "params": params}
-    try:
-        run: Any = run_deployment(
-            f"winnow-stage/{pool}", parameters=arguments, flow_run_name=stage, poll_interval=POLL_SECONDS, tags=["winnow"]
-        )
-    except ObjectNotFound:
-        raise UserError(f"params.yaml: pools: there is no deployment 'winnow-stage/{pool}'; add it to prefect.yaml") from None
-    if run.state.is_completed():
-        return
-    message = str(run.state.message)
-    if run.state.name == BAD_INPUT:
-        raise UserError(message)
-    if run.state.is_cancelled():
-        raise Stopped
-    raise StageFailedError(f"{stage}: {message.removeprefix(f'{stage}: ')}")
+def _show(comparison: str | None) -> None:
+    """Leave the comparison as a table in the flow's run, with the pages of its runs in MLflow, ``comparison`` among them."""
+    written = artifacts.read_json(artifacts.COMPARISON / "comparison.json")
+    pages = tracking_agents.links(comparison) if comparison else {}
+    columns = ("method", written["metric"], *SHOWN)
+    table = [{column: row[column] for column in columns} for row in written["rows"]]
+    told = ", ".join(f"[{name}]({page})" for name, page in pages.items())
+    description = f"{written['task']}: what selecting examples saved" + (f". In MLflow: {told}" if told else "")
+    patience.answer(lambda: create_table_artifact(table, key="winnow-comparison", description=description), get_run_logger())

@@ -8,11 +8,12 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from pipelines import workspace, worktree
+from pipelines import commands, worktree
 from pipelines.artifacts import digest
 from pipelines.asked import Keys, Text, Word, resolve
-from pipelines.dispatch import Revision, _state
+from pipelines.dispatch import Revision
 from pipelines.errors import UserError
+from pipelines.sending import state_of
 from pipelines.stage import BAD_INPUT, STOPPED, Stopped, failure_of
 from pipelines.workspace import StageFailedError
 
@@ -35,13 +36,13 @@ def study(
             resolve(held, params, task, [], overrides or {})
             _run()
     except (UserError, StageFailedError, Stopped) as error:
-        return _state(error)
+        return state_of(error)
     return None
 
 
 def _run() -> None:
     """Run the study's command here; it ends with this process, and where it is asked to, it saves itself."""
-    code = workspace.call(sys.executable, "-m", "pipelines.study")
+    code = commands.call(sys.executable, "-m", "pipelines.study")
     if not code:
         return
     said = failure_of("study") or {"code": code, "message": "cells failed; their runs in MLflow say why"}

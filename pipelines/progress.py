@@ -1,11 +1,15 @@
-"""What a person sees of a stage that trains: a bar on a terminal, a line an epoch elsewhere."""
+"""What is seen of a stage that trains: a bar on a terminal, a line an epoch elsewhere, and a file for who started it."""
 
 from __future__ import annotations
 
+import json
+import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -13,6 +17,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from components.position import EpochRecord, Step
 
+#: The environment variable that names the file, which is written anew when so many seconds have passed.
+FILE, FILE_SECONDS = "WINNOW_PROGRESS", 1.0
 _QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
@@ -48,6 +54,7 @@ class Watch:
             console=console, disable=not (shown and console.is_terminal), transient=True,
         )  # fmt: skip
         self._task = self._bar.add_task(title, total=epochs)
+        self._file = _File(Path(path), title, epochs) if (path := os.environ.get(FILE)) else None
 
     def __enter__(self) -> Watch:
         self._bar.start()
@@ -60,6 +67,8 @@ class Watch:
         """Show where the run is."""
         if isinstance(moment, Step):
             self._bar.update(self._task, completed=moment.epoch + moment.done / moment.total)
+            if self._file is not None:
+                self._file.see(moment)
             return
         if _QUIET.get() or not self._shown:
             return
@@ -72,3 +81,27 @@ class Watch:
                 sys.stderr.write(said + "\n")
             else:
                 self._bar.console.print(said)
+
+
+class _File:
+    """The last step of a run, in a file that is there whole or not at all."""
+
+    def __init__(self, path: Path, title: str, epochs: float) -> None:
+        self._path, self._title, self._epochs = path, title, epochs
+        self._begun: tuple[float, float] | None = None
+        self._written = -FILE_SECONDS
+
+    def see(self, step: Step) -> None:
+        now, reached = time.monotonic(), step.epoch + step.done / step.total
+        if self._begun is None:
+            self._begun = now, reached
+        if now - self._written < FILE_SECONDS:
+            return
+        self._written = now
+        since, first = self._begun
+        left = (now - since) * (self._epochs - reached) / (reached - first) if reached > first else None
+        where = {"epoch": step.epoch, "done": step.done, "total": step.total, "seconds_left": left}
+        part = self._path.with_name(f".{self._path.name}.part")
+        share = {"title": self._title, "epochs": self._epochs, "percent": min(100.0, 100 * reached / self._epochs)}
+        part.write_text(json.dumps(share | where), encoding="utf-8")
+        part.replace(self._path)

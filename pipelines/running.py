@@ -118,6 +118,9 @@ class Job:
         """
         checkpoint = Checkpoint(self.stage, self.name, inputs)
         self._meter = self._meter_to_be.result()
+        if self.ranks.leads:
+            checkpoint.take_over()
+        self.ranks.wait()
         if (saved := checkpoint.load(self.training)) is not None:
             self.records, metered = saved
             self.ends = metered["ends"]

@@ -14,7 +14,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from pipelines.workspace import StageFailedError, end, start
+from pipelines.commands import end, start
+from pipelines.workspace import StageFailedError
 
 #: Making the tables of a new database takes long on a busy machine.
 START_SECONDS = 180

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pipelines.errors import UserError, without_passwords
 from pipelines.facts import Lock
 from pipelines.stage import alone
 
+T = TypeVar("T")
 DEFAULT_URI = "sqlite:///mlflow.db"
 #: What MLflow is told where the user has not said otherwise: to be silent, load no pickles, and leave a dead server in seconds.
 SETTINGS = {
@@ -105,7 +106,7 @@ class Tracker:
         self.client.set_terminated(run.info.run_id, "FAILED")
 
 
-def told(work: Callable[[Tracker], str | None]) -> str | None:
+def told(work: Callable[[Tracker], T]) -> T | None:
     """Return what ``work`` returns; where it cannot be done, say so and return None: the road goes on without a tracker."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)

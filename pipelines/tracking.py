@@ -14,6 +14,7 @@ from pipelines.artifacts import MANIFEST, plan_of, read_json, result
 from pipelines.facts import TOLD, Lock, events_of, files_of, md5_of, params_of, shared, tags_of, versions
 from pipelines.stage import main
 from pipelines.tracker import REASON, Tracker, told
+from pipelines.tracking_agents import tell_agents
 from pipelines.tracking_metrics import metrics_of, tell_costs
 from pipelines.tracking_models import log_model
 from pipelines.tracking_note import note
@@ -51,7 +52,9 @@ def _publish(tracker: Tracker) -> str | None:
             tracker.forget(run)
     methods = read_json(plan_of("comparison"))["methods"]
     runs = {m: _child(tracker, parent, m, children) for m in methods}
-    tell_costs(tracker, {m: run for m, run in runs.items() if run})
+    there = {m: run for m, run in runs.items() if run}
+    tell_costs(tracker, there)
+    tell_agents(tracker, there)
     whole = _tell_comparison(tracker, parent) and all(runs.values())
     if whole:
         tracker.finish(parent)

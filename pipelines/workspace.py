@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import shutil
-import signal
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pipelines import artifacts
+from pipelines.commands import call
 from pipelines.errors import UserError
 from pipelines.stage import BAD_INPUT, STOPPED, Stopped, failure_of
-
-#: Seconds that a stage has to save itself after it was asked to end.
-GRACE_SECONDS = 60
 
 
 class StageFailedError(Exception):
@@ -141,10 +135,22 @@ def restore(stage: str) -> bool:
     return True
 
 
-def reproduce(stage: str, *, remote: bool = False) -> None:
+def reproduce(
+    stage: str,
+    *,
+    remote: bool = False,
+    before_push: Callable[[], None] | None = None,
+    said: Callable[[str], None] | None = None,
+) -> None:
     """Bring one stage up to date by ``dvc repro``, restored from the remote's run cache where it can be.
 
     Those before it are taken for fresh: the flow has seen to them, and DVC would look at all of them again.
+
+    Args:
+        stage: its address.
+        remote: whether there is a DVC remote, to restore it from and to push it to.
+        before_push: is called before what the stage made is shared, and may raise.
+        said: is given each line that the stage writes, which otherwise go where this process writes.
 
     Raises:
         UserError: for a mistake in the input.
@@ -152,9 +158,11 @@ def reproduce(stage: str, *, remote: bool = False) -> None:
         StageFailedError: for anything else.
     """
     pull = ["--pull"] if remote else []
-    code = call("dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *pull, stage)
+    code = call("dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *pull, stage, said=said)
     if code:
         raise _failed(stage, code)
+    if before_push is not None:
+        before_push()
     if remote and call("dvc", "push", "--quiet", "--run-cache", stage):
         raise StageFailedError(f"{stage}: is done, and 'dvc push --run-cache {stage}' failed; the next run pushes it")
 
@@ -166,33 +174,3 @@ def _failed(stage: str, code: int) -> Exception:
     if failure["code"] == BAD_INPUT:
         return UserError(failure["message"])
     return Stopped() if failure["code"] == STOPPED else StageFailedError(f"{stage}: {failure['message']}")
-
-
-def call(*command: str) -> int:
-    """Run a command and return its exit status; it ends with this process, whatever ends this process."""
-    process = start(*command)
-    try:
-        return process.wait()
-    except BaseException:
-        end(process, seconds=GRACE_SECONDS)
-        raise
-
-
-def start(*command: str, **environment: str) -> subprocess.Popen[bytes]:
-    """Start a command that the kernel kills when this process dies; Ctrl-C does not reach it but through ``end``."""
-    guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.Popen([*guard, *command], start_new_session=True, env={**os.environ, "PATH": path, **environment})
-
-
-def end(process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Ask the whole process group to end, give it ``seconds`` to save itself, and kill it if it does not."""
-    for number, patience in ((signal.SIGINT, seconds), (signal.SIGTERM, 5), (signal.SIGKILL, None)):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(patience)
-        except subprocess.TimeoutExpired:
-            continue
-        except ProcessLookupError:
-            process.wait()
-        return

@@ -2,15 +2,20 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 import yaml
+
+from pipelines.server import free_port
 
 pytestmark = pytest.mark.slow
 #: What holds timings, or is made of them: it differs from run to run.
@@ -22,7 +27,8 @@ def environment(home, **more):
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "WINNOW_", "PREFECT_", "PYTHONPATH"))}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     quiet = {"PYTHONWARNINGS": "", "PYTHONDONTWRITEBYTECODE": "1", "DVC_NO_ANALYTICS": "1", "OMP_NUM_THREADS": "1"}
-    return kept | quiet | {"PATH": path, "PREFECT_HOME": str(home), "PREFECT_WORKER_QUERY_SECONDS": "1"} | more
+    soon = {"PREFECT_WORKER_QUERY_SECONDS": "1", "WINNOW_LOST_SECONDS": "30"}
+    return kept | quiet | soon | {"PATH": path, "PREFECT_HOME": str(home)} | more
 
 
 def said_by(folder, env, *command):
@@ -60,7 +66,9 @@ def clones(finished_copy, tmp_path):
 @pytest.fixture
 def servers(clones, tmp_path):
     """Start both servers on ports of their own, and end them; return the environment in which they are found."""
-    env = environment(tmp_path / "home")
+    # Not the usual ports: who was told of them, of another run of these tests, would be answered here.
+    ports = {name: str(free_port()) for name in ("WINNOW_PREFECT_PORT", "WINNOW_MLFLOW_PORT")}
+    env = environment(tmp_path / "home", **ports)
     said_by(clones["servers"], env, sys.executable, "-m", "pipelines.services", "servers")
     pids = [p["pid"] for p in json.loads((clones["servers"] / ".winnow/services.json").read_text())["processes"]]
     try:
@@ -125,3 +133,97 @@ def runs_of(tracker):
     asked.add_header("Content-Type", "application/json")
     with urllib.request.urlopen(asked, timeout=30) as answer:
         return {run["info"]["run_name"] for run in json.loads(answer.read())["runs"]}
+
+
+def post(env, path, **asked):
+    request = urllib.request.Request(f"{env['PREFECT_API_URL']}/{path}", json.dumps(asked).encode())
+    request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.loads(answer.read())
+
+
+@pytest.fixture
+def start_agent(clones, servers, tmp_path):
+    """Start an agent of a pool in a clone, which saves after every batch, also where others find it; return its log."""
+    env = servers | {"WINNOW_CHECKPOINTS": str(tmp_path / "copies"), "WINNOW_CHECKPOINT_SECONDS": "0"}
+    started = []
+
+    def start(name, pool):
+        path = tmp_path / f"{name}.log"
+        with path.open("wb") as log:
+            command = [sys.executable, "-m", "pipelines.agent", pool]
+            started.append(subprocess.Popen(command, cwd=clones[name], env=env, stdout=log, stderr=log))
+        return path
+
+    yield start
+    for process in started:
+        end(process)
+
+
+class Lost:
+    """The worker that runs in ``folder`` and all that it has started, in whatever session."""
+
+    def __init__(self, folder):
+        (worker,) = [p for p in psutil.Process().children() if p.cwd() == str(folder)]
+        self.all = [worker, *worker.children(recursive=True)]
+
+    def send(self, number):
+        for process in self.all:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+
+def shared(tmp_path):
+    return {path for path in (tmp_path / "remote").rglob("*") if path.is_file()}
+
+
+def wait_for(found, what, process=None, seconds=500):
+    deadline = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < deadline, what()
+        assert process is None or process.poll() is None, what()
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["dead", "cut off"])
+def test_the_stage_of_a_lost_agent_goes_on_elsewhere(clones, servers, start_agent, tmp_path, finished_copy, how):
+    """An agent that is stopped is one that cannot be reached: when it is back, it must not share what nobody waits for."""
+    cpu, gpu = start_agent("cpu", "cpu-pool"), start_agent("gpu", "gpu-pool")
+    command = ["prefect", "deployment", "run", "winnow/main", "--watch"]
+    run = subprocess.Popen(command, cwd=clones["user"], env=servers, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    wait_for(
+        lambda: list((tmp_path / "copies").glob("train.full.*.safetensors")), lambda: cpu.read_text() + gpu.read_text(), run
+    )
+    lost = Lost(clones["gpu"])
+    try:
+        lost.send(how)
+        other = start_agent("other", "gpu-pool")
+        said = run.communicate(timeout=500)[0].decode()
+        assert "Completed" in said, said + cpu.read_text() + other.read_text()
+        told = r"train@full: agent [^ ]+ was not heard of for 30 s; the stage is sent again"
+        assert re.search(told, cpu.read_text()), cpu.read_text()
+        assert re.search(r"train\.full\.\w+\.safetensors: goes on from the shared copy, epoch ", other.read_text()), (
+            other.read_text()
+        )
+        if how == signal.SIGSTOP:
+            before = shared(tmp_path)
+            lost.send(signal.SIGCONT)
+            wait_for(lambda: "was given up" in gpu.read_text(), gpu.read_text)
+            psutil.wait_procs(lost.all[1:], 60)
+            assert shared(tmp_path) == before
+    finally:
+        lost.send(signal.SIGKILL)
+        run.kill()
+    said_by(clones["user"], servers, "dvc", "remote", "add", "--local", "--default", "shared", servers["WINNOW_DVC_REMOTE"])
+    assert "Running stage" not in said_by(clones["user"], servers, "dvc", "repro", "--pull")
+    assert untimed(clones["user"]) == untimed(finished_copy)
+    check_what_is_seen(servers)
+
+
+def check_what_is_seen(env):
+    """Check that Prefect's pages have a stage's progress and lines, and the comparison with its runs."""
+    artifacts = {a["key"]: a for a in post(env, "artifacts/latest/filter", limit=100)}
+    assert artifacts["winnow-train-swiftlearn"]["data"] == 100
+    assert "In MLflow: [comparison](http" in artifacts["winnow-comparison"]["description"]
+    lines = [line["message"] for line in post(env, "logs/filter", limit=200, sort="TIMESTAMP_DESC")]
+    assert any(line.startswith("train swiftlearn: epoch ") for line in lines), lines

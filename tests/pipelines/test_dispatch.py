@@ -9,7 +9,7 @@ pytest.importorskip("prefect")
 
 from prefect.exceptions import ParameterTypeError
 
-from pipelines import dispatch, dispatch_study, stage
+from pipelines import dispatch, dispatch_study, sending, stage
 from pipelines.agent import MAIN_POOL
 from pipelines.errors import UserError
 from pipelines.params import load
@@ -17,6 +17,7 @@ from pipelines.workspace import StageFailedError
 
 ROOT = Path(__file__).parents[2]
 GOOD = {"stage": "train@full", "revision": "0123456789abcdef0123456789abcdef01234567", "params": ""}
+GOOD |= {"packages": {"scikit-learn": "1.9.1"}, "flows": 64 * "a"}
 BAD = {
     "an option": {"stage": "--force"},
     "a shell's line": {"stage": "train@full; rm x"},
@@ -27,6 +28,10 @@ BAD = {
     "a second line of a revision": {"revision": GOOD["revision"] + "\n"},
     "a text without end": {"params": "x" * 65_537},
     "a number": {"stage": 3},
+    "a package for a shell": {"packages": {"x; y": "1"}},
+    "a version that is text": {"packages": {"x": "1 or\nmore"}},
+    "packages without end": {"packages": {f"x{i}": "1" for i in range(65)}},
+    "flows that are no digest": {"flows": "main"},
 }
 
 
@@ -70,11 +75,11 @@ def test_others_are_refused(wrong):
 
 
 def test_a_run_that_ends_badly_says_why_without_a_password():
-    told = dispatch._state(UserError("params.yaml: task: no such task"))
-    assert (told.name, told.message, told.is_failed()) == (dispatch.BAD_INPUT, "params.yaml: task: no such task", True)
-    told = dispatch._state(StageFailedError("git fetch: https://me:secret@host/x"))
+    told = sending.state_of(UserError("params.yaml: task: no such task"))
+    assert (told.name, told.message, told.is_failed()) == (sending.BAD_INPUT, "params.yaml: task: no such task", True)
+    told = sending.state_of(StageFailedError("git fetch: https://me:secret@host/x"))
     assert (told.name, told.message) == ("Failed", "git fetch: https://host/x")
-    assert dispatch._state(stage.Stopped()).is_cancelled()
+    assert sending.state_of(stage.Stopped()).is_cancelled()
 
 
 def test_every_pool_of_params_has_a_deployment():

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -93,6 +94,24 @@ def test_killed_at_random_instants_it_ends_with_the_same_bytes(warmed_up, stage,
     assert outputs(warmed_up, stage, name, files) == expected, f"seed {seed}"
     assert ends(warmed_up, stage, name) == ended, f"seed {seed}"
     assert not list((warmed_up / ".winnow" / "checkpoints").iterdir())
+
+
+def test_killed_on_one_machine_it_goes_on_on_another_from_a_shared_copy(warmed_up, tmp_path, monkeypatch):
+    finish(start(warmed_up, "pipelines.train", "swiftlearn", seconds="60"))
+    expected = outputs(warmed_up, "train", "swiftlearn", TRAINED)
+    first, second = (shutil.copytree(warmed_up, tmp_path / name) for name in ("first", "second"))
+    copies = tmp_path / "copies"
+    monkeypatch.setenv("WINNOW_CHECKPOINTS", str(copies))
+    process = start(first, "pipelines.train", "swiftlearn")
+    while process.poll() is None and not list(copies.glob("*.safetensors")):
+        time.sleep(0.005)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    said = finish(start(second, "pipelines.train", "swiftlearn", seconds="60"))
+    assert "goes on from the shared copy, epoch " in said
+    assert outputs(second, "train", "swiftlearn", TRAINED) == expected
+    assert not list(copies.iterdir())
 
 
 def test_control_c_saves_and_says_so_and_the_next_call_goes_on(warmed_up):

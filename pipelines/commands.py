@@ -1,0 +1,72 @@
+"""Commands that end with the process that started them, whatever ends it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+#: Seconds that a command has to save itself after it was asked to end, and that its last lines may come after its end.
+GRACE_SECONDS, LINES_SECONDS = 60, 5
+
+
+def call(*command: str, said: Callable[[str], None] | None = None) -> int:
+    """Run a command and return its exit status; it ends with this process, whatever ends this process.
+
+    Args:
+        command: and its arguments.
+        said: is given each line that it writes, from a thread; without it, they go where this process writes.
+    """
+    process = start(*command, pipe=said is not None)
+    readers = [] if said is None else [threading.Thread(target=_read, args=(process, said), daemon=True)]
+    for reader in readers:
+        reader.start()
+    try:
+        code = process.wait()
+    except BaseException:
+        end(process, seconds=GRACE_SECONDS)
+        raise
+    for reader in readers:
+        # Not for ever: what the command has left running may hold the pipe open.
+        reader.join(LINES_SECONDS)
+    return code
+
+
+def _read(process: subprocess.Popen[bytes], said: Callable[[str], None]) -> None:
+    """Hand on the lines of a process; of one that was drawn again and again, what it came to."""
+    if process.stdout is None:
+        return
+    with process.stdout as lines:
+        for line in lines:
+            if text := line.decode(errors="replace").rstrip().rpartition("\r")[2]:
+                said(text)
+
+
+def start(*command: str, pipe: bool = False, **environment: str) -> subprocess.Popen[bytes]:
+    """Start a command that the kernel kills when this process dies; Ctrl-C does not reach it but through ``end``.
+
+    With ``pipe``, what it writes is to be read from its ``stdout``.
+    """
+    guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    everything = {**os.environ, "PATH": path, **environment}
+    out, error = (subprocess.PIPE, subprocess.STDOUT) if pipe else (None, None)
+    return subprocess.Popen([*guard, *command], start_new_session=True, env=everything, stdout=out, stderr=error)
+
+
+def end(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Ask the whole process group to end, give it ``seconds`` to save itself, and kill it if it does not."""
+    for number, patience in ((signal.SIGINT, seconds), (signal.SIGTERM, 5), (signal.SIGKILL, None)):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
+        except ProcessLookupError:
+            process.wait()
+        return
