@@ -19,7 +19,8 @@ import yaml
 from pipelines.databases import MLFLOW, PREFECT
 from pipelines.server import free_port
 
-pytestmark = pytest.mark.slow
+#: Twelve stages, each sent to an agent, one of them twice: minutes on a quiet machine, and many on a busy one.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 #: What holds timings, or is made of them: it differs from run to run.
 TIMED = ("results/cost/", "results/account/", "results/compare")
 
