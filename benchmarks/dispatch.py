@@ -96,7 +96,7 @@ def run(deployment: str, patience: float = PATIENCE_SECONDS, **parameters: str) 
     """Have a deployment run, polled as the comparison polls its stages, and return its run; at once for no ``patience``."""
     from prefect.deployments import run_deployment
 
-    from pipelines.dispatch import POLL_SECONDS
+    from pipelines.following import POLL_SECONDS
 
     return run_deployment(deployment, parameters=parameters, poll_interval=POLL_SECONDS, timeout=patience, as_subflow=False)
 
