@@ -32,7 +32,7 @@ def published(run_alone, monkeypatch):
         found = read_json(result("evaluate", "full", "metrics.json"))
         metric = read_json(artifacts.MANIFEST)["metric"]
         assert run.data.metrics[f"test_{metric}"] == pytest.approx(found[metric])
-        assert run.inputs.dataset_inputs[0].dataset.name == task
+        assert {d.dataset.name for d in run.inputs.dataset_inputs} == {f"{task} train", f"{task} test"}
         place = Path(logged.artifact_location.removeprefix("file://"))
         assert not [p for p in place.rglob("*") if p.suffix in (".bin", ".pkl", ".pickle", ".pt", ".pth")]
         return place
