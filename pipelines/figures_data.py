@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,6 +63,15 @@ class Scores:
         kept, left = self.values[known & self.kept], self.values[known & ~self.kept]
         return float(kept.min()) if len(kept) and len(left) and kept.min() >= left.max() else None
 
+    def finite(self) -> Scores:
+        """Return these scores to be drawn: infinite ones (an example that never was right) stand a step beyond the others."""
+        known = self.values[np.isfinite(self.values)]
+        low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
+        step = max(1.0, (high - low) / BINS)
+        values = np.clip(self.values, low - step, high + step)
+        beyond = ", infinite ones at the end" if np.isinf(self.values).any() else ""
+        return replace(self, title=self.title + beyond, values=values)
+
 
 def histograms(found: Sequence[Scores]) -> Figure:
     """Return a panel for each of the scores ``found``: kept stacked on left out, and the cut."""
@@ -74,7 +83,7 @@ def histograms(found: Sequence[Scores]) -> Figure:
         figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
         for axes in grid.flat[len(found) :]:
             axes.set_visible(False)
-        for axes, one in zip(grid.flat, found, strict=False):
+        for axes, one in zip(grid.flat, [scores.finite() for scores in found], strict=False):
             known = ~np.isnan(one.values)
             parts = [one.values[known & ~one.kept], one.values[known & one.kept]]
             axes.hist(parts, BINS, stacked=True, color=[LEFT, KEPT], label=["left out", "kept"])

@@ -67,6 +67,16 @@ def test_the_cut_is_drawn_only_where_scores_alone_made_it():
     assert sum(drawn) == 3
 
 
+def test_infinite_scores_stand_beyond_the_others():
+    values = np.array([0.0, 2.0, np.inf, np.nan])
+    shown = Scores("a", values, values > 1).finite()
+    np.testing.assert_array_equal(shown.values, [0, 2, 3, np.nan])
+    assert shown.title == "a, infinite ones at the end"
+    axes = histograms([Scores("a", values, values > 1)]).axes[0]
+    assert sum(p.get_height() for p in axes.containers[1]) == 3
+    assert Scores("a", np.full(2, np.inf), np.array([True, False])).finite().values.tolist() == [1, 1]
+
+
 def test_bars_are_stacked_and_parts_that_take_nothing_are_left_out():
     axes = bars([Bar("a", [1, 2]), Bar("none", [0, 0]), Bar("b", [3, 0], apart=True)], ["x", "y"]).axes[0]
     assert [(p.get_x(), p.get_width(), p.get_hatch()) for p in axes.patches] == [
