@@ -101,7 +101,7 @@ def advise(given: list[str]) -> int:
         costs: dict[str, dict[str, float]] = {}
         for rung in rungs:
             costs |= spent(rung.place, sorted({r["cell"] for r in rung.rows}))
-        written["test"], more = _test(read, rungs[-1], written["answer"], run, metric)
+        written["test"], more = _test(read, written["answer"], run, metric)
         written["balance"] = balance(written, costs | more, before)
     _write(written, rungs[-1])
     tracking_advice.publish(written)
@@ -149,9 +149,7 @@ def _say(text: str) -> None:
     sys.stderr.write(f"winnow advise: {text}\n")
 
 
-def _test(
-    read: Params, last: Rung, answer: Row, run: advising.Run, metric: Metric
-) -> tuple[Row | None, dict[str, dict[str, float]]]:
+def _test(read: Params, answer: Row, run: advising.Run, metric: Metric) -> tuple[Row | None, dict[str, dict[str, float]]]:
     """Train the proposal once on all training data, and return its metric on the test split, and what that cost.
 
     Nothing is chosen by it. Who is told to train on everything does so next.

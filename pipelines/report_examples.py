@@ -15,7 +15,7 @@ from markupsafe import Markup
 from components.arrays import Array
 from pipelines.figures_data import Scores, histograms
 from pipelines.report import NOTHING, Section, Table, drawing
-from pipelines.report_runs import BLIND, Run, label_of, prepared
+from pipelines.report_runs import BLIND, Run, label_of, places_of, prepared
 
 #: Examples from either end, and characters of a text.
 SHOWN, LONGEST = 10, 200
@@ -41,9 +41,8 @@ def _distribution(runs: Sequence[Run]) -> Section:
 
 def _by_ledger(run: Run, column: Array) -> Array:
     """Return a column of the score table in the order of the ledger."""
-    order = np.argsort(run.scores["id"])
-    place: Array = column[order[np.searchsorted(run.scores["id"], run.ledger["id"], sorter=order)]]
-    return place.astype(np.float64)
+    found: Array = column[places_of(run.scores["id"], run.ledger["id"])].astype(np.float64)
+    return found
 
 
 @dataclass(frozen=True)

@@ -80,12 +80,19 @@ class Run:
     @cached_property
     def selected_by(self) -> str | None:
         """The column of the score table that the subset's scores are; None where it keeps all, or scores by none of them."""
-        score, order = self.subset["score"], np.argsort(self.scores["id"])
+        score = self.subset["score"]
         if len(score) == len(self.scores["id"]) or not np.ptp(score):
             return None
-        place = order[np.searchsorted(self.scores["id"], self.subset["id"], sorter=order)]
+        place = places_of(self.scores["id"], self.subset["id"])
         columns = {k: v for k, v in self.scores.items() if k != "id" and v.ndim == 1}
         return next((k for k, v in columns.items() if np.array_equal(v[place].astype(np.float32), score)), None)
+
+
+def places_of(ids: Array, wanted: Array) -> Array:
+    """Return where in ``ids`` ``(N,)`` each of ``wanted`` ``(M,)`` is; all of them are there."""
+    order = np.argsort(ids)
+    found: Array = order[np.searchsorted(ids, wanted, sorter=order)]
+    return found
 
 
 def prepared(split: str) -> pa.Table:
