@@ -39,7 +39,7 @@ def _cpu(laps: dict[str, Any], *names: str) -> float:
 
 def in_turns(jobs: dict[str, Job]) -> dict[str, dict[str, float]]:
     """Train all of ``jobs`` to their ends, a part of each at a time; return what each had spent when its stage 2 began."""
-    from components.position import Step
+    from components.moments import Step
 
     turned: dict[str, dict[str, float]] = {}
     runs = {name: (job.training, iter(job.training.until())) for name, job in jobs.items()}

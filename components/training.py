@@ -12,7 +12,8 @@ from components.arrays import Array, stream
 from components.batch import Batch, Refill, Rows, Shuffle, epoch_order
 from components.evidence import Evidence, Ledger
 from components.learner import Learner
-from components.position import EpochRecord, Plan, Position, Step, Tally
+from components.moments import EpochRecord, Step, Tally
+from components.position import Plan, Position
 from components.recording import Recorder
 from components.selection.selector import Epoch, Look, Selector
 from components.selection.short import epochs_begun

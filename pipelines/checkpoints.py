@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from components.energy import Clock
-from components.position import EpochRecord, Position
+from components.moments import EpochRecord
+from components.position import Position
 from components.training import Training
 from pipelines import artifacts
 from pipelines.errors import UserError

@@ -15,7 +15,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from components.position import EpochRecord, Step
+from components.moments import EpochRecord, Step
 
 #: The environment variable that names the file, which is written anew when so many seconds have passed.
 FILE, FILE_SECONDS = "WINNOW_PROGRESS", 1.0

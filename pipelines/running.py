@@ -16,7 +16,8 @@ import psutil
 from components.energy import Clock
 from components.evidence import Ledger, LogitMemory
 from components.learner import NonFiniteLossError
-from components.position import EpochRecord, Plan, Step
+from components.moments import EpochRecord, Step
+from components.position import Plan
 from components.training import Training
 from pipelines import artifacts, building, models, ranks
 from pipelines.checkpoints import Checkpoint, State, unpack

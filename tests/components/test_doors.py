@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.position import EpochRecord
+from components.moments import EpochRecord
 from components.selection.selector import Selector
 from pipelines.checkpoints import pack, unpack
 

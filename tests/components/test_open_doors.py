@@ -7,7 +7,8 @@ from torch.nn.functional import cross_entropy
 
 from components.arrays import stream
 from components.learner import Learner, build_optimizer
-from components.position import EpochRecord, Plan
+from components.moments import EpochRecord
+from components.position import Plan
 from components.schedules import Schedule
 from components.selection.selector import Selector
 from components.training import Training

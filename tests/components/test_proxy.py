@@ -5,7 +5,7 @@ from torch import nn
 
 from components import proxy
 from components.batch import Rows
-from components.position import EpochRecord
+from components.moments import EpochRecord
 from components.proxy import rank
 from components.selection.short import Short
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from components.position import EpochRecord, Plan, Position, Step
+from components.moments import EpochRecord, Step
+from components.position import Plan, Position
 from components.selection.selector import Selector
 from components.selection.uniform import Uniform
 from pipelines.checkpoints import pack, unpack

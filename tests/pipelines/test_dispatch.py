@@ -1,5 +1,7 @@
 """What arrives over Prefect's API: typed, bounded, described; and what a run's end tells another agent."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,10 @@ def test_every_pool_of_params_has_a_deployment():
         assert hasattr(dispatch, flow)
         assert deployment["work_pool"]["name"] == (MAIN_POOL if name == "main" else name)
     assert by_name["main"]["concurrency_limit"] == 1
+
+
+def test_a_flow_needs_neither_torch_nor_mlflow_to_begin():
+    heavy = ("torch", "mlflow", "dvc", "transformers")
+    script = f"import sys, pipelines.dispatch, pipelines.dispatch_study; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

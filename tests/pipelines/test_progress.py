@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.position import Step
+from components.moments import Step
 from pipelines import progress
 from pipelines.progress import Watch
 

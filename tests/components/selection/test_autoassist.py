@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from components.position import EpochRecord
+from components.moments import EpochRecord
 from components.selection.autoassist import AutoAssist
 
 

@@ -16,7 +16,7 @@ import torch
 
 from components.arrays import stream
 from components.distributed import DistributedLearner
-from components.position import EpochRecord
+from components.moments import EpochRecord
 from components.proxy import rank
 from components.selection import METHODS
 from components.selection.holdout import Holdout

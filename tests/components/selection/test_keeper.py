@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.position import EpochRecord
+from components.moments import EpochRecord
 from components.selection.adaselection import AdaSelection
 from components.selection.keeper import CORRECTION
 from components.selection.rule import ByRule

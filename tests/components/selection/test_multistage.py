@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from sklearn.naive_bayes import BernoulliNB
 
-from components.position import EpochRecord, Plan
+from components.moments import EpochRecord
+from components.position import Plan
 from components.selection.multistage import Multistage
 from components.selection.selector import Epoch, Subset
 from components.tasks.text import Texts

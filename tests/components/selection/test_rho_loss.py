@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from components.position import EpochRecord, Plan
+from components.moments import EpochRecord
+from components.position import Plan
 from components.selection.holdout import Holdout
 from components.selection.rho_loss import RhoLoss
 from components.selection.rules import Signals

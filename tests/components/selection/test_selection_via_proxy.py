@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from components.arrays import stream
-from components.position import EpochRecord
+from components.moments import EpochRecord
 from components.selection.selection_via_proxy import SelectionViaProxy
 from components.selection.stack import Stack
 

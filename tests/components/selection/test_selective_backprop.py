@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from components.position import EpochRecord
+from components.moments import EpochRecord
 from components.selection.rules import Signals
 from components.selection.selective_backprop import SelectiveBackprop
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from components.position import EpochRecord
+from components.moments import EpochRecord
 from components.selection.selector import Epoch
 from components.selection.short import Short, epochs_begun
 

@@ -3,7 +3,8 @@ import pytest
 import scipy.special
 
 from components.arrays import stream
-from components.position import EpochRecord, Plan
+from components.moments import EpochRecord
+from components.position import Plan
 from components.selection.selector import Epoch, Subset
 from components.selection.swiftlearn import SwiftLearn
 

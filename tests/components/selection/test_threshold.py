@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from components.position import EpochRecord, Plan
+from components.moments import EpochRecord
+from components.position import Plan
 from components.selection.selector import Epoch, Subset
 from components.selection.threshold import LossThreshold
 
