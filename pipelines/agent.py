@@ -28,8 +28,10 @@ NEEDED = {
     "PREFECT_API_URL": "the address of Prefect's server, http://127.0.0.1:4200/api for example",
     "MLFLOW_TRACKING_URI": "the address of MLflow's server, http://127.0.0.1:5000 for example",
 }
-#: The pool in which a comparison waits while its stages run in others: an agent of it takes two at a time.
-MAIN_POOL = "cpu-pool"
+#: The pool of the comparisons, which wait while their stages run in others.
+MAIN_POOL = "main-pool"
+#: How many runs an agent of a pool takes at a time. Of other pools it is one: two on one device could not be metered apart.
+AT_ONCE = {MAIN_POOL: 8, "cpu-pool": 2}
 
 
 def settings(clone: Path) -> dict[str, str]:
@@ -40,10 +42,10 @@ def settings(clone: Path) -> dict[str, str]:
 
 
 def command(pool: str) -> list[str]:
-    """Return the command of an agent of ``pool``: one stage at a time, for two on one device cannot be metered apart."""
+    """Return the command of an agent of ``pool``."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", pool):
         raise UserError(f"POOL: must be the name of a work pool, like gpu-pool, got {pool!r}")
-    limit = "2" if pool == MAIN_POOL else "1"
+    limit = str(AT_ONCE.get(pool, 1))
     return ["prefect", "worker", "start", "--pool", pool, "--type", "process", "--limit", limit]
 
 

@@ -34,9 +34,9 @@ from pipelines import (
 )
 from pipelines.asked import Keys, Text, Word, Words, resolve
 from pipelines.errors import UserError, unknown, without_passwords
-from pipelines.sections import Pools
 from pipelines.sending import send, state_of
 from pipelines.stage import Stopped
+from pipelines.walking import walk
 from pipelines.workspace import StageFailedError
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ def winnow(
         with worktree.worktree(asked, params) as held:
             held, params = resolve(held, params, task, methods or [], overrides or {})
             plan.files_of(held)
-            _walk(held.pools, asked, params)
+            walk(lambda stage: send.submit(stage, held.pools.of(stage), asked, params))
+            _show(tracking.publish())
     except (UserError, StageFailedError, Stopped) as error:
         return state_of(error)
     return None
@@ -130,46 +131,6 @@ def _reproduce(stage: str, confirm: Callable[[], None], log: Log) -> None:
     workspace.reproduce(
         stage, remote=workspace.has_remote(), before_push=confirm, said=lambda line: log.info("%s", without_passwords(line))
     )
-
-
-def _walk(pools: Pools, revision: str, params: str) -> None:
-    """Restore in this worktree what was run before, and have the rest run, together what does not depend on each other."""
-    needs, left = workspace.depends_on(), workspace.stages()
-    done: set[str] = set()
-    sent: dict[str, Any] = {}
-    workspace.learn_runs()
-    while left:
-        ready = [stage for stage in left if needs[stage] <= done]
-        missing = [stage for stage in ready if not workspace.restore(stage)]
-        sent |= _run_elsewhere({stage: pools.of(stage) for stage in missing}, revision, params)
-        artifacts.write_json(tracking_agents.SENT, sent)
-        if missing:
-            workspace.learn_runs()
-        for stage in missing:
-            if not workspace.restore(stage):
-                raise StageFailedError(f"{stage}: its results are not in the DVC remote; all agents must share one")
-        done.update(ready)
-        left = [stage for stage in left if stage not in done]
-        if missing and any(stage.startswith("evaluate@") for stage in ready):
-            tracking.publish()
-    _show(tracking.publish())
-
-
-def _run_elsewhere(pool_of: dict[str, str], revision: str, params: str) -> dict[str, Any]:
-    """Run stages on their pools, wait for all, return who ran them; MLflow shall know those that fail for good as failed."""
-    futures = {stage: send.submit(stage, pool, revision, params) for stage, pool in pool_of.items()}
-    sent: dict[str, Any] = {}
-    failed: list[Exception] = []
-    for stage, future in futures.items():
-        try:
-            sent[stage] = future.result()
-        except (UserError, StageFailedError, Stopped) as error:
-            if not isinstance(error, Stopped):
-                tracking.fail(stage, str(error))
-            failed.append(error)
-    if failed:
-        raise failed[0]
-    return sent
 
 
 def _show(comparison: str | None) -> None:

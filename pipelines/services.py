@@ -29,7 +29,7 @@ START_SECONDS = 180
 #: MLflow's file of users, with which its server asks who somebody is.
 ASKING = "MLFLOW_AUTH_CONFIG_PATH"
 USER = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY")
-POOLS = ("cpu-pool", "gpu-pool")
+POOLS = (agent.MAIN_POOL, "cpu-pool", "gpu-pool")
 
 
 def up(*, agents: bool = True) -> None:
@@ -67,8 +67,6 @@ def _environment(prefect: str, mlflow: str) -> dict[str, str]:
         "PREFECT_API_URL": f"{prefect}/api",
         "PREFECT_HOME": str(clone / artifacts.SCRATCH / "prefect"),
         "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
-        # A comparison that waits for another one asks again after so long.
-        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",
         "MLFLOW_TRACKING_URI": mlflow,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -118,15 +116,15 @@ def _deploy(environment: dict[str, str]) -> None:
 
 
 def _start_agents(environment: dict[str, str], api: str) -> None:
-    """Start an agent for the CPU and one for each GPU, and wait until the server knows them."""
-    started = [_start_agent("cpu-pool", "cpu", environment)]
+    """Start an agent of comparisons, one for the CPU and one for each GPU, and wait until the server knows them."""
+    started = [_start_agent(agent.MAIN_POOL, "main", environment), _start_agent("cpu-pool", "cpu", environment)]
     devices = gpus(environment)
     for device in devices:
         started.append(_start_agent("gpu-pool", f"gpu-{device}", environment | {"CUDA_VISIBLE_DEVICES": device}))
     if not devices:
         sys.stderr.write("winnow: no GPU here; an agent without one serves gpu-pool\n")
         started.append(_start_agent("gpu-pool", "gpu-none", environment))
-    _wait_for_agents(api, {"cpu-pool": 1, "gpu-pool": max(1, len(devices))}, started, environment)
+    _wait_for_agents(api, {agent.MAIN_POOL: 1, "cpu-pool": 1, "gpu-pool": max(1, len(devices))}, started, environment)
 
 
 def gpus(environment: dict[str, str]) -> list[str]:

@@ -156,6 +156,15 @@ def alone(name: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Hold the lock file ``path``, when no other process does any more."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def _die_with_parent() -> None:
     """Ask the kernel to end this process with its parent, so that a killed flow or dvc leaves no training behind."""
     if sys.platform == "linux":

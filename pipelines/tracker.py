@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from pipelines.artifacts import SCRATCH
 from pipelines.errors import UserError, without_passwords
 from pipelines.facts import Lock
-from pipelines.stage import alone
+from pipelines.stage import in_turn
+from pipelines.worktree import CLONE
 
 T = TypeVar("T")
 DEFAULT_URI = "sqlite:///mlflow.db"
@@ -36,6 +38,8 @@ SETTINGS = {
 METRICS_A_CALL, PARAMS_A_CALL, REASON = 1000, 100, 500
 #: The most metrics beside the most parameters and tags, a thousand in all.
 METRICS_BESIDE = 800
+#: Who publishes holds it: two comparisons that agents of one clone run may be the same, the second finds what the first told.
+PUBLISHING = SCRATCH / "publish.lock"
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ def told(work: Callable[[Tracker], T]) -> T | None:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        with alone("publish"), _tracker() as tracker:
+        with in_turn(Path(os.environ.get(CLONE, ".")) / PUBLISHING), _tracker() as tracker:
             return work(tracker)
     except (UserError, MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         reason = without_passwords(" ".join(str(error).split()))[:REASON]

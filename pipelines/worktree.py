@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from uuid import uuid4
 from pipelines import artifacts
 from pipelines.errors import UserError, without_passwords
 from pipelines.params import Params, load_received
-from pipelines.stage import alone
+from pipelines.stage import alone, in_turn
 from pipelines.workspace import StageFailedError
 
 #: Where an agent's clone takes revisions from, and where agents share results; a name that git or DVC knows, or an address.
@@ -22,6 +21,8 @@ CLONE = "WINNOW_CLONE"
 #: The branches of the git remote, as this clone knows them.
 BRANCHES = "refs/winnow"
 WORKTREES, KEPT = artifacts.SCRATCH / "worktrees", artifacts.SCRATCH / "kept"
+#: Who changes git's own files holds it.
+GIT_LOCK = artifacts.SCRATCH / "git.lock"
 
 
 def enter() -> dict[str, str]:
@@ -77,7 +78,7 @@ def kept(name: str, revision: str, text: str = "") -> Iterator[Params]:
 
 
 def _add(clone: Path, folder: Path, revision: str) -> None:
-    with _alone(clone):
+    with in_turn(clone / GIT_LOCK):
         _remove_the_dead(clone)
         fetch()
         if not _git("for-each-ref", "--count=1", f"--contains={_known(revision)}", BRANCHES):
@@ -86,7 +87,7 @@ def _add(clone: Path, folder: Path, revision: str) -> None:
 
 
 def _remove(clone: Path, folder: Path) -> None:
-    with _alone(clone):
+    with in_turn(clone / GIT_LOCK):
         _git("worktree", "remove", "--force", str(folder))
 
 
@@ -141,16 +142,6 @@ def _remove_the_dead(clone: Path) -> None:
     for folder in (clone / WORKTREES).glob("*-*"):
         if not psutil.pid_exists(int(folder.name.partition("-")[0])):
             _git("worktree", "remove", "--force", str(folder))
-
-
-@contextmanager
-def _alone(clone: Path) -> Iterator[None]:
-    """Wait until no other run of this clone changes git's own files."""
-    path = clone / artifacts.SCRATCH / "git.lock"
-    path.parent.mkdir(exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _git(*arguments: str, said: str | None = None) -> str:

@@ -60,7 +60,7 @@ def clones(finished_copy, tmp_path):
     """Return a bare git remote of the finished project, and clones of it without any result, in different folders."""
     origin = tmp_path / "origin.git"
     subprocess.run(["git", "clone", "--quiet", "--bare", finished_copy, origin], check=True)
-    folders = {name: tmp_path / name / "a" / "clone" for name in ("servers", "cpu", "gpu", "user", "other")}
+    folders = {name: tmp_path / name / "a" / "clone" for name in ("servers", "main", "cpu", "gpu", "user", "other")}
     for folder in folders.values():
         subprocess.run(["git", "clone", "--quiet", origin, folder], check=True)
     return folders
@@ -146,20 +146,20 @@ def wait_for(found, what, process=None, seconds=500):
 
 
 def test_agents_of_which_one_dies_make_what_repro_makes(clones, servers, start_agent, tmp_path, finished_copy):
-    cpu, gpu = start_agent("cpu", "cpu-pool"), start_agent("gpu", "gpu-pool")
+    main, cpu, gpu = (start_agent(name, f"{name}-pool") for name in ("main", "cpu", "gpu"))
     command = ["prefect", "deployment", "run", "winnow/main", "--watch"]
     run = subprocess.Popen(command, cwd=clones["user"], env=servers, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         saved = partial((tmp_path / "copies").glob, "train.full.*.safetensors")
-        wait_for(lambda: list(saved()), lambda: cpu.read_text() + gpu.read_text(), run)
+        wait_for(lambda: list(saved()), lambda: main.read_text() + gpu.read_text(), run)
         kill_all_in(clones["gpu"])
         other = start_agent("other", "gpu-pool")
         said = run.communicate(timeout=500)[0].decode()
     finally:
         run.kill()
-    assert "Completed" in said, said + cpu.read_text() + other.read_text()
+    assert "Completed" in said, said + main.read_text() + other.read_text()
     told = r"train@full: agent [^ ]+ was not heard of for 15 s; the stage is sent again"
-    assert re.search(told, cpu.read_text()), cpu.read_text()
+    assert re.search(told, main.read_text()), main.read_text()
     went_on = r"train\.full\.\w+\.safetensors: goes on from the shared copy, epoch "
     assert re.search(went_on, other.read_text()), other.read_text()
     assert "train full" not in cpu.read_text()
@@ -176,7 +176,7 @@ def check_results(clones, env, finished_copy):
         assert "Running stage" not in said_by(clones[name], env, "dvc", "repro", "--pull"), name
     assert untimed(clones["user"]) == untimed(finished_copy)
     assert (clones["user"] / "dvc.lock").read_bytes() == (clones["servers"] / "dvc.lock").read_bytes()
-    for name in ("cpu", "other"):
+    for name in ("main", "cpu", "other"):
         assert list((clones[name] / ".winnow/worktrees").iterdir()) == []
         assert not (clones[name] / "results").exists()
 

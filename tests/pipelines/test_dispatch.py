@@ -96,7 +96,6 @@ def test_every_pool_of_params_has_a_deployment():
         assert (ROOT / file).is_file()
         assert hasattr(dispatch, flow)
         assert deployment["work_pool"]["name"] == (MAIN_POOL if name == "main" else name)
-    assert by_name["main"]["concurrency_limit"] == 1
 
 
 def test_a_flow_needs_neither_torch_nor_mlflow_to_begin():

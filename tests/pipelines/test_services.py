@@ -116,9 +116,9 @@ def test_an_agent_says_what_its_environment_lacks():
     agent.check(given | {"WINNOW_DVC_REMOTE": "/remote"})
 
 
-def test_an_agent_runs_one_stage_at_a_time_and_that_of_the_main_pool_a_comparison_too():
+def test_an_agent_of_a_device_runs_one_stage_at_a_time_and_one_of_comparisons_many():
     assert agent.command("gpu-pool")[-2:] == ["--limit", "1"]
-    assert agent.command(agent.MAIN_POOL)[-2:] == ["--limit", "2"]
+    assert agent.command(agent.MAIN_POOL)[-2:] == ["--limit", "8"]
     for wrong in ("", "-x", "a b", "../x"):
         with pytest.raises(UserError, match="POOL: must be the name of a work pool"):
             agent.command(wrong)

@@ -1,0 +1,88 @@
+"""The walk of a comparison through DVC's graph: each stage is sent as soon as what it depends on is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from prefect.futures import PrefectFuture, as_completed
+
+from pipelines import artifacts, tracking, tracking_agents, workspace
+from pipelines.errors import UserError
+from pipelines.stage import Stopped
+from pipelines.workspace import StageFailedError
+
+Future = PrefectFuture[dict[str, Any]]
+
+
+def walk(send: Callable[[str], Future]) -> None:
+    """Restore in this worktree what was run before, have the rest run, and publish what is evaluated meanwhile.
+
+    Args:
+        send: has a stage, by its address, run elsewhere; its result tells the ``agent`` and the ``queued_seconds``.
+
+    Raises:
+        UserError: for a mistake in the input.
+        Stopped: where a stage was cancelled.
+        StageFailedError: where one failed, or what it made is not in the DVC remote.
+    """
+    workspace.learn_runs()
+    Walk(send).to_the_end()
+
+
+class Walk:
+    """What is left of the graph, what is under way, and what is here."""
+
+    def __init__(self, send: Callable[[str], Future]) -> None:
+        """Begin where nothing is here yet."""
+        self._send = send
+        self._needs, self._left = workspace.depends_on(), workspace.stages()
+        self._here: set[str] = set()
+        self._running: dict[Future, str] = {}
+        self._sent: dict[str, Any] = {}
+
+    def to_the_end(self) -> None:
+        """Take up each stage that has ended, and send those that waited for it."""
+        self._advance()
+        while self._running:
+            future = next(as_completed(list(self._running)))
+            stage = self._running.pop(future)
+            self._sent[stage] = self._result(stage, future)
+            artifacts.write_json(tracking_agents.SENT, self._sent)
+            self._bring(stage)
+            self._advance()
+            if stage.startswith("evaluate@"):
+                tracking.publish()
+
+    def _advance(self) -> None:
+        while ready := [stage for stage in self._left if self._needs[stage] <= self._here]:
+            for stage in ready:
+                self._left.remove(stage)
+                if workspace.restore(stage):
+                    self._here.add(stage)
+                else:
+                    self._running[self._send(stage)] = stage
+
+    def _bring(self, stage: str) -> None:
+        workspace.learn_runs()
+        if not workspace.restore(stage):
+            raise StageFailedError(f"{stage}: its results are not in the DVC remote; all agents must share one")
+        self._here.add(stage)
+
+    def _result(self, stage: str, future: Future) -> dict[str, Any]:
+        """Return what a stage tells; where it failed, wait for the others, and let MLflow know all that failed for good."""
+        told = _told(stage, future)
+        if isinstance(told, dict):
+            return told
+        others = [_told(other, running) for running, other in self._running.items()]
+        raise next(e for e in (told, *others) if isinstance(e, Exception))
+
+
+def _told(stage: str, future: Future) -> dict[str, Any] | Exception:
+    try:
+        return future.result()
+    except Stopped as error:
+        return error
+    except (UserError, StageFailedError) as error:
+        tracking.fail(stage, str(error))
+        return error
