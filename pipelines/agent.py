@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from pipelines import shared, workspace
+from pipelines.automations import BEAT_SECONDS
 from pipelines.errors import UserError
 from pipelines.stage import BAD_INPUT
 from pipelines.worktree import CLONE, DVC_REMOTE
@@ -21,6 +22,7 @@ SETTINGS = {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
     "PREFECT_LOGGING_LEVEL": "INFO",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(BEAT_SECONDS),
     "PREFECT_WORKER_QUERY_SECONDS": "1",
     "PREFECT_WORKER_HEARTBEAT_SECONDS": "5",
 }

@@ -16,7 +16,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from pipelines import agent, artifacts, databases, processes
+from pipelines import agent, artifacts, automations, databases, processes
 from pipelines.errors import UserError
 from pipelines.server import wait_for
 from pipelines.stage import BAD_INPUT, FAILED, alone
@@ -51,6 +51,7 @@ def up(*, agents: bool = True) -> None:
         _start_servers(*ports.values(), environment=environment)
         _make_pools(f"{prefect}/api", environment)
         _deploy(environment)
+        _watch_comparisons(f"{prefect}/api", environment)
         if agents:
             _start_agents(databases.without_secrets(environment), f"{prefect}/api")
     except BaseException:
@@ -115,6 +116,14 @@ def _deploy(environment: dict[str, str]) -> None:
         raise StageFailedError(f"prefect deploy --all: {done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
+def _watch_comparisons(api: str, environment: dict[str, str]) -> None:
+    """Let the server end comparisons that are lost, by the automation of this version."""
+    named = {"automations": {"name": {"any_": [automations.NAME]}}}
+    for old in _post(f"{api}/automations/filter", named, environment):
+        _ask("DELETE", f"{api}/automations/{old['id']}", None, environment)
+    _post(f"{api}/automations/", automations.lost_comparisons(), environment)
+
+
 def _start_agents(environment: dict[str, str], api: str) -> None:
     """Start an agent of comparisons, one for the CPU and one for each GPU, and wait until the server knows them."""
     started = [_start_agent(agent.MAIN_POOL, "main", environment), _start_agent("cpu-pool", "cpu", environment)]
@@ -155,12 +164,18 @@ def _wait_for_agents(
 
 
 def _post(address: str, body: dict[str, Any], environment: dict[str, str]) -> Any:  # noqa: ANN401 - whatever the server answers
+    return json.loads(_ask("POST", address, body, environment))
+
+
+def _ask(method: str, address: str, body: dict[str, Any] | None, environment: dict[str, str]) -> bytes:
     headers = {"Content-Type": "application/json"}
     if user := environment.get("PREFECT_API_AUTH_STRING"):
         headers["Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"
-    asked = urllib.request.Request(address, json.dumps(body).encode(), headers)
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(address, data, headers, method=method)
     with urllib.request.urlopen(asked, timeout=30) as answer:
-        return json.loads(answer.read())
+        read: bytes = answer.read()
+    return read
 
 
 def _show(pages: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 import yaml
 
+from pipelines import automations
 from pipelines.databases import MLFLOW, PREFECT
 from pipelines.server import free_port
 
@@ -182,7 +183,8 @@ def check_results(clones, env, finished_copy):
 
 
 def check_what_is_seen(env):
-    """Check that Prefect's pages have a stage's progress and lines, and the comparison with its runs."""
+    """Check that Prefect's pages have a stage's progress and lines, the comparison, and one watch over those."""
+    assert [a["name"] for a in post(env, "automations/filter")] == [automations.NAME]
     artifacts = {a["key"]: a for a in post(env, "artifacts/latest/filter", limit=100)}
     assert artifacts["winnow-train-swiftlearn"]["data"] == 100
     assert "In MLflow: [comparison](http" in artifacts["winnow-comparison"]["description"]
