@@ -61,15 +61,32 @@ def _copied(copy, changes):
 
 
 @pytest.fixture(scope="session")
-def finished_copy(tmp_path_factory, run_in):
-    """Return a copy of the project where ``dvc repro`` has run; do not change it."""
+def new_database(tmp_path_factory):
+    """Return MLflow's database as it is before anything is told; to make one takes MLflow seconds."""
+    import mlflow
+
+    path = tmp_path_factory.mktemp("database") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory):
+    """Return the setting of one database for all flows: to make its tables takes longer than a comparison of digits."""
+    return {"PREFECT_HOME": str(tmp_path_factory.mktemp("prefect"))}
+
+
+@pytest.fixture(scope="session")
+def finished_copy(tmp_path_factory, run_in, new_database):
+    """Return a copy of the project where ``dvc repro`` has run, and MLflow has been told nothing; do not change it."""
     copy = _copied(tmp_path_factory.mktemp("finished") / "project", lambda params: CHANGES)
     run_in(copy, "dvc", "repro")
+    shutil.copy(new_database, copy / "mlflow.db")
     return copy
 
 
 @pytest.fixture
-def run_alone(tmp_path, run_in):
+def run_alone(tmp_path, run_in, new_database):
     """Run ``dvc repro`` of one task of params.yaml, changed, on everything alone; return the copy of the project."""
 
     def run(task, **changes):
@@ -80,6 +97,7 @@ def run_alone(tmp_path, run_in):
             return {"task": task, "compare": {"full": "none"}}
 
         copy = _copied(tmp_path / "alone", alone)
+        shutil.copy(new_database, copy / "mlflow.db")
         run_in(copy, "dvc", "repro")
         return copy
 
@@ -94,7 +112,7 @@ def copy_of_finished(finished_copy, tmp_path):
 
 @pytest.fixture
 def no_tracker(copy_of_finished, monkeypatch):
-    """Go to a finished comparison that no tracker knows of."""
+    """Go to a finished comparison of which MLflow has not been told."""
     for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(copy_of_finished)

@@ -23,6 +23,8 @@ from pipelines.errors import UserError
 from pipelines.params import load
 from pipelines.plan import files_of
 
+#: One worker runs all, for an advice that was given is what most look at.
+pytestmark = pytest.mark.xdist_group("advice")
 ROOT = Path(__file__).parents[2]
 ADVISE = {
     "methods": {"swiftlearn": "two-epochs"},
@@ -157,11 +159,6 @@ def test_a_gain_is_sure_only_by_its_seeds_and_its_examples(error, least, sure):
     gain = paired([0.889, 0.89, 0.891], [0.9, 0.9, 0.9], higher=True)
     assert advice.surely(gain, error, least) is sure
     assert advice.surely(paired([0.9, 0.89], [0.8, 0.8], higher=True), error, least) is None
-
-
-@pytest.fixture(scope="session")
-def prefect_home(tmp_path_factory):
-    return {"PREFECT_HOME": str(tmp_path_factory.mktemp("prefect"))}
 
 
 def project(folder):

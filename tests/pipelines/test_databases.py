@@ -97,7 +97,7 @@ def up(finished_copy, tmp_path, run_in, postgres):
 @pytest.mark.slow
 def test_make_up_on_postgresql_keeps_nothing_in_the_clone_and_tells_no_agent(up):
     clone, held, asking = up
-    assert [top["name"] for top in held] == ["prefect", "mlflow", "cpu", "gpu-none"]
+    assert [top["name"] for top in held] == ["prefect", "mlflow", "main", "cpu", "gpu-none"]
     # On whatever port the server is, its page asks that server.
     with urllib.request.urlopen(asking["PREFECT_API_URL"].removesuffix("/api") + "/ui-settings", timeout=30) as answer:
         assert json.loads(answer.read())["api_url"] == asking["PREFECT_API_URL"]

@@ -21,6 +21,8 @@ from pipelines.errors import UserError
 from pipelines.grid import grid_of
 from pipelines.stage import alone
 
+#: One worker runs all, for a study that has run is what most look at.
+pytestmark = pytest.mark.xdist_group("study")
 ROOT = Path(__file__).parents[2]
 #: Two methods, two fractions, two seeds: full, three cells and controls at three costs, each twice.
 STUDY = {"methods": {"swiftlearn": "two-epochs", "infobatch": "none"}, "fractions": [0.1, 0.3], "seeds": [0, 1]}
@@ -28,12 +30,6 @@ CELLS = 20
 PUBLISH = tracking_study.publish
 #: What holds timings, or is made of them.
 TIMED = ("cost", "account")
-
-
-@pytest.fixture(scope="session")
-def prefect_home(tmp_path_factory):
-    """One database for all flows of this session: making its tables takes longer than a study of digits."""
-    return {"PREFECT_HOME": str(tmp_path_factory.mktemp("prefect"))}
 
 
 def project(folder, **section):
@@ -169,13 +165,13 @@ def test_stopped_and_killed_it_goes_on_and_ends_with_the_same_cells(studied, tmp
 
 
 @pytest.fixture
-def told(studied, tmp_path, monkeypatch):
+def told(studied, tmp_path, monkeypatch, new_database):
     """Go to a copy of the finished study; return what its MLflow holds, and publish again as often as called."""
     for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
         monkeypatch.delenv(name)
     folder = Path(shutil.copytree(studied, tmp_path / "project", symlinks=True))
-    for name in ("mlflow.db", "mlruns"):
-        subprocess.run(["rm", "-rf", str(folder / name)], check=True)
+    subprocess.run(["rm", "-rf", str(folder / "mlruns")], check=True)
+    shutil.copy(new_database, folder / "mlflow.db")
     monkeypatch.chdir(folder)
 
     def runs():

@@ -172,7 +172,8 @@ def test_the_command_is_silent_and_leaves_what_the_function_left(project, run_in
     assert Seen().whole() == before
 
 
-def test_the_first_publish_is_silent_too(project, run_in):
+def test_the_first_publish_makes_the_database_and_is_silent_too(project, run_in):
+    (project / "mlflow.db").unlink()
     done = run_in(project, sys.executable, "-m", "pipelines.tracking")
     assert (done.stdout, done.stderr) == ("", "")
     assert len(Seen().runs) == 1 + len(METHODS)
