@@ -184,9 +184,9 @@ def _wait_for(ids: list[Any]) -> list[Any]:
     with get_client(sync_client=True) as client:
         while True:
             found = [client.read_flow_run(i) for i in ids]
-            if all(r.state.is_final() for r in found):
+            if all(r.state and r.state.is_final() for r in found):
                 return found
-            assert time.monotonic() < deadline, Counter(r.state.name for r in found)
+            assert time.monotonic() < deadline, Counter(r.state_name for r in found)
             time.sleep(2)
 
 

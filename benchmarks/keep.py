@@ -118,8 +118,10 @@ def training(setting: Setting, selector: Selector) -> Training:
 
 def advancing(run: Training) -> Iterator[float]:
     """Train, and yield how much of the contest is done."""
+    from components.position import Step
+
     for moment in run.until():
-        yield min(moment.epoch + (moment.done / moment.total if hasattr(moment, "done") else 1), EPOCHS) / EPOCHS
+        yield min(moment.epoch + (moment.done / moment.total if isinstance(moment, Step) else 1), EPOCHS) / EPOCHS
 
 
 def by_size(setting: Setting) -> dict[int, float]:
@@ -180,9 +182,9 @@ def once(task: str, params: dict[str, Any]) -> dict[str, dict[str, float]]:
         plains = {name: plain(setting, *unit) for name, unit in units.items()}
         seconds = contest(plains | {name: advancing(run) for name, run in runs.items()})
         sizes = by_size(setting)
-    units = {"phi_e": seconds["look"] / seconds["step"], "phi_t": seconds["forward"] / seconds["step"]}
+    shares = {"phi_e": seconds["look"] / seconds["step"], "phi_t": seconds["forward"] / seconds["step"]}
     found = {name: figures(name, run, seconds) for name, run in runs.items()}
-    return found | {"units": units, "microseconds by size of a look": {str(k): v for k, v in sizes.items()}}
+    return found | {"units": shares, "microseconds by size of a look": {str(k): v for k, v in sizes.items()}}
 
 
 def prepared() -> Setting:

@@ -76,7 +76,7 @@ def tags_of(lock: Lock, parent: str, plan: dict[str, Any], manifest: dict[str, A
     }
     tags = {"mlflow.parentRunId": parent, "task": manifest["task"], "method": name, "warm_up": plan["warm_up"]}
     tags |= {"seed": str(plan["seed"]), "data": manifest["content"], **keep_of(plan)}
-    return tags | {kind: lock.outs[str(path)] for kind, path in hashes.items()} | versions()
+    return tags | {kind: lock.outs[str(path)] for kind, path in hashes.items()}
 
 
 def shared(tags: dict[str, str], *names: str) -> dict[str, str]:

@@ -98,11 +98,21 @@ def histograms(found: Sequence[Scores]) -> Figure:
 
 @dataclass(frozen=True)
 class Curve:
-    """A value at the end of epochs, against what had been spent by then: ``spent`` by axis, None where it is not known."""
+    """A value at the end of epochs, against what had been spent by then.
+
+    Attributes:
+        spent: by axis, None where it is not known.
+        parts: what it is the mean of, drawn thin behind it.
+    """
 
     label: str
     spent: Sequence[Sequence[float | None]]
     values: Sequence[float]
+    parts: Sequence[Curve] = ()
+
+    def at(self, axis: int) -> list[tuple[float, float]]:
+        """Return the points that are known against one axis."""
+        return [(x, y) for x, y in zip(self.spent[axis], self.values, strict=True) if x is not None]
 
 
 def curves(found: Sequence[Curve], axes_named: Sequence[str], value: str) -> Figure:
@@ -113,13 +123,14 @@ def curves(found: Sequence[Curve], axes_named: Sequence[str], value: str) -> Fig
         figure, grid = plt.subplots(1, len(axes_named), figsize=size, layout="constrained", squeeze=False, sharey=True)
         for place, (axes, name) in enumerate(zip(grid.flat, axes_named, strict=True)):
             for curve, colour in zip(found, itertools.cycle(COLOURS)):
-                known = [(x, y) for x, y in zip(curve.spent[place], curve.values, strict=True) if x is not None]
-                if known:
+                for part in curve.parts:
+                    axes.plot(*zip(*part.at(place), strict=True), color=colour, alpha=0.35, linewidth=0.7)
+                if known := curve.at(place):
                     axes.plot(*zip(*known, strict=True), "o-", color=colour, label=curve.label, markersize=3, linewidth=1.2)
             axes.set_xlabel(name)
             axes.set_xlim(left=0)
             axes.grid(alpha=0.25, color=INK)
-        if all(y > 0 for curve in found for y in curve.values):
+        if all(y > 0 for curve in found for one in (curve, *curve.parts) for y in one.values):
             grid.flat[0].set_yscale("log")
         grid.flat[0].set_ylabel(value)
         figure.legend(*grid.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.artifacts import read_json, result
 from pipelines.figures import Course, courses
 from pipelines.report import Section, Table, drawing
-from pipelines.variants import told
+from pipelines.report_cells import kept
 
 if TYPE_CHECKING:
     from pipelines.cells import Place
@@ -90,9 +90,7 @@ def _courses(place: Place) -> dict[str, list[tuple[str, Course]]]:
         paths = [place.of(s) / result("train", cell.name, "history.json") for s in place.seeds if place.done(s, cell.name)]
         found = [course_of(history_of(path)) for path in paths]
         if cell.role == "method" and found:
-            kept = "" if cell.fraction is None else f"{cell.fraction:g} kept"
-            title = ", ".join(part for part in (kept, told(cell.settings)) if part)
-            panels.setdefault(cell.method, []).append((title, _mean_course(found)))
+            panels.setdefault(cell.method, []).append((kept(cell), _mean_course(found)))
     return panels
 
 

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
-from typing import Any
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from components.arrays import stream
 from pipelines.artifacts import cost_of, plan_of, read_json
+from pipelines.figures import COLOURS
 from pipelines.figures_data import Curve, Map, curves, data_map
-from pipelines.report import Section, drawing
+from pipelines.report import Drawing, Section, drawing
+from pipelines.report_cells import kept, runs, title
 from pipelines.report_course import History
 from pipelines.report_runs import BLIND, Run
+
+if TYPE_CHECKING:
+    from pipelines.cells import Place
+    from pipelines.grid import Cell
 
 #: Points of a data map: more would make the page large, and hide each other.
 POINTS = 2000
 AXES = ("examples trained", "CPU seconds", "Wh, {}")
+#: Curves of a figure: more have no colours of their own.
+MOST = len(COLOURS)
+MEANING = (
+    "A point an epoch. The loss is the mean over what a method trained on in that epoch, as its steps found it: a method "
+    "that chooses hard examples has a higher one for that alone. The test split is looked at once, after training: "
+    "there is no test metric by epoch."
+)
+CAPTION = "Training loss against examples trained, CPU seconds and energy, warm-up and subset included."
+Record = dict[str, Any]
+#: By epoch: examples trained, CPU seconds and kWh by its end, None where they are not known, and its loss.
+Points = dict[int, tuple[Any, ...]]
 
 
 def of_comparison(runs: Sequence[Run], manifest: dict[str, Any]) -> list[Section]:
@@ -27,25 +46,63 @@ def of_comparison(runs: Sequence[Run], manifest: dict[str, Any]) -> list[Section
 
 def _curves(runs: Sequence[Run]) -> Section:
     label = read_json(cost_of("train", runs[0].name))["energy"]["label"]
-    found = [curve_of(run.name, run.history, *_costs(run.name)) for run in runs]
-    text = [
-        "A point an epoch. The loss is the mean over what a method trained on in that epoch, as its steps found it: a method "
-        "that chooses hard examples has a higher one for that alone. The test split is looked at once, after training: "
-        "there is no test metric by epoch.",
-    ]
+    found = [curve_of(run.name, _points(run)) for run in runs]
+    return Section("Learning curves", [MEANING], figures=[_drawing(found, label, "learning", CAPTION)])
+
+
+def _drawing(found: Sequence[Curve], label: str, name: str, caption: str) -> Drawing:
     figure = curves([c for c in found if c.values], [a.format(label) for a in AXES], "training loss")
-    caption = "Training loss against examples trained, CPU seconds and energy, warm-up and subset included."
-    return Section("Learning curves", text, figures=[drawing(figure, "learning", caption)])
+    return drawing(figure, name, caption)
 
 
-def _costs(name: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+def of_study(place: Place, best: Sequence[Cell]) -> list[Section]:
+    """Return the section on a study: its ``best`` cells side by side, then each method's cells; none where none has run."""
+    cells = [cell for cell in place.grid.cells if cell.role != "control"]
+    known = {cell.name: found for cell in cells if (found := [_points(run) for run in runs(place, cell)])}
+    labels = [read_json(cost_of("train", run.name))["energy"]["label"] for run in runs(place, place.grid["full"])]
+    if not labels:
+        return []
+    groups = {"full, and of each method the cell of highest AGOT": [(title(c), known[c.name]) for c in best if c.name in known]}
+    for method in dict.fromkeys(cell.method for cell in cells):
+        groups[method] = [(kept(c), known[c.name]) for c in cells if c.method == method and c.name in known]
+    shown = [(of, found) for number, (of, found) in enumerate(groups.items()) if not number or len(found) > 1]
+    text = [
+        MEANING,
+        *(
+            ["Lines are means over the seeds, which are drawn thin, at the epochs that all of them have."]
+            * (len(place.seeds) > 1)
+        ),
+    ]
+    return [
+        Section("Learning curves", text, figures=[_of_group(n, of, found, labels[0]) for n, (of, found) in enumerate(shown)])
+    ]
+
+
+def _of_group(place: int, of: str, found: Sequence[tuple[str, list[Points]]], label: str) -> Drawing:
+    """Return the figure of some cells, each the mean over its seeds."""
+    cut = f", the first {MOST} of {len(found)} cells" if len(found) > MOST else ""
+    means = [mean_curve(name, points) for name, points in found[:MOST]]
+    return _drawing(means, label, f"learning-{place}", f"{of}{cut}. {CAPTION}")
+
+
+def _points(run: Run) -> Points:
+    return points_of(run.history, *_costs(run.name))
+
+
+def _costs(name: str) -> tuple[Record, Record, Record]:
     """Return the cost records of a method's warm-up, subset and training."""
     warm_up = read_json(plan_of("methods", name))["warm_up"]
     return read_json(cost_of("warm_up", warm_up)), read_json(cost_of("subset", name)), read_json(cost_of("train", name))
 
 
-def curve_of(name: str, history: History, warm_up: dict[str, Any], subset: dict[str, Any], train: dict[str, Any]) -> Curve:
-    """Return the curve of a run by its history and cost records.
+def curve_of(name: str, points: Points) -> Curve:
+    """Return the curve through ``points``."""
+    examples, seconds, kwh, losses = zip(*points.values(), strict=True) if points else ((), (), (), ())
+    return Curve(name, [examples, seconds, [None if k is None else 1000 * k for k in kwh]], losses)
+
+
+def points_of(history: History, warm_up: Record, subset: Record, train: Record) -> Points:
+    """Return the points of a run by its history and cost records; none where an epoch trained nothing.
 
     What an epoch of the warm-up had cost stands in the warm-up's record; a later one comes on top of warm-up and subset. An
     epoch that a record knows nothing of has no place in time.
@@ -55,10 +112,20 @@ def curve_of(name: str, history: History, warm_up: dict[str, Any], subset: dict[
     first[0] += subset["laps"]["select"]["cpu_seconds"]
     ends |= {end["epoch"]: (first[0] + end["cpu_seconds"], first[1] + end["kwh"]) for end in train.get("ends", [])}
     trained = accumulate(record["trained"] for record in history)
-    points = [(n, *ends.get(r["epoch"], (None, None)), r["loss"]) for n, r in zip(trained, history, strict=True)]
-    known = [p for p in points if p[3] is not None]
-    watt_hours = [None if p[2] is None else 1000 * p[2] for p in known]
-    return Curve(name, [[p[0] for p in known], [p[1] for p in known], watt_hours], [p[3] for p in known])
+    every = {r["epoch"]: (n, *ends.get(r["epoch"], (None, None)), r["loss"]) for n, r in zip(trained, history, strict=True)}
+    return {epoch: point for epoch, point in every.items() if point[3] is not None}
+
+
+def mean_curve(name: str, found: Sequence[Points]) -> Curve:
+    """Return the mean of several runs' curves over the epochs that all of them have, each of them behind it."""
+    common = [epoch for epoch in found[0] if all(epoch in points for points in found)]
+    means = {epoch: tuple(map(_mean, zip(*(points[epoch] for points in found), strict=True))) for epoch in common}
+    return replace(curve_of(name, means), parts=[curve_of(name, points) for points in found] if len(found) > 1 else ())
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return fmean(known) if len(known) == len(values) else None
 
 
 def _data_map(runs: Sequence[Run]) -> list[Section]:

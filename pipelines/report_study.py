@@ -7,8 +7,17 @@ from typing import Any
 
 from components.comparison import best_by_gain
 from components.paired import LEAST_SEEDS
-from pipelines import artifacts, report, report_course, report_overlap, report_tables
-from pipelines.artifacts import cost_of, read_json
+from pipelines import (
+    artifacts,
+    report,
+    report_cells,
+    report_classes,
+    report_course,
+    report_learning,
+    report_overlap,
+    report_tables,
+)
+from pipelines.artifacts import cost_of, plan_of, read_json
 from pipelines.cells import DATA, Place
 from pipelines.figures import Best, Series, against_time
 from pipelines.grid import CONTROLS
@@ -26,6 +35,9 @@ def page(place: Place, written: Row) -> str:
     sections = [_means(written), *_figure(written), *_best(written), by_method(written)]
     sections += [report_tables.times(written["methods"], heads, names, written["agot_epsilon"])]
     sections += [report_tables.energy(written["methods"], heads, names)]
+    shown, training = report_cells.best(place, written["methods"]), read_json(place.of(place.seeds[0]) / plan_of("training"))
+    sections += report_learning.of_study(place, shown)
+    sections += report_classes.of_study(place, shown, manifest, training["training"]["epochs"])
     sections += [*report_overlap.of_study(place), *report_course.of_study(place), *_failed(written)]
     title = f"{written['task']}: a study of selecting examples"
     return report.render(title, headline(written), sections, _facts(place, manifest))

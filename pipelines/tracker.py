@@ -78,13 +78,13 @@ class Tracker:
         self.client.delete_run(run.info.run_id)
 
     def log(self, run_id: str, metrics: list[Any], params: dict[str, Any], tags: dict[str, str]) -> None:
-        """Log values, in as few calls as MLflow allows: each is a transaction."""
+        """Log values, in as few calls as MLflow allows, since each is several transactions; the tags are the last."""
         listed = entities("Param", params)
-        self.client.log_batch(run_id, metrics[:METRICS_BESIDE], listed[:PARAMS_A_CALL], entities("RunTag", tags))
         for start in range(PARAMS_A_CALL, len(listed), PARAMS_A_CALL):
             self.client.log_batch(run_id, params=listed[start : start + PARAMS_A_CALL])
         for start in range(METRICS_BESIDE, len(metrics), METRICS_A_CALL):
             self.client.log_batch(run_id, metrics[start : start + METRICS_A_CALL])
+        self.client.log_batch(run_id, metrics[:METRICS_BESIDE], listed[:PARAMS_A_CALL], entities("RunTag", tags))
 
     def finish(self, run: Any) -> None:  # noqa: ANN401 - mlflow's Run
         """Mark a run as complete, whatever it was before."""
@@ -170,9 +170,15 @@ def entities(kind: str, values: dict[str, Any]) -> list[Any]:
     return [getattr(kinds, kind)(name, str(value)) for name, value in values.items()]
 
 
-def points(values: list[tuple[str, float, int]], path: Path) -> list[Any]:
-    """Return metrics dated by the file that they are from, so that the same point twice is one point."""
+def points(values: list[tuple[str, float, int]], path: Path, model: str | None = None) -> list[Any]:
+    """Return metrics dated by the file that they are from, so that the same point twice is one point.
+
+    Args:
+        values: name, value and step of each.
+        path: the file.
+        model: the id of the logged model that they are of, too.
+    """
     from mlflow.entities import Metric
 
     moment = int(path.stat().st_mtime * 1000)
-    return [Metric(name, float(value), moment, step) for name, value, step in values]
+    return [Metric(name, float(value), moment, step, model_id=model) for name, value, step in values]

@@ -5,25 +5,22 @@ Everything is read from files, so that a stage that DVC restored, or that ran wh
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from components.comparison import Metric
 from pipelines import artifacts, report_comparison
-from pipelines.artifacts import MANIFEST, plan_of, read_json, result
-from pipelines.facts import TOLD, Lock, events_of, files_of, md5_of, params_of, shared, tags_of, versions
+from pipelines.artifacts import MANIFEST, plan_of, read_json
+from pipelines.facts import TOLD, versions
 from pipelines.stage import main
 from pipelines.tracker import REASON, Tracker, told
 from pipelines.tracking_agents import tell_agents
-from pipelines.tracking_metrics import metrics_of, tell_costs
-from pipelines.tracking_models import log_model
+from pipelines.tracking_methods import Methods
+from pipelines.tracking_models import models_of
 from pipelines.tracking_note import note
 from pipelines.tracking_registry import register
 
 #: The key of a comparison that failed before its data were prepared.
 UNPREPARED = "unprepared"
-#: What MLflow calls the use of each split.
-CONTEXTS = {"train": "training", "test": "testing"}
 
 
 def publish() -> str | None:
@@ -50,11 +47,10 @@ def _publish(tracker: Tracker) -> str | None:
     for run in children:
         if not {"winnow.complete", "winnow.failed"} & run.data.tags.keys():
             tracker.forget(run)
-    methods = read_json(plan_of("comparison"))["methods"]
-    runs = {m: _child(tracker, parent, m, children) for m in methods}
-    there = {m: run for m, run in runs.items() if run}
-    tell_costs(tracker, there)
-    tell_agents(tracker, there)
+    with models_of(read_json(plan_of("training"))["model"], read_json(MANIFEST)) as models:
+        methods = Methods(tracker, parent, children, models)
+        runs = {name: methods.tell(name) for name in read_json(plan_of("comparison"))["methods"]}
+    tell_agents(tracker, {name: run for name, run in runs.items() if run})
     whole = _tell_comparison(tracker, parent) and all(runs.values())
     if whole:
         tracker.finish(parent)
@@ -100,53 +96,6 @@ def _tell_comparison(tracker: Tracker, parent: Any) -> bool:  # noqa: ANN401 - m
         tracker.client.log_artifact(run_id, str(artifacts.ACCOUNT))
         tracker.client.set_tag(run_id, "winnow.compare", md5)
     return True
-
-
-def _child(tracker: Tracker, parent: Any, name: str, children: list[Any]) -> str | None:  # noqa: ANN401 - mlflow's Run
-    """Return the run of the method ``name``, made where there is none; None where its results are not all there."""
-    lock, stages = tracker.lock, [f"{stage}@{name}" for stage in TOLD]
-    if not all(lock.holds(stage) for stage in stages):
-        return None
-    mine = [run for run in children if run.data.tags.get("method") == name]
-    done = [r for r in mine if r.data.tags.get("winnow.complete") and r.data.tags.get("winnow.key") == lock.key(*stages)]
-    if not done and not all(lock.holds(stage, bytes_too=True) for stage in stages):
-        return None
-    run_id = done[0].info.run_id if done else _tell_method(tracker, parent, name, str(lock.key(*stages)))
-    for run in mine:
-        if "winnow.failed" in run.data.tags:
-            tracker.forget(run)
-    return str(run_id)
-
-
-def _tell_method(tracker: Tracker, parent: Any, name: str, key: str) -> str:  # noqa: ANN401 - mlflow's Run
-    """Make the run of one method; the mark that it is complete comes last."""
-    plan, training = read_json(plan_of("methods", name)), read_json(plan_of("training"))
-    manifest = read_json(MANIFEST)
-    tags = tags_of(tracker.lock, parent.info.run_id, plan, manifest)
-    tags |= events_of(read_json(result("train", name, "history.json"))) | shared(parent.data.tags, "comparison")
-    run_id = str(tracker.create(name, {**tags, "winnow.key": key}).info.run_id)
-    tracker.log(run_id, metrics_of(name), params_of(plan, training), {})
-    tracker.client.log_inputs(run_id, [_dataset(tracker.lock, manifest, split) for split in CONTEXTS])
-    for folder, paths in files_of(name, plan["warm_up"]).items():
-        for path in paths:
-            tracker.client.log_artifact(run_id, str(path), folder)
-    log_model(run_id, name, training["model"], manifest)
-    tracker.client.set_terminated(run_id, "FINISHED")
-    tracker.client.set_tag(run_id, "winnow.complete", "true")
-    return run_id
-
-
-def _dataset(lock: Lock, manifest: dict[str, Any], split: str) -> Any:  # noqa: ANN401 - a DatasetInput
-    """Return one split of the prepared data, by the hash of its file; the tag "data" has that of both."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
-    path = artifacts.PREPARED / f"{split}.arrow"
-    source = json.dumps({"uri": str(path.resolve())})
-    known = ("counts", "target", "classes", "licence", "label_noise", "long_tail", "duplicates")
-    profile = json.dumps({k: manifest[k] for k in known if k in manifest})
-    data = Dataset(f"{manifest['task']} {split}", md5_of(path) or "", "local", source, profile=profile)
-    tags = {"mlflow.data.context": CONTEXTS[split], "dvc.md5": lock.outs[str(artifacts.PREPARED)]}
-    return DatasetInput(data, [InputTag(k, v) for k, v in tags.items()])
 
 
 def _fail(tracker: Tracker, stage: str, message: str) -> None:

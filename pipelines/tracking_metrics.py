@@ -18,8 +18,11 @@ IN_ACCOUNT = (
 )  # fmt: skip
 
 
-def metrics_of(name: str) -> list[Any]:
-    """Return the metrics of every epoch, what the method said of itself, and those of the test split."""
+def metrics_of(name: str, model: str | None = None) -> list[Any]:
+    """Return the metrics of every epoch, what the method said of itself, and those of the test split.
+
+    These are of the logged model too, where there is one of id ``model``.
+    """
     path = result("train", name, "history.json")
     history = read_json(path)
     each = [(k, r[k], r["epoch"]) for r in history for k in EACH_EPOCH if r[k] is not None]
@@ -27,7 +30,7 @@ def metrics_of(name: str) -> list[Any]:
     each += _so_far("examples_trained", history, trained=1) + _so_far("examples_looked", history, looked=1)
     tested = result("evaluate", name, "metrics.json")
     final = [(k if k.startswith("base_") else f"test_{k}", v, 0) for k, v in read_json(tested).items()]
-    return [*points(each, path), *points(final, tested)]
+    return [*points(each, path), *points(final, tested, model)]
 
 
 def _so_far(name: str, history: list[dict[str, Any]], **weights: float) -> Values:
@@ -40,18 +43,20 @@ def _so_far(name: str, history: list[dict[str, Any]], **weights: float) -> Value
     return [(f"{name}_so_far", value, r["epoch"]) for r, value in zip(history, sums, strict=True)]
 
 
-def tell_costs(tracker: Tracker, runs: dict[str, str]) -> None:
-    """Log what each method cost, where the account of it is new."""
-    if not (artifacts.ACCOUNT.exists() and tracker.lock.holds("account")):
-        return
-    held, gains = read_json(artifacts.ACCOUNT), _gains(tracker)
-    for name, run_id in runs.items():
-        values = [*_costs(name, held), *_counted(name, held), *gains.get(name, [])]
-        told = artifacts.digest(values)
-        if tracker.client.get_run(run_id).data.tags.get("winnow.account") == told:
-            continue
-        tracker.log(run_id, points(values, artifacts.ACCOUNT), {}, {})
-        tracker.client.set_tag(run_id, "winnow.account", told)
+class Account:
+    """What methods cost and gained: all of it where the account is of what is here, and nothing where it is not."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        known = artifacts.ACCOUNT.exists() and tracker.lock.holds("account")
+        self._held = read_json(artifacts.ACCOUNT) if known else None
+        self._gains = _gains(tracker)
+
+    def of(self, name: str) -> tuple[list[Any], dict[str, str]]:
+        """Return the metrics of the method ``name``, and the tag that says that these were told."""
+        if self._held is None:
+            return [], {}
+        values = [*_costs(name, self._held), *_counted(name, self._held), *self._gains.get(name, [])]
+        return points(values, artifacts.ACCOUNT), {"winnow.account": artifacts.digest(values)}
 
 
 def _gains(tracker: Tracker) -> dict[str, Values]:

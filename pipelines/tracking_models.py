@@ -1,139 +1,98 @@
-"""Trained models, logged to MLflow in their native flavours: nothing is pickled, nothing about them is fetched or guessed."""
+"""The trained models of a comparison, logged to MLflow one after the other."""
 
 from __future__ import annotations
 
-from importlib.metadata import version
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipelines.artifacts import plan_of, read_json, result
-
-#: What of the manifest a user of a logged model needs: how its input is made, and what its output means.
-TO_READ_BY = ("target", "classes", "mean", "deviation", "features", "label_scale")
-#: How the input of a model is made, by the kind of data; MLflow shows it with the model.
-INPUT = {
-    "text": "texts as they are; a pair as two columns, text and text_pair",
-    "language": "the text to go on from",
-    "image": "float32 (N, channels, height, width): (pixel - mean) / deviation, of pixels from 0 to 255",
-    "table": "float32 (N, columns): what features lists, side by side; of a number (value - mean) / deviation, of a category "
-    "a 1 in the place of its value, the last for any other, and 0 elsewhere",
-}
-#: What comes out of a model that takes numbers, by what it predicts.
-OUTPUT = {
-    "class": "a logit for each of classes; the largest is the prediction",
-    "number": "the label; where label_scale is set, times its deviation, plus its mean",
-}
+from pipelines.artifacts import result
+from pipelines.tracker import Tracker
+from pipelines.tracking_flavors import EXPORTED, PARTS, save
 
 
-def log_model(run_id: str, name: str, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
-    """Log the model of the method ``name`` to its run."""
-    import mlflow
-
-    folder = result("train", name, "model")
-    log = _log_transformer if plan["family"] == "transformers" else _log_module
-    if manifest["kind"] == "language":
-        log = _log_language_model
-    with mlflow.start_run(run_id, nested=True, log_system_metrics=False):
-        log(folder, plan, manifest)
+@contextmanager
+def models_of(plan: dict[str, Any], manifest: dict[str, Any]) -> Iterator[Models]:
+    """Give what logs the trained models of a comparison, each of them planned by ``plan``."""
+    with TemporaryDirectory(prefix="winnow-") as folder:
+        yield Models(Path(folder) / "model", plan, manifest)
 
 
-def _log_transformer(folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
-    import mlflow
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
+@dataclass
+class Models:
+    """Logs models that differ in their weights alone: what MLflow writes beside is made for the first of them.
 
-    from pipelines.splits import read_split
+    That is signature, input example, requirements and, of modules, the exported graph, which takes longer than all the rest.
 
-    parts = _parts("AutoModelForSequenceClassification", folder)
-    model = parts["model"]
-    names = manifest["classes"] or [read_json(plan_of("task"))["columns"]["label"]]
-    model.config.id2label = dict(enumerate(names))
-    model.config.label2id = {name: i for i, name in enumerate(names)}
-    table = read_split("test", manifest).table
-    columns = [c for c in ("text", "text_pair") if c in table.column_names]
-    texts = {c: table[c][0].as_py() for c in columns}
-    mlflow.transformers.log_model(
-        parts,
-        name="model",
-        task="text-classification",
-        signature=ModelSignature(
-            Schema([ColSpec("string", c if len(columns) > 1 else None) for c in columns]),
-            Schema([ColSpec("string", "label"), ColSpec("double", "score")]),
-        ),
-        input_example=texts if len(columns) > 1 else list(texts.values()),
-        pip_requirements=_requirements("mlflow", "torch", "transformers"),
-        metadata=_metadata(manifest),
-        model_config={"truncation": True, "max_length": read_json(plan_of("task"))["max_length"]},
-    )
+    Attributes:
+        folder: where a model is written before it is logged; not there before the first.
+    """
 
+    folder: Path
+    plan: dict[str, Any]
+    manifest: dict[str, Any]
 
-def _log_language_model(folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
-    import mlflow
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
+    def log(self, tracker: Tracker, run_id: str, name: str, params: dict[str, Any], tags: dict[str, str]) -> str:
+        """Log the model of the method ``name`` to its run, and return its id."""
+        from mlflow.entities import LoggedModelOutput
 
-    from pipelines.splits import read_split
+        self._fill(result("train", name, "model"))
+        logged = tracker.client.create_logged_model(tracker.experiment, "model", run_id, tags, params)
+        tracker.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        self._sign(logged, run_id)
+        tracker.client.log_model_artifacts(logged.model_id, str(self.folder))
+        tracker.client.finalize_logged_model(logged.model_id, "READY")
+        return str(logged.model_id)
 
-    parts, block = _parts("AutoModelForCausalLM", folder), manifest["block"]
-    first = read_split("test", manifest).table["tokens"][0].as_py()
-    mlflow.transformers.log_model(
-        parts,
-        name="model",
-        task="text-generation",
-        signature=ModelSignature(Schema([ColSpec("string")]), Schema([ColSpec("string")])),
-        input_example=[parts["tokenizer"].decode(first[: block // 4])],
-        pip_requirements=_requirements("mlflow", "torch", "transformers"),
-        metadata={k: manifest[k] for k in ("target", "block", "vocabulary")} | {"input": INPUT["language"]},
-        # A prompt and what is written after it fit into what the model can read.
-        model_config={"max_new_tokens": max(1, block // 2), "do_sample": False},
-    )
+    def _fill(self, trained: Path) -> None:
+        """Let the folder hold the model in ``trained``."""
+        if not self.folder.exists():
+            save(trained, self.folder, self.plan, self.manifest)
+        elif (self.folder / EXPORTED).exists():
+            self._export(trained)
+        else:
+            for path in trained.glob("*.safetensors"):
+                shutil.copyfile(path, self.folder / PARTS / path.name)
 
+    def _export(self, trained: Path) -> None:
+        """Put other weights into the exported graph."""
+        import torch
 
-def _parts(kind: str, folder: Path) -> dict[str, Any]:
-    """Return model and tokenizer out of ``folder``, which holds all of both: their source may be far away."""
-    import transformers
+        from pipelines import models
 
-    from pipelines import pretrained
+        model, program = self._module
+        models.load_weights(model, trained)
+        held = model.state_dict()
+        with torch.no_grad():
+            for key, value in program.state_dict.items():
+                value.copy_(held[key])
+        torch.export.save(program, self.folder / EXPORTED)
 
-    pretrained.quiet()
-    pretrained.silence()
-    model = getattr(transformers, kind).from_pretrained(folder, trust_remote_code=False, use_safetensors=True)
-    return {"model": model, "tokenizer": pretrained.tokenizer_in(folder)}
+    @cached_property
+    def _module(self) -> tuple[Any, Any]:
+        """The planned module, and the graph that was exported of the first."""
+        import torch
 
+        from pipelines import models
 
-def _log_module(folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
-    import mlflow
-    import torch
-    from mlflow.models import infer_signature
+        return models.build(self.plan, self.manifest), torch.export.load(self.folder / EXPORTED)
 
-    from components.batch import Rows
-    from pipelines import models
-    from pipelines.splits import read_split
+    def _sign(self, logged: Any, run_id: str) -> None:  # noqa: ANN401 - a LoggedModel
+        """Write into the folder whose model it is."""
+        description = self._description
+        description.model_id = description.model_uuid = logged.model_id
+        description.artifact_path, description.run_id = logged.artifact_location, run_id
+        description.utc_time_created = str(datetime.now(UTC).replace(tzinfo=None))
+        description.save(self.folder / "MLmodel")
 
-    model = models.build(plan, manifest)
-    models.load_weights(model, folder)
-    model.eval()
-    examples = read_split("test", manifest).examples
-    # From a batch of one, the exported graph would take no other size.
-    index = torch.arange(min(4, len(examples)))
-    given = examples.fetch(Rows(index, torch.ones(len(index))), torch.device("cpu")).inputs["input"]
-    with torch.inference_mode():
-        output = model(given)
-    mlflow.pytorch.log_model(
-        model,
-        name="model",
-        serialization_format="pt2",
-        signature=infer_signature(given.numpy(), output.numpy()),
-        input_example=given.numpy(),
-        pip_requirements=_requirements("mlflow", "numpy", "torch"),
-        metadata=_metadata(manifest) | {"output": OUTPUT[manifest["target"]]},
-        validate_serving_input=False,
-    )
+    @cached_property
+    def _description(self) -> Any:  # noqa: ANN401 - mlflow's Model
+        from mlflow.models import Model
 
-
-def _metadata(manifest: dict[str, Any]) -> dict[str, Any]:
-    return {"input": INPUT[manifest["kind"]]} | {k: manifest[k] for k in TO_READ_BY if k in manifest}
-
-
-def _requirements(*packages: str) -> list[str]:
-    return [f"{package}=={version(package).split('+')[0]}" for package in packages]
+        return Model.load(str(self.folder))

@@ -79,13 +79,12 @@ def _tell_cell(tracker: Tracker, place: Place, row: Row, tags: dict[str, str]) -
         params |= {k: v for k, v in own.items() if k != "role"}
         metrics = [] if row["error"] else [*metrics_of(name), *points(_costs(row), cost_of("train", name))]
     run = tracker.create(f"{name} seed {row['seed']}", {**tags, **own, **(keep_of(plan) if plan else {})})
-    run_id = run.info.run_id
-    tracker.log(run_id, metrics, params, {})
     if row["error"]:
+        tracker.log(run.info.run_id, metrics, params, {})
         tracker.failed(run, row["error"][:REASON])
         return
-    tracker.client.set_terminated(run_id, "FINISHED")
-    tracker.client.set_tag(run_id, "winnow.complete", "true")
+    tracker.client.set_terminated(run.info.run_id, "FINISHED")
+    tracker.log(run.info.run_id, metrics, params, {"winnow.complete": "true"})
 
 
 def _costs(row: Row) -> list[tuple[str, float, int]]:

@@ -266,6 +266,24 @@ def text_results(request, write_params, tmp_path):
     return built.eval(), training["model"], manifest
 
 
+@pytest.fixture
+def log_models(text_results):
+    """Log the models of methods that have run, in one publish, each to a run of its own."""
+    _, plan, manifest = text_results
+
+    def run(*names):
+        from pipelines.tracker import told
+        from pipelines.tracking_models import models_of
+
+        def work(tracker):
+            with models_of(plan, manifest) as each:
+                return [each.log(tracker, tracker.create(n, {"method": n}).info.run_id, n, {}, {}) for n in names]
+
+        assert told(work)
+
+    return run
+
+
 def _browse(address, folder, *wanted):
     """Run headless Chromium, on nothing but ``address``, and return what it prints."""
     binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -10,8 +10,10 @@ import pytest
 from matplotlib.image import imread
 
 from pipelines import artifacts, compare, report_classes, report_examples, report_time
+from pipelines.cells import Place
 from pipelines.errors import UserError
 from pipelines.figures_data import Bar, Scores, bars, histograms
+from pipelines.grid import Cell, Grid
 from pipelines.report import NOTHING, Section, render
 from pipelines.report_runs import Run, label_of
 
@@ -121,6 +123,32 @@ def test_shares_by_class_are_of_the_passes_and_the_test_examples_of_each(monkeyp
     assert report_classes.of_comparison([one], {"classes": []}, 4) == []
     monkeypatch.setattr(report_classes, "MOST", 1)
     assert "The 1 largest of 3 classes." in report_classes.of_comparison([one], manifest, 4)[0].text[0]
+
+
+def test_shares_by_class_of_a_study_are_means_over_the_seeds_that_are_done(tmp_path, monkeypatch):
+    cells = [Cell("full", "full", "full"), Cell("a-0.5", "method", "a", 0.5), Cell("b", "method", "b")]
+    place = Place(tmp_path, Grid(tuple(cells), None), (0, 1))
+    monkeypatch.setattr(Place, "done", lambda self, seed, name: name != "b" and (name, seed) != ("full", 1))
+    monkeypatch.setattr(report_classes, "prepared", lambda split: pa.table({"label": [0, 1, 1, 1]}))
+    target = np.array([0, 1, 1, 1])
+    for seed in place.seeds:
+        folder = place.of(seed)
+        for one in cells:
+            path = folder / artifacts.result("train", one.name, "ledger.parquet")
+            artifacts.write_table(path, {"trained": np.array([2 + 2 * seed, 4, 0, 2])}, {"data": "d"})
+            path = folder / artifacts.result("evaluate", one.name, "predictions.parquet")
+            artifacts.write_table(path, {"target": target, "predicted": np.array([seed, 1, 1, 0])}, {"data": "d"})
+    manifest = {"classes": ["x", "y"], "content": "d"}
+    trained, right = (s.table for s in report_classes.of_study(place, cells, manifest, 4))
+    assert trained.heads == ["class", "examples", "full", "a, 0.5 kept"]
+    assert trained.rows == [
+        ["y", "3", "50.0", "50.0 ± 0.0"],
+        ["x", "1", "50.0", "75.0 ± 35.4"],
+        ["all", "4", "50.0", "56.2 ± 8.8"],
+    ]
+    assert [row[-1] for row in right.rows] == ["66.7 ± 0.0", "50.0 ± 70.7", "62.5 ± 17.7"]
+    assert report_classes.of_study(place, cells, {"classes": []}, 4) == []
+    assert report_classes.of_study(place, cells[2:], manifest, 4) == []
 
 
 def laps(**seconds):

@@ -111,7 +111,10 @@ def test_the_report_shows_its_tables_in_a_browser(studied, tmp_path, browse):
     for column in written["columns"]:
         assert f'<th scope="col">{column}</th>' in page
     assert f">{written['summary']['swiftlearn']['mean']:.4f} ± " in page
-    assert page.count("<svg") == 1
+    # Against time, the best cells' learning curves, and those of the one method that has two cells.
+    assert page.count("<svg") == 3
+    for title in ("Learning curves", "Trained, by class", "Accuracy, by class"):
+        assert f"<h2>{title}</h2>" in page
     browse(f"file://{path}", tmp_path, f"--screenshot={tmp_path / 'report.png'}")
     assert len((tmp_path / "report.png").read_bytes()) > 20_000
 

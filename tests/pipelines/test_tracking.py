@@ -19,8 +19,9 @@ import torch
 from mlflow.entities import ViewType
 
 from components.batch import Rows
-from pipelines import artifacts, facts, tracking, tracking_metrics
+from pipelines import artifacts, facts, models, tracking, tracking_metrics
 from pipelines.artifacts import read_json, result
+from pipelines.models import WEIGHTS
 from pipelines.params import read_lock
 from pipelines.splits import read_split
 
@@ -179,13 +180,24 @@ def test_the_first_publish_makes_the_database_and_is_silent_too(project, run_in)
     assert len(Seen().runs) == 1 + len(METHODS)
 
 
-@pytest.mark.parametrize("broken", ["Tracker.log", "_dataset", "log_model", "tell_costs", "_tell_comparison", "Tracker.finish"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "tracking_methods._dataset",
+        "tracking_models.Models.log",
+        "tracking_models.Models._sign",
+        "tracking_methods.metrics_of",
+        "tracker.Tracker.log",
+        "tracking._tell_comparison",
+        "tracker.Tracker.finish",
+    ],
+)
 def test_a_publish_that_died_is_made_good_by_the_next(project, monkeypatch, broken):
     def die(*arguments, **options):
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"pipelines.tracking.{broken}", die)
+        patch.setattr(f"pipelines.{broken}", die)
         with pytest.raises(Killed):
             tracking.publish()
     assert not any(r.info.status == "FINISHED" for r in Seen().parents)
@@ -338,30 +350,34 @@ def test_nothing_is_published_of_a_folder_without_results(tmp_path, monkeypatch)
     assert Seen().runs == []
 
 
-def test_the_logged_model_predicts_what_evaluate_did_and_is_no_pickle(project, monkeypatch):
+@pytest.mark.parametrize("name", METHODS)
+def test_a_logged_model_predicts_what_evaluate_did_and_is_no_pickle(project, monkeypatch, name):
     tracking.publish()
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    (logged,) = [m for m in Seen().models() if m.source_run_id == Seen().child("full").info.run_id]
+    run = Seen().child(name)
+    (logged,) = [m for m in Seen().models() if m.source_run_id == run.info.run_id]
+    tested = read_json(result("evaluate", name, "metrics.json"))
+    assert {m.key: m.value for m in logged.metrics}["test_accuracy"] == pytest.approx(tested["accuracy"])
+    assert (logged.tags["method"], logged.params["method"], logged.status.value) == (name, name, "READY")
     place = Path(logged.artifact_location.removeprefix("file://"))
+    described = mlflow.models.get_model_info(str(place))
+    assert (described.run_id, described.model_id) == (run.info.run_id, logged.model_id)
     assert {p.suffix for p in place.rglob("*") if p.is_file()} <= {"", ".txt", ".yaml", ".json", ".pt2"}
     assert "torch==" in (place / "requirements.txt").read_text()
     model = mlflow.pytorch.load_model(str(place))
     split = read_split("test", read_json(artifacts.MANIFEST))
     every = Rows(torch.arange(len(split.ids)), torch.ones(len(split.ids)))
     logits = model(split.examples.fetch(every, torch.device("cpu")).inputs["input"])
-    expected, _ = artifacts.read_table(result("evaluate", "full", "predictions.parquet"))
+    expected, _ = artifacts.read_table(result("evaluate", name, "predictions.parquet"))
     np.testing.assert_array_equal(logits.argmax(1).numpy(), expected["predicted"])
 
 
-def test_a_transformer_is_logged_in_its_own_flavour(text_results, monkeypatch):
-    built, plan, manifest = text_results
+def test_a_transformer_is_logged_in_its_own_flavour(text_results, log_models, monkeypatch):
+    built, _, manifest = text_results
     for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
         monkeypatch.delenv(name)
-    assert tracking.publish() is None
-    seen = Seen()
-    run_id = seen.client.create_run(seen.experiment).info.run_id
-    tracking.log_model(run_id, "full", plan, manifest)
-    (logged,) = seen.models()
+    log_models("full")
+    (logged,) = Seen().models()
     place = Path(logged.artifact_location.removeprefix("file://"))
     assert list(place.rglob("*.safetensors"))
     assert not [p for p in place.rglob("*") if p.suffix in (".bin", ".pkl", ".pt", ".pth")]
@@ -379,6 +395,28 @@ def test_a_transformer_is_logged_in_its_own_flavour(text_results, monkeypatch):
     np.testing.assert_allclose(scores, expected.numpy(), atol=1e-6)
     flavor = mlflow.pyfunc.load_model(str(place))
     assert len(flavor.predict(["good " * 100])) == 1
+
+
+def test_the_second_transformer_has_its_own_weights_and_the_rest_of_the_first(text_results, log_models, monkeypatch):
+    built, plan, _ = text_results
+    for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+    with torch.no_grad():
+        built.classifier.bias += 1
+    artifacts.write_folder(result("train", "other", "model"), lambda folder: models.save(built, folder, plan))
+    log_models("full", "other")
+    client = Seen().client
+    of = {
+        client.get_run(m.source_run_id).info.run_name: Path(m.artifact_location.removeprefix("file://"))
+        for m in Seen().models()
+    }
+    for name, place in of.items():
+        assert (place / "model/model.safetensors").read_bytes() == (result("train", name, "model") / WEIGHTS).read_bytes()
+    files = {name: sorted(p.relative_to(place) for p in place.rglob("*") if p.is_file()) for name, place in of.items()}
+    assert files["full"] == files["other"]
+    for path in files["full"]:
+        if path.name not in ("MLmodel", "model.safetensors"):
+            assert (of["full"] / path).read_bytes() == (of["other"] / path).read_bytes(), path
 
 
 @pytest.fixture
