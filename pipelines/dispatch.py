@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -22,11 +23,13 @@ from pydantic import Field
 from pipelines import (
     agreement,
     artifacts,
+    claims,
     following,
     heartbeat,
     patience,
     plan,
     progress,
+    remote,
     tracking,
     tracking_agents,
     workspace,
@@ -75,8 +78,8 @@ def run_stage(
     try:
         agreement.check(os.environ.get("PREFECT__WORKER_NAME", "here"), packages or {}, flows)
         with heartbeat.beating(stage, UUID(flow_run.id), file, log) as confirm, worktree.worktree(revision, params):
-            _reproduce(stage, confirm, log)
-    except (UserError, StageFailedError, Stopped) as error:
+            _reproduce(stage, UUID(flow_run.id), confirm, log)
+    except (UserError, StageFailedError, Stopped, heartbeat.GivenUpError) as error:
         return state_of(error)
     finally:
         file.unlink(missing_ok=True)
@@ -120,39 +123,56 @@ def winnow(
     return None
 
 
-def _reproduce(stage: str, confirm: Callable[[], None], log: Log) -> None:
+def _reproduce(stage: str, run_id: UUID, confirm: Callable[[], None], log: Log) -> None:
     if stage not in (known := workspace.stages()):
         raise UserError(unknown(f"stage: {stage!r}", "stage of this revision and params.yaml", stage, known))
-    workspace.learn_runs()
+    remote.patiently(remote.learn_runs, log)
     for needed in workspace.before(stage):
-        if not workspace.restore(needed):
-            raise StageFailedError(f"{stage}: needs {needed}, whose results are not in the DVC remote")
-    workspace.reproduce(
-        stage, remote=workspace.has_remote(), before_push=confirm, said=lambda line: log.info("%s", without_passwords(line))
-    )
+        if not _restore(needed, log):
+            raise StageFailedError(f"{stage}: needs {needed}, whose results are not in the DVC remote {remote.address()}")
+    shared = bool(remote.address())
+    with claims.claimed(workspace.identity(stage), run_id, log) as waited:
+        if waited:
+            remote.patiently(remote.learn_runs, log)
+        workspace.reproduce(stage, pull=shared, said=lambda line: log.info("%s", without_passwords(line)))
+        if shared:
+            remote.patiently(partial(_share, stage, confirm), log)
+        else:
+            confirm()
+
+
+def _share(stage: str, confirm: Callable[[], None]) -> None:
+    confirm()
+    remote.push(stage)
+
+
+def _restore(stage: str, log: Log) -> bool:
+    return remote.patiently(lambda: remote.restore(stage), log)
 
 
 def _walk(pools: Pools, revision: str, params: str) -> None:
     """Restore in this worktree what was run before, and have the rest run, together what does not depend on each other."""
     needs, left = workspace.depends_on(), workspace.stages()
-    done: set[str] = set()
+    log, done = get_run_logger(), set[str]()
     sent: dict[str, Any] = {}
-    workspace.learn_runs()
+    remote.patiently(remote.learn_runs, log)
     while left:
         ready = [stage for stage in left if needs[stage] <= done]
-        missing = [stage for stage in ready if not workspace.restore(stage)]
+        missing = [stage for stage in ready if not _restore(stage, log)]
         sent |= _run_elsewhere({stage: pools.of(stage) for stage in missing}, revision, params)
         artifacts.write_json(tracking_agents.SENT, sent)
         if missing:
-            workspace.learn_runs()
+            remote.patiently(remote.learn_runs, log)
         for stage in missing:
-            if not workspace.restore(stage):
-                raise StageFailedError(f"{stage}: its results are not in the DVC remote; all agents must share one")
+            if not _restore(stage, log):
+                raise StageFailedError(
+                    f"{stage}: its results are not in the DVC remote {remote.address()}; agents must share one"
+                )
         done.update(ready)
         left = [stage for stage in left if stage not in done]
         if missing and any(stage.startswith("evaluate@") for stage in ready):
-            tracking.publish()
-    _show(tracking.publish())
+            tracking.publish(log.warning)
+    _show(tracking.publish(log.warning))
 
 
 def _run_elsewhere(pool_of: dict[str, str], revision: str, params: str) -> dict[str, Any]:
@@ -165,7 +185,7 @@ def _run_elsewhere(pool_of: dict[str, str], revision: str, params: str) -> dict[
             sent[stage] = future.result()
         except (UserError, StageFailedError, Stopped) as error:
             if not isinstance(error, Stopped):
-                tracking.fail(stage, str(error))
+                tracking.fail(stage, str(error), get_run_logger().warning)
             failed.append(error)
     if failed:
         raise failed[0]
