@@ -118,7 +118,7 @@ def training(setting: Setting, selector: Selector) -> Training:
 
 def advancing(run: Training) -> Iterator[float]:
     """Train, and yield how much of the contest is done."""
-    from components.position import Step
+    from components.moments import Step
 
     for moment in run.until():
         yield min(moment.epoch + (moment.done / moment.total if isinstance(moment, Step) else 1), EPOCHS) / EPOCHS

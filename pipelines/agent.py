@@ -8,7 +8,7 @@ import socket
 import sys
 from pathlib import Path
 
-from pipelines import shared, workspace
+from pipelines import remote, shared
 from pipelines.automations import BEAT_SECONDS
 from pipelines.errors import UserError
 from pipelines.stage import BAD_INPUT
@@ -70,7 +70,7 @@ def check(environment: dict[str, str]) -> None:
     lost_seconds()
     if address := environment.get(shared.ADDRESS):
         shared.check(address)
-    if not (environment.get(DVC_REMOTE) or workspace.has_remote()):
+    if not (environment.get(DVC_REMOTE) or remote.address()):
         raise UserError(f"{DVC_REMOTE}: is not set, and .dvc/config names no remote; agents share one")
 
 

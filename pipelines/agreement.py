@@ -16,7 +16,10 @@ PACKAGES = (
     "transformers",
 )  # fmt: skip
 #: What a stage's flow is made of, in the clone of the agent; the stage itself is of the revision.
-FLOWS = ("commands.py", "dispatch.py", "heartbeat.py", "patience.py", "workspace.py", "worktree.py")
+FLOWS = (
+    "claims.py", "commands.py", "dispatch.py", "following.py", "heartbeat.py", "patience.py", "remote.py", "workspace.py",
+    "worktree.py",
+)  # fmt: skip
 
 
 def packages() -> dict[str, str]:

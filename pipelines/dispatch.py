@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -22,11 +23,13 @@ from pydantic import Field
 from pipelines import (
     agreement,
     artifacts,
+    claims,
     following,
     heartbeat,
     patience,
     plan,
     progress,
+    remote,
     tracking,
     tracking_agents,
     workspace,
@@ -75,8 +78,8 @@ def run_stage(
     try:
         agreement.check(os.environ.get("PREFECT__WORKER_NAME", "here"), packages or {}, flows)
         with heartbeat.beating(stage, UUID(flow_run.id), file, log) as confirm, worktree.worktree(revision, params):
-            _reproduce(stage, confirm, log)
-    except (UserError, StageFailedError, Stopped) as error:
+            _reproduce(stage, UUID(flow_run.id), confirm, log)
+    except (UserError, StageFailedError, Stopped, heartbeat.GivenUpError) as error:
         return state_of(error)
     finally:
         file.unlink(missing_ok=True)
@@ -114,23 +117,35 @@ def winnow(
         with worktree.worktree(asked, params) as held:
             held, params = resolve(held, params, task, methods or [], overrides or {})
             plan.files_of(held)
-            walk(lambda stage: send.submit(stage, held.pools.of(stage), asked, params))
-            _show(tracking.publish())
+            log = get_run_logger()
+            walk(lambda stage: send.submit(stage, held.pools.of(stage), asked, params), log)
+            _show(tracking.publish(log.warning))
     except (UserError, StageFailedError, Stopped) as error:
         return state_of(error)
     return None
 
 
-def _reproduce(stage: str, confirm: Callable[[], None], log: Log) -> None:
+def _reproduce(stage: str, run_id: UUID, confirm: Callable[[], None], log: Log) -> None:
     if stage not in (known := workspace.stages()):
         raise UserError(unknown(f"stage: {stage!r}", "stage of this revision and params.yaml", stage, known))
-    workspace.learn_runs()
+    remote.patiently(remote.learn_runs, log)
     for needed in workspace.before(stage):
-        if not workspace.restore(needed):
-            raise StageFailedError(f"{stage}: needs {needed}, whose results are not in the DVC remote")
-    workspace.reproduce(
-        stage, remote=workspace.has_remote(), before_push=confirm, said=lambda line: log.info("%s", without_passwords(line))
-    )
+        if not remote.patiently(partial(remote.restore, needed), log):
+            raise StageFailedError(f"{stage}: needs {needed}, whose results are not in the DVC remote {remote.address()}")
+    shared = bool(remote.address())
+    with claims.claimed(workspace.identity(stage), run_id, log) as waited:
+        if waited:
+            remote.patiently(remote.learn_runs, log)
+        workspace.reproduce(stage, pull=shared, said=lambda line: log.info("%s", without_passwords(line)))
+        if shared:
+            remote.patiently(partial(_share, stage, confirm), log)
+        else:
+            confirm()
+
+
+def _share(stage: str, confirm: Callable[[], None]) -> None:
+    confirm()
+    remote.push(stage)
 
 
 def _show(comparison: str | None) -> None:

@@ -23,7 +23,7 @@ from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.client.schemas.objects import State  # noqa: E402
 from prefect.states import Cancelled, Completed, Failed  # noqa: E402
 
-from pipelines import compare, params, plan, tracking, workspace  # noqa: E402
+from pipelines import compare, params, plan, remote, tracking, workspace  # noqa: E402
 from pipelines.errors import UserError  # noqa: E402
 from pipelines.server import server  # noqa: E402
 from pipelines.stage import BAD_INPUT, FAILED, STOP, STOPPED, Stopped, alone, end_when_asked  # noqa: E402
@@ -42,32 +42,34 @@ def worth_a_retry(task: object, run: object, state: State[object]) -> bool:
 
 
 @task(retries=2, retry_delay_seconds=1, retry_condition_fn=worth_a_retry, task_run_name="{stage}")
-def run_stage(stage: str, remote: bool) -> None:
-    """Bring one stage up to date; a retry goes on from the stage's last checkpoint."""
-    workspace.reproduce(stage, remote=remote)
+def run_stage(stage: str, shared: bool) -> None:
+    """Bring one stage up to date, and share it where there is a DVC remote; a retry goes on from its last checkpoint."""
+    workspace.reproduce(stage, pull=shared)
+    if shared:
+        remote.push(stage)
 
 
 @flow(name="winnow")
 def winnow() -> list[str]:
     """Run every stage that is not fresh, in the order of DVC's graph, and return which those were."""
-    remote = workspace.has_remote()
+    shared = bool(remote.address())
     if "plan" in workspace.stale():
-        _run_or_tell("plan", remote)
+        _run_or_tell("plan", shared)
     stale, needs = workspace.stale(), workspace.depends_on()
     ran: list[str] = []
     for stage in workspace.stages():
         if stage in stale or not needs[stage].isdisjoint(ran):
-            _run_or_tell(stage, remote)
+            _run_or_tell(stage, shared)
             ran.append(stage)
             if stage.startswith("evaluate@"):
                 tracking.publish()
     return ran
 
 
-def _run_or_tell(stage: str, remote: bool) -> None:
+def _run_or_tell(stage: str, shared: bool) -> None:
     """Run a stage; where it fails, for good, MLflow shall know it as failed too."""
     try:
-        run_stage(stage, remote)
+        run_stage(stage, shared)
     except (UserError, StageFailedError) as error:
         tracking.fail(stage, str(error))
         raise

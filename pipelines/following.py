@@ -77,8 +77,8 @@ class Silence:
         return self.seconds
 
 
-def follow(client: SyncPrefectClient, run_id: UUID, pool: str, log: Log) -> FlowRun:
-    """Return a run of ``pool`` when it has ended.
+def follow(client: SyncPrefectClient, run_id: UUID, log: Log) -> FlowRun:
+    """Return a run when it has ended.
 
     Raises:
         StageFailedError: where its agent is lost, or the run was deleted; a lost one is marked as crashed.
@@ -87,18 +87,18 @@ def follow(client: SyncPrefectClient, run_id: UUID, pool: str, log: Log) -> Flow
     limit, told = lost_seconds(), False
     silence, standstill = Silence(), Silence()
     while True:
-        run, beat = patience.answer(lambda: _look(client, run_id, pool), log)
+        run, beat = patience.answer(lambda: _look(client, run_id), log)
         state: Any = run.state
         if state.is_final():
             return run
         quiet = silence.see((state.type, beat), time.monotonic())
         waited = standstill.see(state.type, time.monotonic())
         if quiet >= limit and not state.is_scheduled():
-            _give_up(client, run, pool, f"was not heard of for {limit:.0f} s", log)
+            _give_up(client, run, f"was not heard of for {limit:.0f} s", log)
         if state.is_pending() and waited >= max(limit, START_SECONDS):
-            _give_up(client, run, pool, f"has not begun it for {waited:.0f} s", log)
+            _give_up(client, run, f"has not begun it for {waited:.0f} s", log)
         if quiet >= limit and not told:
-            log.warning("no agent of %s has taken %s for %.0f s; it waits for one", pool, run.name, limit)
+            log.warning("no agent of %s has taken %s for %.0f s; it waits for one", run.work_pool_name, run.name, limit)
             told = True
         time.sleep(POLL_SECONDS)
 
@@ -109,7 +109,7 @@ def agent_of(run: FlowRun) -> str | None:
     return None if name is None else str(name)
 
 
-def _look(client: SyncPrefectClient, run_id: UUID, pool: str) -> tuple[FlowRun, object]:
+def _look(client: SyncPrefectClient, run_id: UUID) -> tuple[FlowRun, object]:
     """Return a run, and what changes while its agent lives: its count, or when the worker spoke that is starting the run."""
     try:
         run = client.read_flow_run(run_id)
@@ -117,7 +117,7 @@ def _look(client: SyncPrefectClient, run_id: UUID, pool: str) -> tuple[FlowRun, 
         raise StageFailedError(f"run {run_id}: was deleted") from None
     state: Any = run.state
     if state.is_pending():
-        workers = client.read_workers_for_work_pool(pool)
+        workers = client.read_workers_for_work_pool(str(run.work_pool_name))
         return run, next((w.last_heartbeat_time for w in workers if w.name == agent_of(run)), None)
     asked = ArtifactFilter.model_validate({"flow_run_id": {"any_": [run_id]}, "type": {"any_": ["progress"]}})
     # An answer that was lost on its way has made the agent begin a second one.
@@ -125,9 +125,9 @@ def _look(client: SyncPrefectClient, run_id: UUID, pool: str) -> tuple[FlowRun, 
     return run, sorted(str((artifact.metadata_ or {}).get("beat")) for artifact in found)
 
 
-def _give_up(client: SyncPrefectClient, run: FlowRun, pool: str, why: str, log: Log) -> NoReturn:
+def _give_up(client: SyncPrefectClient, run: FlowRun, why: str, log: Log) -> NoReturn:
     agent = agent_of(run)
-    named = f"agent {agent}" if agent else f"the agent of {pool}"
+    named = f"agent {agent}" if agent else f"the agent of {run.work_pool_name}"
     message = f"{named} {why}"
     state: Any = run.state
     cancelled = state.is_cancelling()

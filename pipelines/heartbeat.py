@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, TerminationSignal
 
 from pipelines import patience
 from pipelines.following import LOST
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 #: Between two beats; and how many a busy server may miss before it is worth a line.
 BEAT_SECONDS, MISSED = 3.0, 4
+#: After so many, a stage that is to be cancelled ends itself: a worker whose server was away for long does not hear of it.
+CANCELLING = 5
+
+
+class GivenUpError(Exception):
+    """The run was given up meanwhile; its text is what its state says of that."""
 
 
 class Heart:
@@ -39,18 +45,23 @@ class Heart:
         self._run_id, self._progress, self._log = run_id, progress, log
         self._key = f"winnow-{''.join(c if c.isalnum() else '-' for c in stage)}"
         self._artifact: UUID | None = None
-        self._missed = 0
+        self._missed = self._cancelling = 0
+        self._end: Exception | None = None
 
     def beat_until(self, over: threading.Event) -> None:
-        """Beat until ``over``, whether the server hears it or not; end this process's work where it was given up."""
+        """Beat until ``over``, whether the server hears it or not; end this process's work where it is not wanted any more."""
         with patience.client() as client:
             for number in count():
-                if self._is_given_up(client, number):
-                    self._log.warning("this run was given up while its agent was not heard of; it ends here")
+                if self._is_over(client, number):
                     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
                     return
                 if over.wait(BEAT_SECONDS):
                     return
+
+    def check(self) -> None:
+        """Raise GivenUpError or Stopped where it was this that ended the work."""
+        if self._end is not None:
+            raise self._end from None
 
     def finish(self) -> None:
         """Say that all is done, where the server hears it."""
@@ -61,27 +72,36 @@ class Heart:
         """Check that the run still counts, before what it made is shared.
 
         Raises:
-            Stopped: where it was given up or cancelled meanwhile.
+            GivenUpError: where it was given up meanwhile.
+            Stopped: where it was cancelled.
         """
         with patience.client() as client:
             state: Any = patience.answer(lambda: client.read_flow_run(self._run_id), self._log).state
+        if state.name == LOST:
+            raise GivenUpError(state.message)
         if state.is_final() or state.is_cancelling():
             raise Stopped
 
-    def _is_given_up(self, client: SyncPrefectClient, number: int) -> bool:
+    def _is_over(self, client: SyncPrefectClient, number: int) -> bool:
+        """Beat; return whether this run was given up or deleted, or was to be cancelled and nobody has done it."""
         try:
             state: Any = client.read_flow_run(self._run_id).state
+            self._cancelling = self._cancelling + 1 if state.is_cancelling() else 0
             if state.name == LOST:
-                return True
-            self._tell(client, *progress_of(self._progress), beat=str(number))
+                self._log.warning("this run was given up while its agent was not heard of; it ends here")
+                self._end = GivenUpError(state.message)
+            elif self._cancelling >= CANCELLING:
+                self._end = Stopped()
+            else:
+                self._tell(client, *progress_of(self._progress), beat=str(number))
             self._missed = 0
         except ObjectNotFound:
-            return True
+            self._end = GivenUpError("was deleted")
         except httpx.HTTPError as error:
             self._missed += 1
             if self._missed == MISSED:
                 self._log.warning("Prefect's server does not answer (%s); the stage goes on", type(error).__name__)
-        return False
+        return self._end is not None
 
     def _tell(self, client: SyncPrefectClient, percent: float, text: str, beat: str) -> None:
         said: dict[str, Any] = {"data": percent, "description": text, "metadata_": {"beat": beat}}
@@ -94,7 +114,12 @@ class Heart:
 
 @contextmanager
 def beating(stage: str, run_id: UUID, progress: Path, log: Log) -> Iterator[Callable[[], None]]:
-    """Let the agent be heard while the block runs; give what confirms that the run still counts."""
+    """Let the agent be heard while the block runs; give what confirms that the run still counts.
+
+    Raises:
+        GivenUpError: where the run was given up, and the block ended for that.
+        Stopped: where it was to be cancelled.
+    """
     heart, over = Heart(stage, run_id, progress, log), threading.Event()
     # Prefect's settings live in the context; a thread would have its own.
     thread = threading.Thread(target=copy_context().run, args=(heart.beat_until, over), daemon=True)
@@ -104,6 +129,9 @@ def beating(stage: str, run_id: UUID, progress: Path, log: Log) -> Iterator[Call
         over.set()
         thread.join()
         heart.finish()
+    except TerminationSignal:
+        heart.check()
+        raise
     finally:
         over.set()
 

@@ -11,11 +11,12 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import task_run
-from prefect.states import Cancelled, Failed
+from prefect.states import Cancelled, Crashed, Failed
 
 from pipelines import agreement, following, patience
 from pipelines.errors import UserError, without_passwords
 from pipelines.flow import worth_a_retry
+from pipelines.heartbeat import GivenUpError
 from pipelines.stage import Stopped
 from pipelines.workspace import StageFailedError
 
@@ -37,7 +38,7 @@ def send(stage: str, pool: str, revision: str, params: str) -> dict[str, Any]:
     with patience.client() as client:
         sent = _begin(stage, pool, revision, params, log)
         try:
-            run = following.follow(client, sent.id, pool, log)
+            run = following.follow(client, sent.id, log)
         except StageFailedError as error:
             again = "; the stage is sent again" if (task_run.run_count or 0) <= AGAIN else ""
             log.warning("%s: %s%s", stage, error, again)
@@ -52,6 +53,8 @@ def state_of(error: Exception) -> State[Any]:
     """Return the state of a run that ended with ``error``; its message is all that another agent learns of it."""
     if isinstance(error, Stopped):
         return Cancelled(message="stopped")
+    if isinstance(error, GivenUpError):
+        return Crashed(name=following.LOST, message=str(error))
     name = BAD_INPUT if isinstance(error, UserError) else "Failed"
     return Failed(name=name, message=without_passwords(str(error)))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ SETTINGS = {
 }
 #: The most values that MLflow takes in one call, and the longest reason for a failure.
 METRICS_A_CALL, PARAMS_A_CALL, REASON = 1000, 100, 500
+#: Set while the tracker cannot be told.
+AWAY = threading.Event()
 #: The most metrics beside the most parameters and tags, a thousand in all.
 METRICS_BESIDE = 800
 #: Who publishes holds it: two comparisons that agents of one clone run may be the same, the second finds what the first told.
@@ -110,8 +113,13 @@ class Tracker:
         self.client.set_terminated(run.info.run_id, "FAILED")
 
 
-def told(work: Callable[[Tracker], T]) -> T | None:
-    """Return what ``work`` returns; where it cannot be done, say so and return None: the road goes on without a tracker."""
+def say(text: str) -> None:
+    """Say to whoever started this process that the tracker could not be told."""
+    sys.stderr.write(f"winnow tracking: {text}\n")
+
+
+def told(work: Callable[[Tracker], T], say: Callable[[str], object] = say) -> T | None:
+    """Return what ``work`` returns; where it cannot be done, ``say`` so, once, and return None: the road goes on without."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     from mlflow.exceptions import MlflowException
@@ -119,11 +127,15 @@ def told(work: Callable[[Tracker], T]) -> T | None:
 
     try:
         with in_turn(Path(os.environ.get(CLONE, ".")) / PUBLISHING), _tracker() as tracker:
-            return work(tracker)
+            done = work(tracker)
     except (UserError, MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         reason = without_passwords(" ".join(str(error).split()))[:REASON]
-        sys.stderr.write(f"winnow tracking: not told to MLflow, the next publish will do it: {reason}\n")
+        if not AWAY.is_set():
+            say(f"not told to MLflow, the next publish will do it: {reason}")
+        AWAY.set()
         return None
+    AWAY.clear()
+    return done
 
 
 @contextmanager

@@ -5,6 +5,7 @@ Everything is read from files, so that a stage that DVC restored, or that ran wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from components.comparison import Metric
@@ -12,7 +13,7 @@ from pipelines import artifacts, report_comparison
 from pipelines.artifacts import MANIFEST, plan_of, read_json
 from pipelines.facts import TOLD, versions
 from pipelines.stage import main
-from pipelines.tracker import REASON, Tracker, told
+from pipelines.tracker import REASON, Tracker, say, told
 from pipelines.tracking_agents import tell_agents
 from pipelines.tracking_methods import Methods
 from pipelines.tracking_models import models_of
@@ -23,18 +24,21 @@ from pipelines.tracking_registry import register
 UNPREPARED = "unprepared"
 
 
-def publish() -> str | None:
+def publish(say: Callable[[str], object] = say) -> str | None:
     """Tell MLflow of everything that is finished and not yet told, and return the id of the comparison's run.
+
+    Args:
+        say: is told once where there is no tracker.
 
     Returns:
         None where there is nothing to tell yet, or no tracker to tell it to: then the next call tells it.
     """
-    return told(_publish)
+    return told(_publish, say)
 
 
-def fail(stage: str, message: str) -> None:
+def fail(stage: str, message: str, say: Callable[[str], object] = say) -> None:
     """Mark the comparison as failed, and the method too where ``stage`` (``train@full``, say) belongs to one."""
-    told(lambda tracker: _fail(tracker, stage, message))
+    told(lambda tracker: _fail(tracker, stage, message), say)
 
 
 def _publish(tracker: Tracker) -> str | None:

@@ -3,39 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from prefect.futures import PrefectFuture, as_completed
 
-from pipelines import artifacts, tracking, tracking_agents, workspace
+from pipelines import artifacts, remote, tracking, tracking_agents, workspace
 from pipelines.errors import UserError
 from pipelines.stage import Stopped
 from pipelines.workspace import StageFailedError
 
+if TYPE_CHECKING:
+    from pipelines.patience import Log
+
 Future = PrefectFuture[dict[str, Any]]
 
 
-def walk(send: Callable[[str], Future]) -> None:
+def walk(send: Callable[[str], Future], log: Log) -> None:
     """Restore in this worktree what was run before, have the rest run, and publish what is evaluated meanwhile.
 
     Args:
         send: has a stage, by its address, run elsewhere; its result tells the ``agent`` and the ``queued_seconds``.
+        log: is told what is waited for.
 
     Raises:
         UserError: for a mistake in the input.
         Stopped: where a stage was cancelled.
         StageFailedError: where one failed, or what it made is not in the DVC remote.
     """
-    workspace.learn_runs()
-    Walk(send).to_the_end()
+    remote.patiently(remote.learn_runs, log)
+    Walk(send, log).to_the_end()
 
 
 class Walk:
     """What is left of the graph, what is under way, and what is here."""
 
-    def __init__(self, send: Callable[[str], Future]) -> None:
+    def __init__(self, send: Callable[[str], Future], log: Log) -> None:
         """Begin where nothing is here yet."""
-        self._send = send
+        self._send, self._log = send, log
         self._needs, self._left = workspace.depends_on(), workspace.stages()
         self._here: set[str] = set()
         self._running: dict[Future, str] = {}
@@ -52,37 +57,39 @@ class Walk:
             self._bring(stage)
             self._advance()
             if stage.startswith("evaluate@"):
-                tracking.publish()
+                tracking.publish(self._log.warning)
 
     def _advance(self) -> None:
         while ready := [stage for stage in self._left if self._needs[stage] <= self._here]:
             for stage in ready:
                 self._left.remove(stage)
-                if workspace.restore(stage):
+                if self._restore(stage):
                     self._here.add(stage)
                 else:
                     self._running[self._send(stage)] = stage
 
     def _bring(self, stage: str) -> None:
-        workspace.learn_runs()
-        if not workspace.restore(stage):
-            raise StageFailedError(f"{stage}: its results are not in the DVC remote; all agents must share one")
+        remote.patiently(remote.learn_runs, self._log)
+        if not self._restore(stage):
+            raise StageFailedError(f"{stage}: its results are not in the DVC remote {remote.address()}; agents must share one")
         self._here.add(stage)
+
+    def _restore(self, stage: str) -> bool:
+        return remote.patiently(partial(remote.restore, stage), self._log)
 
     def _result(self, stage: str, future: Future) -> dict[str, Any]:
         """Return what a stage tells; where it failed, wait for the others, and let MLflow know all that failed for good."""
-        told = _told(stage, future)
+        told = self._told(stage, future)
         if isinstance(told, dict):
             return told
-        others = [_told(other, running) for running, other in self._running.items()]
+        others = [self._told(other, running) for running, other in self._running.items()]
         raise next(e for e in (told, *others) if isinstance(e, Exception))
 
-
-def _told(stage: str, future: Future) -> dict[str, Any] | Exception:
-    try:
-        return future.result()
-    except Stopped as error:
-        return error
-    except (UserError, StageFailedError) as error:
-        tracking.fail(stage, str(error))
-        return error
+    def _told(self, stage: str, future: Future) -> dict[str, Any] | Exception:
+        try:
+            return future.result()
+        except Stopped as error:
+            return error
+        except (UserError, StageFailedError) as error:
+            tracking.fail(stage, str(error), self._log.warning)
+            return error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,12 @@ class StageFailedError(Exception):
     """A stage that ended with an error which another try might not meet."""
 
 
-def _repo() -> Any:  # noqa: ANN401 - a dvc.repo.Repo
+def repo() -> Any:  # noqa: ANN401 - a dvc.repo.Repo
+    """Return what DVC knows of this working copy.
+
+    Raises:
+        UserError: where this is none.
+    """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
@@ -38,7 +42,7 @@ def stages() -> list[str]:
     from dvc.exceptions import DvcException
 
     try:
-        index = _repo().index
+        index = repo().index
         graph = index.graph
     except DvcException as error:
         raise UserError(f"dvc.yaml: {error}") from None
@@ -50,7 +54,7 @@ def stages() -> list[str]:
 
 def depends_on() -> dict[str, set[str]]:
     """Return for each stage the stages that it depends on, directly."""
-    graph = _repo().index.graph
+    graph = repo().index.graph
     return {stage.addressing: {d.addressing for d in graph.successors(stage)} for stage in graph}
 
 
@@ -73,7 +77,7 @@ def stale() -> set[str]:
     from dvc.exceptions import DvcException
 
     try:
-        found: dict[str, Any] = _repo().status()
+        found: dict[str, Any] = repo().status()
     except DvcException as error:
         raise UserError(f"{Path.cwd()}: {error}") from None
     return set(found)
@@ -103,53 +107,27 @@ def _lives(holder: dict[str, Any]) -> bool:
         return False
 
 
-def has_remote() -> bool:
-    """Return whether results are shared through a DVC remote."""
-    return bool(_repo().config["core"].get("remote"))
-
-
-def learn_runs() -> None:
-    """Learn from the remote, where there is one, which stages were run, in whatever clone."""
-    if has_remote():
-        _repo().stage_cache.pull(None)
-
-
-def restore(stage: str) -> bool:
-    """Restore one stage that is known to have been run, and return whether it could be; execute nothing.
-
-    Those that it depends on must be here.
-    """
+def identity(stage: str) -> str:
+    """Return a digest of all that decides what a stage makes, as DVC's run cache has it; what the stage needs must be here."""
     from dvc.repo import lock_repo
-    from dvc.stage.cache import RunCacheNotFoundError
+    from dvc.stage.serialize import to_single_stage_lockfile
 
-    repo, pull = _repo(), has_remote()
-    # It says at length what it restores.
-    logging.getLogger("dvc").setLevel(logging.WARNING)
-    try:
-        with lock_repo(repo):
-            repo.stage_cache.restore(repo.stage.collect(stage)[0], pull=pull)
-    except RunCacheNotFoundError:
-        return False
-    # Its results are here, and DVC writes dvc.lock.
-    repo.reproduce(stage, single_item=True)
-    return True
+    here = repo()
+    with lock_repo(here):
+        found = here.stage.collect(stage)[0]
+        found.save_deps()
+        held = to_single_stage_lockfile(found)
+    return artifacts.digest({k: v for k, v in held.items() if k != "outs"})
 
 
-def reproduce(
-    stage: str,
-    *,
-    remote: bool = False,
-    before_push: Callable[[], None] | None = None,
-    said: Callable[[str], None] | None = None,
-) -> None:
-    """Bring one stage up to date by ``dvc repro``, restored from the remote's run cache where it can be.
+def reproduce(stage: str, *, pull: bool = False, said: Callable[[str], None] | None = None) -> None:
+    """Bring one stage up to date by ``dvc repro``.
 
     Those before it are taken for fresh: the flow has seen to them, and DVC would look at all of them again.
 
     Args:
         stage: its address.
-        remote: whether there is a DVC remote, to restore it from and to push it to.
-        before_push: is called before what the stage made is shared, and may raise.
+        pull: whether to restore it from the DVC remote where that has it.
         said: is given each line that the stage writes, which otherwise go where this process writes.
 
     Raises:
@@ -157,14 +135,10 @@ def reproduce(
         Stopped: where the stage was asked to end, and saved itself.
         StageFailedError: for anything else.
     """
-    pull = ["--pull"] if remote else []
-    code = call("dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *pull, stage, said=said)
+    asked = ["--pull"] if pull else []
+    code = call("dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *asked, stage, said=said)
     if code:
         raise _failed(stage, code)
-    if before_push is not None:
-        before_push()
-    if remote and call("dvc", "push", "--quiet", "--run-cache", stage):
-        raise StageFailedError(f"{stage}: is done, and 'dvc push --run-cache {stage}' failed; the next run pushes it")
 
 
 def _failed(stage: str, code: int) -> Exception:

@@ -20,6 +20,7 @@ from pipelines.plan import plan
 from pipelines.prepare import prepare
 from pipelines.server import free_port
 from pipelines.splits import read_split
+from pipelines.tracker import AWAY
 
 ROOT = Path(__file__).parent.parent.parent
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a fine film no good at all dull bore joy ,".split()  # noqa: SIM905
@@ -37,6 +38,12 @@ def _run_in(folder, *command, **more):
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done
+
+
+@pytest.fixture(autouse=True)
+def nothing_said_yet():
+    """Let each test hear that the tracker is away, which a process says once."""
+    AWAY.clear()
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,12 @@ pytest.importorskip("prefect")
 from hypothesis import given
 from hypothesis import strategies as st
 from prefect.client.schemas.objects import State, StateType
+from prefect.exceptions import TerminationSignal
 
-from pipelines import agreement, following, heartbeat, patience
+from pipelines import agreement, following, heartbeat, patience, sending
 from pipelines.errors import UserError
 from pipelines.following import LONGEST_STEP, Silence
+from pipelines.heartbeat import GivenUpError
 from pipelines.stage import Stopped
 from pipelines.workspace import StageFailedError
 
@@ -36,7 +38,11 @@ class Server:
             raise self.now
         name = self.now[1] if self.now[1] == following.LOST else None
         return SimpleNamespace(
-            id=run_id, name="train@full", labels={"prefect.worker.name": "gpu-1"}, state=State(type=self.now[0], name=name)
+            id=run_id,
+            name="train@full",
+            labels={"prefect.worker.name": "gpu-1"},
+            work_pool_name="gpu-pool",
+            state=State(type=self.now[0], name=name, message="agent gpu-1 was not heard of" if name else None),
         )
 
     def read_workers_for_work_pool(self, pool):
@@ -76,7 +82,7 @@ DONE = (StateType.COMPLETED, "9")
 
 
 def followed(server):
-    return following.follow(server, uuid4(), "gpu-pool", LOG)
+    return following.follow(server, uuid4(), LOG)
 
 
 @pytest.mark.parametrize("last", [(RUNNING, "7"), (RUNNING, None), (PENDING, None)], ids=str)
@@ -206,6 +212,40 @@ def test_nothing_is_shared_of_a_run_that_does_not_count_any_more(monkeypatch, tm
     with pytest.raises(Stopped):
         heart(monkeypatch, tmp_path, Server((state, None))).confirm()
     heart(monkeypatch, tmp_path, Server((RUNNING, None))).confirm()
+
+
+def test_what_was_given_up_ends_as_that_and_not_as_crashed_by_a_signal(monkeypatch, tmp_path):
+    beats = heart(monkeypatch, tmp_path, Server((RUNNING, "1"), (StateType.CRASHED, following.LOST)))
+    asked = threading.Event()
+    monkeypatch.setattr(heartbeat.signal, "pthread_kill", lambda thread, number: asked.set())
+
+    def work():
+        with heartbeat.beating("train@full", uuid4(), tmp_path / "progress.json", LOG):
+            assert asked.wait(5)
+            raise TerminationSignal(15)
+
+    for ended in (work, beats.confirm):
+        with pytest.raises(GivenUpError) as caught:
+            ended()
+        state = sending.state_of(caught.value)
+        assert (state.type, state.name, state.message) == (StateType.CRASHED, "Lost", "agent gpu-1 was not heard of")
+
+
+def test_what_is_to_be_cancelled_ends_by_itself_where_its_worker_does_not_hear_of_it(monkeypatch, tmp_path):
+    ended = []
+    monkeypatch.setattr(heartbeat.signal, "pthread_kill", lambda thread, number: ended.append(number))
+    server = Server(*[(CANCELLING, "1")] * 4, (RUNNING, "1"), (CANCELLING, "1"))
+    beats = heart(monkeypatch, tmp_path, server)
+    beats.beat_until(threading.Event())
+    assert (ended, server.told[-1].metadata_["beat"]) == ([heartbeat.signal.SIGTERM], "8")
+    with pytest.raises(Stopped):
+        beats.check()
+
+
+def test_a_signal_from_somebody_else_is_handed_on(monkeypatch, tmp_path):
+    heart(monkeypatch, tmp_path, Server((RUNNING, "1")))
+    with pytest.raises(TerminationSignal), heartbeat.beating("train@full", uuid4(), tmp_path / "progress.json", LOG):
+        raise TerminationSignal(15)
 
 
 def test_an_agent_with_other_packages_or_flows_refuses_and_names_them():

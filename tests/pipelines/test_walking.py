@@ -1,14 +1,17 @@
 """The walk through a graph of which some stages were run before, some run elsewhere, and some fail."""
 
+import logging
+
 import pytest
 
 pytest.importorskip("prefect")
 
-from pipelines import tracking, walking, workspace
+from pipelines import remote, tracking, walking, workspace
 from pipelines.errors import UserError
 from pipelines.stage import Stopped
 from pipelines.workspace import StageFailedError
 
+LOG = logging.getLogger(__name__)
 #: Two methods that share what they begin with.
 NEEDS = {
     "plan": set(),
@@ -70,9 +73,10 @@ def told(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(workspace, "stages", lambda: list(NEEDS))
     monkeypatch.setattr(workspace, "depends_on", lambda: NEEDS)
-    monkeypatch.setattr(workspace, "learn_runs", lambda: None)
-    monkeypatch.setattr(tracking, "publish", lambda: said.append("published"))
-    monkeypatch.setattr(tracking, "fail", lambda stage, why: said.append(f"{stage}: {why}"))
+    monkeypatch.setattr(remote, "learn_runs", lambda: None)
+    monkeypatch.setattr(remote, "address", lambda: "/there")
+    monkeypatch.setattr(tracking, "publish", lambda say: said.append("published"))
+    monkeypatch.setattr(tracking, "fail", lambda stage, why, say: said.append(f"{stage}: {why}"))
     return said
 
 
@@ -81,7 +85,7 @@ def restored(monkeypatch):
     """Let stages be restored that ran before or have ended elsewhere."""
 
     def those_of(elsewhere, *before):
-        monkeypatch.setattr(workspace, "restore", lambda stage: stage in before or stage in elsewhere.results)
+        monkeypatch.setattr(remote, "restore", lambda stage: stage in before or stage in elsewhere.results)
 
     return those_of
 
@@ -94,7 +98,7 @@ def test_a_stage_waits_for_what_it_needs_and_for_nothing_else(told, restored):
     # The training of b ends only when a has been evaluated, for which it must not be waited.
     elsewhere = Elsewhere(at_once(*(NEEDS.keys() - {"train@b"})) | {"train@b": {"evaluate@a"}})
     restored(elsewhere)
-    walking.walk(elsewhere.send)
+    walking.walk(elsewhere.send, LOG)
     assert elsewhere.sent == ["plan", "train@a", "train@b", "evaluate@a", "evaluate@b", "compare"]
     assert told == ["published", "published"]
 
@@ -102,14 +106,14 @@ def test_a_stage_waits_for_what_it_needs_and_for_nothing_else(told, restored):
 def test_what_was_run_before_is_not_sent(told, restored):
     elsewhere = Elsewhere(at_once("train@b", "evaluate@b", "compare"))
     restored(elsewhere, "plan", "train@a", "evaluate@a")
-    walking.walk(elsewhere.send)
+    walking.walk(elsewhere.send, LOG)
     assert elsewhere.sent == ["train@b", "evaluate@b", "compare"]
 
 
 def test_nothing_is_sent_where_all_is_here(told, restored):
     elsewhere = Elsewhere({})
     restored(elsewhere, *NEEDS)
-    walking.walk(elsewhere.send)
+    walking.walk(elsewhere.send, LOG)
     assert elsewhere.sent == told == []
 
 
@@ -118,7 +122,7 @@ def test_a_stage_that_failed_ends_the_walk_when_the_others_have_ended(told, rest
     elsewhere = Elsewhere(at_once("plan") | {"train@a": {"train@b"}, "train@b": {"train@a"}}, errors)
     restored(elsewhere)
     with pytest.raises((StageFailedError, UserError)):
-        walking.walk(elsewhere.send)
+        walking.walk(elsewhere.send, LOG)
     assert elsewhere.sent == ["plan", "train@a", "train@b"]
     assert sorted(told) == ["train@a: train@a: no room", "train@b: params.yaml: x"]
 
@@ -127,12 +131,12 @@ def test_a_cancelled_stage_is_not_told_as_failed(told, restored):
     elsewhere = Elsewhere(at_once("plan", "train@a", "train@b"), {"train@a": Stopped(), "train@b": Stopped()})
     restored(elsewhere)
     with pytest.raises(Stopped):
-        walking.walk(elsewhere.send)
+        walking.walk(elsewhere.send, LOG)
     assert told == []
 
 
 def test_agents_that_share_no_remote_are_told_so(told, restored):
     elsewhere = Elsewhere(at_once("plan"), shares=False)
     restored(elsewhere)
-    with pytest.raises(StageFailedError, match="plan: its results are not in the DVC remote; all agents must share one"):
-        walking.walk(elsewhere.send)
+    with pytest.raises(StageFailedError, match="plan: its results are not in the DVC remote /there; agents must share one"):
+        walking.walk(elsewhere.send, LOG)

@@ -1,0 +1,69 @@
+"""A claim on a stage: of runs that are asked for the same one at once, one trains, and the others wait and take its results.
+
+A claim is a variable of Prefect's server, which lets one of a name be made once; it holds the id of the run that made it. It is
+worth what this run is: when the run has ended, or its agent is lost, the next one takes the claim over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import httpx
+from prefect.client.schemas.actions import VariableCreate
+from prefect.exceptions import ObjectAlreadyExists
+
+from pipelines import following, patience
+from pipelines.stage import Stopped
+from pipelines.workspace import StageFailedError
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import Variable
+
+    from pipelines.patience import Log
+
+
+@contextmanager
+def claimed(work: str, run_id: UUID, log: Log) -> Iterator[bool]:
+    """Let the run ``run_id`` alone do what ``work`` names, a digest; give whether others have had it before.
+
+    Raises:
+        StageFailedError: where Prefect's server stays away.
+    """
+    name, waited = f"winnow-{work}", False
+    with patience.client() as client:
+        while (claim := _claim(client, name, run_id, log)).value != str(run_id):
+            log.info("run %s is at the same stage; this one waits for it", claim.value)
+            # However it ends, what it has shared is taken, and what it has not is done here.
+            with suppress(StageFailedError, Stopped):
+                following.follow(client, UUID(str(claim.value)), log)
+            _drop(client, claim)
+            waited = True
+        try:
+            yield waited
+        finally:
+            _drop(client, claim)
+
+
+def _claim(client: SyncPrefectClient, name: str, run_id: UUID, log: Log) -> Variable:
+    """Return the claim of this name, made for ``run_id`` where there is none."""
+    wanted = VariableCreate(name=name, value=str(run_id), tags=["winnow"])
+
+    def ask() -> Variable | None:
+        try:
+            return client.create_variable(wanted)
+        except ObjectAlreadyExists:
+            return client.read_variable_by_name(name)
+
+    while (found := patience.answer(ask, log)) is None:
+        pass  # it was dropped between the two questions
+    return found
+
+
+def _drop(client: SyncPrefectClient, claim: Variable) -> None:
+    """Drop this very claim, and not one of the same name that another has made since; where it stays, its run has ended."""
+    with suppress(httpx.HTTPError):
+        client.request("DELETE", "/variables/{id}", path_params={"id": str(claim.id)})
