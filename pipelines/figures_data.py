@@ -129,6 +129,8 @@ def curves(found: Sequence[Curve], axes_named: Sequence[str], value: str) -> Fig
                     axes.plot(*zip(*known, strict=True), "o-", color=colour, label=curve.label, markersize=3, linewidth=1.2)
             axes.set_xlabel(name)
             axes.set_xlim(left=0)
+            # A panel is narrow, and what is measured in Wh may need many digits.
+            axes.locator_params(axis="x", nbins=4)
             axes.grid(alpha=0.25, color=INK)
         if all(y > 0 for curve in found for one in (curve, *curve.parts) for y in one.values):
             grid.flat[0].set_yscale("log")

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from components.selection import METHODS
 from pipelines import plan, variants
 from pipelines.errors import UserError, unknown
-from pipelines.params import Params, check_methods
+from pipelines.params import Params
+from pipelines.params_checks import check_methods
 from pipelines.variants import Settings, name_of
 from pipelines.warm_up_sections import WarmUp
 

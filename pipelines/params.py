@@ -11,7 +11,8 @@ import yaml
 from pydantic import Field, ValidationError
 
 from components.comparison import AGOT_EPSILON
-from pipelines.errors import UserError, unknown
+from pipelines.errors import UserError
+from pipelines.params_checks import check_names
 from pipelines.sections import Advise, Energy, Name, Pools, Section, Seed, Study, Tracking
 from pipelines.task_sections import Task
 from pipelines.warm_up_sections import WarmUp
@@ -137,82 +138,6 @@ def _nearest(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     if kind == "greater_than" and whole:
         return f"; the nearest that works is {math.floor(bounds['gt']) + 1}"
     return ""
-
-
-def check_names(path: Path, params: Params) -> None:
-    """Check what refers to another key, and what depends on two of them.
-
-    Raises:
-        UserError: for the first that cannot be.
-    """
-    if params.task not in params.tasks:
-        raise UserError(unknown(f"{path}: task: {params.task!r}", "task", params.task, params.tasks))
-    if not params.compare:
-        raise UserError(f"{path}: compare: names no method; 'full: none' is the least that can be run")
-    if "full" not in params.compare:
-        raise UserError(f"{path}: compare: 'full' is missing; every saving is measured against it")
-    _check_ramp(path, params)
-    _check_proxies(path, params)
-    check_methods(path, "compare", params.compare, params)
-
-
-def check_methods(path: Path, key: str, methods: dict[str, str], params: Params) -> None:
-    """Check that the ``methods`` under ``key`` are blocks, and what they start from warm-ups that fit the training.
-
-    Raises:
-        UserError: for the first that is not.
-    """
-    for method, warm_up in methods.items():
-        where = f"{path}: {key}.{method}"
-        if method not in params.methods:
-            raise UserError(unknown(where, "method in 'methods'", method, params.methods))
-        if warm_up not in params.warm_ups:
-            raise UserError(unknown(f"{where}: {warm_up!r}", "warm-up in 'warm_ups'", warm_up, params.warm_ups))
-        if params.chosen.stream and params.warm_ups[warm_up].epochs:
-            fits = ", ".join(n for n, w in params.warm_ups.items() if not w.epochs) or "none is defined"
-            raise UserError(
-                f"{where}: must start from a warm-up of 0 epochs, since tasks.{params.task}.stream lets training see an "
-                f"example once, got {warm_up!r} of {params.warm_ups[warm_up].epochs:g}; one that works: {fits}"
-            )
-    for name in sorted(set(methods.values())):
-        _check_warm_up(path, params, name)
-
-
-def _check_ramp(path: Path, params: Params) -> None:
-    """Check that the learning rate has risen before training ends."""
-    epochs, ramp = params.chosen.training.epochs, params.chosen.training.schedule.ramp
-    if ramp >= epochs:
-        key = f"tasks.{params.task}.training"
-        raise UserError(
-            f"{path}: {key}.schedule.ramp: must be under the {epochs} of {key}.epochs, got {ramp}; "
-            f"the nearest that works is {epochs - 1}"
-        )
-
-
-def _check_proxies(path: Path, params: Params) -> None:
-    """Check that each proxy can rank the task's examples: every warm-up is run."""
-    for name, warm_up in params.warm_ups.items():
-        if warm_up.proxy is not None:
-            try:
-                warm_up.proxy.check_fits(params.chosen)
-            except ValueError as error:
-                raise UserError(f"{path}: warm_ups.{name}.proxy: {error} (task '{params.task}')") from None
-
-
-def _check_warm_up(path: Path, params: Params, name: str) -> None:
-    """Check that a warm-up ends before training does, and before its learning rate decays."""
-    training, asked = params.chosen.training, params.warm_ups[name].begun
-    key = f"tasks.{params.task}.training"
-    if asked >= training.epochs:
-        raise UserError(
-            f"{path}: warm_ups.{name}.epochs: must be under the {training.epochs} of {key}.epochs, got {asked}; "
-            f"the nearest that works is {training.epochs - 1}"
-        )
-    if asked > training.schedule.hold:
-        raise UserError(
-            f"{path}: {key}.schedule.hold: must be at least the {asked} epochs of the warm-up '{name}', which cannot know "
-            f"what decays after it; got {training.schedule.hold}; the nearest that works is {asked}"
-        )
 
 
 def code_of(stages: Iterable[str], path: Path = Path("dvc.yaml")) -> list[str]:

@@ -58,31 +58,26 @@ def _drawing(found: Sequence[Curve], label: str, name: str, caption: str) -> Dra
 def of_study(place: Place, best: Sequence[Cell]) -> list[Section]:
     """Return the section on a study: its ``best`` cells side by side, then each method's cells; none where none has run."""
     cells = [cell for cell in place.grid.cells if cell.role != "control"]
-    known = {cell.name: found for cell in cells if (found := [_points(run) for run in runs(place, cell)])}
+    known = {cell.name: seeds for cell in cells if (seeds := [_points(run) for run in runs(place, cell)])}
     labels = [read_json(cost_of("train", run.name))["energy"]["label"] for run in runs(place, place.grid["full"])]
     if not labels:
         return []
-    groups = {"full, and of each method the cell of highest AGOT": [(title(c), known[c.name]) for c in best if c.name in known]}
-    for method in dict.fromkeys(cell.method for cell in cells):
-        groups[method] = [(kept(c), known[c.name]) for c in cells if c.method == method and c.name in known]
-    shown = [(of, found) for number, (of, found) in enumerate(groups.items()) if not number or len(found) > 1]
-    text = [
-        MEANING,
-        *(
-            ["Lines are means over the seeds, which are drawn thin, at the epochs that all of them have."]
-            * (len(place.seeds) > 1)
-        ),
-    ]
-    return [
-        Section("Learning curves", text, figures=[_of_group(n, of, found, labels[0]) for n, (of, found) in enumerate(shown)])
-    ]
+    groups = {"full, and of each method the cell of highest AGOT": best}
+    groups |= {f"the cells of {m}": [c for c in cells if c.method == m] for m in dict.fromkeys(c.method for c in cells)}
+    drawings: list[Drawing] = []
+    for of, group in groups.items():
+        found = {title(c) if group is best else kept(c): known[c.name] for c in group if c.name in known}
+        if group is best or len(found) > 1:
+            drawings.append(_of_group(f"learning-{len(drawings)}", of, found, labels[0]))
+    several = "Lines are means over the seeds, which are drawn thin, at the epochs that all of them have."
+    return [Section("Learning curves", [MEANING, several] if len(place.seeds) > 1 else [MEANING], figures=drawings)]
 
 
-def _of_group(place: int, of: str, found: Sequence[tuple[str, list[Points]]], label: str) -> Drawing:
-    """Return the figure of some cells, each the mean over its seeds."""
+def _of_group(name: str, of: str, found: dict[str, list[Points]], label: str) -> Drawing:
+    """Return the figure of the cells ``found``, each the mean over its seeds."""
     cut = f", the first {MOST} of {len(found)} cells" if len(found) > MOST else ""
-    means = [mean_curve(name, points) for name, points in found[:MOST]]
-    return _drawing(means, label, f"learning-{place}", f"{of}{cut}. {CAPTION}")
+    means = [mean_curve(cell, points) for cell, points in list(found.items())[:MOST]]
+    return _drawing(means, label, name, f"{of}{cut}. {CAPTION}")
 
 
 def _points(run: Run) -> Points:

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipelines.errors import UserError, unknown
-from pipelines.params import Params, check_names, explained, laid_over
+from pipelines.params import Params, explained, laid_over
+from pipelines.params_checks import check_names
 from pipelines.task_sections import Task
 
 #: Where the tables of all tasks together are, beside those of each.

@@ -61,10 +61,8 @@ class Methods:
         plan, client = read_json(plan_of("methods", name)), self.tracker.client
         tags = tags_of(self.tracker.lock, self.parent.info.run_id, plan, self._manifest) | self._versions
         tags |= events_of(read_json(result("train", name, "history.json"))) | shared(self.parent.data.tags, "comparison")
-        run_id, params = (
-            str(self.tracker.create(name, {**tags, "winnow.key": key}).info.run_id),
-            params_of(plan, self._training),
-        )
+        params = params_of(plan, self._training)
+        run_id = str(self.tracker.create(name, {**tags, "winnow.key": key}).info.run_id)
         client.log_inputs(run_id, self._datasets)
         for folder, paths in files_of(name, plan["warm_up"]).items():
             for path in paths:

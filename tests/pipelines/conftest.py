@@ -274,6 +274,17 @@ def text_results(request, write_params, tmp_path):
 
 
 @pytest.fixture
+def cached(tmp_path, monkeypatch):
+    """Keep what is read of the hub in this test's own folder, silently."""
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
+    datasets.disable_progress_bars()
+    yield
+    datasets.enable_progress_bars()
+
+
+@pytest.fixture
 def log_models(text_results):
     """Log the models of methods that have run, in one publish, each to a run of its own."""
     _, plan, manifest = text_results

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import fmean
 
 import mlflow
 import pytest
@@ -289,6 +290,29 @@ def test_asked_again_nothing_is_trained_and_a_budget_asks_only_for_what_is_new(a
     assert before.items() <= marks(folder).items()
     assert budget["answer"]["kind"] == "nothing" or budget["answer"]["cost"] <= most
     assert budget["answer"]["kind"] != "full"
+
+
+@pytest.mark.slow
+def test_a_budget_in_kwh_is_of_the_energy_of_the_trials(advised, tmp_path, prefect_home):
+    folder = Path(shutil.copytree(advised[0], tmp_path / "project", symlinks=True))
+    before, tried = marks(folder), read(folder)
+    full = [t for t in tried["trials"] if (t["cell"], t["share"]) == ("full", 1.0)]
+    # Trials leave out what they are judged by; costs are of a training on all data.
+    scale = tried["answer"]["full_cost"] / fmean(t["cpu_seconds"] for t in full)
+    energy = scale * fmean(t["energy_kwh"] for t in full)
+    most = float(f"{0.8 * energy:g}")
+    said = finish(start(folder, "--budget-kwh", str(most), **prefect_home))
+    found = read(folder)
+    assert (found["goal"], found["unit"], found["bound"]) == ("budget", "energy_kwh", most)
+    assert before.items() <= marks(folder).items()
+    last = {o["name"]: o for o in found["rungs"][-1]["outcomes"]}
+    assert last["full"]["cost"] == pytest.approx(energy)
+    answer = found["answer"]
+    assert answer["kind"] != "full"
+    assert answer["kind"] == "nothing" or answer["cost"] <= most
+    assert answer["kind"] == "nothing" or f" at {answer['cost']:.3g} kWh" in found["sentence"]
+    assert found["sentence"] in said
+    assert f"python -m pipelines.advise --budget-kwh {most:g}" in (folder / "results/advice/digits/report.html").read_text()
 
 
 @pytest.mark.slow

@@ -72,7 +72,10 @@ def test_a_study_has_a_figure_of_the_best_cells_and_one_of_each_method_with_seve
     best = report_cells.best(place, rows)
     assert [report_cells.title(c) for c in best] == ["full", "a, 0.3 kept"]
     (section,) = report_learning.of_study(place, best)
-    assert [f.caption.split(". ")[0] for f in section.figures] == ["full, and of each method the cell of highest AGOT", "a"]
+    assert [f.caption.split(". ")[0] for f in section.figures] == [
+        "full, and of each method the cell of highest AGOT",
+        "the cells of a",
+    ]
     assert "Wh, measured" in section.figures[0].svg
     monkeypatch.setattr(report_learning, "MOST", 1)
     assert ", the first 1 of 2 cells" in report_learning.of_study(place, best)[0].figures[1].caption

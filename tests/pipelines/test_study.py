@@ -224,6 +224,21 @@ def test_publishing_again_adds_nothing_and_a_dead_tracker_costs_one_line(told, m
 
 
 @pytest.mark.slow
+def test_a_database_that_was_deleted_is_made_again_from_the_files(told, studied, prefect_home):
+    def facts(parent, runs):
+        return {n: (r.info.status, r.data.params, r.data.metrics) for n, r in (runs | {"parent": parent}).items()}
+
+    before = marks(Path())
+    assert "nothing had changed" in finish(start(Path(), **prefect_home))
+    database = mlflow.MlflowClient(f"sqlite:///{studied / 'mlflow.db'}")
+    runs = {r.info.run_name: r for r in database.search_runs([database.get_experiment_by_name("winnow").experiment_id])}
+    parent = runs.pop("digits study")
+    _, again, found = told()
+    assert facts(again, found) == facts(parent, runs)
+    assert (len(found), marks(Path())) == (CELLS, before)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["Tracker.log", "Tracker.finish"])
 def test_a_publish_that_died_is_made_good_by_the_next(told, monkeypatch, broken):
     def die(*arguments, **options):

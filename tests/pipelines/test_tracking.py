@@ -28,6 +28,7 @@ from pipelines.splits import read_split
 pytestmark = pytest.mark.slow
 DEAD = "http://127.0.0.1:9"
 METHODS = ["full", "swiftlearn"]
+PARENT = "mlflow.parentRunId"
 
 
 class Killed(BaseException):
@@ -42,8 +43,8 @@ def project(no_tracker):
 class Seen:
     """What MLflow holds of the project in the current folder."""
 
-    def __init__(self):
-        self.client = mlflow.MlflowClient(f"sqlite:///{Path('mlflow.db').resolve()}")
+    def __init__(self, database="mlflow.db"):
+        self.client = mlflow.MlflowClient(f"sqlite:///{Path(database).resolve()}")
         self.experiment = self.client.get_experiment_by_name("winnow").experiment_id
         self.runs = self.client.search_runs([self.experiment])
 
@@ -171,6 +172,23 @@ def test_the_command_is_silent_and_leaves_what_the_function_left(project, run_in
     done = run_in(project, sys.executable, "-m", "pipelines.tracking")
     assert (done.stdout, done.stderr) == ("", "")
     assert Seen().whole() == before
+
+
+def test_a_database_that_was_deleted_is_made_again_from_the_files(project, run_in):
+    def published():
+        run_in(project, sys.executable, "-m", "pipelines.tracking")
+        # Under a name of its own: this process keeps what it has opened, also when that is deleted.
+        Path("mlflow.db").rename(f"seen-{len(found)}.db")
+        found.append(Seen(f"seen-{len(found)}.db"))
+        shutil.rmtree("mlruns")
+        runs = {r.info.run_name: r for r in found[-1].runs}
+        assert len(runs) == len(found[-1].runs) == 1 + len(METHODS)
+        return {n: (r.info.status, r.data.params, r.data.metrics, r.data.tags | {PARENT: ""}) for n, r in runs.items()}
+
+    found = []
+    assert published() == published()
+    assert len(found[1].models()) == len(METHODS)
+    assert {r.info.run_id for r in found[0].runs}.isdisjoint(r.info.run_id for r in found[1].runs)
 
 
 def test_the_first_publish_makes_the_database_and_is_silent_too(project, run_in):
