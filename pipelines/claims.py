@@ -42,9 +42,10 @@ def claimed(work: str, run_id: UUID, log: Log) -> Iterator[bool]:
                 following.follow(client, UUID(str(claim.value)), log)
             _drop(client, claim)
             waited = True
-        try:
-            yield waited
-        finally:
+    try:
+        yield waited
+    finally:
+        with patience.client() as client:
             _drop(client, claim)
 
 

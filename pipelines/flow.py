@@ -45,8 +45,11 @@ def worth_a_retry(task: object, run: object, state: State[object]) -> bool:
 def run_stage(stage: str, shared: bool) -> None:
     """Bring one stage up to date, and share it where there is a DVC remote; a retry goes on from its last checkpoint."""
     workspace.reproduce(stage, pull=shared)
-    if shared:
-        remote.push(stage)
+    try:
+        if shared:
+            remote.push(stage)
+    except remote.AwayError as error:
+        raise StageFailedError(f"{error}; 'dvc push --run-cache {stage}' sends it later") from None
 
 
 @flow(name="winnow")

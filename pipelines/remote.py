@@ -122,7 +122,7 @@ def push(stage: str) -> None:
     reason = _reason(errors[0] if errors else f"'dvc push --run-cache {stage}' exited with {code}")
     if reason in FULL:
         raise UserError(f"DVC remote {address()}: {_full(stage)}; make room there, and run it again")
-    raise AwayError(f"{stage}: is done, and not in the DVC remote {address()}: {reason}; the next try pushes it")
+    raise AwayError(f"{stage}: is done, and not in the DVC remote {address()}: {reason}")
 
 
 def _reason(line: str) -> str:
