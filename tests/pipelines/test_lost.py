@@ -35,7 +35,7 @@ from tests.pipelines.agents import (
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.xdist_group("lost")]
 #: What the comparison of ``finished_copy`` has left to do.
-LEFT = ("train full", "evaluate full", "pipelines.account", "pipelines.compare")
+LEFT = ("train full", "pipelines.account", "pipelines.compare")
 #: Epochs of what is cancelled, and of what is asked for alone.
 LONG, SINGLE = 60, {"cut-off": 3.0, "twice": 8.1, "room": 3.2}
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
@@ -61,6 +61,9 @@ def text_of(maker, env, methods):
     params = yaml.safe_load(path.read_text())
     params["methods"] |= {name: {"method": "short", "epochs": epochs} for name, epochs in methods.items()}
     params["compare"] = dict.fromkeys(["full", *methods], "none")
+    # No other warm-up is run, nor named by a study.
+    params["warm_ups"] = {"none": {"epochs": 0}}
+    params = {key: value for key, value in params.items() if key not in ("study", "advise")}
     params["tasks"]["digits"]["training"]["epochs"] = LONG
     path.write_text(yaml.safe_dump(params, sort_keys=False))
     before = [f"subset@{name}" for name in params["compare"]]
