@@ -34,7 +34,7 @@ agent: .venv/ready ## run an agent of POOL in this clone; docs/operations.md say
 	@python -m pipelines.agent $(POOL)
 
 test: .venv/ready ## run the whole test suite
-	python -m pytest -n 2 --dist loadgroup
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 fast: .venv/ready ## run the tests that need no real run (two minutes)
 	python -m pytest -n 2 -m "not slow"

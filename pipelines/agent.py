@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -84,6 +85,8 @@ def main() -> None:
     except UserError as error:
         sys.stderr.write(f"winnow agent: {error}\n")
         sys.exit(BAD_INPUT)
+    # Prefect's worker ends by SIGINT, which a shell has its background commands ignore.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execvpe(line[0], line, environment)
 
 

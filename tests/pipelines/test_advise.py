@@ -24,8 +24,6 @@ from pipelines.errors import UserError
 from pipelines.params import load
 from pipelines.plan import files_of
 
-#: One worker runs all, for an advice that was given is what most look at.
-pytestmark = pytest.mark.xdist_group("advice")
 ROOT = Path(__file__).parents[2]
 ADVISE = {
     "methods": {"swiftlearn": "two-epochs"},

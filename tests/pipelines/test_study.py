@@ -21,8 +21,6 @@ from pipelines.errors import UserError
 from pipelines.grid import grid_of
 from pipelines.stage import alone
 
-#: One worker runs all, for a study that has run is what most look at.
-pytestmark = pytest.mark.xdist_group("study")
 ROOT = Path(__file__).parents[2]
 #: Two methods, two fractions, two seeds: full, three cells and controls at three costs, each twice.
 STUDY = {"methods": {"swiftlearn": "two-epochs", "infobatch": "none"}, "fractions": [0.1, 0.3], "seeds": [0, 1]}
