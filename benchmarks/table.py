@@ -96,12 +96,9 @@ def _predictor(_: str, r: dict[str, Any]) -> list[list[object]]:
 
 
 def _dispatch(_: str, r: dict[str, Any]) -> list[list[object]]:
-    stage, both, many, moved = r["stage"]["dispatch_seconds"], r["comparison"], r["at_once"], r["transfer"]
+    stage, both, moved = r["stage"]["dispatch_seconds"], r["comparison"], r["transfer"]
     sent = f"{moved['megabytes']:g} MB of tables, {moved['files']} files, through a folder: dvc {{}}"
     flow = f"{both['agents_seconds']:g} s by agents, {both['flow_seconds']:g} s by `python -m pipelines.flow`"
-    ended = (
-        f"completed in {many['seconds']:g} s, {many['run_twice']} of {many['stages']} stages run twice, {many['locks']} locks"
-    )
     return [
         ["a stage sent to an agent: seconds beside its own", stage["median"], f"<= {r['targets']['dispatch_seconds']:g}"],
         *[
@@ -109,8 +106,14 @@ def _dispatch(_: str, r: dict[str, Any]) -> list[list[object]]:
             for way in ("push", "pull")
         ],
         ["digits, two methods, in a fresh clone", flow, ""],
-        [f"{many['experiments']} comparisons at once on two agents", ended, "all, 0, 0"],
+        *([_at_once(r["at_once"])] if "at_once" in r else []),
     ]
+
+
+def _at_once(r: dict[str, Any]) -> list[object]:
+    locks = sum(r["logged"].values())
+    ended = f"completed in {r['seconds']:g} s, {r['run_twice']} of {r['stages']} stages run twice, {locks} lines on locks"
+    return [f"{r['experiments']} comparisons at once on two agents", ended, "all, 0, 0"]
 
 
 KINDS = {
