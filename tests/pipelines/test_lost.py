@@ -211,7 +211,9 @@ def test_a_remote_that_is_full_is_said_and_the_stage_runs_again_when_there_is_ro
     run = place.send(STAGE, **asked_for)
     place.wait_for_checkpoint(run, "room")
     remote = place.folder / "remote"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", remote], check=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", remote]
+    if (done := subprocess.run(mount, capture_output=True, text=True, check=False)).returncode:
+        pytest.skip(f"no disk that is full can be mounted here: {done.stderr.strip()}")
     try:
         state = place.end_of(run)
     finally:
