@@ -59,15 +59,18 @@ def cost_of(stage: str, name: str = "") -> Path:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give a path beside ``path`` to write to; it takes the place of ``path`` when the block ends well.
+    """Give a path to write to; what is there takes the place of ``path`` when the block ends well.
+
+    It is in a folder of its own beside ``path``: safetensors writes to a name of its choice first, which a kill would leave.
 
     Raises:
         UserError: where the folder cannot be written to.
     """
-    part = path.with_name(f".{path.name}.part")
+    aside = path.with_name(f".{path.name}.part")
+    part = aside / path.name
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(part)
+        _remove(aside)
+        aside.mkdir(parents=True)
         yield part
         _open_to_readers(part)
         if path.is_dir():
@@ -77,7 +80,7 @@ def whole(path: Path) -> Iterator[Path]:
         raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
         with suppress(OSError):
-            _remove(part)
+            _remove(aside)
 
 
 def _open_to_readers(path: Path) -> None:

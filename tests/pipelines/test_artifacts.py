@@ -1,6 +1,9 @@
 """Files appear whole or not at all, and say what they were made from."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,12 +14,25 @@ import torch
 from pipelines import artifacts
 from pipelines.errors import UserError
 
+ROOT = Path(__file__).parents[2]
 COLUMNS = {
     "id": np.arange(4),
     "score": np.array([0.5, 0.25, np.inf, -1], np.float32),
     "correct": np.array([True, False, True, True]),
     "seen": np.array([0, 2, 2, 1], np.int32),
 }
+
+#: Dies in the middle of a file, and of the one beside it that safetensors writes first.
+KILLED = """
+import os, sys
+from pathlib import Path
+from pipelines.artifacts import whole
+
+with whole(Path(sys.argv[1])) as part:
+    for file in (part, part.with_name(".tmpx4DjJI")):
+        file.write_text("half")
+    os._exit(9)
+"""
 
 
 @pytest.fixture
@@ -104,6 +120,17 @@ def test_a_folder_appears_when_it_is_whole(tmp_path):
 
     artifacts.write_folder(path, fill)
     assert (path / "one").read_text() == "1"
+
+
+def test_what_a_killed_writer_left_is_gone_with_the_next(tmp_path):
+    path = tmp_path / "state.safetensors"
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=ROOT, check=False)
+    assert done.returncode == 9
+    assert not path.exists()
+    assert list(tmp_path.rglob("*tmpx4DjJI"))
+    artifacts.write_state(path, {"a": 1}, {"x": torch.ones(2)})
+    assert [p.name for p in tmp_path.iterdir()] == ["state.safetensors"]
+    assert artifacts.read_state(path)[0] == {"a": 1}
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
