@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines import artifacts
+from pipelines import artifacts, collector
 from pipelines.artifacts import plan_of, result
 from pipelines.stage import main
 from pipelines.subset import names
@@ -26,6 +26,7 @@ def evaluate(name: str) -> None:
     split, kind, scale = read_split("test", manifest), manifest["target"], manifest["label_scale"]
     place = prepare_torch(plan["training"], plan["seed"])
     learner = learner_of(plan, manifest, place, 1)
+    collector.loaded()
 
     def predicted() -> Columns:
         found = predict(learner, split.examples, look_batch(plan["training"], place), kind)
@@ -48,4 +49,4 @@ def evaluate(name: str) -> None:
 
 
 if __name__ == "__main__":
-    main("evaluate", evaluate, named=names)
+    main("evaluate", evaluate, named=names, model=True)

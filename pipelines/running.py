@@ -19,7 +19,7 @@ from components.learner import NonFiniteLossError
 from components.moments import EpochRecord, Step
 from components.position import Plan
 from components.training import Training
-from pipelines import artifacts, building, models, ranks
+from pipelines import artifacts, building, collector, models, ranks
 from pipelines.checkpoints import Checkpoint, State, unpack
 from pipelines.errors import UserError
 from pipelines.frozen import Keeping
@@ -126,6 +126,7 @@ class Job:
             self.records, metered = saved
             self.ends = metered["ends"]
             self._take_over(metered["kwh"])
+        collector.loaded()
         # A rank was started by the stage's process.
         process = psutil.Process().parent() if self.ranks.count > 1 else psutil.Process()
         self.start_up_seconds = time.time() - process.create_time()

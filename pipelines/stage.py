@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from pipelines import collector
 from pipelines.artifacts import SCRATCH, write_json
 from pipelines.errors import RankError, UserError, unknown
 
@@ -34,7 +35,12 @@ class Stopped(Exception):  # noqa: N818 - not an error
 
 
 def main(
-    stage: str, work: Callable[..., int | None], *, named: Callable[[], list[str]] | None = None, file: bool = False
+    stage: str,
+    work: Callable[..., int | None],
+    *,
+    named: Callable[[], list[str]] | None = None,
+    file: bool = False,
+    model: bool = False,
 ) -> None:
     """Run ``work`` as the command of ``stage`` and exit: 0 done, 1 failed, 2 bad input, 130 stopped.
 
@@ -43,7 +49,9 @@ def main(
         work: takes the name on the command line, if there is one; may return the exit status, having said why.
         named: returns the names there are; None for a stage without.
         file: whether it takes a file instead, or none.
+        model: whether it loads one, and calls ``collector.loaded`` then.
     """
+    collector.spare(loading=model)
     _die_with_parent()
     end_when_asked()
     _wait_asleep()

@@ -93,4 +93,4 @@ def _places(ids: Array, chosen: Array, path: object) -> Array:
 
 
 if __name__ == "__main__":
-    main("train", train, named=names)
+    main("train", train, named=names, model=True)

@@ -122,4 +122,4 @@ def names() -> list[str]:
 
 
 if __name__ == "__main__":
-    main("warm_up", warm_up, named=names)
+    main("warm_up", warm_up, named=names, model=True)
