@@ -49,12 +49,12 @@ def _copy(source: Any, place: Any) -> int:  # noqa: ANN401 - two Places
     rng = random.Random(0)
     for seed in place.seeds:
         folder = place.of(seed)
-        cells._link_data(folder)  # noqa: SLF001
+        cells.link_data(folder)
         for cell in place.grid.cells:
             _copy_run(source.of(source.seeds[0]) / "results", folder / "results", real[cell.method], cell.name, rng)
             with chdir(folder):
-                for address, key, _ in cells._steps(cell.name):  # noqa: SLF001
-                    artifacts.write_json(cells._mark(address), key)  # noqa: SLF001
+                for address, key, _ in cells.steps(cell.name):
+                    artifacts.write_json(cells.mark_of(address), key)
     return len(place.seeds) * len(place.grid.cells)
 
 
@@ -89,10 +89,10 @@ def main() -> None:
         _ask(LARGE)
         place = _place()
         runs = _copy(source, place)
-        from pipelines import study
+        from pipelines import study_results
 
         start, cpu = time.perf_counter(), time.process_time()
-        study._write(place, "digits", {})  # noqa: SLF001
+        study_results._write(place, "digits", {})  # noqa: SLF001
         spent = {"wall_seconds": round(time.perf_counter() - start, 2), "cpu_seconds": round(time.process_time() - cpu, 2)}
         size = os.path.getsize("results/study/digits/report.html") / 1e6
     result = {

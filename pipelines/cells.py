@@ -51,7 +51,7 @@ class Place:
     def done(self, seed: int, name: str) -> bool:
         """Return whether the cell ``name`` was run with ``seed`` and with the settings that it has now."""
         with chdir(self.of(seed)):
-            return plan_of("methods", name).exists() and all(_is_marked(address, key) for address, key, _ in _steps(name))
+            return plan_of("methods", name).exists() and all(is_marked(address, key) for address, key, _ in steps(name))
 
 
 def run(place: Place, seed: int, name: str) -> None:
@@ -68,13 +68,13 @@ def run(place: Place, seed: int, name: str) -> None:
     with _named_from_above(), quiet():
         _prepare(place)
         folder = place.of(seed)
-        _link_data(folder)
+        link_data(folder)
         if (cell := place.grid[name]).after:
             if not place.done(seed, cell.after):
                 raise UserError(f"{name}: costs what {cell.after} does, which has no results with seed {seed}")
             controls.plan_after(place, seed, cell)
         with chdir(folder):
-            for address, key, work in _steps(name):
+            for address, key, work in steps(name):
                 _once(address, key, work)
             # A study keeps no models: a hundred of them would fill a disk.
             shutil.rmtree(result("train", name, "model"), ignore_errors=True)
@@ -95,10 +95,16 @@ def _prepare(place: Place) -> None:
     from pipelines.prepare import prepare
 
     with chdir(place.folder / DATA):
-        _once("prepare", digest(read_json(plan_of("task"))), prepare)
+        _once("prepare", data_key(), prepare)
 
 
-def _link_data(folder: Path) -> None:
+def data_key() -> str:
+    """Return the digest of what the data in this folder depend on."""
+    return digest(read_json(plan_of("task")))
+
+
+def link_data(folder: Path) -> None:
+    """Let the study's data be seen from the folder of a seed."""
     for path in (PREPARED, cost_of("prepare")):
         link = folder / path
         if not link.is_symlink():
@@ -106,8 +112,8 @@ def _link_data(folder: Path) -> None:
             link.symlink_to(Path(*[".."] * len(path.parts)) / DATA / path)
 
 
-def _steps(name: str) -> list[tuple[str, str, Callable[[], None]]]:
-    """Return the steps to a cell's end, each with its address, the digest of what it depends on, and its work."""
+def steps(name: str) -> list[tuple[str, str, Callable[[], None]]]:
+    """Return the steps to the end of a cell that is planned here, each: address, digest of what it depends on, work."""
     planned = read_json(plan_of("methods", name))
     start = planned["warm_up"]
     warmed = read_json(plan_of("warm_ups", start))
@@ -140,24 +146,26 @@ def _evaluate(name: str) -> None:
     evaluate(name)
 
 
-def _mark(address: str) -> Path:
+def mark_of(address: str) -> Path:
+    """Return where it is marked that the step at ``address`` is done, by the digest of what it depends on."""
     return SCRATCH / "done" / f"{address}.json"
 
 
-def _is_marked(address: str, key: str) -> bool:
-    path = _mark(address)
+def is_marked(address: str, key: str) -> bool:
+    """Return whether a step is done with what it depends on now."""
+    path = mark_of(address)
     return path.exists() and read_json(path) == key
 
 
 def _once(address: str, key: str, work: Callable[[], None]) -> None:
     """Do ``work`` where its mark is not there; while it is done there is no mark, since files of two settings may lie about."""
-    if _is_marked(address, key):
+    if is_marked(address, key):
         return
     if STOP.is_set():
         raise Stopped
-    _mark(address).unlink(missing_ok=True)
+    mark_of(address).unlink(missing_ok=True)
     work()
-    artifacts.write_json(_mark(address), key)
+    artifacts.write_json(mark_of(address), key)
 
 
 def account(place: Place, seed: int) -> dict[str, Any]:

@@ -248,8 +248,8 @@ def counted(folder, name, **counts):
     artifacts.write_json(folder / artifacts.cost_of("train", name), {"counts": counts})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for address, key, _ in cells._steps(name):
-            artifacts.write_json(cells._mark(address), key)
+        for address, key, _ in cells.steps(name):
+            artifacts.write_json(cells.mark_of(address), key)
 
 
 def test_the_cost_had_is_that_of_steps_and_a_third_of_looks_with_a_holdouts_own(place, monkeypatch):
@@ -292,7 +292,7 @@ def test_a_control_of_a_cell_without_results_says_so(place, monkeypatch):
 def steps(place, seed, name):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place.of(seed))
-        return cells._steps(name)
+        return cells.steps(name)
 
 
 @pytest.mark.parametrize(
@@ -376,24 +376,24 @@ def test_a_proxys_model_is_found_from_below(grid, tmp_path):
 def test_a_mark_of_work_that_was_begun_anew_is_gone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cells._once("train@x", "one", lambda: None)
-    assert cells._is_marked("train@x", "one")
+    assert cells.is_marked("train@x", "one")
 
     def dies():
-        assert not cells._mark("train@x").exists()
+        assert not cells.mark_of("train@x").exists()
         raise KeyboardInterrupt
 
     cells._once("train@x", "one", dies)
     with pytest.raises(KeyboardInterrupt):
         cells._once("train@x", "two", dies)
     # What it would find is not all of setting one any more.
-    assert not cells._is_marked("train@x", "one")
+    assert not cells.is_marked("train@x", "one")
 
 
 def test_a_relative_cache_is_the_projects(place, monkeypatch):
     laid = place()
     monkeypatch.setenv("WINNOW_CACHE", "cache")
     monkeypatch.setattr(cells, "_prepare", lambda place: None)
-    monkeypatch.setattr(cells, "_steps", lambda name: [])
+    monkeypatch.setattr(cells, "steps", lambda name: [])
     cells.run(laid, 0, "full")
     assert Path(os.environ["WINNOW_CACHE"]) == Path.cwd() / "cache"
 
