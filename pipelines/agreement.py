@@ -17,8 +17,8 @@ PACKAGES = (
 )  # fmt: skip
 #: What a stage's flow is made of, in the clone of the agent; the stage itself is of the revision.
 FLOWS = (
-    "claims.py", "commands.py", "dispatch.py", "following.py", "heartbeat.py", "patience.py", "remote.py", "workspace.py",
-    "worktree.py",
+    "claims.py", "commands.py", "dispatch.py", "dispatch_study.py", "following.py", "heartbeat.py", "patience.py", "remote.py",
+    "workspace.py", "worktree.py",
 )  # fmt: skip
 
 

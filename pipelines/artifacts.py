@@ -40,6 +40,8 @@ ACCOUNT = RESULTS / "account" / "account.json"
 COMPARISON = RESULTS / "compare"
 STUDY = RESULTS / "study"
 ADVICE = RESULTS / "advice"
+#: Of a study whose cells agents run: the tasks and seeds of which something is missing, and why cells failed, by these.
+UNITS_MISSING, UNITS_FAILED = SCRATCH / "units" / "missing.json", SCRATCH / "units" / "failed.json"
 
 
 def plan_of(kind: str, name: str = "") -> Path:
@@ -55,6 +57,11 @@ def result(stage: str, name: str, file: str) -> Path:
 def cost_of(stage: str, name: str = "") -> Path:
     """Return where the cost record of a stage is: timings differ from run to run, so they stand alone."""
     return COSTS / f"{stage}{'.' + name if name else ''}.json"
+
+
+def unit_failures(unit: str) -> Path:
+    """Return where it is said why cells of one task and seed failed, by name."""
+    return SCRATCH / "units" / f"{unit}.json"
 
 
 @contextmanager

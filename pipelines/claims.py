@@ -1,4 +1,4 @@
-"""A claim on a stage: of runs that are asked for the same one at once, one trains, and the others wait and take its results.
+"""A claim on work: of runs that are asked for the same at once, one does it, and the others wait and take its results.
 
 A claim is a variable of Prefect's server, which lets one of a name be made once; it holds the id of the run that made it. It is
 worth what this run is: when the run has ended, or its agent is lost, the next one takes the claim over.
@@ -36,7 +36,7 @@ def claimed(work: str, run_id: UUID, log: Log) -> Iterator[bool]:
     name, waited = f"winnow-{work}", False
     with patience.client() as client:
         while (claim := _claim(client, name, run_id, log)).value != str(run_id):
-            log.info("run %s is at the same stage; this one waits for it", claim.value)
+            log.info("run %s is at the same; this one waits for it", claim.value)
             # However it ends, what it has shared is taken, and what it has not is done here.
             with suppress(StageFailedError, Stopped):
                 following.follow(client, UUID(str(claim.value)), log)

@@ -6,18 +6,16 @@ No data travel through Prefect: what a stage made goes through DVC's run cache, 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Cancelling
 from pydantic import Field
 
 from pipelines import (
@@ -37,13 +35,14 @@ from pipelines import (
 )
 from pipelines.asked import Keys, Text, Word, Words, resolve
 from pipelines.errors import UserError, unknown, without_passwords
-from pipelines.sending import send, state_of
+from pipelines.sending import cancel_sent, send, state_of
 from pipelines.stage import Stopped
-from pipelines.walking import walk
+from pipelines.walking import Future, walk
 from pipelines.workspace import StageFailedError
 
 if TYPE_CHECKING:
     from pipelines.patience import Log
+    from pipelines.sections import Pools
 
 #: What arrives over the API becomes an argument of git and DVC, never a part of a shell's line.
 Address = Annotated[str, Field(pattern=r"^[a-z_]{1,32}(@[a-z0-9][a-z0-9._-]{0,62})?$")]
@@ -55,8 +54,6 @@ Packages = Annotated[dict[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")], V
 PROGRESS = artifacts.SCRATCH / "progress"
 #: What the table of a comparison's run shows beside the score.
 SHOWN = ("examples_trained", "cpu_seconds", "time_counted", "time_measured", "agot")
-#: The states of runs that have not ended.
-OPEN = ["SCHEDULED", "PENDING", "RUNNING", "PAUSED"]
 
 
 @flow(name="winnow-stage", flow_run_name="{stage}")
@@ -72,29 +69,36 @@ def run_stage(
         packages: the versions of the packages that results depend on, by name; an agent that has others refuses.
         flows: the SHA-256 of the flows' code (pipelines/agreement.py); an agent whose clone has another refuses.
     """
-    log, file = get_run_logger(), (PROGRESS / f"{flow_run.id}.json").resolve()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    os.environ[progress.FILE] = str(file)
+    log = get_run_logger()
     try:
-        agreement.check(os.environ.get("PREFECT__WORKER_NAME", "here"), packages or {}, flows)
-        with heartbeat.beating(stage, UUID(flow_run.id), file, log) as confirm, worktree.worktree(revision, params):
+        with at_work(stage, packages or {}, flows, log) as confirm, worktree.worktree(revision, params):
             _reproduce(stage, UUID(flow_run.id), confirm, log)
     except (UserError, StageFailedError, Stopped, heartbeat.GivenUpError) as error:
         return state_of(error)
-    finally:
-        file.unlink(missing_ok=True)
     return None
 
 
-def _cancel_stages(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ANN401 - Prefect's
-    """Cancel the stages that a cancelled comparison has sent, which would go on without it."""
-    asked = {"parent_flow_run_id": {"any_": [flow_run.id]}, "state": {"type": {"any_": OPEN}}}
-    with get_client(sync_client=True) as client:
-        for stage in client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(asked)):
-            client.set_flow_run_state(stage.id, Cancelling())
+@contextmanager
+def at_work(what: str, packages: Mapping[str, str], flows: str, log: Log) -> Iterator[Callable[[], None]]:
+    """Let it be heard that this agent is at ``what`` while the block runs; give what confirms that this run still counts.
+
+    Raises:
+        UserError: where this agent has not the ``packages`` and ``flows`` of who sent it the work.
+        GivenUpError: where the run was given up, and the block ended for that.
+        Stopped: where it was to be cancelled.
+    """
+    file = (PROGRESS / f"{flow_run.id}.json").resolve()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    os.environ[progress.FILE] = str(file)
+    try:
+        agreement.check(os.environ.get("PREFECT__WORKER_NAME", "here"), packages, flows)
+        with heartbeat.beating(what, UUID(flow_run.id), file, log) as confirm:
+            yield confirm
+    finally:
+        file.unlink(missing_ok=True)
 
 
-@flow(name="winnow", on_cancellation=[_cancel_stages])
+@flow(name="winnow", on_cancellation=[cancel_sent])
 def winnow(
     revision: Revision | None = None,
     params: Text = "",
@@ -118,11 +122,15 @@ def winnow(
             held, params = resolve(held, params, task, methods or [], overrides or {})
             plan.files_of(held)
             log = get_run_logger()
-            walk(lambda stage: send.submit(stage, held.pools.of(stage), asked, params), log)
+            walk(partial(_send, held.pools, asked, params), log)
             _show(tracking.publish(log.warning))
     except (UserError, StageFailedError, Stopped) as error:
         return state_of(error)
     return None
+
+
+def _send(pools: Pools, revision: str, params: str, stage: str) -> Future:
+    return send.submit(stage, f"winnow-stage/{pools.of(stage)}", {"stage": stage, "revision": revision, "params": params})
 
 
 def _reproduce(stage: str, run_id: UUID, confirm: Callable[[], None], log: Log) -> None:

@@ -1,28 +1,83 @@
-"""The study as a deployment: all its cells on one agent, in a worktree that stays until it has ended well, to go on there."""
+"""The flows of a study that agents run: its cells of one task and seed on an agent, and the walk that sends these to a pool.
+
+What a cell left goes from machine to machine in the DVC remote (pipelines/handover.py). What knows a study's cells is a command
+of the revision that is asked for; the flows, of the agents' clones, only start it.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import Any
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Failed
 
-from pipelines import commands, worktree
+from pipelines import artifacts, claims, commands, following, heartbeat, worktree
 from pipelines.artifacts import digest
 from pipelines.asked import Keys, Text, Word, resolve
-from pipelines.dispatch import Revision
-from pipelines.errors import UserError
-from pipelines.sending import state_of
-from pipelines.stage import BAD_INPUT, STOPPED, Stopped, failure_of
+from pipelines.dispatch import Flows, Packages, Revision, at_work
+from pipelines.errors import UserError, without_passwords
+from pipelines.sections import Name, Seed
+from pipelines.sending import IN_PART, cancel_sent, send, state_of
+from pipelines.stage import BAD_INPUT, FAILED, STOPPED, Stopped, failure_of
 from pipelines.workspace import StageFailedError
 
+if TYPE_CHECKING:
+    from pipelines.patience import Log
+    from pipelines.walking import Future
 
-@flow(name="winnow-study")
+#: Of the reasons that a run's state carries, the most characters of each, and the most of them.
+REASON, REASONS = 500, 50
+Unit = tuple[str, int]
+
+
+@flow(name="winnow-cells", flow_run_name="{task} seed {seed}")
+def run_cells(
+    revision: Revision, task: Name, seed: Seed, params: Text = "", packages: Packages | None = None, flows: Flows = ""
+) -> State[Any] | None:
+    """Run what no agent has run of a study's cells with one task and seed on this agent, and hand each over when it is done.
+
+    Args:
+        revision: the commit to run, 40 hex digits, on a branch of the agent's git remote.
+        task: the name of one of the study's tasks; of one that names none, params.yaml's task.
+        seed: one of those that the study has.
+        params: the text of a params.yaml to run in the place of the revision's own.
+        packages: the versions of the packages that results depend on, by name; an agent that has others refuses.
+        flows: the SHA-256 of the flows' code (pipelines/agreement.py); an agent whose clone has another refuses.
+    """
+    log, work = get_run_logger(), digest([revision, params, task, seed])
+    try:
+        with (
+            at_work(f"{task} seed {seed}", packages or {}, flows, log),
+            claims.claimed(work, UUID(flow_run.id), log),
+            worktree.kept(work[:16], revision, params),
+        ):
+            failed = _part(f"{task}@{seed}", log)
+    except (UserError, StageFailedError, Stopped, heartbeat.GivenUpError) as error:
+        return state_of(error)
+    return Failed(name=IN_PART, message=json.dumps(failed)) if failed else None
+
+
+def _part(unit: str, log: Log) -> dict[str, str]:
+    """Run the cells of a unit, and return why some failed, by name."""
+    if not _call(log, "study_part", unit):
+        return {}
+    reasons: dict[str, str] = artifacts.read_json(artifacts.unit_failures(unit))
+    told = {name: without_passwords(reason)[:REASON] for name, reason in islice(reasons.items(), REASONS)}
+    return told if len(told) == len(reasons) else {**told, "": "failed too; the log of its run says why"}
+
+
+@flow(name="winnow-study", on_cancellation=[cancel_sent])
 def study(
     revision: Revision | None = None, params: Text = "", task: Word = "", overrides: Keys | None = None
 ) -> State[Any] | None:
-    """Run what is missing of a study on this agent, and publish it to MLflow; its tables are among the artifacts there.
+    """Have agents run what is missing of a study, and publish it to MLflow; its tables are among the artifacts there.
 
     Args:
         revision: the commit to run, 40 hex digits, on a branch of the agents' git remote; that of its HEAD where none is given.
@@ -31,21 +86,76 @@ def study(
         overrides: values by dotted key of params.yaml, {"study.seeds": [0, 1]} for example, at most 64.
     """
     try:
-        at = revision or worktree.head()
-        with worktree.kept(digest([at, params, task, overrides])[:16], at, params) as held:
-            resolve(held, params, task, [], overrides or {})
-            _run()
+        following.lost_seconds()
+        at, log = revision or worktree.head(), get_run_logger()
+        with worktree.worktree(at, params) as held:
+            held, params = resolve(held, params, task, [], overrides or {})
+            _call(log, "study_gather")
+            missing: list[Unit] = [(name, seed) for name, seed in artifacts.read_json(artifacts.UNITS_MISSING)]
+            if missing:
+                pool = f"winnow-cells/{held.pools.of('train')}"
+                _gather(_sent(missing, pool, {"revision": at, "params": params}), log)
     except (UserError, StageFailedError, Stopped) as error:
         return state_of(error)
     return None
 
 
-def _run() -> None:
-    """Run the study's command here; it ends with this process, and where it is asked to, it saves itself."""
-    code = commands.call(sys.executable, "-m", "pipelines.study")
-    if not code:
-        return
-    said = failure_of("study") or {"code": code, "message": "cells failed; their runs in MLflow say why"}
+def _sent(missing: list[Unit], deployment: str, asked: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Have agents run the units that are ``missing``, all that there are at once; return why cells failed, by unit and name.
+
+    Raises:
+        Stopped: where one was cancelled, when the others have ended.
+    """
+    futures = {
+        f"{task}@{seed}": send.submit(f"{task} seed {seed}", deployment, {**asked, "task": task, "seed": seed})
+        for task, seed in missing
+    }
+    ended = {unit: _reasons(future) for unit, future in futures.items()}
+    if None in ended.values():
+        raise Stopped
+    return {unit: reasons for unit, reasons in ended.items() if reasons}
+
+
+def _reasons(future: Future) -> dict[str, str] | None:
+    """Return, when a unit has ended, why its cells failed, by name, under none that of the others; None if it was cancelled."""
+    try:
+        return dict(future.result().get("failed", {}))
+    except Stopped:
+        return None
+    except (UserError, StageFailedError) as error:
+        return {"": str(error)}
+
+
+def _gather(failed: dict[str, dict[str, str]], log: Log) -> None:
+    """Write and publish the tables of what is there.
+
+    Raises:
+        StageFailedError: where cells failed.
+    """
+    artifacts.write_json(artifacts.UNITS_FAILED, failed)
+    if _call(log, "study_gather", str(artifacts.UNITS_FAILED)):
+        reasons = [": ".join(filter(None, (unit, name, why))) for unit, cells in failed.items() for name, why in cells.items()]
+        raise StageFailedError("; ".join(["study: cells failed, and the table of cells in MLflow says why", *reasons[:1]]))
+
+
+def _call(log: Log, command: str, *arguments: str) -> int:
+    """Run a command of the revision, which ends with this process; return its exit status, of which 1 is that cells failed.
+
+    Raises:
+        UserError: for a mistake in the input, and for a revision that does not know the command.
+        Stopped: where it was asked to end, and saved itself.
+        StageFailedError: where it could not do its work.
+    """
+    if not Path("pipelines", f"{command}.py").exists():
+        raise UserError(f"revision: has no pipelines/{command}.py: agents cannot share its studies; a later one works")
+    line = (sys.executable, "-m", f"pipelines.{command}", *arguments)
+    code = commands.call(*line, said=lambda told: log.info("%s", without_passwords(told)))
+    # A file is no part of the name under which a command tells how it ended.
+    said = failure_of("@".join([command, *(a for a in arguments if not a.endswith(".json"))]))
+    if said is None:
+        if code in (0, FAILED):
+            return code
+        raise StageFailedError(f"{command}: exited with {code}")
     if said["code"] == STOPPED:
         raise Stopped
-    raise (UserError if said["code"] == BAD_INPUT else StageFailedError)(f"study: {said['message']}")
+    raise (UserError if said["code"] == BAD_INPUT else StageFailedError)(f"{command}: {said['message']}")

@@ -65,7 +65,7 @@ def learn_runs() -> None:
         AwayError: where it does not answer.
     """
     if address():
-        with _asking():
+        with asking():
             workspace.repo().stage_cache.pull(None)
 
 
@@ -84,7 +84,7 @@ def restore(stage: str) -> bool:
     # It says at length what it restores.
     logging.getLogger("dvc").setLevel(logging.WARNING)
     try:
-        with _asking(), lock_repo(repo):
+        with asking(), lock_repo(repo):
             repo.stage_cache.restore(repo.stage.collect(stage)[0], pull=pull)
     except RunCacheNotFoundError:
         return False
@@ -94,13 +94,17 @@ def restore(stage: str) -> bool:
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
-    """Say that it was the remote which did not answer, whatever its kind of storage says then."""
+def asking() -> Iterator[None]:
+    """Say that it was the remote which did not answer, whatever its kind of storage says then.
+
+    Raises:
+        AwayError: where it did not.
+    """
     from dvc.exceptions import DvcException
 
     try:
         yield
-    except (DvcException, ImportError):
+    except (DvcException, ImportError, UserError):
         raise
     except Exception as error:
         raise AwayError(f"DVC remote {address()}: {_reason(f'{type(error).__name__}: {error}')}") from None

@@ -21,6 +21,8 @@ CLONE = "WINNOW_CLONE"
 #: The branches of the git remote, as this clone knows them.
 BRANCHES = "refs/winnow"
 WORKTREES, KEPT = artifacts.SCRATCH / "worktrees", artifacts.SCRATCH / "kept"
+#: A retry on this machine goes on from the last checkpoint; a study's cells are handed over there where there is no remote.
+SHARED = (artifacts.SCRATCH / "checkpoints", artifacts.SCRATCH / "cells")
 #: Who changes git's own files holds it.
 GIT_LOCK = artifacts.SCRATCH / "git.lock"
 
@@ -70,6 +72,7 @@ def kept(name: str, revision: str, text: str = "") -> Iterator[Params]:
             _add(clone, folder, revision)
         try:
             with chdir(folder):
+                _share(clone)
                 yield _received(text)
         except UserError:
             _remove(clone, folder)
@@ -119,7 +122,7 @@ def _known(revision: str) -> str:
 
 
 def _share(clone: Path) -> None:
-    """Let this worktree use the cache of its clone, and the remote that the agent was given."""
+    """Let this worktree use what its clone keeps for all, and the remote that the agent was given."""
     from dvc.repo import Repo
 
     cache = Repo(clone).cache.local_cache_dir
@@ -128,11 +131,11 @@ def _share(clone: Path) -> None:
         if url := os.environ.get(DVC_REMOTE):
             local["remote"]["winnow"] = {"url": url}
             local["core"]["remote"] = "winnow"
-    # A retry on this machine goes on from the last checkpoint.
-    checkpoints = clone / artifacts.SCRATCH / "checkpoints"
-    checkpoints.mkdir(parents=True, exist_ok=True)
     artifacts.SCRATCH.mkdir(exist_ok=True)
-    (artifacts.SCRATCH / "checkpoints").symlink_to(checkpoints)
+    for path in SHARED:
+        (clone / path).mkdir(parents=True, exist_ok=True)
+        if not path.is_symlink():
+            path.symlink_to(clone / path)
 
 
 def _remove_the_dead(clone: Path) -> None:

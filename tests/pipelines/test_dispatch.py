@@ -43,7 +43,7 @@ def test_parameters_are_described():
     assert properties["revision"]["pattern"] == "^[0-9a-f]{40}$"
     assert properties["params"]["maxLength"] == 65_536
     assert all(len(p["description"]) > 20 for p in properties.values())
-    for flow in (dispatch.winnow, dispatch_study.study):
+    for flow in (dispatch.winnow, dispatch_study.study, dispatch_study.run_cells):
         assert all(len(p["description"]) > 20 for p in flow.parameters.properties.values())
 
 
@@ -70,6 +70,18 @@ def test_what_is_asked_for_is_typed(wrong):
         dispatch.winnow.validate_parameters(wrong)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"task": "--x"}, {"task": ""}, {"task": "../x"}, {"seed": -1}, {"seed": 2**63}, {"seed": "one"}, {"revision": "main"}],
+    ids=str,
+)
+def test_cells_are_asked_for_by_task_and_seed(wrong):
+    good = {key: value for key, value in GOOD.items() if key != "stage"} | {"task": "digits-noise", "seed": 3}
+    assert dispatch_study.run_cells.validate_parameters(good) == good
+    with pytest.raises(ParameterTypeError):
+        dispatch_study.run_cells.validate_parameters(good | wrong)
+
+
 @pytest.mark.parametrize("wrong", BAD.values(), ids=BAD)
 def test_others_are_refused(wrong):
     with pytest.raises(ParameterTypeError):
@@ -86,16 +98,16 @@ def test_a_run_that_ends_badly_says_why_without_a_password():
 
 def test_every_pool_of_params_has_a_deployment():
     held = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-    flows = {d["entrypoint"] for d in held["deployments"]}
-    assert flows == {"pipelines/dispatch.py:winnow", "pipelines/dispatch.py:run_stage", "pipelines/dispatch_study.py:study"}
-    by_name = {d["name"]: d for d in held["deployments"] if d["entrypoint"] != "pipelines/dispatch_study.py:study"}
-    pools = load(ROOT / "params.yaml").pools
-    assert {p for p in pools.model_dump().values() if p} <= set(by_name)
-    for name, deployment in by_name.items():
-        file, _, flow = deployment["entrypoint"].partition(":")
-        assert (ROOT / file).is_file()
-        assert hasattr(dispatch, flow)
-        assert deployment["work_pool"]["name"] == (MAIN_POOL if name == "main" else name)
+    found = {(d["entrypoint"], d["name"]): d["work_pool"]["name"] for d in held["deployments"]}
+    pools = {p for p in load(ROOT / "params.yaml").pools.model_dump().values() if p}
+    stage, cells = "pipelines/dispatch.py:run_stage", "pipelines/dispatch_study.py:run_cells"
+    whole = {("pipelines/dispatch.py:winnow", "main"), ("pipelines/dispatch_study.py:study", "main-pool")}
+    assert set(found) == {(flow, pool) for flow in (stage, cells) for pool in pools} | whole
+    for (_, name), pool in found.items():
+        assert pool == (MAIN_POOL if name == "main" else name)
+    for entrypoint, _ in found:
+        file, _, flow = entrypoint.partition(":")
+        assert hasattr({"dispatch": dispatch, "dispatch_study": dispatch_study}[Path(file).stem], flow)
 
 
 def test_a_flow_needs_neither_torch_nor_mlflow_to_begin():

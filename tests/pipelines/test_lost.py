@@ -189,7 +189,7 @@ def test_what_is_asked_for_twice_is_trained_once_and_waits_for_a_remote_that_is_
     def told():
         return place.told(runs[0]) + place.told(runs[1])
 
-    wait_for(lambda: said(r"run [-\w]+ is at the same stage; this one waits for it"), told, pause=0.5)
+    wait_for(lambda: said(r"run [-\w]+ is at the same; this one waits for it"), told, pause=0.5)
     remote, away = place.folder / "remote", place.folder / "away"
     remote.rename(away)
     remote.touch()

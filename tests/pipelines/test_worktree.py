@@ -66,7 +66,8 @@ def test_a_run_that_fails_leaves_nothing(clone):
     assert left() == ([], 0)
 
 
-def test_a_kept_one_is_gone_on_in_until_it_ends_well(clone):
+def test_a_kept_one_is_gone_on_in_until_it_ends_well(clone, tmp_path, monkeypatch):
+    monkeypatch.setenv(worktree.DVC_REMOTE, str(tmp_path / "remote"))
     revision = worktree.head()
     with suppress(ZeroDivisionError), worktree.kept("mine", revision):
         Path("half").touch()
@@ -78,6 +79,9 @@ def test_a_kept_one_is_gone_on_in_until_it_ends_well(clone):
     with worktree.kept("mine", revision):
         assert Path.cwd() == clone / worktree.KEPT / "mine"
         assert Path("half").exists()
+        # It shares what others do.
+        assert f"url = {tmp_path / 'remote'}" in Path(".dvc/config.local").read_text()
+        assert Path(".winnow/cells").resolve() == clone / ".winnow/cells"
         os.chdir(clone)
         with pytest.raises(UserError, match=r"mine: process .* is at it"), worktree.kept("mine", revision):
             pass
