@@ -62,14 +62,15 @@ class Handover:
                     all(self._take(part) for part in parts.parts_of(place, seed, cell.name))
 
     def share(self, place: Place, seed: int, name: str) -> None:
-        """Hand over a cell that is done, and what others need of it, where it is not there.
+        """Hand over what is done of a cell and is not there: the data, its warm-up, which others may share, and its own part.
 
         Raises:
             AwayError: where the DVC remote stays away.
             UserError: where it is full.
         """
-        for part in (parts.data_of(place), *parts.parts_of(place, seed, name)):
-            if part.name not in self._there:
+        own = parts.parts_of(place, seed, name) if _is_planned(place, seed, place.grid[name]) else ()
+        for part in (parts.data_of(place), *own):
+            if part.done and part.name not in self._there:
                 path = ARRIVING / part.name
                 try:
                     parts.pack(part, path)

@@ -342,6 +342,22 @@ def test_a_cell_that_fails_is_tried_again_and_told_of_and_the_others_are_handed_
     assert {name for seed, name in place.missing() if seed == 0} == failed
 
 
+def test_of_a_cell_that_fails_the_data_and_the_warm_up_are_handed_over(machine, monkeypatch):
+    place = machine("one")
+
+    def fails(place, seed, name):
+        run(place, seed, "full")
+        (place.of(seed) / cells.mark_of("evaluate@full")).unlink()
+        raise UserError("no")
+
+    monkeypatch.setattr(cells, "run", fails)
+    assert study_part.part("digits@0") == 1
+    place = machine("other")
+    Handover().restore(place, 0)
+    assert parts.data_of(place).done
+    assert [part.done for part in parts.parts_of(place, 0, "full")] == [True, False]
+
+
 def test_units_are_a_task_and_a_seed_each(machine):
     machine("one")
     assert study_part.units() == ["digits@0", "digits@1"]
