@@ -116,6 +116,30 @@ def _at_once(r: dict[str, Any]) -> list[object]:
     return [f"{r['experiments']} comparisons at once on two agents", ended, "all, 0, 0"]
 
 
+def _report(_: str, r: dict[str, Any]) -> list[list[object]]:
+    found = f"{r['wall_seconds']:g} s, {r['megabytes']:g} MB"
+    return [
+        [
+            f"the report of a study of {r['runs_copied']} runs",
+            found,
+            "<= {seconds:g} s, {megabytes:g} MB".format(**r["allowed"]),
+        ]
+    ]
+
+
+def _publish(_: str, r: dict[str, Any]) -> list[list[object]]:
+    what = f"{r['publishing']} runs with their models told to MLflow, {{}}; told again"
+    ways = {"database": ("in a new SQLite database", "<= 15 s"), "server": ("through a server", "")}
+    return [
+        [
+            what.format(where),
+            f"{first['wall_seconds']:g} s ({first['cpu_seconds']:g} CPU s); {again['wall_seconds']:g} s",
+            target,
+        ]
+        for (first, again), (where, target) in ((r[way], text) for way, text in ways.items())
+    ]
+
+
 KINDS = {
     "dispatch": _dispatch,
     "loop": _loop,
@@ -126,6 +150,8 @@ KINDS = {
     "frozen": _frozen,
     "distributed": _distributed,
     "predictor": _predictor,
+    "publish": _publish,
+    "report": _report,
 }
 
 

@@ -156,9 +156,10 @@ class Ledger:
         return self.columns[name].cpu().numpy()
 
     def count(self, name: str, index: Tensor) -> None:
-        """Add one to the column ``name`` at ``index`` ``(B,)``; each index may appear once."""
+        """Add one to the column ``name`` at each of ``index`` ``(B,)``."""
         column = self.columns[name]
-        column[index.to(column.device)] += 1
+        at = index.to(column.device)
+        column.index_add_(0, at, column.new_ones(1).expand(len(at)))
 
     def write(self, evidence: Evidence) -> None:
         """Take in a sight of the examples ``evidence`` speaks of; each index may appear once."""
