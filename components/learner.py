@@ -160,7 +160,8 @@ class Learner:
     def _descend(self, loss: Tensor, share: Tensor) -> None:
         """Step down the gradient of ``(weight * loss).mean()``, given to autograd as what it is: ``weight / B`` a loss."""
         scaled = self.scaler.is_enabled()
-        self.optimizer.zero_grad()
+        for parameter in self.parameters:  # as zero_grad does, whose hooks take 65 microseconds
+            parameter.grad = None
         loss.backward(self.scaler.scale(share) if scaled else share)
         if self.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
