@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -179,9 +178,11 @@ class Learner:
 
     def _pass(self, model: nn.Module, batch: Batch, precision: str) -> tuple[Tensor, Evidence]:
         """Return the losses of what ``batch`` has fetched, with their graph, and the evidence without."""
-        kind = PRECISIONS[precision]
-        with nullcontext() if kind is None else torch.autocast(self.device.type, dtype=kind):
+        if (kind := PRECISIONS[precision]) is None:
             output = model(**batch.inputs)
+        else:
+            with torch.autocast(self.device.type, dtype=kind):
+                output = model(**batch.inputs)
         seen = self.objective.see(getattr(output, "logits", output).float(), batch.target, norm=self.norms)
         loss, output = seen.loss.detach(), seen.output.detach()
         log_p = None if seen.log_p is None else seen.log_p.detach()

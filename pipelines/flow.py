@@ -23,7 +23,7 @@ from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.client.schemas.objects import State  # noqa: E402
 from prefect.states import Cancelled, Completed, Failed  # noqa: E402
 
-from pipelines import compare, params, plan, remote, tracking, workspace  # noqa: E402
+from pipelines import collector, compare, params, plan, remote, tracking, workspace  # noqa: E402
 from pipelines.errors import UserError  # noqa: E402
 from pipelines.server import server  # noqa: E402
 from pipelines.stage import BAD_INPUT, FAILED, STOP, STOPPED, Stopped, alone, end_when_asked  # noqa: E402
@@ -146,6 +146,7 @@ def _run() -> list[str]:
 
 def main() -> int:
     """Run the flow in this working copy, print the comparison, and return the exit status."""
+    collector.spare(loading=False)
     try:
         with alone("flow"):
             plan.files_of(params.load())
