@@ -181,6 +181,7 @@ def linked(name, kind, target):
 
 HOSTILE = {
     "a path above": tarfile.TarInfo("../../above"),
+    "a whole path": tarfile.TarInfo("/params.yaml"),
     "a link": linked("results/x", tarfile.SYMTYPE, "history.json"),
     "a link that leads out": linked("results/x", tarfile.SYMTYPE, "/etc/passwd"),
     "a second name": linked("results/x", tarfile.LNKTYPE, "results/train/full/history.json"),
@@ -202,7 +203,7 @@ def test_a_file_with_what_no_part_has_is_refused_whole(machine, tmp_path, member
 def test_only_what_a_part_is_made_of_is_taken_and_only_under_its_own_marks(machine, tmp_path):
     part, whole = packed(machine("one"), tmp_path)
     with tarfile.open(tmp_path / "part.tar", "a:") as tar:
-        for name in ("/params.yaml", "results/plan/training.json", "results/train/swiftlearn-0.5/history.json"):
+        for name in ("params.yaml", "results/plan/training.json", "results/train/swiftlearn-0.5/history.json"):
             tar.addfile(tarfile.TarInfo(name))
     emptied(part)
     before = contents(part.folder)
