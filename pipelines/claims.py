@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from pipelines.patience import Log
 
+#: How long a claim is tried to be dropped: a busy server refuses now and then, and one that is away need not be waited for.
+DROP_SECONDS = 30.0
+
 
 @contextmanager
 def claimed(work: str, run_id: UUID, log: Log) -> Iterator[bool]:
@@ -40,13 +43,13 @@ def claimed(work: str, run_id: UUID, log: Log) -> Iterator[bool]:
             # However it ends, what it has shared is taken, and what it has not is done here.
             with suppress(StageFailedError, Stopped):
                 following.follow(client, UUID(str(claim.value)), log)
-            _drop(client, claim)
+            _drop(client, claim, log)
             waited = True
     try:
         yield waited
     finally:
         with patience.client() as client:
-            _drop(client, claim)
+            _drop(client, claim, log)
 
 
 def _claim(client: SyncPrefectClient, name: str, run_id: UUID, log: Log) -> Variable:
@@ -64,7 +67,11 @@ def _claim(client: SyncPrefectClient, name: str, run_id: UUID, log: Log) -> Vari
     return found
 
 
-def _drop(client: SyncPrefectClient, claim: Variable) -> None:
+def _drop(client: SyncPrefectClient, claim: Variable, log: Log) -> None:
     """Drop this very claim, and not one of the same name that another has made since; where it stays, its run has ended."""
-    with suppress(httpx.HTTPError):
-        client.request("DELETE", "/variables/{id}", path_params={"id": str(claim.id)})
+
+    def ask() -> object:
+        return client.request("DELETE", "/variables/{id}", path_params={"id": str(claim.id)})
+
+    with suppress(httpx.HTTPError, StageFailedError):
+        patience.answer(ask, log, DROP_SECONDS)

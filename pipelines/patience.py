@@ -45,12 +45,13 @@ def is_away(error: Exception) -> bool:
     return isinstance(error, httpx.TransportError)
 
 
-def answer(ask: Callable[[], T], log: Log) -> T:
+def answer(ask: Callable[[], T], log: Log, seconds: float | None = None) -> T:
     """Return what ``ask`` returns, asked again while the server is away.
 
     Raises:
-        StageFailedError: where it is away for longer than ``PATIENCE_SECONDS``.
+        StageFailedError: where it is away for longer than ``seconds``, by default ``PATIENCE_SECONDS``.
     """
+    most = PATIENCE_SECONDS if seconds is None else seconds
     since = time.monotonic()
     warned = False
     while True:
@@ -61,9 +62,9 @@ def answer(ask: Callable[[], T], log: Log) -> T:
                 raise
             reason = without_passwords(str(error).partition("\n")[0]) or type(error).__name__
             away = time.monotonic() - since
-            if away > PATIENCE_SECONDS:
-                raise StageFailedError(f"Prefect's server has been away for {PATIENCE_SECONDS:.0f} s: {reason}") from None
+            if away > most:
+                raise StageFailedError(f"Prefect's server has been away for {most:.0f} s: {reason}") from None
             if away >= WARN_SECONDS and not warned:
-                log.warning("Prefect's server does not answer (%s); waiting for it, %.0f s at most", reason, PATIENCE_SECONDS)
+                log.warning("Prefect's server does not answer (%s); waiting for it, %.0f s at most", reason, most)
                 warned = True
         time.sleep(PAUSE_SECONDS)

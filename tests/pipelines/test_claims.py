@@ -23,7 +23,7 @@ class Store:
     """Variables of Prefect's server by name, of which there is one at most."""
 
     def __init__(self):
-        self.held, self.away = {}, False
+        self.held, self.away = {}, 0
 
     def create_variable(self, wanted):
         if wanted.name in self.held:
@@ -36,6 +36,7 @@ class Store:
 
     def request(self, method, path, path_params):
         if self.away:
+            self.away -= 1
             raise httpx.ConnectError("refused")
         assert (method, path) == ("DELETE", "/variables/{id}")
         self.held = {name: claim for name, claim in self.held.items() if str(claim.id) != path_params["id"]}
@@ -45,6 +46,7 @@ class Store:
 def store(monkeypatch):
     made = Store()
     monkeypatch.setattr(claims.patience, "client", lambda: nullcontext(made))
+    monkeypatch.setattr(claims.patience, "PAUSE_SECONDS", 0.001)
     return made
 
 
@@ -110,8 +112,15 @@ def test_of_two_that_wait_one_has_it_and_the_other_waits_on(monkeypatch, store):
 
 
 def test_a_claim_that_cannot_be_dropped_is_worth_nothing_when_its_run_has_ended(monkeypatch, store):
-    followed = when_followed(monkeypatch, lambda client: setattr(client, "away", False))
+    monkeypatch.setattr(claims, "DROP_SECONDS", 0.0)
+    followed = when_followed(monkeypatch, lambda client: setattr(client, "away", 0))
     with claims.claimed("work", uuid4(), LOG):
-        store.away = True
+        store.away = 1_000_000
     with claims.claimed("work", uuid4(), LOG):
         assert len(followed) == 1
+
+
+def test_a_claim_is_dropped_though_a_busy_server_refuses_now_and_then(store):
+    with claims.claimed("work", uuid4(), LOG):
+        store.away = 3
+    assert store.held == {}
