@@ -215,6 +215,15 @@ def test_only_what_a_part_is_made_of_is_taken_and_only_under_its_own_marks(machi
     assert not parts.unpack(other, tmp_path / "part.tar")
 
 
+def run_elsewhere(machine):
+    """Look for the cell on another machine, which must not have it then, run it there and hand it over."""
+    place, handed = machine("other"), Handover()
+    handed.restore(place, 0)
+    assert not place.done(0, "full")
+    run(place, 0, "full")
+    handed.share(place, 0, "full")
+
+
 def test_a_torn_file_is_replaced_by_who_runs_its_cell(machine, there):
     place = machine("one")
     shared(place, "full")
@@ -224,12 +233,7 @@ def test_a_torn_file_is_replaced_by_who_runs_its_cell(machine, there):
     path.write_bytes(whole[:1000])
     left = path.with_name(f"{own.name}.0123.part")
     left.write_bytes(b"a killed one's")
-    other = machine("other")
-    handed = Handover()
-    handed.restore(other, 0)
-    assert not other.done(0, "full")
-    run(other, 0, "full")
-    handed.share(other, 0, "full")
+    run_elsewhere(machine)
     assert len(path.read_bytes()) == len(whole)
     assert not left.exists()
     assert not list(Path(SCRATCH / "arriving").iterdir())
@@ -239,12 +243,7 @@ def test_without_its_data_nothing_of_a_study_is_there(machine, there):
     place = machine("one")
     shared(place, "full")
     (there / FOLDER / parts.data_of(place).name).write_bytes(b"torn")
-    place = machine("other")
-    handed = Handover()
-    handed.restore(place, 0)
-    assert not place.done(0, "full")
-    run(place, 0, "full")
-    handed.share(place, 0, "full")
+    run_elsewhere(machine)
     place = machine("third")
     Handover().restore(place, 0)
     assert place.done(0, "full")
