@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
@@ -89,12 +90,14 @@ def winnow(setting: Setting, selector: Selector | None = None) -> Loop:
     from components.position import Plan
     from components.selection.selector import Selector
     from components.training import Training
+    from pipelines.building import look_batch, look_size
 
     learner, n = setting.learner(), len(setting.examples)
-    ledger = Ledger(n, LogitMemory(torch.zeros(n, setting.examples.outputs), setting.examples.outputs))
-    plan = Plan(1, setting.training["batch_size"], 1, 1, 0)
+    outputs, settings, device = setting.examples.outputs, setting.training, learner.device
+    ledger = Ledger(n, LogitMemory(torch.zeros(n, outputs, device=device), outputs))
+    plan = Plan(1, settings["batch_size"], look_size(settings, n), look_batch(settings, device), 0)
     training = Training(learner, setting.examples, selector or Selector(), ledger, plan)
-    return Loop(learner, training.until(), deterministic=True)  # as every stage is on a CPU
+    return Loop(learner, training.until(), deterministic=device.type == "cpu")  # as every stage is
 
 
 def keeping_all(setting: Setting) -> Loop:
@@ -106,12 +109,17 @@ def keeping_all(setting: Setting) -> Loop:
 
 def plain(setting: Setting) -> Loop:
     """Train as one would write it down for this one job."""
+    import torch
     from torch.nn.functional import cross_entropy
     from torch.nn.utils import clip_grad_norm_
+
+    from components.learner import PRECISIONS
 
     learner, size, clip = setting.learner(), setting.training["batch_size"], setting.training["clip_norm"]
     model, optimizer, device = learner.model, learner.optimizer, learner.device
     moved = [p for p in model.parameters() if p.requires_grad]
+    kind = PRECISIONS[setting.training["precision"]]
+    within = nullcontext() if kind is None else torch.autocast(device.type, dtype=kind)
 
     def epoch() -> Iterator[None]:
         model.train()
@@ -121,8 +129,9 @@ def plain(setting: Setting) -> Loop:
             done += len(rows)
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * learner.schedule((done - size / 2) / len(order))
-            output = model(**batch.inputs)
-            loss = cross_entropy(getattr(output, "logits", output), batch.target)
+            with within:
+                output = model(**batch.inputs)
+            loss = cross_entropy(getattr(output, "logits", output).float(), batch.target)
             optimizer.zero_grad()
             loss.backward()
             if clip is not None:
@@ -203,7 +212,7 @@ def _mean_loss(output: Any, labels: torch.Tensor, num_items_in_batch: object = N
 WAYS = {"plain": plain, "winnow": winnow, "trainer": trainer, "keeping-all": keeping_all}
 
 
-def _setting(limit: int) -> Setting:
+def setting_of() -> Setting:
     """Prepare the planned task here, and return what all ways start from."""
     import torch
 
@@ -227,9 +236,7 @@ def _setting(limit: int) -> Setting:
         torch.manual_seed(0)
         return fresh
 
-    examples = read_split("train", manifest).examples
-    assert len(examples) == limit, f"the task has {len(examples)} examples, a turn needs {limit}"
-    return Setting(planned["training"], examples, learner)
+    return Setting(planned["training"], read_split("train", manifest).examples, learner)
 
 
 def _distance(a: Learner, b: Learner) -> float:
@@ -256,7 +263,8 @@ def measure(task: str, folder: str, steps: int, rounds: int) -> dict[str, Any]:
     limit = steps * params["tasks"][task]["training"]["batch_size"]
     params["tasks"][task]["limit"] = limit
     with inside(params):
-        setting = _setting(limit)
+        setting = setting_of()
+        assert len(setting.examples) == limit, f"the task has {len(setting.examples)} examples, a turn needs {limit}"
         rounds_made = [_round(setting, i, steps) for i in range(rounds + 1)][1:]  # the first warms up
     seconds = {name: [made[name][1] for made in rounds_made] for name in WAYS}
     last = {name: rounds_made[-1][name][0] for name in WAYS}

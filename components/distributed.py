@@ -19,7 +19,7 @@ from typing_extensions import override
 from components.arrays import Array
 from components.batch import Batch, Rows
 from components.evidence import OPTIONAL, Evidence
-from components.learner import Learner, refuse_non_finite
+from components.learner import Learner
 
 if TYPE_CHECKING:
     from components.tasks.examples import Examples
@@ -183,9 +183,7 @@ class DistributedLearner(Learner):
         loss, own = self._pass(self._parallel if self.model.training else self.model, batch, precision)
         held = {n: t for n in ("target", "loss", "output", *OPTIONAL) if (t := getattr(own, n)) is not None}
         everyone: dict[str, Any] = self._joined(held, batch.place, len(batch))
-        evidence = replace(own, **everyone)
-        refuse_non_finite(evidence)
-        return loss, evidence
+        return loss, replace(own, **everyone)
 
     @override
     def _look_by_input(self, batch: Batch) -> Evidence:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +21,18 @@ LOGITS_KEPT = 2**26
 
 #: What evidence may lack.
 OPTIONAL = ("norm", "log_p", "input_norm")
+
+
+class Departed:
+    """A number that a GPU has yet to compute, on its way to the host."""
+
+    def __init__(self, number: Tensor) -> None:
+        self._number = number.to("cpu", non_blocking=True)
+        self._arrival = torch.cuda.current_stream(number.device).record_event()
+
+    def __float__(self) -> float:
+        self._arrival.synchronize()
+        return float(self._number)
 
 
 @dataclass(frozen=True)
@@ -48,14 +60,20 @@ class Evidence:
     norm: Tensor | None = None
     log_p: Tensor | None = None
     input_norm: Tensor | None = None
+    _departed: Departed | None = field(default=None, init=False)
 
     def __len__(self) -> int:
         return self.index.numel()
 
     @cached_property
     def total_loss(self) -> float:
-        """The sum of ``loss``; on a GPU the first call waits for the device."""
-        return float(self.loss.sum())
+        """The sum of ``loss``; a GPU is waited for until it has done all it was asked, or all before ``depart``."""
+        return float(self._departed or self.loss.sum())
+
+    def depart(self) -> None:
+        """Let ``total_loss`` set out from a GPU for the host, which may then ask more of the GPU before it reads it."""
+        if self.loss.is_cuda:
+            object.__setattr__(self, "_departed", Departed(self.loss.sum()))
 
     @cached_property
     def correct(self) -> Tensor:
@@ -163,7 +181,7 @@ class Ledger:
 
     def write(self, evidence: Evidence) -> None:
         """Take in a sight of the examples ``evidence`` speaks of; each index may appear once."""
-        i, correct = evidence.index, evidence.correct
+        i, correct = evidence.index.to(self.memory.storage.device), evidence.correct
         norm, margin = evidence.objective.signals(evidence.output, evidence.target, evidence.norm, evidence.log_p)
         seen, looked, el2n, before, forgotten = (
             self.columns[name].index_select(0, i) for name in ("seen", "looked", "el2n", "correct", "forgotten")
@@ -196,7 +214,8 @@ class Ledger:
 
     def recalled(self, index: Tensor, objective: Objective) -> Evidence | None:
         """Return what the last sights of ``index`` ``(B,)`` showed, as evidence of a look; None if one was never seen."""
-        loss, norm = (self.columns[name].index_select(0, index) for name in ("loss", "gradient_norm"))
+        at = index.to(self.memory.storage.device)
+        loss, norm = (self.columns[name].index_select(0, at) for name in ("loss", "gradient_norm"))
         if loss.isnan().any():
             return None
         return Evidence(index, index, loss, loss[:, None], True, objective, norm)

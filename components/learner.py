@@ -132,23 +132,27 @@ class Learner:
             loss, evidence = self._forward(batch, self.precision)
         weight = batch.weight
         if keep is not None:
+            refuse_non_finite(evidence)
             answer = keep(evidence)
             if not answer.any():
                 return replace(evidence, looked=True)
             weight = self._weight(batch, answer)
         with self.clock.lap("backward", len(batch)):
-            self._descend(loss, weight * (1 / len(batch)))
+            self._descend(loss, weight * (1 / len(batch)), evidence)
         return evidence
 
     def _look(self, batch: Batch) -> Evidence:
         with torch.inference_mode():
-            return replace(self._forward(batch, self.look_precision or self.precision)[1], looked=True)
+            evidence = self._forward(batch, self.look_precision or self.precision)[1]
+            refuse_non_finite(evidence)
+            return replace(evidence, looked=True)
 
     def _look_by_input(self, batch: Batch) -> Evidence:
         """Look with a gradient by the one input, which must be continuous; that of the parameters is not taken."""
         ((name, given),) = batch.inputs.items()
         asked = given.detach().requires_grad_()
         loss, evidence = self._forward(replace(batch, inputs={name: asked}), self.look_precision or self.precision)
+        refuse_non_finite(evidence)
         (gradient,) = torch.autograd.grad(loss.sum(), asked)
         return replace(evidence, looked=True, input_norm=gradient.flatten(1).norm(dim=1))
 
@@ -156,12 +160,18 @@ class Learner:
         """Return what the losses of ``batch`` are multiplied by, after a door answered with weights ``(B,)``."""
         return batch.weight * torch.from_numpy(answer).to(batch.weight.device)
 
-    def _descend(self, loss: Tensor, share: Tensor) -> None:
-        """Step down the gradient of ``(weight * loss).mean()``, given to autograd as what it is: ``weight / B`` a loss."""
+    def _descend(self, loss: Tensor, share: Tensor, evidence: Evidence) -> None:
+        """Step down the gradient of ``(weight * loss).mean()``, given to autograd as what it is: ``weight / B`` a loss.
+
+        A loss that is no number is refused after the backward pass was asked for: a GPU would be idle if it were waited for
+        before.
+        """
+        evidence.depart()
         scaled = self.scaler.is_enabled()
         for parameter in self.parameters:  # as zero_grad does, whose hooks take 65 microseconds
             parameter.grad = None
         loss.backward(self.scaler.scale(share) if scaled else share)
+        refuse_non_finite(evidence)
         if self.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
@@ -172,9 +182,7 @@ class Learner:
             self.optimizer.step()
 
     def _forward(self, batch: Batch, precision: str) -> tuple[Tensor, Evidence]:
-        loss, evidence = self._pass(self.model, batch, precision)
-        refuse_non_finite(evidence)
-        return loss, evidence
+        return self._pass(self.model, batch, precision)
 
     def _pass(self, model: nn.Module, batch: Batch, precision: str) -> tuple[Tensor, Evidence]:
         """Return the losses of what ``batch`` has fetched, with their graph, and the evidence without."""
@@ -190,7 +198,7 @@ class Learner:
 
 
 def refuse_non_finite(evidence: Evidence) -> None:
-    """Raise for the first example whose loss is no finite number; on a GPU this waits for the device."""
+    """Raise for the first example whose loss is no finite number; a GPU is waited for, as ``total_loss`` says."""
     if not math.isfinite(evidence.total_loss) and not (finite := evidence.loss.isfinite()).all():
         first = int((~finite).nonzero()[0])
         raise NonFiniteLossError(int(evidence.index[first]), float(evidence.loss[first]))

@@ -40,5 +40,15 @@ def packed(rows: Rows, inputs: dict[str, Tensor], target: Tensor, device: torch.
     """Return the batch of ``rows``, everything in it on ``device``, the rows themselves on the host."""
     if device.type == "cpu":
         return Batch(rows, inputs, target, rows.weight)
-    moved = {name: value.to(device, non_blocking=True) for name, value in inputs.items()}
-    return Batch(rows, moved, target.to(device, non_blocking=True), rows.weight.to(device, non_blocking=True))
+    there = {name: sent(value, device) for name, value in inputs.items()}
+    # What is learnt may be the input itself.
+    same = next((there[name] for name, value in inputs.items() if value is target), None)
+    return Batch(rows, there, sent(target, device) if same is None else same, sent(rows.weight, device))
+
+
+def sent(value: Tensor, device: torch.device) -> Tensor:
+    """Return ``value`` on its way to the GPU ``device``.
+
+    From pinned memory, since a copy from any other first waits for everything that the GPU has been asked to do.
+    """
+    return value.pin_memory().to(device, non_blocking=True)

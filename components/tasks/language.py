@@ -10,6 +10,7 @@ import torch
 from components.arrays import Array
 from components.batch import Batch, Rows
 from components.tasks.bags import Bags
+from components.tasks.examples import packed
 
 
 class Blocks:
@@ -34,8 +35,8 @@ class Blocks:
 
     def fetch(self, rows: Rows, device: torch.device) -> Batch:
         """Return the blocks of ``rows`` as ``input_ids`` ``(B, T)`` int64; they are the target too."""
-        ids = torch.from_numpy(self.tokens[rows.index.numpy()].astype(np.int64)).to(device, non_blocking=True)
-        return Batch(rows, {"input_ids": ids}, ids, rows.weight.to(device, non_blocking=True))
+        ids = torch.from_numpy(self.tokens[rows.index.numpy()].astype(np.int64))
+        return packed(rows, {"input_ids": ids}, ids, device)
 
     @cached_property
     def bags(self) -> Bags:

@@ -23,6 +23,9 @@ from components.tasks.image import Images
 from components.tasks.text import Texts
 from components.training import Training
 
+#: Where ``make_training`` trains: on a GPU by the project's own setting, ``WINNOW_DEVICE=cuda``.
+DEVICE = torch.device(os.environ.get("WINNOW_DEVICE", "cpu"))
+
 settings.register_profile("repeatable", max_examples=60, deadline=None, derandomize=True, database=None)
 settings.load_profile("repeatable")
 
@@ -139,8 +142,8 @@ def make_bert():
 def make_ledger():
     """An empty ledger, or one whose named columns hold what is given."""
 
-    def build(n=60, classes=4, looks_only=False, **columns):
-        ledger = Ledger(n, LogitMemory(torch.zeros(n, classes), classes), looks_only=looks_only)
+    def build(n=60, classes=4, looks_only=False, device=None, **columns):
+        ledger = Ledger(n, LogitMemory(torch.zeros(n, classes, device=device), classes), looks_only=looks_only)
         for name, values in columns.items():
             ledger.columns[name].copy_(torch.as_tensor(values))
         return ledger
@@ -157,12 +160,13 @@ def make_training(make_images, make_mlp, make_ledger):
         first, looks_only = options.pop("first", 0), options.pop("looks_only", False)
         refill, look_batch = options.pop("refill", True), options.pop("look_batch", look_size)
         constant, precision = options.pop("constant", False), options.pop("precision", "fp32")
-        model = model or make_mlp(seed, dropout=options.pop("dropout", 0.3))
+        device = options.pop("device", DEVICE)
+        model = (model or make_mlp(seed, dropout=options.pop("dropout", 0.3))).to(device)
         length = selector.length(epochs)
         schedule = Schedule("constant" if constant else "linear", 0.0 if constant else 0.5, 2.0, length)
         optimizer = build_optimizer(model, "sgd", 0.1, momentum=0.9)
         learner = options.pop("learner", Learner)(model, optimizer, schedule, precision=precision)
-        ledger = make_ledger(len(examples), examples.outputs, looks_only)
+        ledger = make_ledger(len(examples), examples.outputs, looks_only, device)
         plan = Plan(epochs, batch_size, look_size, look_batch, seed, first, refill)
         return Training(learner, examples, selector, ledger, plan)
 

@@ -119,7 +119,7 @@ def begin(make_training):
 def copied(state):
     """Return ``state`` as it comes back from a file."""
     numbers, tensors = state
-    return json.loads(json.dumps(numbers)), {k: v.clone() for k, v in tensors.items()}
+    return json.loads(json.dumps(numbers)), {k: v.to("cpu", copy=True) for k, v in tensors.items()}
 
 
 def finished(training, records):
@@ -293,20 +293,30 @@ def methods_of_ranks(left_by_ranks):
 
 @every_method
 def test_two_ranks_leave_what_one_process_leaves(begin, methods_of_ranks, name):
-    """Counts and choices to the bit; a float within what sums in another order make of it over five epochs."""
-    numbers, arrays = all_of(begin, name)
-    for their_numbers, their_arrays in (left[name] for left in methods_of_ranks):
-        assert their_arrays.keys() == arrays.keys()
-        assert their_numbers["position"] == numbers["position"]
-        for k, v in arrays.items():
-            assert their_arrays[k].dtype == v.dtype
-            np.testing.assert_allclose(their_arrays[k], v, rtol=1e-3 * (v.dtype.kind == "f"), atol=1e-5 * (v.dtype.kind == "f"))
-        for theirs, own in zip(their_numbers["records"], numbers["records"], strict=True):
-            measured = ("loss", "course", "events")
-            assert {k: v for k, v in theirs.items() if k not in measured} == {k: v for k, v in own.items() if k not in measured}
-            assert (theirs["loss"] or 0) == pytest.approx(own["loss"] or 0, rel=1e-4)
-            assert theirs["course"] == [pytest.approx(point, rel=1e-3, abs=1e-5) for point in own["course"]]
-            assert [(e["place"], e["step"]) for e in theirs["events"]] == [(e["place"], e["step"]) for e in own["events"]]
+    for left in methods_of_ranks:
+        assert_near(left[name], all_of(begin, name))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA sees no GPU")
+@every_method
+def test_a_gpu_leaves_what_a_cpu_leaves(begin, name):
+    assert_near(*(all_of(begin, name, device=torch.device(kind)) for kind in ("cuda", "cpu")))
+
+
+def assert_near(theirs, own):
+    """Counts and choices are equal to the bit; a float within what sums in another order make of it over five epochs."""
+    (their_numbers, their_arrays), (numbers, arrays) = theirs, own
+    assert their_arrays.keys() == arrays.keys()
+    assert their_numbers["position"] == numbers["position"]
+    for k, v in arrays.items():
+        assert their_arrays[k].dtype == v.dtype
+        np.testing.assert_allclose(their_arrays[k], v, rtol=1e-3 * (v.dtype.kind == "f"), atol=1e-5 * (v.dtype.kind == "f"))
+    for record, other in zip(their_numbers["records"], numbers["records"], strict=True):
+        measured = ("loss", "course", "events")
+        assert {k: v for k, v in record.items() if k not in measured} == {k: v for k, v in other.items() if k not in measured}
+        assert (record["loss"] or 0) == pytest.approx(other["loss"] or 0, rel=1e-4)
+        assert record["course"] == [pytest.approx(point, rel=1e-3, abs=1e-5) for point in other["course"]]
+        assert [(e["place"], e["step"]) for e in record["events"]] == [(e["place"], e["step"]) for e in other["events"]]
 
 
 @every_method

@@ -1,0 +1,86 @@
+"""An epoch on a GPU by the wall clock: a plain loop that never waits for the device, beside Winnow's with and without a method.
+
+Models, batches, order and fetching are the same; whole epochs take turns, since a device is not shared fairly inside one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.common import FASHION_MNIST, inside, params_of, save, summary
+from benchmarks.loop import Loop, Setting, plain, setting_of, winnow
+
+#: Case -> task, what its model is instead, and what of its training is otherwise.
+CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "lenet": ("fashion-mnist", {}, {}),
+    "resnet18": ("fashion-mnist", {"model": {"family": "torchvision", "name": "resnet18"}}, {"precision": "bf16"}),
+    "minilm": ("movie-reviews", {}, {"precision": "bf16"}),
+}
+FRACTION = 0.2
+
+
+def keeping_some(setting: Setting) -> Loop:
+    """Train through ``Training`` with AdaSelection at the door before the backward pass."""
+    from components.selection.adaselection import AdaSelection
+
+    return winnow(setting, AdaSelection(FRACTION))
+
+
+WAYS: dict[str, Callable[[Setting], Loop]] = {"plain": plain, "winnow": winnow, "adaselection": keeping_some}
+
+
+def seconds(loop: Loop) -> float:
+    """Return what an epoch of ``loop`` takes until the device has done all of it."""
+    import torch
+
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    deque(loop.steps, maxlen=0)
+    torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def measure(case: str, folder: str, rounds: int) -> dict[str, Any]:
+    """Return the seconds of an epoch, and the ratios to the plain loop's, round by round."""
+    import torch
+
+    task, instead, training = CASES[case]
+    params = params_of(task, folder, **training)
+    params["tasks"][task] |= instead
+    with inside(params):
+        setting = setting_of()
+        rounds_made = []
+        for number in range(rounds + 1):
+            order = [list(WAYS)[(number + i) % len(WAYS)] for i in range(len(WAYS))]
+            rounds_made.append({name: seconds(WAYS[name](setting)) for name in order})
+        del rounds_made[0]  # it warms up
+    return {
+        "case": case,
+        "device": torch.cuda.get_device_name(),
+        "examples": len(setting.examples),
+        "batch_size": setting.training["batch_size"],
+        "seconds": {name: summary([made[name] for made in rounds_made]) for name in WAYS},
+        "over_plain": {name: summary([made[name] / made["plain"] for made in rounds_made]) for name in WAYS if name != "plain"},
+    }
+
+
+def main() -> None:
+    """Measure one case, or all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cases", nargs="*", default=list(CASES), help=f"of {', '.join(CASES)}")
+    parser.add_argument("--fashion-mnist", default=FASHION_MNIST, help="folder of the IDX files")
+    parser.add_argument("--rounds", type=int, default=7)
+    given = parser.parse_args()
+    if unknown := set(given.cases) - set(CASES):
+        sys.exit(f"no such case: {', '.join(unknown)} (known: {', '.join(CASES)})")
+    for case in given.cases:
+        save(f"gpu.{case}", measure(case, given.fashion_mnist, given.rounds))
+
+
+if __name__ == "__main__":
+    main()
