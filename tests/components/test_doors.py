@@ -19,7 +19,7 @@ class KeepHardest(Selector):
         return "fresh"
 
     def keep(self, evidence, rng):
-        kept = evidence.loss.argsort(descending=True)[: round(self.share * len(evidence))]
+        kept = np.argsort(-evidence.signals.loss)[: round(self.share * len(evidence))]
         weight = np.zeros(len(evidence), np.float32)
         weight[kept] = 2.0
         self.asked.append((evidence.index.tolist(), evidence.index[weight > 0].tolist()))

@@ -24,7 +24,7 @@ def test_predictions_stand_in_the_order_of_the_examples(make_training, make_text
     training = make_training(**options)
     learner, examples = training.learner, training.examples
     got = predict(learner, examples, 7)
-    logits = one_by_one(learner.model, examples, make_rows)
+    logits = one_by_one(learner.model.cpu(), examples, make_rows)
     p = logits.softmax(1).numpy()[np.arange(len(examples)), examples.target]
     assert got["target"].tolist() == examples.target.tolist()
     assert got["predicted"].tolist() == logits.argmax(1).tolist()

@@ -107,12 +107,12 @@ def test_every_method_trains_the_same_on_kept_states(name, make_training, make_t
 
         def watched(*given, step=step, losses=losses):
             evidence = step(*given)
-            losses.append(evidence.loss)
+            losses.append(evidence.loss.cpu())
             return evidence
 
         training.learner.step = watched
         list(training.until())
-        runs.append((losses, model.state_dict(), training.ledger))
+        runs.append((losses, model.cpu().state_dict(), training.ledger))
     (losses, weights, ledger), (kept_losses, kept_weights, kept_ledger) = runs
     torch.testing.assert_close(kept_losses, losses, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(kept_weights, weights, atol=1e-5, rtol=1e-5)

@@ -32,7 +32,7 @@ def fetched(training):
 def test_scores_and_features_are_those_of_the_trained_model_on_each_example(trained):
     training = trained(look_batch=7)
     columns = rank(training)
-    model = training.learner.model.eval()
+    model = training.learner.model.cpu().eval()
     with torch.no_grad():
         hidden = model[:-1](fetched(training)["input"])
         p = model[-1](hidden).double().softmax(1).numpy()
@@ -74,7 +74,7 @@ def test_many_features_are_projected_and_keep_their_distances(trained, monkeypat
 def test_texts_are_ranked_by_place_and_not_by_length(trained, make_texts, make_bert):
     training = trained(examples=make_texts(), model=make_bert())
     columns = rank(training)
-    inputs, model = fetched(training), training.learner.model.eval()
+    inputs, model = fetched(training), training.learner.model.cpu().eval()
     with torch.no_grad():
         p = model(**inputs).logits.softmax(1).numpy()
     np.testing.assert_allclose(columns["least_confidence"], 1 - p.max(1), atol=1e-5)

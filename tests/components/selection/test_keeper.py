@@ -46,7 +46,7 @@ def test_what_is_recalled_is_the_last_sight_by_look_or_step(make_training):
     training = make_training(selector := ByRule("big-loss", 0.5, look="stale(2)"), epochs=2, look_size=60)
     asked = []
     keep = selector.keep
-    selector.keep = lambda evidence, rng: asked.append((evidence.index.numpy(), evidence.loss.numpy())) or keep(evidence, rng)
+    selector.keep = lambda evidence, rng: asked.append((evidence.index.numpy(), evidence.signals.loss)) or keep(evidence, rng)
     moments = training.until()
     for moment in moments:
         if isinstance(moment, EpochRecord):

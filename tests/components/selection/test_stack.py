@@ -49,7 +49,7 @@ def test_the_doors_of_all_members_stand_one_behind_the_other(make_training):
     training = make_training(stack := Stack([Uniform(0.5), AdmitEven(), KeepDouble()]), epochs=1)
     weights = []
     step = training.learner.step
-    training.learner.step = lambda batch, *rest: weights.append(batch.weight) or step(batch, *rest)
+    training.learner.step = lambda batch, *rest: weights.append(batch.weight.cpu()) or step(batch, *rest)
     list(training.until())
     drawn, looked, trained = (training.ledger.column(n) for n in ("drawn", "looked", "trained"))
     assert drawn.sum() == 30
