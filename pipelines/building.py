@@ -36,18 +36,29 @@ def device() -> torch.device:
 
 
 def prepare_torch(training: dict[str, Any], seed: int) -> torch.device:
-    """Set what makes runs repeat: threads, seeds, and on a CPU deterministic kernels."""
+    """Set what makes runs repeat: threads, seeds, and kernels that sum in one order, unless ``training`` does without."""
     pretrained.quiet()
     torch.set_num_threads(training["threads"])
     # Gradients of what is learnt are too small for a CPU's fast path: a backward pass took 2.5 times as long.
     torch.set_flush_denormal(True)
     torch.manual_seed(seed)
-    place = device()
+    # cuBLAS repeats with workspaces of its own for each stream, and reads of them when it is first used.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # The same switch as use_deterministic_algorithms, without its import of the compiler, which takes longer than torch's own.
-    torch.set_deterministic_debug_mode("error" if place.type == "cpu" else "default")
+    torch.set_deterministic_debug_mode("error" if training.get("deterministic", True) else "default")
     # It would also fill memory that is about to be written to, which finds mistakes in kernels and takes 2.7 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    return place
+    return device()
+
+
+def refuse_unrepeatable(error: RuntimeError, task: str) -> None:
+    """Raise a UserError that says what to do, if ``error`` is of a kernel that knows no order to sum in."""
+    what, found, _ = str(error).partition(" does not have a deterministic implementation")
+    if found:
+        raise UserError(
+            f"params.yaml: tasks.{task}.training.deterministic: must be false on {device().type} for this model, whose {what} "
+            "has no deterministic implementation there, got true; two runs then differ"
+        ) from None
 
 
 def learner_of(plan: dict[str, Any], manifest: dict[str, Any], place: torch.device, length: float) -> Learner:

@@ -67,7 +67,8 @@ def show() -> None:
     written = read_json(COMPARISON / "comparison.json")
     table = Table(title=f"{written['task']}: what selecting examples saved (warm-up and selection included)")
     heads = ("method", written["metric"], "trained", "CPU s", "T counted", "T measured", "AGOT")
-    for head in (*heads, f"Wh {written['rows'][0]['energy_label']}"):
+    labels = [label for label in ("measured", "estimated") if any(row[f"energy_{label}_kwh"] for row in written["rows"])]
+    for head in (*heads, *(f"Wh {label}" for label in labels)):
         table.add_column(head, justify="left" if head == "method" else "right")
     for row in written["rows"]:
         gain = "-" if row["agot"] is None else f"{row['agot']:.3f}"
@@ -78,7 +79,7 @@ def show() -> None:
             f"{row['cpu_seconds']:.1f}",
         )
         times = (f"{row['time_counted']:.2f}", f"{row['time_measured']:.2f}", gain)
-        table.add_row(*cells, *times, f"{row['energy_kwh'] * 1000:.2f}")
+        table.add_row(*cells, *times, *(f"{row[f'energy_{label}_kwh'] * 1000:.2f}" for label in labels))
     console = Console()
     console.width = console.width if console.is_terminal else 110
     console.print(table)

@@ -176,9 +176,10 @@ def files_of(params: Params) -> dict[str, Any]:
     """
     task = params.chosen.model_dump(mode="json", by_alias=True)
     training = {"model": task.pop("model"), "training": task.pop("training"), "seed": params.seed}
-    if training["training"]["devices"] == 1:
-        # What was planned before there could be more is the same still.
-        del training["training"]["devices"]
+    for key, default in (("devices", 1), ("deterministic", True)):
+        # What was planned before there was such a key is the same still.
+        if training["training"][key] == default:
+            del training["training"][key]
     files: dict[str, Any] = {
         "task": {"name": params.task, "seed": params.seed, "tokenizer": training["model"].get("source"), **task},
         "training": training,

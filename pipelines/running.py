@@ -138,6 +138,9 @@ class Job:
                 f"the loss of id {self.split.ids[error.index]} is {error.value} at step {steps} (epoch "
                 f"{self.training.position.epoch + 1}); a smaller learning_rate or clip_norm may help"
             ) from None
+        except RuntimeError as error:
+            building.refuse_unrepeatable(error, self.manifest["task"])
+            raise
         self._done = checkpoint
 
     def _follow(self, until: float | None, checkpoint: Checkpoint, sweep_every: int) -> None:

@@ -72,7 +72,8 @@ class Training(Section):
     ``look_size`` examples are looked at, ``look_batch`` in a forward pass, before door 3 chooses among them; without
     ``refill``, what it keeps of one look is trained at once, in a smaller batch. With ``keep_frozen`` the frozen layers'
     forward pass is taken once an example, before the first step. With ``devices`` a training runs in so many processes of
-    ``threads`` each, on a GPU each where there are any; ``batch_size`` is that of all together.
+    ``threads`` each, on a GPU each where there are any; ``batch_size`` is that of all together. Without ``deterministic``
+    a GPU may sum in any order: two runs differ then, and kernels that know no other way may be used.
     """
 
     epochs: PositiveInt
@@ -87,6 +88,7 @@ class Training(Section):
     look_precision: Precision | None = None
     compile: bool = False
     keep_frozen: bool = False
+    deterministic: bool = True
     threads: PositiveInt
     devices: PositiveInt = 1
 

@@ -140,7 +140,7 @@ def test_a_run_with_examples_in_the_queues_goes_on_as_if_it_had_not_stopped(make
             if count == moments:
                 break
         numbers, tensors = pack(training, records)
-        return numbers, {k: v.clone() for k, v in tensors.items()}
+        return numbers, {k: v.to("cpu", copy=True) for k, v in tensors.items()}
 
     whole = run(None)
     waited = set()

@@ -7,9 +7,11 @@ import torch
 from components.batch import Batch
 from components.evidence import Ledger, LogitMemory
 from components.learner import Learner, NonFiniteLossError, build_optimizer
+from components.models import cnn
 from components.moments import Step
 from components.selection.adaselection import AdaSelection
 from components.tasks.language import Blocks
+from pipelines.building import prepare_torch
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA sees no GPU")
 GPU = torch.device("cuda")
@@ -31,6 +33,24 @@ def test_a_step_waits_for_nothing_but_its_loss(make_training, no_waiting, precis
     no_waiting()
     steps = [next(moments) for _ in range(4)]
     assert all(isinstance(step, Step) for step in steps)
+
+
+@pytest.mark.parametrize("kind", ["cnn", "bert"])
+def test_two_runs_leave_the_same_bytes(make_training, make_images, make_texts, make_bert, monkeypatch, kind):
+    monkeypatch.setenv("WINNOW_DEVICE", "cuda")
+    prepare_torch({"threads": 1}, 0)
+    try:
+        left = []
+        for _ in range(2):
+            examples = make_images(400, size=16) if kind == "cnn" else make_texts(400)
+            model = cnn(1, 16, 4) if kind == "cnn" else make_bert()
+            torch.manual_seed(0)
+            training = make_training(AdaSelection(0.5), examples, model, device=GPU, batch_size=64)
+            list(training.until())
+            left.append({k: v.cpu().numpy().tobytes() for k, v in training.learner.model.state_dict().items()})
+    finally:
+        torch.set_deterministic_debug_mode("default")
+    assert left[0] == left[1]
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

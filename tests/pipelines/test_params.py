@@ -292,18 +292,19 @@ def test_an_encoder_with_fewer_layers_may_be_the_proxy_of_the_whole(write_params
     assert planned["proxy"]["model"]["num_hidden_layers"] == 1
 
 
-def test_one_device_is_planned_as_before_there_could_be_more(write_params):
-    write_params({"task": "digits", "tasks.digits.training.devices": 1})
+@pytest.mark.parametrize(("key", "default", "other"), [("devices", 1, 2), ("deterministic", True, False)])
+def test_a_key_that_is_newer_is_planned_as_before_it_where_it_changes_nothing(write_params, key, default, other):
+    write_params({"task": "digits", f"tasks.digits.training.{key}": default})
     plan()
     path = Path("results/plan/training.json")
-    one = path.read_bytes()
-    assert b"devices" not in one
+    before = path.read_bytes()
+    assert key.encode() not in before
     write_params({"task": "digits"})
     plan()
-    assert path.read_bytes() == one
-    write_params({"task": "digits", "tasks.digits.training.devices": 2})
+    assert path.read_bytes() == before
+    write_params({"task": "digits", f"tasks.digits.training.{key}": other})
     plan()
-    assert json.loads(path.read_text())["training"] == json.loads(one)["training"] | {"devices": 2}
+    assert json.loads(path.read_text())["training"] == json.loads(before)["training"] | {key: other}
 
 
 def test_a_change_to_one_method_changes_its_plan_alone(write_params):

@@ -1,8 +1,10 @@
 """What a run sets for the whole process."""
 
+import pytest
 import torch
 
-from pipelines.building import prepare_torch
+from pipelines.building import prepare_torch, refuse_unrepeatable
+from pipelines.errors import UserError
 
 
 def test_kernels_repeat_on_a_cpu_and_no_memory_is_filled_for_it(torch_as_it_was, monkeypatch):
@@ -13,3 +15,18 @@ def test_kernels_repeat_on_a_cpu_and_no_memory_is_filled_for_it(torch_as_it_was,
     first = torch.rand(3)
     prepare_torch({"threads": 1}, seed=5)
     assert torch.equal(torch.rand(3), first)
+
+
+def test_a_run_may_do_without_kernels_that_repeat(torch_as_it_was):
+    prepare_torch({"threads": 1, "deterministic": False}, seed=5)
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_kernel_that_cannot_repeat_is_refused_by_the_key_that_allows_it(torch_as_it_was, monkeypatch):
+    monkeypatch.setenv("WINNOW_DEVICE", "cpu")
+    prepare_torch({"threads": 1}, seed=5)
+    with pytest.raises(RuntimeError, match="deterministic") as caught:
+        torch.zeros(3).put_(torch.tensor([0, 0]), torch.ones(2))
+    with pytest.raises(UserError, match=r"tasks\.digits\.training\.deterministic: must be false on cpu .* whose put_ has no"):
+        refuse_unrepeatable(caught.value, "digits")
+    refuse_unrepeatable(RuntimeError("out of memory"), "digits")
