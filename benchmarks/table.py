@@ -84,6 +84,12 @@ def _distributed(task: str, r: dict[str, Any]) -> list[list[object]]:
     return found
 
 
+def _gpu(case: str, r: dict[str, Any]) -> list[list[object]]:
+    what = f"{case}, batches of {r['batch_size']}, on an {r['device']}: an epoch, over that of a plain loop, {{}}"
+    names = {"winnow": "full", "adaselection": "adaselection at 0.2"}
+    return [[what.format(names[way]), over["median"], ""] for way, over in r["over_plain"].items()]
+
+
 def _predictor(_: str, r: dict[str, Any]) -> list[list[object]]:
     names = {"decide_microseconds": ("to decide", "<="), "learn_microseconds": ("to learn", "<=")}
     names["times_faster"] = ("times as fast as scikit-learn's, both together", ">=")
@@ -148,6 +154,7 @@ KINDS = {
     "keep": _keep,
     "overhead": _overhead,
     "frozen": _frozen,
+    "gpu": _gpu,
     "distributed": _distributed,
     "predictor": _predictor,
     "publish": _publish,

@@ -81,7 +81,7 @@ def show() -> None:
         times = (f"{row['time_counted']:.2f}", f"{row['time_measured']:.2f}", gain)
         table.add_row(*cells, *times, *(f"{row[f'energy_{label}_kwh'] * 1000:.2f}" for label in labels))
     console = Console()
-    console.width = console.width if console.is_terminal else 110
+    console.width = console.width if console.is_terminal else 124
     console.print(table)
     console.print(f"written to {COMPARISON}/ (csv, json, figure, report.html); 'make ui' opens MLflow")
 
