@@ -40,6 +40,11 @@ class Place:
     grid: Grid
     seeds: tuple[int, ...]
 
+    @property
+    def has_data(self) -> bool:
+        """Whether its data were prepared."""
+        return (self.folder / DATA / artifacts.MANIFEST).exists()
+
     def of(self, seed: int) -> Path:
         """Return the folder in which the stages run with ``seed``."""
         return self.folder / f"seed-{seed}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipelines import cells, layout, params, study_tasks
 from pipelines.cells import Place
+from pipelines.errors import UserError
 from pipelines.grid import grid_of
 from pipelines.stage import FAILED, main
 from pipelines.study_results import say, tell, tell_together
@@ -42,9 +43,15 @@ def _one_server(needed: bool) -> AbstractContextManager[None]:
 
 
 def _one(place: Place, task: str) -> Row:
-    """Run what is missing of the study of one task, and return what its JSON holds."""
+    """Run what is missing of the study of one task, and return what its JSON holds.
+
+    Raises:
+        UserError: where not even the data could be prepared: with the first cell's reason.
+    """
     missing = place.missing()
     failed = _run(place, missing, task) if missing else {}
+    if failed and not place.has_data:
+        raise UserError(next(iter(failed.values())))
     if not missing:
         say(f"{task}: nothing had changed; these are the cells that were run before")
     return tell(place, task, failed)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import artifacts, layout, params, study_tasks
-from pipelines.artifacts import MANIFEST, read_json
-from pipelines.cells import DATA, Place
+from pipelines.artifacts import read_json
+from pipelines.cells import Place
 from pipelines.errors import UserError
 from pipelines.grid import grid_of
 from pipelines.handover import Handover
@@ -52,7 +52,7 @@ def _reasons(place: Place, task: str, failed: dict[str, Any]) -> dict[tuple[int,
     for seed, name in place.missing():
         reasons = failed.get(f"{task}{AT}{seed}", {})
         found[seed, name] = reasons.get(name) or reasons.get(REST) or NOTHING
-    if not (place.folder / DATA / MANIFEST).exists():
+    if not place.has_data:
         raise UserError(next(iter(found.values()), f"{task}: its data are not there"))
     return found
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import mlflow
@@ -329,6 +329,15 @@ def test_controls_have_the_cost_that_their_cell_had_and_none_before_it_has_run(s
 def laid_out():
     read = params.load()
     return layout.lay_out(read, grid_of(read)), read_json(Path("results/study/digits/study.json"))
+
+
+def test_without_its_data_a_study_says_what_is_wrong_with_them(small, monkeypatch):
+    monkeypatch.setattr(study, "_one_server", nullcontext)
+    read = yaml.safe_load((small / "params.yaml").read_text())
+    read["tasks"]["bike-sharing"]["source"] = {"from": "files", "train": "data/none.csv"}
+    (small / "params.yaml").write_text(yaml.safe_dump(read | {"task": "bike-sharing"}, sort_keys=False))
+    with pytest.raises(UserError, match=r"^data/none\.csv: no such file$"):
+        study.study()
 
 
 @pytest.mark.slow
