@@ -24,11 +24,16 @@ class Rows:
 
     Attributes:
         index: ``(M,)`` int64, each example's place in the training split; never renumbered.
-        weight: ``(M,)`` float32, what each example's loss is multiplied by.
+        weight: ``(M,)`` float32, what each example's loss is multiplied by; of stride 0 where none is weighted.
     """
 
     index: Tensor
     weight: Tensor
+
+    @staticmethod
+    def unweighted(index: Tensor) -> Rows:
+        """Return the rows of ``index``, each of weight 1: one number in memory, so that others see that all are the same."""
+        return Rows(index, torch.ones(1).expand(len(index)))
 
     def __len__(self) -> int:
         return self.index.numel()  # a tensor's own len() takes four times as long
@@ -135,7 +140,8 @@ def epoch_order(weight: Array, lengths: Array | None, size: int, rng: np.random.
     order = order[weight[order] > 0]
     if lengths is not None:
         order = _bucketed(order, lengths, size, rng)
-    return Rows(torch.from_numpy(order), torch.from_numpy(weight[order].astype(np.float32)))
+    index, drawn = torch.from_numpy(order), weight[order].astype(np.float32)
+    return Rows.unweighted(index) if (drawn == 1).all() else Rows(index, torch.from_numpy(drawn))
 
 
 def _bucketed(order: Array, lengths: Array, size: int, rng: np.random.Generator) -> Array:

@@ -71,9 +71,11 @@ class Evidence:
         return float(self._departed or self.loss.sum())
 
     def depart(self) -> None:
-        """Let ``total_loss`` set out from a GPU for the host, which may then ask more of the GPU before it reads it."""
+        """Get ``total_loss``, which a GPU sends meanwhile: the host may ask more of it before it reads that."""
         if self.loss.is_cuda:
             object.__setattr__(self, "_departed", Departed(self.loss.sum()))
+        else:
+            _ = self.total_loss  # while the losses are in the processor's caches
 
     @cached_property
     def correct(self) -> Tensor:

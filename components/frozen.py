@@ -138,7 +138,7 @@ class Kept:
         """
         order = torch.from_numpy(np.argsort(self._sizes, kind="stable"))
         done = 0
-        for rows in Rows(order, torch.ones(len(order))).split(TOGETHER):
+        for rows in Rows.unweighted(order).split(TOGETHER):
             with torch.inference_mode():
                 found = self._frozen.states(self._examples.fetch(rows, device).inputs).float().cpu().numpy()
             for index, state in zip(rows.index.tolist(), found, strict=True):

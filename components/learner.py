@@ -70,6 +70,7 @@ class Learner:
     def __post_init__(self) -> None:
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.device = next(self.model.parameters()).device
+        self._shares: dict[int, Tensor] = {}
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
         for group in self.optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
@@ -138,7 +139,7 @@ class Learner:
                 return replace(evidence, looked=True)
             weight = self._weight(batch, answer)
         with self.clock.lap("backward", len(batch)):
-            self._descend(loss, weight * (1 / len(batch)), evidence)
+            self._descend(loss, self._share(weight, len(batch)), evidence)
         return evidence
 
     def _look(self, batch: Batch) -> Evidence:
@@ -159,6 +160,14 @@ class Learner:
     def _weight(self, batch: Batch, answer: Array) -> Tensor:
         """Return what the losses of ``batch`` are multiplied by, after a door answered with weights ``(B,)``."""
         return batch.weight * torch.from_numpy(answer).to(batch.weight.device)
+
+    def _share(self, weight: Tensor, examples: int) -> Tensor:
+        """Return ``weight / B``, where B is the ``examples`` of the batch; the same tensor again where none is weighted."""
+        if weight.stride(0):
+            return weight * (1 / examples)
+        if examples not in self._shares:
+            self._shares[examples] = weight * (1 / examples)
+        return self._shares[examples]
 
     def _descend(self, loss: Tensor, share: Tensor, evidence: Evidence) -> None:
         """Step down the gradient of ``(weight * loss).mean()``, given to autograd as what it is: ``weight / B`` a loss.

@@ -60,7 +60,7 @@ class Position:
         """Return the position as plain numbers and as tensors, to be saved."""
         numbers = {n: getattr(self, n) for n in ("epoch", "drawn", "steps")}
         rows = {"rows": self.rows or Rows.none(), "looking": self.looking, "training": self.training}
-        tensors = {f"{n}.{k}": getattr(r, k) for n, r in rows.items() for k in ("index", "weight")}
+        tensors = {f"{n}.{k}": getattr(r, k).contiguous() for n, r in rows.items() for k in ("index", "weight")}
         return {**numbers, "tally": asdict(self.tally), "begun": self.rows is not None}, tensors
 
     @staticmethod

@@ -6,9 +6,9 @@ from components.energy import Clock
 from components.evidence import Evidence, Ledger
 from components.position import Position
 
-#: Examples whose evidence waits to be written at once: batch by batch, between steps that empty the processor's caches, the
-#: same arithmetic takes several times as long.
-WAITING = 4096
+#: Numbers of outputs that wait to be written at once, 1 MiB: batch by batch, between steps that empty the processor's caches,
+#: the same arithmetic takes several times as long.
+WAITING = 2**18
 
 
 class Recorder:
@@ -40,7 +40,7 @@ class Recorder:
             tally.loss += evidence.total_loss
         waiting = self._looks if evidence.looked else self._steps
         waiting.append(evidence)
-        if len(waiting) * len(evidence) >= WAITING:
+        if len(waiting) * evidence.output.numel() >= WAITING:
             self.settle()
 
     def settle(self) -> None:

@@ -121,7 +121,7 @@ class Training:
         lengths = self.examples.lengths
         order = np.arange(len(self.examples)) if lengths is None else np.argsort(lengths, kind="stable")
         index = torch.from_numpy(order)
-        for rows in Rows(index, torch.ones(len(index))).split(self.plan.look_batch):
+        for rows in Rows.unweighted(index).split(self.plan.look_batch):
             evidence = self._look(rows)
             if see is not None:
                 see(evidence)

@@ -80,4 +80,4 @@ def _short_and_long(examples: Examples) -> Rows:
     assert examples.lengths is not None
     order = np.argsort(examples.lengths, kind="stable")
     index = torch.from_numpy(np.unique(order[[0, len(order) // 2, -1]]))
-    return Rows(index, torch.ones(len(index)))
+    return Rows.unweighted(index)
