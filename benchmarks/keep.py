@@ -105,7 +105,7 @@ def training(setting: Setting, selector: Selector) -> Training:
     """Return a run of the project's own."""
     import torch
 
-    from components.evidence import Ledger, LogitMemory
+    from components.ledger import Ledger, LogitMemory
     from components.position import Plan
     from components.training import Training
 

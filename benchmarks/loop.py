@@ -86,7 +86,7 @@ def winnow(setting: Setting, selector: Selector | None = None) -> Loop:
     """Train through ``Training`` with all doors open, or with ``selector`` at them."""
     import torch
 
-    from components.evidence import Ledger, LogitMemory
+    from components.ledger import Ledger, LogitMemory
     from components.position import Plan
     from components.selection.selector import Selector
     from components.training import Training

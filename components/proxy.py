@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from components import scoring
 from components.arrays import Array
-from components.evidence import Evidence, logit_dimensions, projection
+from components.evidence import Evidence
 from components.learner import Learner
+from components.ledger import logit_dimensions, projection
 from components.training import Training
 
 #: Float32 features kept before they are projected: 16 MiB, which k-centres reads once a centre.

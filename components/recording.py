@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from components.energy import Clock
-from components.evidence import Evidence, Ledger
+from components.evidence import Evidence
+from components.ledger import Ledger
 from components.position import Position
 
 #: Numbers of outputs that wait to be written at once, 1 MiB: batch by batch, between steps that empty the processor's caches,

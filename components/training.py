@@ -10,8 +10,9 @@ import torch
 
 from components.arrays import Array, stream
 from components.batch import Batch, Refill, Rows, Shuffle, epoch_order
-from components.evidence import Evidence, Ledger
+from components.evidence import Evidence
 from components.learner import Learner
+from components.ledger import Ledger
 from components.moments import EpochRecord, Step, Tally
 from components.position import Plan, Position
 from components.recording import Recorder

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from components.distributed import DistributedLearner, Group
-from components.evidence import logit_dimensions
 from components.learner import Learner, build_optimizer
+from components.ledger import logit_dimensions
 from components.objectives import OBJECTIVES
 from components.schedules import Schedule
 from pipelines import artifacts, models, pretrained

@@ -14,8 +14,8 @@ import numpy as np
 import psutil
 
 from components.energy import Clock
-from components.evidence import Ledger, LogitMemory
 from components.learner import NonFiniteLossError
+from components.ledger import Ledger, LogitMemory
 from components.moments import EpochRecord, Step
 from components.position import Plan
 from components.training import Training

@@ -19,7 +19,7 @@ from components.selection.rules import RULES, Signals, check_rules, wanted
 from components.selection.selector import Epoch, check_at_least, check_choice, check_finite
 
 if TYPE_CHECKING:
-    from components.evidence import Ledger
+    from components.ledger import Ledger
 
 #: The paper's whole pool M.
 POOL = ("uniform", "big-loss", "small-loss", "gradient-norm", "adaboost", "coreset-1", "coreset-2")

@@ -12,7 +12,7 @@ from components.selection.selector import Epoch, Selector
 from components.selection.uniform import blind
 
 if TYPE_CHECKING:
-    from components.evidence import Ledger
+    from components.ledger import Ledger
 
 
 class Holdout(Selector):

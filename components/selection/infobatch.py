@@ -11,7 +11,7 @@ from components.arrays import Array
 from components.selection.selector import Epoch, Selector, check_fraction
 
 if TYPE_CHECKING:
-    from components.evidence import Ledger
+    from components.ledger import Ledger
 
 #: Share of examples whose loss is below the mean, for planning only: a little over half, losses being skewed.
 BELOW_MEAN = 0.6

@@ -14,7 +14,7 @@ from components.selection.rules import Signals
 from components.selection.selector import Epoch, Subset
 
 if TYPE_CHECKING:
-    from components.evidence import Ledger
+    from components.ledger import Ledger
     from components.position import Plan
 
 

@@ -14,7 +14,7 @@ from components.selection import choose
 from components.selection.selector import Epoch, Selector, Subset, check_choice, check_fraction
 
 if TYPE_CHECKING:
-    from components.evidence import Ledger
+    from components.ledger import Ledger
     from components.position import Plan
 
 #: What the proxy's examples are ranked by -> the column of its score table.

@@ -13,7 +13,7 @@ from components.selection.selector import Epoch, Selector, check_at_least
 from components.selection.uniform import blind
 
 if TYPE_CHECKING:
-    from components.evidence import Ledger
+    from components.ledger import Ledger
 
 
 class Short(Selector):

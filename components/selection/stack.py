@@ -15,7 +15,8 @@ from components.selection.selector import Epoch, Look, Selector, Subset
 
 if TYPE_CHECKING:
     from components.batch import Rows
-    from components.evidence import Evidence, Ledger
+    from components.evidence import Evidence
+    from components.ledger import Ledger
     from components.position import Plan
     from components.tasks.examples import Examples
 

@@ -17,7 +17,7 @@ from components.selection import choose
 from components.selection.selector import LOOK_SHARE, Epoch, Selector, Subset, check_at_least, check_choice, check_fraction
 
 if TYPE_CHECKING:
-    from components.evidence import Ledger
+    from components.ledger import Ledger
     from components.position import Plan
 
 

@@ -12,7 +12,7 @@ from components.arrays import Array, count_of, stream
 from components.selection.selector import Epoch, Selector, check_at_least, check_fraction
 
 if TYPE_CHECKING:
-    from components.evidence import Ledger
+    from components.ledger import Ledger
 
 
 class Uniform(Selector):

@@ -14,8 +14,9 @@ from hypothesis import settings
 from torch import nn
 
 from components.batch import Rows
-from components.evidence import Evidence, Ledger, LogitMemory
+from components.evidence import Evidence
 from components.learner import Learner, build_optimizer
+from components.ledger import Ledger, LogitMemory
 from components.position import Plan
 from components.schedules import Schedule
 from components.selection.selector import Selector

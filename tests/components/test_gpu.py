@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from components.batch import Batch
-from components.evidence import Ledger, LogitMemory
 from components.learner import Learner, NonFiniteLossError, build_optimizer
+from components.ledger import Ledger, LogitMemory
 from components.models import cnn
 from components.moments import Step
 from components.selection.adaselection import AdaSelection

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from components.evaluation import metrics, predict
-from components.evidence import Ledger, LogitMemory
 from components.learner import Learner, build_optimizer
+from components.ledger import Ledger, LogitMemory
 from components.models import freeze_all_but_last
 from components.objectives import OBJECTIVES
 from components.position import Plan

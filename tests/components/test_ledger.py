@@ -4,7 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.evidence import Evidence, LogitMemory, logit_dimensions
+from components.evidence import Evidence
+from components.ledger import LogitMemory, logit_dimensions
 from components.objectives import OBJECTIVES
 
 N, CLASSES = 6, 3

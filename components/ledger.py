@@ -1,0 +1,143 @@
+"""What is remembered of every example, sight by sight."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from components import scoring
+from components.arrays import Array, stream
+from components.evidence import Evidence
+from components.objectives import Objective
+
+#: Float32 logits kept before they are projected: 256 MiB.
+LOGITS_KEPT = 2**26
+
+
+def logit_dimensions(examples: int, outputs: int, kept: int = LOGITS_KEPT) -> int:
+    """Return d: ``outputs`` while N x outputs floats stay under ``kept``, else what fits, at least 16."""
+    return outputs if examples * outputs <= kept else min(outputs, max(16, kept // examples))
+
+
+def projection(width: int, d: int, seed: int, device: torch.device) -> Tensor:
+    """Return a seeded ``(width, d)`` matrix of signs over ``sqrt(d)``.
+
+    Multiplying by it preserves squared distances in expectation (Achlioptas 2003).
+    """
+    signs = stream(seed, "projection").choice([-1.0, 1.0], (width, d)) / np.sqrt(d)
+    return torch.from_numpy(signs.astype(np.float32)).to(device)
+
+
+class LogitMemory:
+    """The last logits of each example in bounded memory; beyond the bound, their ``projection``."""
+
+    def __init__(self, storage: Tensor, outputs: int, seed: int = 0) -> None:
+        """Keep logits in ``storage`` ``(N, d)`` float32, which may be memory-mapped."""
+        self.storage, self.outputs = storage, outputs
+        d = storage.shape[1]
+        self._signs = projection(outputs, d, seed, storage.device) if d < outputs else None
+
+    def exchange(self, index: Tensor, logits: Tensor) -> Tensor:
+        """Store the new ``logits`` ``(B, C)`` and return how far each moved, mean squared, ``(B,)``."""
+        now = logits if self._signs is None else logits @ self._signs
+        change = scoring.mean_square_change(now, self.storage.index_select(0, index), self.outputs)
+        self.storage.index_copy_(0, index, now)
+        return change
+
+
+class Ledger:
+    """One row an example: how far it got, how often, and what its last sight showed.
+
+    Attributes:
+        columns: name -> ``(N,)``. ``drawn``, ``looked`` (sights that no gradient was taken from), ``seen`` and ``forgotten``
+            count; ``loss``, ``margin`` and ``gradient_norm`` are of the last sight, a look or a step (``seen_by_look``);
+            ``el2n`` is the mean over sights; ``change`` compares the last two sights, or looks. ``confidence`` is the mean of
+            the true class's probability over the sights of training, as each step found it, and ``scatter`` the sum of its
+            squared deviations. NaN before the first sight (``change``: the second), and where the objective does not know it.
+        memory: the logits last compared.
+        looks_only: whether ``change`` compares looks alone, and so no dropout and no augmentation.
+    """
+
+    COUNTS = ("drawn", "looked", "seen", "forgotten")
+    FLAGS = ("correct", "seen_by_look")
+    SIGNALS = ("loss", "change", "el2n", "margin", "gradient_norm", "confidence", "scatter")
+
+    def __init__(self, examples: int, memory: LogitMemory, *, looks_only: bool = False) -> None:
+        self.memory, self.looks_only = memory, looks_only
+        device = memory.storage.device
+        self.columns = {name: torch.zeros(examples, dtype=torch.int32, device=device) for name in self.COUNTS}
+        self.columns |= {name: torch.zeros(examples, dtype=torch.bool, device=device) for name in self.FLAGS}
+        self.columns |= {name: torch.full((examples,), torch.nan, device=device) for name in self.SIGNALS}
+
+    def __len__(self) -> int:
+        return len(self.columns["seen"])
+
+    def column(self, name: str) -> Array:
+        """Return a column on the host, ``(N,)``; also two that are made of others.
+
+        ``trained`` counts the sights that were no looks; ``variability`` is the standard deviation to the mean ``confidence``
+        (both of Swayamdipta et al. 2020, arXiv 2009.10795, section 2.1).
+        """
+        if name == "trained":
+            return self.column("seen") - self.column("looked")
+        if name == "variability":
+            deviation: Array = np.sqrt(self.column("scatter") / np.maximum(1, self.column("trained"), dtype=np.float32))
+            return deviation
+        return self.columns[name].cpu().numpy()
+
+    def count(self, name: str, index: Tensor) -> None:
+        """Add one to the column ``name`` at each of ``index`` ``(B,)``."""
+        column = self.columns[name]
+        at = index.to(column.device)
+        column.index_add_(0, at, column.new_ones(1).expand(len(at)))
+
+    def write(self, evidence: Evidence) -> None:
+        """Take in a sight of the examples ``evidence`` speaks of; each index may appear once."""
+        i, correct = evidence.index.to(self.memory.storage.device), evidence.correct
+        norm, margin = evidence.objective.signals(evidence.output, evidence.target, evidence.norm, evidence.log_p)
+        seen, looked, el2n, before, forgotten = (
+            self.columns[name].index_select(0, i) for name in ("seen", "looked", "el2n", "correct", "forgotten")
+        )
+        now = {
+            "seen": seen + 1,
+            "looked": looked + evidence.looked,
+            "forgotten": forgotten + (before & ~correct),
+            "correct": correct,
+            "seen_by_look": torch.full_like(correct, evidence.looked),
+            "loss": evidence.loss,
+            "el2n": torch.where(seen > 0, el2n, 0) * seen / (seen + 1) + norm / (seen + 1),
+            "margin": margin,
+            "gradient_norm": norm,
+        }
+        if evidence.looked or not self.looks_only:
+            change = self.memory.exchange(i, evidence.output)
+            now["change"] = torch.where((looked if self.looks_only else seen) > 0, change, torch.nan)
+        if evidence.objective.classes and not evidence.looked:
+            now |= self._moments(i, torch.exp(-evidence.loss), seen - looked)
+        for name, value in now.items():
+            self.columns[name].index_copy_(0, i, value)
+
+    def _moments(self, index: Tensor, p: Tensor, before: Tensor) -> dict[str, Tensor]:
+        """Return mean and summed squared deviation of the ``before`` sights and of ``p``, ``(B,)`` each (Welford 1962)."""
+        mean, scatter = (torch.where(before > 0, self.columns[n].index_select(0, index), 0) for n in ("confidence", "scatter"))
+        delta = p - mean
+        now = mean + delta / (before + 1)
+        return {"confidence": now, "scatter": scatter + delta * (p - now)}
+
+    def recalled(self, index: Tensor, objective: Objective) -> Evidence | None:
+        """Return what the last sights of ``index`` ``(B,)`` showed, as evidence of a look; None if one was never seen."""
+        at = index.to(self.memory.storage.device)
+        loss, norm = (self.columns[name].index_select(0, at) for name in ("loss", "gradient_norm"))
+        if loss.isnan().any():
+            return None
+        return Evidence(index, index, loss, loss[:, None], True, objective, norm)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return everything the ledger holds, to be saved."""
+        return self.columns | {"logits": self.memory.storage}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take back what ``tensors()`` gave."""
+        for name, value in self.tensors().items():
+            value.copy_(tensors[name])
