@@ -144,12 +144,13 @@ def importance(scores: Array, temperature: float) -> Array:
 
     Standardising is ours: one outlying loss would take all of a plain softmax.
     """
-    scores = scores - scores.mean(1, keepdims=True)
+    # Sums and maxima of ufuncs: the methods of arrays are Python around these.
+    scores = scores - np.add.reduce(scores, 1, keepdims=True) / scores.shape[1]
     spread = np.sqrt(np.einsum("mb,mb->m", scores, scores) / scores.shape[1])
     scores *= 1 / (np.maximum(spread, LEAST_SPREAD) * temperature)[:, None]
-    scores -= scores.max(1, keepdims=True)
+    scores -= np.maximum.reduce(scores, 1, keepdims=True)
     alpha = np.exp(scores, out=scores)
-    alpha /= alpha.sum(1, keepdims=True)
+    alpha /= np.add.reduce(alpha, 1, keepdims=True)
     return alpha
 
 

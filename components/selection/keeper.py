@@ -78,14 +78,15 @@ class Keeper(Selector):
     def _judge(self, evidence: Evidence) -> None:
         """Decide on a whole batch: by its place among the last ones, and by how many are owed."""
         now = evidence.signals
-        means = np.array([[now.loss.mean(), now.norm.mean() if "norm" in self.wants else 0.0]], np.float32)
+        norm = np.add.reduce(now.norm) / len(now) if "norm" in self.wants else 0.0
+        means = np.array([[np.add.reduce(now.loss) / len(now), norm]], np.float32)
         self.window = np.concatenate([self.window, means])[-WINDOW:]
         pool = Signals(self.window[:, 0], self.window[:, 1], likelihood=now.likelihood)
         self.take(pool)
         seen, kept = int(self.batches[0]) + 1, int(self.batches[1])
         rng = stream(seen, "whole-batch") if self.chance else cast(np.random.Generator, None)
         score = self.score(pool, np.zeros(len(pool), np.int64), rng)
-        above = float((score[:-1] < score[-1]).mean()) if len(score) > 1 else 1.0
+        above = np.count_nonzero(score[:-1] < score[-1]) / (len(score) - 1) if len(score) > 1 else 1.0
         share = self.fraction + CORRECTION * (self.fraction * seen - kept)
         worth = share > 0 and above >= 1 - share
         self.batches = np.array([seen, kept + worth, worth], np.int64)
