@@ -1,7 +1,8 @@
 """What it takes to have stages run by agents: a stage's dispatch, results through a DVC remote, a comparison, eight at once.
 
 All of it runs on what `make up` starts, in a fresh copy of the project, on the digits of scikit-learn, whose trainings take a
-second: what is measured is the way there. Wall time, so the machine has to be quiet.
+second: what is measured is the way there. The servers are on SQLite, or on the new databases of PostgreSQL that the environment
+names, as for `make up`. Wall time, so the machine has to be quiet.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ TARGETS = {"dispatch_seconds": 8.0}
 TABLE_BYTES, GIGABYTE = 16_000_000, 10**9
 EXPERIMENTS, PATIENCE_SECONDS = 8, 3600
 #: What DVC, git and SQLite say where one process keeps another out.
+#: Where `make up` has its servers' databases from.
+DATABASES = ("PREFECT_API_DATABASE_CONNECTION_URL", "MLFLOW_BACKEND_STORE_URI")
 LOCKED = ("Unable to acquire lock", "blocked by", "database is locked", "index.lock")
 
 
@@ -82,8 +85,9 @@ def served() -> Iterator[Path]:
         services = (sys.executable, "-m", "pipelines.services")
         try:
             # Not the usual ones: a server that runs on them is not to be measured.
-            ports = ("env", f"WINNOW_PREFECT_PORT={free_port()}", f"WINNOW_MLFLOW_PORT={free_port()}")
-            lines = call(folder, *ports, *services, "up").splitlines()
+            ports = (f"WINNOW_PREFECT_PORT={free_port()}", f"WINNOW_MLFLOW_PORT={free_port()}")
+            databases = (f"{name}={os.environ[name]}" for name in DATABASES if name in os.environ)
+            lines = call(folder, "env", *ports, *databases, *services, "up").splitlines()
             pages = dict(line.split(": ", 1) for line in lines if ": http" in line)
             os.environ |= {"PREFECT_API_URL": f"{pages['Prefect']}/api", "PREFECT_HOME": str(folder / ".winnow/client")}
             os.environ["PREFECT_LOGGING_LEVEL"] = "ERROR"
@@ -214,7 +218,8 @@ def main() -> None:
         found = {"stage": dispatch(folder, asked.rounds), "comparison": comparison()}
         if asked.experiments:
             found["at_once"] = at_once(folder, asked.experiments)
-    save("dispatch", {"targets": TARGETS, **found, "transfer": moved})
+    name = "dispatch.postgresql" if all(name in os.environ for name in DATABASES) else "dispatch"
+    save(name, {"targets": TARGETS, **found, "transfer": moved})
 
 
 if __name__ == "__main__":

@@ -101,7 +101,9 @@ def _predictor(_: str, r: dict[str, Any]) -> list[list[object]]:
     ]
 
 
-def _dispatch(_: str, r: dict[str, Any]) -> list[list[object]]:
+def _dispatch(database: str, r: dict[str, Any]) -> list[list[object]]:
+    if database:
+        return [_at_once(r["at_once"], f", servers on {database}")]
     stage, both, moved = r["stage"]["dispatch_seconds"], r["comparison"], r["transfer"]
     sent = f"{moved['megabytes']:g} MB of tables, {moved['files']} files, through a folder: dvc {{}}"
     flow = f"{both['agents_seconds']:g} s by agents, {both['flow_seconds']:g} s by `python -m pipelines.flow`"
@@ -116,10 +118,10 @@ def _dispatch(_: str, r: dict[str, Any]) -> list[list[object]]:
     ]
 
 
-def _at_once(r: dict[str, Any]) -> list[object]:
+def _at_once(r: dict[str, Any], where: str = "") -> list[object]:
     locks = sum(r["logged"].values())
     ended = f"completed in {r['seconds']:g} s, {r['run_twice']} of {r['stages']} stages run twice, {locks} lines on locks"
-    return [f"{r['experiments']} comparisons at once on two agents", ended, "all, 0, 0"]
+    return [f"{r['experiments']} comparisons at once on two agents{where}", ended, "all, 0, 0"]
 
 
 def _report(_: str, r: dict[str, Any]) -> list[list[object]]:
