@@ -2,12 +2,14 @@
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
 
 from components.comparison import METRICS
 from pipelines import artifacts, compare
 from pipelines.artifacts import plan_of, result, write_json
+from pipelines.metering import by_label
 
 #: By what a target is: what full and another method reach, and what there is beside it.
 SCORES = {
@@ -17,13 +19,18 @@ SCORES = {
 }
 
 
+ESTIMATED = {"kwh": 1e-5, "measured_kwh": 0.0, "estimated_kwh": 1e-5, "co2e_kg": 1e-6, "label": "estimated"}
+#: What the meter recorded of a training on all movie reviews, beside an NVIDIA H200 and with no counters of the processor.
+RECORDED = Path(__file__).parent / "recorded" / "energy_h200.json"
+
+
 @pytest.fixture
 def compared(tmp_path, monkeypatch, capsys):
     """Compare two methods that are said to have reached ``SCORES``; return the rows, the csv's and what was printed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(compare.report_comparison, "page", lambda *made_of: "")  # it has tests of its own
 
-    def run(kind, epsilon=0.95):
+    def run(kind, epsilon=0.95, energy=ESTIMATED):
         full, other, before = SCORES[kind]
         metric = METRICS[kind]
         write_json(plan_of("comparison"), {"task": "own", "methods": ["full", "other"], "agot_epsilon": epsilon})
@@ -32,7 +39,7 @@ def compared(tmp_path, monkeypatch, capsys):
         write_json(artifacts.MANIFEST, {"metric": metric.name, "higher": metric.higher})
         write_json(result("evaluate", "full", "metrics.json"), full | {f"base_{metric.name}": before})
         write_json(result("evaluate", "other", "metrics.json"), full | other)
-        write_json(artifacts.ACCOUNT, {"methods": {"full": account(1.0), "other": account(0.5)}})
+        write_json(artifacts.ACCOUNT, {"methods": {"full": account(1.0, energy), "other": account(0.5, energy)}})
         compare.compare()
         rows = json.loads((artifacts.COMPARISON / "comparison.json").read_text())["rows"]
         with (artifacts.COMPARISON / "comparison.csv").open() as file:
@@ -41,8 +48,7 @@ def compared(tmp_path, monkeypatch, capsys):
     return run
 
 
-def account(time):
-    energy = {"kwh": 1e-5, "measured_kwh": 0.0, "estimated_kwh": 1e-5, "co2e_kg": 1e-6, "label": "estimated"}
+def account(time, energy):
     shares = {"alpha_b": 0, "alpha_fb": 1 - time, "time_counted": time, "time_measured": time, "time_paper": time / 2}
     shares |= {"paper_cpu_seconds": time / 2, "counted_cpu_seconds": time, "measured_over_counted": 1}
     shares |= {"speed_reached": 1 / time, "speed_ceiling": 1 / time, "speed_share": 1, "speed_formula": None}
@@ -78,3 +84,15 @@ def test_agot_is_with_the_epsilon_of_params_by_both_times(compared, epsilon):
     assert written[1]["speed_formula"] == ""
     assert {"co2e_kg", "co2e_modelled_kg", "energy_kwh", "energy_modelled_kwh", "energy_label"} <= written[1].keys()
     assert json.loads((artifacts.COMPARISON / "comparison.json").read_text())["agot_epsilon"] == epsilon
+
+
+def test_what_counters_told_stands_apart_from_what_was_estimated(compared):
+    record = json.loads(RECORDED.read_text(encoding="utf-8"))
+    told = {f"{label}_kwh": spent for label, spent in by_label(record).items()}
+    rows, written, said = compared("class", energy=record | told)
+    assert rows[0]["energy_measured_kwh"] == record["kwh_by_part"]["gpu"]
+    assert float(written[0]["energy_estimated_kwh"]) == pytest.approx(record["kwh"] - record["kwh_by_part"]["gpu"])
+    assert [head in said for head in ("Wh measured", "Wh estimated")] == [True, True]
+    assert "│        0.45 │         0.04 │" in said
+    _, _, said = compared("class")
+    assert [head in said for head in ("Wh measured", "Wh estimated")] == [False, True]
