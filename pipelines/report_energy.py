@@ -17,11 +17,18 @@ def of_comparison(rows: list[Row], controls: set[str]) -> list[Section]:
     """Return the sections on the methods' ``rows``, some of which are ``controls``."""
     record = read_json(cost_of("train", "full"))["energy"]
     text = [
-        f"The processor is {record['label']}: {record['reason']}. {record['method']}. Emissions are energy times the carbon "
-        f"intensity of {record['country']}, {record['intensity_kg_per_kwh']:.3f} kg CO2e a kWh as CodeCarbon has it.",
+        f"The processor is {record['label']}: {record['reason']}. {_gpu(record)}{record['method']}. Emissions are energy "
+        f"times the carbon intensity of {record['country']}, {record['intensity_kg_per_kwh']:.3f} kg CO2e a kWh as CodeCarbon "
+        "has it.",
     ]
     names = [r["method"] for r in rows]
     return [energy(rows, ["method"], [[n] for n in names], text), _saved(rows, controls)]
+
+
+def _gpu(record: Row) -> str:
+    """Return what is said of the GPU, if there was one."""
+    model = record["gpu_model"]
+    return f"The GPU, {model}, is {record['labels']['gpu']}: its own counter is read. " if model else ""
 
 
 def _saved(rows: list[Row], controls: set[str]) -> Section:

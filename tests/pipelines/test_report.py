@@ -1,5 +1,6 @@
 """A report says what the numbers support, shows nothing as markup that is not, and needs no other file."""
 
+import json
 import re
 import subprocess
 import sys
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from components.comparison import Metric
-from pipelines import facts, report, report_comparison, report_course, report_study, report_tables
+from pipelines import facts, report, report_comparison, report_course, report_energy, report_study, report_tables
+from pipelines.artifacts import cost_of, write_json
 from pipelines.figures import Best, Series, against_time, courses, to_svg
 
 ROOT = Path(__file__).parents[2]
@@ -230,6 +232,20 @@ def test_the_table_of_energy_says_its_units_and_how_it_was_come_by():
     table = report_tables.energy([run()], ["method"], [["a"]]).table
     assert table.heads == ["method", "measured, Wh", "estimated, Wh", "modelled, Wh", "g CO2e", "modelled, g CO2e"]
     assert table.rows == [["a", "0.00150", report.NOTHING, "0.250", "0.000350", report.NOTHING]]
+
+
+def test_a_page_says_what_was_read_of_a_gpu_and_why_not_of_the_processor(tmp_path, monkeypatch):
+    recorded = json.loads((Path(__file__).parent / "recorded" / "energy_h200.json").read_text(encoding="utf-8"))
+    monkeypatch.chdir(tmp_path)
+    write_json(cost_of("train", "full"), {"energy": recorded})
+    monkeypatch.setattr(report_energy, "_saved", lambda rows, controls: None)
+    said = report_energy.of_comparison([run(method="full")], set())[0].text[1]
+    assert said.startswith(
+        "The processor is estimated: no RAPL counters readable at /sys/class/powercap. The GPU, 1 x NVIDIA H200, "
+    )
+    assert "is measured: its own counter is read." in said
+    write_json(cost_of("train", "full"), {"energy": recorded | {"gpu_model": None}})
+    assert "GPU" not in report_energy.of_comparison([run(method="full")], set())[0].text[1]
 
 
 def test_compare_and_the_tables_of_a_study_need_no_torch():
