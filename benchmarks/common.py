@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -9,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -40,6 +41,17 @@ LEFT_BEHIND = (
     "dvc.lock",
 )
 PACKAGES = ("torch", "transformers", "numpy", "pyarrow", "dvc")
+
+
+def asked(parser: argparse.ArgumentParser, known: Collection[str]) -> argparse.Namespace:
+    """Return what is asked for: some of the ``known`` tasks, all if none is named, and what ``parser`` knows beside them."""
+    names = ", ".join(known)
+    parser.add_argument("tasks", nargs="*", default=list(known), help=f"of {names}")
+    parser.add_argument("--fashion-mnist", default=FASHION_MNIST, help="folder of the IDX files")
+    given = parser.parse_args()
+    if unknown := set(given.tasks) - set(known):
+        sys.exit(f"no such task: {', '.join(unknown)} (known: {names})")
+    return given
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.common import FASHION_MNIST, ONE_THREAD, inside, params_of, repro, save, summary
+from benchmarks.common import ONE_THREAD, asked, inside, params_of, repro, save, summary
 from pipelines import artifacts
 
 if TYPE_CHECKING:
@@ -119,13 +118,9 @@ def measure(task: str, folder: str, limit: int | None, rounds: int) -> dict[str,
 def main() -> None:
     """Measure one task, or both."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tasks", nargs="*", default=list(LIMITS), help=f"of {', '.join(LIMITS)}")
-    parser.add_argument("--fashion-mnist", default=FASHION_MNIST, help="folder of the IDX files")
     parser.add_argument("--full", action="store_true", help="all examples, and not some thousands of them")
     parser.add_argument("--rounds", type=int, default=1)
-    given = parser.parse_args()
-    if unknown := set(given.tasks) - set(LIMITS):
-        sys.exit(f"no such task: {', '.join(unknown)} (known: {', '.join(LIMITS)})")
+    given = asked(parser, LIMITS)
     for task in given.tasks:
         save(f"efficiency.{task}", measure(task, given.fashion_mnist, None if given.full else LIMITS[task], given.rounds))
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.common import FASHION_MNIST, inside, params_of, save, summary
+from benchmarks.common import asked, inside, params_of, save, summary
 from benchmarks.loop import Loop, Setting, plain, setting_of, winnow
 
 #: Case -> task, what its model is instead, and what of its training is otherwise.
@@ -71,14 +71,14 @@ def measure(case: str, folder: str, rounds: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure one case, or all."""
+    import torch
+
+    if not torch.cuda.is_available():
+        sys.exit("benchmarks.gpu: CUDA sees no GPU here")
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", nargs="*", default=list(CASES), help=f"of {', '.join(CASES)}")
-    parser.add_argument("--fashion-mnist", default=FASHION_MNIST, help="folder of the IDX files")
     parser.add_argument("--rounds", type=int, default=7)
-    given = parser.parse_args()
-    if unknown := set(given.cases) - set(CASES):
-        sys.exit(f"no such case: {', '.join(unknown)} (known: {', '.join(CASES)})")
-    for case in given.cases:
+    given = asked(parser, CASES)
+    for case in given.tasks:
         save(f"gpu.{case}", measure(case, given.fashion_mnist, given.rounds))
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import sys
 import tempfile
 import time
 from collections import deque
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
-from benchmarks.common import FASHION_MNIST, ONE_THREAD, cpu_seconds, inside, params_of, save, summary
+from benchmarks.common import ONE_THREAD, asked, cpu_seconds, inside, params_of, save, summary
 
 if TYPE_CHECKING:
     import torch
@@ -284,13 +283,9 @@ def measure(task: str, folder: str, steps: int, rounds: int) -> dict[str, Any]:
 def main() -> None:
     """Measure one task, or both."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tasks", nargs="*", default=list(DEFAULTS), help=f"of {', '.join(DEFAULTS)}")
-    parser.add_argument("--fashion-mnist", default=FASHION_MNIST, help="folder of the IDX files")
     parser.add_argument("--steps", type=int, help="of a turn")
     parser.add_argument("--rounds", type=int)
-    given = parser.parse_args()
-    if unknown := set(given.tasks) - set(DEFAULTS):
-        sys.exit(f"no such task: {', '.join(unknown)} (known: {', '.join(DEFAULTS)})")
+    given = asked(parser, DEFAULTS)
     for task in given.tasks:
         steps, rounds = DEFAULTS[task]
         save(f"loop.{task}", measure(task, given.fashion_mnist, given.steps or steps, given.rounds or rounds))
