@@ -47,8 +47,8 @@ def packed(rows: Rows, inputs: dict[str, Tensor], target: Tensor, device: torch.
 
 
 def sent(value: Tensor, device: torch.device) -> Tensor:
-    """Return ``value`` on its way to the GPU ``device``.
+    """Return ``value`` on its way to ``device``.
 
-    From pinned memory, since a copy from any other first waits for everything that the GPU has been asked to do.
+    To CUDA from pinned memory, since a copy from any other first waits for everything that the GPU has been asked to do.
     """
-    return value.pin_memory().to(device, non_blocking=True)
+    return (value.pin_memory() if device.type == "cuda" else value).to(device, non_blocking=True)
