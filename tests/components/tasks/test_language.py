@@ -80,3 +80,10 @@ def test_the_last_layers_alone_are_trained_and_the_tied_head_is_not():
     free = {n for n, p in model.named_parameters() if p.requires_grad}
     assert {n.split(".")[2] for n in free if ".h." in n} == {"1"}
     assert {n for n in free if ".h." not in n} == {"transformer.ln_f.weight", "transformer.ln_f.bias"}
+
+
+def test_to_another_device_the_tokens_are_sent_once(make_rows):
+    batch = Blocks(np.arange(60, dtype=np.int32).reshape(10, 6)).fetch(make_rows([1, 2]), torch.device("meta"))
+    assert batch.target is batch.inputs["input_ids"]
+    assert {batch.target.device.type, batch.weight.device.type} == {"meta"}
+    assert batch.rows.index.tolist() == [1, 2]
