@@ -3,9 +3,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from components.evidence import Evidence
-from components.ledger import LogitMemory, logit_dimensions
+from components.ledger import Ledger, LogitMemory, logit_dimensions
 from components.objectives import OBJECTIVES
 
 N, CLASSES = 6, 3
@@ -132,3 +133,13 @@ def test_a_ledger_goes_on_from_its_tensors(make_ledger, make_evidence):
     for name in first.columns:
         np.testing.assert_array_equal(first.column(name), again.column(name))
     assert first.column("change")[0] == pytest.approx((1 + 0.25) / 2)
+
+
+def test_on_a_gpu_places_come_from_the_host():
+    """Fake tensors say where they are and refuse to be mixed, as those of a GPU do, and need none."""
+    with FakeTensorMode():
+        ledger = Ledger(9, LogitMemory(torch.zeros(9, 3, device="cuda"), 3))
+        index, target = torch.arange(4), torch.zeros(4, dtype=torch.int64, device="cuda")
+        ledger.write(Evidence(index, target, torch.zeros(4, device="cuda"), torch.zeros(4, 3, device="cuda"), looked=False))
+        ledger.count("drawn", index)
+        assert {column.device.type for column in ledger.columns.values()} == {"cuda"}
