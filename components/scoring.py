@@ -26,7 +26,7 @@ def probabilities(logits: Tensor) -> Tensor:
 
 def error_norm(p: Tensor, target: Tensor) -> Tensor:
     """Return ``||p - y||_2``, p = softmax(z): EL2N (arXiv 2107.07075), and the last layer's gradient norm (1803.00942)."""
-    error = p.scatter_add(1, target[:, None], p.new_full((1, 1), -1.0).expand(len(p), 1))
+    error = p.scatter_add(1, target.unsqueeze(1), p.new_full((len(p), 1), -1.0))
     norm: Tensor = torch.linalg.vector_norm(error, dim=1)
     return norm
 

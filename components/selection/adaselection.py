@@ -32,6 +32,9 @@ LEAST_WEIGHT = 1e-6
 #: The most that one look may move the logarithm of a weight (ours).
 LARGEST_STEP = 10.0
 
+#: Whole batches to a lesson (ours): weights and scores change slowly, and one a batch would take 7 % of a small model's time.
+LESSON = 8
+
 
 class AdaSelection(Keeper):
     """Keep the largest ``reward * sum_m w^m alpha^m`` (eq. 5, 6): each rule's say in the batch, by how far it is trusted."""
@@ -63,10 +66,11 @@ class AdaSelection(Keeper):
             explore: whether "uniform" draws random scores; else its importance is 1/B for all, as in the paper.
             look: how examples become known (``Keeper``).
         """
-        super().__init__(fraction, look)
+        super().__init__(fraction, look, draws=explore)
+        self.every = 1 if explore else LESSON
         self.pool = POOL if pool is None else tuple(pool)
         check_rules(self.pool, look)
-        self.wants, self.chance = wanted(self.pool), explore
+        self.wants = wanted(self.pool)
         self.beta, self.gamma = check_finite("beta", beta), check_at_least("gamma", check_finite("gamma", gamma), 0)
         self.temperature = check_at_least("temperature", temperature, 1e-6)
         self.mean = check_choice("mean", mean, ("importance", "kept"))
@@ -104,11 +108,11 @@ class AdaSelection(Keeper):
         """Return each rule's mean loss in the batch, M of them."""
         loss = np.minimum(seen.loss, LARGEST)
         if self.mean == "importance":
-            means = self.importance(seen) @ loss
+            means: Array = self.importance(seen) @ loss
         else:
             order = np.argsort(-self._scores(seen, None), axis=1, kind="stable")
             means = loss[order[:, : count_of(self.fraction, len(loss))]].mean(1)
-        return [float(m) for m in means]
+        return list(means.tolist())
 
     def reward(self, loss: Array) -> Array:
         """Return ``exp(-loss / t^gamma)`` (eq. 4), ``(B,)``: at first in favour of small losses, later the same for all."""
@@ -130,13 +134,11 @@ class AdaSelection(Keeper):
 
     def _scores(self, seen: Signals, rng: np.random.Generator | None) -> Array:
         """Return what each rule says, ``(M, B)``."""
-        if seen.loss.max() > LARGEST:
+        if np.maximum.reduce(seen.loss) > LARGEST:
             given = seen
             seen = Signals(np.minimum(given.loss, LARGEST), lambda: given.norm, given.input_norm, given.likelihood)
-        scores = np.empty((len(self.pool), len(seen)), seen.loss.dtype)
-        for row, name in zip(scores, self.pool, strict=True):
-            row[:] = RULES[name](seen, rng)
-        return scores
+        said = [RULES[name](seen, rng) for name in self.pool]
+        return np.concatenate(said).reshape(len(said), -1)
 
 
 def importance(scores: Array, temperature: float) -> Array:
@@ -144,10 +146,11 @@ def importance(scores: Array, temperature: float) -> Array:
 
     Standardising is ours: one outlying loss would take all of a plain softmax.
     """
-    # Sums and maxima of ufuncs: the methods of arrays are Python around these.
-    scores = scores - np.add.reduce(scores, 1, keepdims=True) / scores.shape[1]
-    spread = np.sqrt(np.einsum("mb,mb->m", scores, scores) / scores.shape[1])
-    scores *= 1 / (np.maximum(spread, LEAST_SPREAD) * temperature)[:, None]
+    # Few calls, and of ufuncs: what is Python around them takes longer than their sums.
+    size = scores.shape[1]
+    scores = scores - np.add.reduce(scores, 1, keepdims=True) / size
+    spread = np.maximum(np.sqrt(np.vecdot(scores, scores)), LEAST_SPREAD * size**0.5)
+    scores *= (size**0.5 / temperature / spread)[:, None]
     scores -= np.maximum.reduce(scores, 1, keepdims=True)
     alpha = np.exp(scores, out=scores)
     alpha /= np.add.reduce(alpha, 1, keepdims=True)

@@ -14,16 +14,17 @@ from typing_extensions import override
 from components.arrays import Array, stream
 from components.selection.rules import Signals, largest
 from components.selection.selector import LOOK_SHARE, Epoch, Look, Selector, check_fraction
+from components.selection.window import WINDOW, Window
 
 if TYPE_CHECKING:
     from components.evidence import Evidence
     from components.tasks.examples import Examples
 
-#: Batches that a whole batch is compared with.
-WINDOW = 64
 #: By how much each batch that is owed moves the share that passes: losses drift, and judged by older ones alone too many would
 #: pass, or too few. The number kept is never further than ``1 / CORRECTION`` batches from the fraction.
 CORRECTION = 0.25
+#: The places of batches, which have none.
+NOWHERE = np.zeros(WINDOW, np.int64)
 
 
 class Keeper(Selector):
@@ -34,15 +35,19 @@ class Keeper(Selector):
     * ``fresh``: a forward pass without gradients over every example, then a step on those kept;
     * ``stale(n)``: a fresh look every n-th epoch, in between what the last sight of each example showed;
     * ``whole-batch``: a training batch is kept or skipped as a whole, by the training pass itself, whose graph is then used;
-      its mean loss is scored among those of the last batches.
+      its mean loss is scored among those of the last batches, all of them every so many batches (``every``).
     """
 
-    def __init__(self, fraction: float, look: str = "fresh") -> None:
-        """Set the fraction, in (0, 1], and how examples become known."""
+    every = 1  #: batches from one comparison of whole batches to the next; between them a batch has the place of its loss
+
+    def __init__(self, fraction: float, look: str = "fresh", *, draws: bool = True) -> None:
+        """Set the fraction, in (0, 1], how examples become known, and whether ``score`` draws random numbers."""
         self.fraction = check_fraction("fraction", fraction)
         self.visits, self.whole = _visits(look), look == "whole-batch"
-        self.window = np.zeros((0, 2), np.float32)
-        self.batches = np.zeros(3, np.int64)
+        self.draws, self.chance = draws, draws and not self.whole
+        self.window = Window()
+        self.places = np.zeros((2, 0))
+        self.judged, self.kept, self.worth = 0, 0, False
 
     @abstractmethod
     def score(self, seen: Signals, index: Array, rng: np.random.Generator) -> Array:
@@ -72,33 +77,46 @@ class Keeper(Selector):
     @override
     def keep(self, evidence: Evidence, rng: np.random.Generator) -> Array:
         if self.whole:
-            return np.full(len(evidence), self.batches[2], np.float32)
+            return np.full(len(evidence), self.worth, np.float32)
         return largest(self.score(evidence.signals, evidence.index.numpy(), rng), self.fraction)
 
     def _judge(self, evidence: Evidence) -> None:
         """Decide on a whole batch: by its place among the last ones, and by how many are owed."""
-        now = evidence.signals
-        norm = np.add.reduce(now.norm) / len(now) if "norm" in self.wants else 0.0
-        means = np.array([[np.add.reduce(now.loss) / len(now), norm]], np.float32)
-        self.window = np.concatenate([self.window, means])[-WINDOW:]
-        pool = Signals(self.window[:, 0], self.window[:, 1], likelihood=now.likelihood)
+        loss = self.window.push(evidence, norm="norm" in self.wants)
+        self.judged += 1
+        due = self.judged < self.every or self.judged % self.every == 0
+        place = self._compare(evidence.objective.likelihood) if due else np.interp(loss, *self.places)
+        share = self.fraction + CORRECTION * (self.fraction * self.judged - self.kept)
+        self.worth = bool(share > 0 and place >= 1 - share)
+        self.kept += self.worth
+
+    def _compare(self, likelihood: bool) -> float:
+        """Score the last batches; return what share of the others the latest is above, and note this of each loss."""
+        loss, norm = self.window.means
+        pool = Signals(loss, norm, likelihood=likelihood)
         self.take(pool)
-        seen, kept = int(self.batches[0]) + 1, int(self.batches[1])
-        rng = stream(seen, "whole-batch") if self.chance else cast(np.random.Generator, None)
-        score = self.score(pool, np.zeros(len(pool), np.int64), rng)
-        above = np.count_nonzero(score[:-1] < score[-1]) / (len(score) - 1) if len(score) > 1 else 1.0
-        share = self.fraction + CORRECTION * (self.fraction * seen - kept)
-        worth = share > 0 and above >= 1 - share
-        self.batches = np.array([seen, kept + worth, worth], np.int64)
+        rng = stream(self.judged, "whole-batch") if self.draws else cast(np.random.Generator, None)
+        score = self.score(pool, NOWHERE[: len(pool)], rng)
+        if len(pool) == 1:
+            return 1.0
+        if self.every > 1:
+            order = np.argsort(loss)
+            self.places = np.stack([loss[order], np.searchsorted(np.sort(score), score[order]) / (len(pool) - 1)])
+        return np.count_nonzero(score < score[-1]) / (len(pool) - 1)
 
     @override
     def state(self) -> dict[str, Array]:
-        return {"window": self.window, "batches": self.batches} if self.whole else {}
+        if not self.whole:
+            return {}
+        batches = np.array([self.judged, self.kept, self.worth])
+        return {"window": self.window.means.T, "batches": batches, "places": self.places}
 
     @override
     def restore(self, state: Mapping[str, Array]) -> None:
         if self.whole:
-            self.window, self.batches = state["window"], state["batches"]
+            self.window, self.places = Window(state["window"].T), state["places"]
+            judged, kept, worth = state["batches"].tolist()
+            self.judged, self.kept, self.worth = judged, kept, bool(worth)
 
     @override
     def planned_cost(self, epochs: int, warm_up: float) -> float:

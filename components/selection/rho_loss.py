@@ -22,11 +22,10 @@ class RhoLoss(Keeper):
     """Keep the largest reducible losses: the loss less that of a model trained on a holdout, which is left out here."""
 
     holdout = True
-    chance = False
 
     def __init__(self, fraction: float = 0.1, look: str = "fresh") -> None:
         """Set the fraction kept, in (0, 1] (the authors' 0.1), and how examples become known: "fresh" or "stale(n)"."""
-        super().__init__(fraction, look)
+        super().__init__(fraction, look, draws=False)
         if self.whole:
             raise ValueError("look must be 'fresh' or 'stale(n)' here, got 'whole-batch'; the nearest that works is 'fresh'")
         self.weight, self.irreducible = np.zeros(0, np.float32), np.zeros(0, np.float32)

@@ -15,9 +15,9 @@ class ByRule(Keeper):
 
     def __init__(self, rule: str, fraction: float, look: str = "fresh") -> None:
         """Set the rule, one of ``RULES``, the fraction kept, in (0, 1], and how examples become known (``Keeper``)."""
-        super().__init__(fraction, look)
+        super().__init__(fraction, look, draws=rule == "uniform")
         check_rules((rule,), look)
-        self.rule, self.wants, self.chance = rule, wanted((rule,)), rule == "uniform"
+        self.rule, self.wants = rule, wanted((rule,))
 
     @override
     def score(self, seen: Signals, index: Array, rng: np.random.Generator) -> Array:

@@ -57,7 +57,7 @@ Rule = Callable[[Signals, np.random.Generator | None], Array]
 
 def uniform(seen: Signals, rng: np.random.Generator | None) -> Array:
     """Return random numbers; without a generator, the same for all."""
-    return np.zeros_like(seen.loss) if rng is None else rng.random(len(seen), np.float32)
+    return np.zeros(len(seen), seen.loss.dtype) if rng is None else rng.random(len(seen), np.float32)
 
 
 def big_loss(seen: Signals, rng: np.random.Generator | None) -> Array:
@@ -102,8 +102,21 @@ def adaboost_reversed(seen: Signals, rng: np.random.Generator | None) -> Array:
 def coreset_1(seen: Signals, rng: np.random.Generator | None) -> Array:
     """Return how far the loss's rank is from the middle rank: of k kept, half are the largest and half the smallest."""
     distance = np.empty_like(seen.loss)
-    distance[np.argsort(seen.loss, kind="stable")] = _from_the_middle(len(seen))
+    distance[ascending(seen.loss)] = _from_the_middle(len(seen))
     return distance
+
+
+def ascending(loss: Array) -> Array:
+    """Return the places ``(B,)`` of the losses from the smallest to the largest, of equal ones the earlier first.
+
+    As a float64 a float32 leaves 29 bits free, which take its place: such keys sort in a third of a stable argsort's time.
+    """
+    if loss.dtype == np.float32 and np.minimum.reduce(loss) >= 0:
+        keys = np.add(loss, 0.0, dtype=np.float64).view(np.int64)  # -0.0 becomes 0.0
+        keys |= np.arange(len(loss))
+        keys.sort()
+        return keys & 0x1FFFFFFF
+    return np.argsort(loss, kind="stable")
 
 
 @cache
@@ -113,7 +126,8 @@ def _from_the_middle(size: int) -> Array:
 
 def coreset_2(seen: Signals, rng: np.random.Generator | None) -> Array:
     """Return how near the loss is to the mean loss: ``-|loss - mean|``."""
-    return np.asarray(-np.abs(seen.loss - np.add.reduce(seen.loss, dtype=np.float64) / len(seen)))
+    mean = float(np.add.reduce(seen.loss, dtype=np.float64)) / len(seen)
+    return np.negative(np.abs(seen.loss - mean))
 
 
 RULES: dict[str, Rule] = {

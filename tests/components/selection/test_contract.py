@@ -24,6 +24,7 @@ from components.selection.naive_bayes import NaiveBayes
 from components.selection.selector import Epoch, Selector
 from components.selection.short import Short
 from components.selection.threshold import LossThreshold
+from components.selection.window import Window
 from pipelines.checkpoints import pack, unpack
 from pipelines.params import load
 from pipelines.plan import build, resolve
@@ -145,6 +146,8 @@ def insides(selector):
 def by_value(held):
     if isinstance(held, NaiveBayes):
         return insides(held)
+    if isinstance(held, Window):
+        return held.means.tobytes()
     if isinstance(held, list):
         return [by_value(h) for h in held]
     return held.tobytes() if isinstance(held, np.ndarray) else held

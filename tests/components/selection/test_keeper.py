@@ -86,7 +86,7 @@ def test_a_whole_batch_is_kept_or_skipped_by_its_training_pass(make_training):
 
 def test_a_skipped_batch_moves_no_weight(make_training):
     training = make_training(ByRule("big-loss", 0.01, look="whole-batch"), epochs=1)
-    training.selector.batches = np.array([1000, 100, 0])  # far too many were kept: none is for long
+    training.selector.judged, training.selector.kept = 1000, 100  # far too many were kept: none is for long
     before = {k: v.clone() for k, v in training.learner.model.state_dict().items()}
     (record,) = records_of(training)
     assert (record.trained, record.looked, record.loss) == (0, 60, None)
@@ -102,7 +102,7 @@ def test_whole_batches_keep_to_the_fraction_also_where_losses_drift(make_evidenc
     for i in range(120):
         scale = np.exp(drift * i)
         method.learn(make_evidence(range(4), rng.normal(size=(4, 3)) * scale, rng.integers(0, 3, 4)), None)
-        kept += int(method.batches[2])
+        kept += method.worth
     assert abs(kept - fraction * 120) <= 1 / CORRECTION
 
 

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from components.evidence import Evidence
 from components.learner import Learner, build_optimizer
 from components.objectives import OBJECTIVES
-from components.selection.rules import LOG_ODDS_BOUND, RULES, Signals, check_rules, largest
+from components.selection.rules import LOG_ODDS_BOUND, RULES, Signals, ascending, check_rules, largest
 
 LOSSES = arrays(np.float32, st.integers(1, 40), elements=st.floats(0, 1e4, width=32))
 ANY = arrays(np.float32, st.integers(1, 40), elements=st.floats(0, 2.0**127, width=32) | st.sampled_from([0.0, 1.0]))
@@ -163,3 +163,12 @@ def test_uniform_draws_anew_and_knows_nothing_of_the_loss():
 def test_rules_that_cannot_be_are_refused(names, look, said):
     with pytest.raises(ValueError, match="^" + said.replace("(", r"\(").replace(")", r"\)").replace("?", r"\?")):
         check_rules(names, look)
+
+
+@given(
+    arrays(np.float32, st.integers(1, 40), elements=st.sampled_from([0.0, -0.0, 1e-40, 0.5, 0.5000001, 1e4, np.inf, -1.0]))
+    | LOSSES
+)
+def test_losses_are_ordered_stably(loss):
+    assert ascending(loss).tolist() == sorted(range(len(loss)), key=lambda i: loss[i])
+    assert ascending(loss.astype(np.float64)).tolist() == ascending(loss).tolist()
