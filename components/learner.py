@@ -139,7 +139,7 @@ class Learner:
             answer = keep(evidence)
             if not answer.any():
                 return replace(evidence, looked=True)
-            weight = self._weight(batch, answer)
+            weight = batch.weight if (answer == 1).all() else self._weight(batch, answer)
         with self.clock.lap("backward", len(batch)):
             self._descend(loss, self._share(weight, len(batch)), evidence)
         return evidence
