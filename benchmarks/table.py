@@ -55,7 +55,8 @@ def _keep(task: str, r: dict[str, Any]) -> list[list[object]]:
         which = "" if len(group) == 1 else f", the worst of {len(group)} ({name})"
         ratio = worst["measured_over_ideal"]
         found.append([f"{task}, {label}: epoch, measured over ideal{which}", ratio, f"<= {targets['measured_over_ideal']:g}"])
-        found.append([f"{task}, {label}: selection, at most", f"{most:.2%}", f"<= {targets['selection_share']:.0%}"])
+        target = "" if label.endswith("whole-batch") else f"<= {targets['selection_share']:.0%}"
+        found.append([f"{task}, {label}: selection, at most", f"{most:.2%}", target])
     one = f"{r['milliseconds_of_128']:.3f} ms"
     found.append(["adaselection's seven rules: a look of 128", one, f"<= {targets['milliseconds']:g} ms"])
     units = ", ".join(f"{k} {v:.2f}" for k, v in medians["units"].items())

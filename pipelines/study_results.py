@@ -53,9 +53,10 @@ def tell_together(read: Params, file: Path, asked: dict[str, Params], places: di
     """
     if read.study is not None and read.study.tasks:
         rows = study_regimes.by_regime(written, asked, study_tasks.bases(read))
-        _write_together(places, written, rows)
-        tracking_regimes.publish(str(file), places, rows)
-        _show_together(rows)
+        folder = study_tasks.together(file)
+        _write_together(folder, places, written, rows)
+        tracking_regimes.publish(file, places, rows)
+        _show_together(folder, rows)
     return sum(bool(row["error"]) for found in written.values() for row in found["cells"])
 
 
@@ -92,8 +93,8 @@ def _write_tables(folder: Path, tables: dict[str, list[Row]]) -> None:
         artifacts.write_rows(folder / f"{name}.parquet", rows)
 
 
-def _write_together(places: dict[str, Place], written: dict[str, Row], rows: list[Row]) -> None:
-    """Write the tables of all tasks as one."""
+def _write_together(target: Path, places: dict[str, Place], written: dict[str, Row], rows: list[Row]) -> None:
+    """Write the tables of all tasks as one, into the folder ``target``."""
     tables = {"regimes": rows, "study": study_regimes.joined(written, "methods")}
 
     def fill(folder: Path) -> None:
@@ -101,7 +102,7 @@ def _write_together(places: dict[str, Place], written: dict[str, Row], rows: lis
         artifacts.write_json(folder / "regimes.json", rows)
         report.write(folder / "report.html", report_regimes.page(places, written, rows))
 
-    artifacts.write_folder(STUDY / study_tasks.TOGETHER, fill)
+    artifacts.write_folder(target, fill)
 
 
 def _as_in_the_paper(columns: Row) -> list[Row]:
@@ -124,9 +125,9 @@ def show(task: str) -> None:
     console.print(f"written to {STUDY / task}/ (csv, parquet, json, figure, report.html); 'make ui' opens MLflow")
 
 
-def _show_together(rows: list[Row]) -> None:
+def _show_together(folder: Path, rows: list[Row]) -> None:
     console = Console()
     console.print("above both controls of their own cost, by regime:")
     for verdict in study_regimes.verdicts(rows):
         console.print(f"  {verdict}", highlight=False)
-    console.print(f"written to {STUDY / study_tasks.TOGETHER}/ (csv, parquet, json, report.html)")
+    console.print(f"written to {folder}/ (csv, parquet, json, report.html)")

@@ -7,12 +7,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pipelines.artifacts import STUDY
 from pipelines.errors import UserError, unknown
 from pipelines.params import Params, explained, laid_over
 from pipelines.params_checks import check_names
 from pipelines.task_sections import Task
 
-#: Where the tables of all tasks together are, beside those of each.
+#: Where the tables of all tasks together are, beside those of each: a folder a study.
 TOGETHER = "regimes"
 #: How deep a task's settings are changed one by one: ``training: { epochs: 3 }`` leaves the batch size.
 DEPTH = 2
@@ -32,6 +33,11 @@ def each(params: Params, path: Path) -> dict[str, Params]:
 def bases(params: Params) -> dict[str, str]:
     """Return which task each task of the study is made of."""
     return {name: str(changes.get("task", name)) for name, changes in _asked(params).items()}
+
+
+def together(file: Path) -> Path:
+    """Return the folder of the tables that the study of ``file`` makes of all its tasks."""
+    return STUDY / TOGETHER / file.stem
 
 
 def _asked(params: Params) -> dict[str, dict[str, Any]]:

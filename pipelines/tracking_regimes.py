@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from pipelines.artifacts import STUDY, digest
+from pipelines.artifacts import digest
 from pipelines.cells import Place
 from pipelines.facts import versions
 from pipelines.study_regimes import Row
-from pipelines.study_tasks import TOGETHER
+from pipelines.study_tasks import together
 from pipelines.tracker import Tracker, points, told
 from pipelines.tracking_study import key_of
 
 PARENT = "mlflow.parentRunId"
 
 
-def publish(file: str, places: dict[str, Place], rows: list[Row]) -> str | None:
+def publish(file: Path, places: dict[str, Place], rows: list[Row]) -> str | None:
     """Put the runs of the studies at ``places`` under one, and tell it the rows ``by_regime``; return its id.
 
     Args:
@@ -29,8 +30,8 @@ def publish(file: str, places: dict[str, Place], rows: list[Row]) -> str | None:
     return told(lambda tracker: _publish(tracker, file, places, rows))
 
 
-def _publish(tracker: Tracker, file: str, places: dict[str, Place], rows: list[Row]) -> str:
-    key = digest(["studies", file])
+def _publish(tracker: Tracker, file: Path, places: dict[str, Place], rows: list[Row]) -> str:
+    key = digest(["studies", str(file)])
     found = tracker.runs("winnow.key", key)
     parent = found[0] if found else tracker.create(f"study of {file}", {**versions(), "winnow.key": key})
     parent_id = str(parent.info.run_id)
@@ -42,18 +43,18 @@ def _publish(tracker: Tracker, file: str, places: dict[str, Place], rows: list[R
     for run in studies:
         if run.data.tags.get(PARENT) != parent_id:
             tracker.client.set_tag(run.info.run_id, PARENT, parent_id)
-    _tell(tracker, parent, places, rows)
+    _tell(tracker, parent, together(file), rows, list(places))
     tracker.finish(tracker.client.get_run(parent_id))
     tracker.point_caller("winnow.study", parent_id)
     return parent_id
 
 
-def _tell(tracker: Tracker, parent: Any, places: dict[str, Place], rows: list[Row]) -> None:  # noqa: ANN401 - mlflow's Run
-    """Log the rows, where they are new."""
+def _tell(tracker: Tracker, parent: Any, folder: Path, rows: list[Row], tasks: list[str]) -> None:  # noqa: ANN401 - mlflow's Run
+    """Log the rows, and what ``folder`` holds, where they are new."""
     if parent.data.tags.get("winnow.tables") == (told_last := digest(rows)):
         return
-    run_id, folder = parent.info.run_id, STUDY / TOGETHER
+    run_id = parent.info.run_id
     gains = [(f"gain/{r['task']}/{r['method']}", r["gain"], 0) for r in rows if r["gain"] is not None]
-    tracker.log(run_id, points(gains, folder / "regimes.json"), {}, {"tasks": ", ".join(places)})
+    tracker.log(run_id, points(gains, folder / "regimes.json"), {}, {"tasks": ", ".join(tasks)})
     tracker.client.log_artifacts(run_id, str(folder), "study")
     tracker.client.set_tag(run_id, "winnow.tables", told_last)

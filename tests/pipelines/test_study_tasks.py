@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,7 +15,7 @@ from pipelines.errors import UserError
 from pipelines.grid import grid_of
 from pipelines.params import FILE, load
 from pipelines.study_regimes import by_regime, joined, options_of, verdicts
-from pipelines.study_tasks import bases, each
+from pipelines.study_tasks import bases, each, together
 from tests.pipelines.test_study import ROOT, project
 
 STUDY = {"methods": {"infobatch": "none"}, "seeds": [0, 1, 2]}
@@ -163,6 +164,11 @@ def test_options_are_told_without_seeds():
     assert report_regimes._options({"duplicates": {"fraction": 0.5, "near": False, "seed": 0}}) == "duplicates fraction 0.5"
 
 
+def test_the_tables_of_two_studies_lie_apart():
+    one, other = (together(Path(file)) for file in ("params.yaml", "docs/studies/debian.yaml"))
+    assert (str(one), str(other)) == ("results/study/regimes/params", "results/study/regimes/debian")
+
+
 @pytest.mark.slow
 def test_two_tasks_end_to_end_and_again(tmp_path, tmp_path_factory):
     import mlflow
@@ -181,7 +187,7 @@ def test_two_tasks_end_to_end_and_again(tmp_path, tmp_path_factory):
     said = run()
     assert "4 of 4 cells to run on digits" in said
     assert "4 of 4 cells to run on half" in said
-    results = folder / "results/study/regimes"
+    results = folder / "results/study/regimes/params"
     for name, count in {"regimes": 2, "study": 4, "cells": 8}.items():
         table, typed = pd.read_csv(results / f"{name}.csv"), pd.read_parquet(results / f"{name}.parquet")
         assert list(table.columns) == list(typed.columns)
