@@ -111,8 +111,9 @@ def training(setting: Setting, selector: Selector) -> Training:
     learner, examples = setting.learner(), setting.examples
     learner.norms = "norm" in selector.wants
     ledger = Ledger(len(examples), LogitMemory(torch.zeros(len(examples), examples.outputs), examples.outputs))
-    sizes = {k: setting.training[k] for k in ("batch_size", "look_size", "look_batch")}
-    return Training(learner, examples, selector, ledger, Plan(EPOCHS, seed=0, **sizes))
+    size, asked_for = setting.training["batch_size"], setting.training["look_size"]
+    plan = Plan(EPOCHS, size, asked_for or selector.look_size(size), setting.training["look_batch"], seed=0)
+    return Training(learner, examples, selector, ledger, plan)
 
 
 def advancing(run: Training) -> Iterator[float]:
@@ -188,13 +189,13 @@ def once(task: str, params: dict[str, Any]) -> dict[str, dict[str, float]]:
 
 def prepared() -> Setting:
     """Return the planned task, and learners for it."""
-    from pipelines.building import learner_of, look_batch, look_size, prepare_torch
+    from pipelines.building import learner_of, look_batch, prepare_torch
     from pipelines.splits import read_split
 
     plan, manifest = artifacts.read_json(artifacts.plan_of("training")), artifacts.read_json(artifacts.MANIFEST)
     place = prepare_torch(plan["training"], plan["seed"])
     training, examples = plan["training"], read_split("train", manifest).examples
-    training |= {"look_batch": look_batch(training, place), "look_size": look_size(training, len(examples))}
+    training |= {"look_batch": look_batch(training, place)}
     return Setting(training, examples, lambda: learner_of(plan, manifest, place, EPOCHS))
 
 

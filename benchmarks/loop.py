@@ -89,13 +89,14 @@ def winnow(setting: Setting, selector: Selector | None = None) -> Loop:
     from components.position import Plan
     from components.selection.selector import Selector
     from components.training import Training
-    from pipelines.building import look_batch, look_size
+    from pipelines.building import look_batch
 
     learner, n = setting.learner(), len(setting.examples)
     outputs, settings, device = setting.examples.outputs, setting.training, learner.device
     ledger = Ledger(n, LogitMemory(torch.zeros(n, outputs, device=device), outputs))
-    plan = Plan(1, settings["batch_size"], look_size(settings, n), look_batch(settings, device), 0)
-    training = Training(learner, setting.examples, selector or Selector(), ledger, plan)
+    selector, size = selector or Selector(), settings["batch_size"]
+    plan = Plan(1, size, settings["look_size"] or selector.look_size(size), look_batch(settings, device), 0)
+    training = Training(learner, setting.examples, selector, ledger, plan)
     return Loop(learner, training.until(), deterministic=device.type == "cpu")  # as every stage is
 
 

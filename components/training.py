@@ -159,8 +159,7 @@ class Training:
         look = self.selector.look(self._epoch())
         for pool in self._looking.flush():
             self._choose(pool, look)
-        thinned = self.selector.admits or look in ("fresh", "recalled")
-        for ready in self._training.flush(self._mixing if thinned else None):
+        for ready in self._training.flush(self._mixing if self.selector.admits else None):
             self._step(ready, look)
         self._recorder.settle()
 
@@ -177,7 +176,7 @@ class Training:
         kept = rows.through(self._answer(evidence))
         self.position.tally.kept += len(kept) if looked else 0
         size = self.plan.batch_size
-        for ready in self._training.push(kept, self._mixing) if self.plan.refill else kept.split(size):
+        for ready in self._training.push(kept) if self.plan.refill else kept.split(size):
             self._step(ready, look)
 
     def _answer(self, evidence: Evidence) -> Array:
@@ -228,7 +227,7 @@ class Training:
 
     @property
     def _mixing(self) -> Shuffle | None:
-        """How what a door let pass is ordered anew by length; not at all where it must not grow old meanwhile."""
+        """How what door 2 let pass is ordered anew by length; not at all where it must not grow old meanwhile."""
         return self._shuffle if self.selector.pooled else None
 
     def _shuffle(self) -> np.random.Generator:

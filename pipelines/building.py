@@ -20,10 +20,8 @@ from pipelines.stage import IN_RANKS
 if TYPE_CHECKING:
     from components.distributed import Ranks
 
-#: Choosing costs per look, whatever its size: training batches in one, where nothing else is said (benchmarks/) ...
+#: Training batches in one forward pass of a look on a GPU, where nothing else is said.
 LOOK_BATCHES = 16
-#: ... but this many looks an epoch at least.
-LOOKS_AN_EPOCH = 8
 
 
 def device() -> torch.device:
@@ -100,12 +98,6 @@ def learner(
             model, optimizer, schedule, objective, clip_norm=training["clip_norm"], **precisions, group=ranks
         )
     return Learner(model, optimizer, schedule, objective, clip_norm=training["clip_norm"], **precisions)
-
-
-def look_size(training: dict[str, Any], examples: int) -> int:
-    """Return how many examples door 3 chooses among: as asked, or so many that choosing is cheap, and looks are not too few."""
-    most = LOOK_BATCHES * training["batch_size"]
-    return int(training["look_size"] or max(training["batch_size"], min(most, examples // LOOKS_AN_EPOCH)))
 
 
 def look_batch(training: dict[str, Any], place: torch.device) -> int:

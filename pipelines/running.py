@@ -96,7 +96,8 @@ class Job:
         ledger = Ledger(n, LogitMemory(building.storage(n, outputs, learner.device), outputs, seed), looks_only=looks_only)
         run = Plan(
             epochs=settings["epochs"], batch_size=settings["batch_size"], refill=settings["refill"], seed=seed, first=first,
-            look_size=building.look_size(settings, n), look_batch=building.look_batch(settings, learner.device),
+            look_size=settings["look_size"] or selector.look_size(settings["batch_size"]),
+            look_batch=building.look_batch(settings, learner.device),
         )  # fmt: skip
         return Training(learner, examples, selector, ledger, run)
 

@@ -66,6 +66,11 @@ class Keeper(Selector):
         return "recalled" if since > 0 and since % self.visits else "fresh"
 
     @override
+    def look_size(self, batch_size: int) -> int:
+        """Return so many that those kept are one batch: a second would be what the model of a step before chose."""
+        return max(batch_size, round(batch_size / self.fraction))
+
+    @override
     def learn(self, evidence: Evidence, examples: Examples) -> None:
         if self.fraction == 1:
             return

@@ -117,6 +117,10 @@ class Selector:
         """Return how ``keep`` wants to come to know the examples of ``epoch``; None where it lets all pass."""
         return None
 
+    def look_size(self, batch_size: int) -> int:
+        """Return how many examples ``keep`` should choose among at once, where training is in batches of ``batch_size``."""
+        return batch_size
+
     def keep(self, evidence: Evidence, rng: np.random.Generator) -> Array:
         """Door 3: return the weights ``(B,)`` of the examples worth a backward pass; asked after ``learn``."""
         return np.ones(len(evidence), np.float32)

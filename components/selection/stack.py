@@ -84,6 +84,10 @@ class Stack(Selector):
         return next((look for m in self.members if (look := m.look(epoch)) is not None), None)
 
     @override
+    def look_size(self, batch_size: int) -> int:
+        return max(m.look_size(batch_size) for m in self.members)
+
+    @override
     def keep(self, evidence: Evidence, rng: np.random.Generator) -> Array:
         return reduce(np.multiply, (m.keep(evidence, rng) for m in self.members))
 
