@@ -69,11 +69,12 @@ class Schedule(Section):
 class Training(Section):
     """What every method shares.
 
-    ``look_size`` examples are looked at, ``look_batch`` in a forward pass, before door 3 chooses among them; without
-    ``refill``, what it keeps of one look is trained at once, in a smaller batch. With ``keep_frozen`` the frozen layers'
-    forward pass is taken once an example, before the first step. With ``devices`` a training runs in so many processes of
-    ``threads`` each, on a GPU each where there are any; ``batch_size`` is that of all together. Without ``deterministic``
-    a GPU may sum in any order: two runs differ then, and kernels that know no other way may be used.
+    ``look_size`` examples are looked at, ``look_batch`` in a forward pass, before door 3 chooses among them; by default as
+    many as the method wants. Without ``refill``, what it keeps of one look is trained at once, in a smaller batch. With
+    ``keep_frozen`` the frozen layers' forward pass is taken once an example, before the first step. With ``devices`` a
+    training runs in so many processes of ``threads`` each, on a GPU each where there are any; ``batch_size`` is that of
+    all together. Without ``deterministic`` a GPU may sum in any order: two runs differ then, and kernels that know no
+    other way may be used.
     """
 
     epochs: PositiveInt

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from components.selection.rule import ByRule
+from pipelines import artifacts, running
 from pipelines.building import prepare_torch, refuse_unrepeatable
 from pipelines.errors import UserError
 
@@ -30,3 +32,14 @@ def test_a_kernel_that_cannot_repeat_is_refused_by_the_key_that_allows_it(torch_
     with pytest.raises(UserError, match=r"tasks\.digits\.training\.deterministic: must be false on cpu .* whose put_ has no"):
         refuse_unrepeatable(caught.value, "digits")
     refuse_unrepeatable(RuntimeError("out of memory"), "digits")
+
+
+@pytest.mark.parametrize(("asked", "size"), [(None, 8), (4, 4)])
+def test_a_look_is_as_large_as_asked_or_as_the_method_wants(prepared, torch_as_it_was, monkeypatch, asked, size):
+    monkeypatch.setenv("WINNOW_DEVICE", "cpu")
+    monkeypatch.setattr(running, "EnergyMeter", lambda country: None)
+    prepared({"from": "scikit-learn", "name": "digits"}, {}, kind="image", test=0.2)
+    path = artifacts.plan_of("training")
+    planned = artifacts.read_json(path)
+    artifacts.write_json(path, planned | {"training": planned["training"] | {"look_size": asked}})
+    assert running.Job("train", "big", ByRule("big-loss", 0.25)).training.plan.look_size == size

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.arrays import count_of
 from components.moments import EpochRecord
 from components.selection.adaselection import AdaSelection
 from components.selection.keeper import CORRECTION
@@ -175,3 +176,21 @@ def test_a_look_may_be_of_several_forward_passes(make_training):
     assert parts.clock.laps["look"].times == 2 * whole.clock.laps["look"].times + 2 * 2
     for name, value in whole.learner.model.state_dict().items():
         torch.testing.assert_close(value, parts.learner.model.state_dict()[name])
+
+
+@pytest.mark.parametrize(("fraction", "size"), [(0.1, 1280), (0.3, 427), (0.5, 256), (0.9, 142), (1.0, 128)])
+def test_a_look_is_so_large_that_one_batch_is_kept(fraction, size):
+    assert ByRule("big-loss", fraction).look_size(128) == size
+    assert count_of(fraction, size) == 128
+
+
+def test_what_is_trained_was_chosen_by_the_model_of_now(make_training):
+    """With looks of the method's own size no step stands between a look and the step on what it kept."""
+    method = AdaSelection(0.25)
+    training = make_training(method, epochs=1, look_size=method.look_size(5), look_batch=7, batch_size=5)
+    happened = []
+    look, step = training.learner.look, training.learner.step
+    training.learner.look = lambda batch, **how: happened.append("look") or look(batch, **how)
+    training.learner.step = lambda batch, *rest: happened.append("step") or step(batch, *rest)
+    records_of(training)
+    assert happened == ["look", "look", "look", "step"] * 3
