@@ -32,7 +32,7 @@ LEAST_WEIGHT = 1e-6
 #: The most that one look may move the logarithm of a weight (ours).
 LARGEST_STEP = 10.0
 
-#: Whole batches to a lesson (ours), as many as a fresh look has by default: one a batch would take 7 % of a small model's time.
+#: Whole batches to a lesson (ours): weights and scores change slowly, and one a batch would take 7 % of a small model's time.
 LESSON = 16
 
 
