@@ -177,10 +177,10 @@ class DistributedLearner(Learner):
         super().restore_random({k: state[k + own] for k in ("cpu", "cuda") if k + own in state})
 
     @override
-    def _forward(self, batch: Batch, precision: str) -> tuple[Tensor, Evidence]:
+    def _forward(self, batch: Batch, precision: str, *, looked: bool = False) -> tuple[Tensor, Evidence]:
         assert isinstance(batch, Part)
         # A look takes no gradient of the parameters, so there is nothing to synchronise.
-        loss, own = self._pass(self._parallel if self.model.training else self.model, batch, precision)
+        loss, own = self._pass(self._parallel if self.model.training else self.model, batch, precision, looked)
         held = {n: t for n in ("target", "loss", "output", *OPTIONAL) if (t := getattr(own, n)) is not None}
         everyone: dict[str, Any] = self._joined(held, batch.place, len(batch))
         return loss, replace(own, **everyone)

@@ -69,6 +69,7 @@ class Learner:
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
+        self._modules = list(self.model.modules())
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.device = next(self.model.parameters()).device
         self._shares: dict[int, Tensor] = {}
@@ -108,11 +109,11 @@ class Learner:
             by_input: whether to ask for the norms of the gradient by the input too, which costs a backward pass through
                 the activations.
         """
-        was_training = self.model.training
-        self.model.eval()
+        training = [module for module in self._modules if module.training]
+        put_in_mode(training, False)
         with self.clock.lap("look", len(batch)):
             evidence = self._look_by_input(batch) if by_input else self._look(batch)
-        self.model.train(was_training)
+        put_in_mode(training, True)
         return evidence
 
     def step(self, batch: Batch, epoch: float, keep: Callable[[Evidence], Array] | None = None) -> Evidence:
@@ -146,18 +147,19 @@ class Learner:
 
     def _look(self, batch: Batch) -> Evidence:
         with torch.inference_mode():
-            evidence = self._forward(batch, self.look_precision or self.precision)[1]
+            evidence = self._forward(batch, self.look_precision or self.precision, looked=True)[1]
             refuse_non_finite(evidence)
-            return replace(evidence, looked=True)
+            return evidence
 
     def _look_by_input(self, batch: Batch) -> Evidence:
         """Look with a gradient by the one input, which must be continuous; that of the parameters is not taken."""
         ((name, given),) = batch.inputs.items()
         asked = given.detach().requires_grad_()
-        loss, evidence = self._forward(replace(batch, inputs={name: asked}), self.look_precision or self.precision)
+        asking = replace(batch, inputs={name: asked})
+        loss, evidence = self._forward(asking, self.look_precision or self.precision, looked=True)
         refuse_non_finite(evidence)
         (gradient,) = torch.autograd.grad(loss.sum(), asked)
-        return replace(evidence, looked=True, input_norm=gradient.flatten(1).norm(dim=1))
+        return replace(evidence, input_norm=gradient.flatten(1).norm(dim=1))
 
     def _weight(self, batch: Batch, answer: Array) -> Tensor:
         """Return what the losses of ``batch`` are multiplied by, after a door answered with weights ``(B,)``."""
@@ -192,10 +194,10 @@ class Learner:
         else:
             self._move()
 
-    def _forward(self, batch: Batch, precision: str) -> tuple[Tensor, Evidence]:
-        return self._pass(self.model, batch, precision)
+    def _forward(self, batch: Batch, precision: str, *, looked: bool = False) -> tuple[Tensor, Evidence]:
+        return self._pass(self.model, batch, precision, looked)
 
-    def _pass(self, model: nn.Module, batch: Batch, precision: str) -> tuple[Tensor, Evidence]:
+    def _pass(self, model: nn.Module, batch: Batch, precision: str, looked: bool) -> tuple[Tensor, Evidence]:
         """Return the losses of what ``batch`` has fetched, with their graph, and the evidence without."""
         if (kind := PRECISIONS[precision]) is None:
             output = model(**batch.inputs)
@@ -205,7 +207,7 @@ class Learner:
         seen = self.objective.see(getattr(output, "logits", output).float(), batch.target, norm=self.norms)
         loss, output = seen.loss.detach(), seen.output.detach()
         log_p = None if seen.log_p is None else seen.log_p.detach()
-        return seen.loss, Evidence(batch.rows.index, batch.target, loss, output, False, self.objective, seen.norm, log_p)
+        return seen.loss, Evidence(batch.rows.index, batch.target, loss, output, looked, self.objective, seen.norm, log_p)
 
 
 def refuse_non_finite(evidence: Evidence) -> None:
@@ -213,6 +215,12 @@ def refuse_non_finite(evidence: Evidence) -> None:
     if not math.isfinite(evidence.total_loss) and not (finite := evidence.loss.isfinite()).all():
         first = int((~finite).nonzero()[0])
         raise NonFiniteLossError(int(evidence.index[first]), float(evidence.loss[first]))
+
+
+def put_in_mode(modules: list[nn.Module], training: bool) -> None:
+    """Put each of ``modules`` in the mode of training or of evaluation, past ``nn.Module``'s own setter, which is slower."""
+    for module in modules:
+        object.__setattr__(module, "training", training)
 
 
 def bare_step(optimizer: torch.optim.Optimizer) -> Callable[[], object]:
