@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 import torch
 
-from components.arrays import Array, stream
+from components.arrays import Array, Streams, stream
 from components.batch import Batch, Refill, Rows, Shuffle, epoch_order
 from components.evidence import Evidence
 from components.learner import Learner
@@ -57,7 +57,7 @@ class Training:
     def until(self, end: float | None = None) -> Iterator[Step | EpochRecord]:
         """Train in place up to epoch ``end``, by default the method's own length.
 
-        Yields a ``Step`` after each batch that was drawn and an ``EpochRecord`` after each epoch, outside what the
+        Yields a ``Step`` after each batch or look that was drawn and an ``EpochRecord`` after each epoch, outside what the
         clock times. An ``end`` inside an epoch stops there, and the next call goes on at the next example.
         """
         end = self.length if end is None else end
@@ -67,9 +67,9 @@ class Training:
                     self.position.rows = self._begin_epoch()
             rows = self.position.rows
             stop = min(len(rows), round((end - self.position.epoch) / self._span() * len(rows)))
-            for part in rows.between(self.position.drawn, stop).split(self.plan.batch_size):
+            while self.position.drawn < stop:
                 with self.clock.lap("train"):
-                    self._draw(part)
+                    self._draw(rows.between(self.position.drawn, min(stop, self.position.drawn + self._stride())))
                 yield Step(self.position.epoch, self.position.drawn, len(rows))
             if self.position.drawn < len(rows):
                 return
@@ -81,6 +81,7 @@ class Training:
         """Take ``position`` for where this run stands."""
         self.position = position
         self._recorder.go_on_from(position)
+        self._streams: dict[str, Streams] = {}
         pool = self.plan.look_size if self.selector.pooled else self.plan.look_batch
         self._looking = Refill(pool, position.looking)
         self._training = Refill(self.plan.batch_size, position.training, self.examples.lengths)
@@ -93,6 +94,11 @@ class Training:
     def _span(self) -> float:
         """Return how much of an epoch the epoch under way is: 1, or what is left of the run."""
         return min(1.0, self.length - self.position.epoch)
+
+    def _stride(self) -> int:
+        """Return how many rows are drawn at once: a look, or a batch where there are none or rows are turned away before."""
+        looks = not self.selector.admits and self.selector.look(self._epoch()) in ("fresh", "recalled")
+        return self._looking.size if looks else self.plan.batch_size
 
     def _place(self, drawn: float) -> float:
         """Return how far the run is, in epochs, when ``drawn`` rows of this epoch have passed door 1."""
@@ -183,7 +189,7 @@ class Training:
         """Let the method learn from what was seen, and ask door 3."""
         with self.clock.lap("select"):
             self.selector.learn(evidence, self.examples)
-            return self.selector.keep(evidence, self._chance("keep", self.position.drawn, int(evidence.index[0])))
+            return self.selector.keep(evidence, self._chance("keep", int(evidence.index.numpy()[0])))
 
     def _step(self, rows: Rows, look: Look | None) -> None:
         whole = look == "whole-batch"
@@ -221,9 +227,13 @@ class Training:
         self.go_on_from(Position(epoch=epoch + 1, steps=self.position.steps))
         return tally.closed(epoch, classes=self.learner.objective.classes)
 
-    def _chance(self, purpose: str, *place: int) -> np.random.Generator:
+    def _chance(self, door: str, place: int) -> np.random.Generator:
         """Return the random stream for a door, which a method that draws no random numbers does without."""
-        return self._stream(purpose, *place) if self.selector.chance else cast(np.random.Generator, None)
+        if not self.selector.chance:
+            return cast(np.random.Generator, None)
+        if door not in self._streams:
+            self._streams[door] = Streams(self.plan.seed, door, self.position.epoch)
+        return self._streams[door].at(place)
 
     @property
     def _mixing(self) -> Shuffle | None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from components.arrays import count_of, stream
+from components.arrays import Streams, count_of, stream
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,17 @@ def test_a_stream_depends_on_seed_purpose_and_place_alone(places):
     np.random.seed(5)  # noqa: NPY002 - a stream must not hear of it
     assert {key: tuple(stream(*key).integers(0, 2**60, 3)) for key in first} == first
     assert len(set(first.values())) == len(first)
+
+
+def test_the_streams_of_an_epoch_depend_on_their_places_alone():
+    def numbers(*key):
+        return {place: tuple(Streams(*key).at(place).random(3, np.float32)) for place in (0, 1, 7, 2**40)}
+
+    def in_turn(streams, places):
+        return {place: tuple(streams.at(place).random(3, np.float32)) for place in places}
+
+    apart = numbers(0, "keep", 1)
+    assert in_turn(Streams(0, "keep", 1), [2**40, 1, 1, 0, 7]) == apart
+    others = [apart, numbers(1, "keep", 1), numbers(0, "admit", 1), numbers(0, "keep", 2)]
+    assert len({draw for found in others for draw in found.values()}) == 16
+    assert Streams(0, "keep", 1).at(5).random(10_000).mean() == pytest.approx(0.5, abs=0.01)
