@@ -39,9 +39,12 @@ class Rows:
         return self.index.numel()  # a tensor's own len() takes four times as long
 
     def through(self, weight: Array) -> Rows:
-        """Return the rows a door lets pass: those of positive ``weight`` ``(M,)``, reweighted."""
-        passed = torch.from_numpy(np.flatnonzero(weight > 0))
-        return Rows(self.index[passed], self.weight[passed] * torch.from_numpy(weight)[passed])
+        """Return the rows a door lets pass: those of positive ``weight`` ``(M,)``, reweighted, or those where it is true."""
+        passed = weight if weight.dtype == np.bool_ else weight > 0
+        index = torch.from_numpy(self.index.numpy()[passed])
+        if passed is weight and not self.weight.stride(0):
+            return Rows(index, self.weight[: len(index)])
+        return Rows(index, torch.from_numpy((self.weight.numpy() * weight)[passed]))
 
     def between(self, start: int, stop: int) -> Rows:
         """Return the rows from place ``start`` up to ``stop``."""
@@ -54,6 +57,8 @@ class Rows:
 
     def then(self, other: Rows) -> Rows:
         """Return these rows followed by those of ``other``."""
+        if not len(self):
+            return other
         return Rows(torch.cat([self.index, other.index]), torch.cat([self.weight, other.weight]))
 
     @staticmethod

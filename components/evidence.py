@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from components.arrays import Array
 from components.objectives import OBJECTIVES, Objective
 from components.selection.rules import Signals
 
@@ -84,7 +86,12 @@ class Evidence:
     def signals(self) -> Signals:
         """What rules judge by, on the host; a GPU is waited for."""
         by_input = None if self.input_norm is None else self.input_norm.cpu().numpy()
-        return Signals(self.loss.cpu().numpy(), lambda: self.gradient_norm.cpu().numpy(), by_input, self.objective.likelihood)
+        return Signals(self.loss.cpu().numpy(), self._norm_on_host, by_input, self.objective.likelihood)
+
+    def _norm_on_host(self) -> Array:
+        if self.norm is not None:
+            return np.asarray(self.norm.cpu().numpy())
+        return self.objective.norm_on_host(self.output, self.target, self.log_p)
 
     @staticmethod
     def joined(sights: Sequence[Evidence]) -> Evidence:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, nll_loss
 from typing_extensions import override
 
 from components import scoring
+from components.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class Objective(ABC):
     def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
         """Return the norm of each loss's gradient by the model's output, ``(B,)``; arguments as for ``signals``."""
 
+    def norm_on_host(self, output: Tensor, target: Tensor, log_p: Tensor | None) -> Array:
+        """Return ``gradient_norm`` where the host can read it, ``(B,)``; a GPU is waited for."""
+        return np.asarray(self.gradient_norm(output, target, log_p).cpu().numpy())
+
     def signals(self, output: Tensor, target: Tensor, norm: Tensor | None, log_p: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return gradient norm and margin, ``(B,)`` each, NaN where unknown.
 
@@ -80,6 +86,12 @@ class Classification(Objective):
     @override
     def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
         return scoring.error_norm(_probabilities(output, log_p), target)
+
+    @override
+    def norm_on_host(self, output: Tensor, target: Tensor, log_p: Tensor | None) -> Array:
+        if log_p is None or log_p.is_cuda:
+            return super().norm_on_host(output, target, log_p)
+        return scoring.error_norm_on_host(np.exp(log_p.numpy()), target.numpy())
 
     @override
     def signals(self, output: Tensor, target: Tensor, norm: Tensor | None, log_p: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.special import entr
+
+from components.arrays import Array
 
 
 def mean_square_change(now: Tensor, before: Tensor, outputs: int) -> Tensor:
@@ -29,6 +32,13 @@ def error_norm(p: Tensor, target: Tensor) -> Tensor:
     error = p.scatter_add(1, target.unsqueeze(1), p.new_full((len(p), 1), -1.0))
     norm: Tensor = torch.linalg.vector_norm(error, dim=1)
     return norm
+
+
+def error_norm_on_host(p: Array, target: Array) -> Array:
+    """Return what ``error_norm`` does, ``(B,)``, by numpy: less code, so that a single look takes two thirds of the time."""
+    error = p - (np.arange(p.shape[1]) == target[:, None])
+    error *= error
+    return np.asarray(np.sqrt(np.add.reduce(error, 1)))
 
 
 def margin(p: Tensor, target: Tensor) -> Tensor:

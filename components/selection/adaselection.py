@@ -77,8 +77,8 @@ class AdaSelection(Keeper):
         self.change = check_choice("change", change, ("signed", "absolute"))
         self.time = check_choice("time", time, ("iteration", "epoch"))
         self.explore = explore
-        self.trust = [1 / len(self.pool)] * len(self.pool)
-        self.before: list[float] = []
+        self.trust = np.full(len(self.pool), 1 / len(self.pool), np.float32)
+        self.before = np.zeros(0, np.float32)
         self.steps = 0
 
     @override
@@ -96,7 +96,9 @@ class AdaSelection(Keeper):
     @override
     def score(self, seen: Signals, index: Array, rng: np.random.Generator) -> Array:
         alpha = importance(self._scores(seen, rng), self.temperature) if self.explore else self.importance(seen)
-        return np.asarray(self.reward(seen.loss) * (np.asarray(self.trust, alpha.dtype) @ alpha))
+        score: Array = self.trust @ alpha
+        score *= self.reward(seen.loss)
+        return score
 
     def importance(self, seen: Signals) -> Array:
         """Return alpha (eq. 2), each rule's softmax over the batch, ``(M, B)``; that of "uniform" is 1/B."""
@@ -104,15 +106,13 @@ class AdaSelection(Keeper):
             seen.memo["alpha"] = importance(self._scores(seen, None), self.temperature)
         return seen.memo["alpha"]
 
-    def means(self, seen: Signals) -> list[float]:
-        """Return each rule's mean loss in the batch, M of them."""
-        loss = np.minimum(seen.loss, LARGEST)
+    def means(self, seen: Signals) -> Array:
+        """Return each rule's mean loss in the batch, ``(M,)``."""
+        loss = bounded(seen).loss
         if self.mean == "importance":
-            means: Array = self.importance(seen) @ loss
-        else:
-            order = np.argsort(-self._scores(seen, None), axis=1, kind="stable")
-            means = loss[order[:, : count_of(self.fraction, len(loss))]].mean(1)
-        return list(means.tolist())
+            return np.asarray(self.importance(seen) @ loss)
+        order = np.argsort(-self._scores(seen, None), axis=1, kind="stable")
+        return np.asarray(loss[order[:, : count_of(self.fraction, len(loss))]].mean(1))
 
     def reward(self, loss: Array) -> Array:
         """Return ``exp(-loss / t^gamma)`` (eq. 4), ``(B,)``: at first in favour of small losses, later the same for all."""
@@ -120,25 +120,30 @@ class AdaSelection(Keeper):
 
     @override
     def facts(self) -> dict[str, float]:
-        return {f"trust_{name}": w for name, w in zip(self.pool, self.trust, strict=True)}
+        return {f"trust_{name}": w for name, w in zip(self.pool, self.trust.tolist(), strict=True)}
 
     @override
     def state(self) -> dict[str, Array]:
-        known = {"trust": np.array(self.trust), "before": np.array(self.before), "steps": np.array([self.steps])}
+        known = {"trust": self.trust, "before": self.before, "steps": np.array([self.steps])}
         return {**super().state(), **known}
 
     @override
     def restore(self, state: Mapping[str, Array]) -> None:
         super().restore(state)
-        self.trust, self.before, self.steps = state["trust"].tolist(), state["before"].tolist(), int(state["steps"][0])
+        self.trust, self.before, self.steps = state["trust"], state["before"], int(state["steps"][0])
 
     def _scores(self, seen: Signals, rng: np.random.Generator | None) -> Array:
         """Return what each rule says, ``(M, B)``."""
-        if np.maximum.reduce(seen.loss) > LARGEST:
-            given = seen
-            seen = Signals(np.minimum(given.loss, LARGEST), lambda: given.norm, given.input_norm, given.likelihood)
+        seen = bounded(seen)
         said = [RULES[name](seen, rng) for name in self.pool]
         return np.concatenate(said).reshape(len(said), -1)
+
+
+def bounded(seen: Signals) -> Signals:
+    """Return ``seen`` with losses of at most ``LARGEST``."""
+    if np.maximum.reduce(seen.loss) <= LARGEST:
+        return seen
+    return Signals(np.minimum(seen.loss, LARGEST), lambda: seen.norm, seen.input_norm, seen.likelihood)
 
 
 def importance(scores: Array, temperature: float) -> Array:
@@ -146,33 +151,32 @@ def importance(scores: Array, temperature: float) -> Array:
 
     Standardising is ours: one outlying loss would take all of a plain softmax.
     """
-    # Few calls, and of ufuncs: what is Python around them takes longer than their sums.
+    # Few functions, again and again: each one's first call after a step, which has emptied the caches, takes ten times as long.
     size = scores.shape[1]
     scores = scores - np.add.reduce(scores, 1, keepdims=True) / size
-    spread = np.maximum(np.sqrt(np.vecdot(scores, scores)), LEAST_SPREAD * size**0.5)
-    scores *= (size**0.5 / temperature / spread)[:, None]
+    squares = np.add.reduce(scores * scores, 1, keepdims=True)
+    scores *= size**0.5 / temperature / np.maximum(np.sqrt(squares), LEAST_SPREAD * size**0.5)
     scores -= np.maximum.reduce(scores, 1, keepdims=True)
     alpha = np.exp(scores, out=scores)
     alpha /= np.add.reduce(alpha, 1, keepdims=True)
     return alpha
 
 
-def trusted(trust: list[float], before: list[float], now: list[float], beta: float, change: str) -> list[float]:
+def trusted(trust: Array, before: Array, now: Array, beta: float, change: str) -> Array:
     """Return the rules' weights after a look (eq. 3): ``w exp(beta (L_t - L_{t-1}) / L_{t-1})``, over their sum.
 
     Args:
-        trust: w of the look before, one a rule. A handful of numbers: lists are faster than arrays.
-        before: L of the look before; empty where there was none, which changes nothing.
-        now: L of this look.
+        trust: w of the look before, ``(M,)``.
+        before: L of the look before, ``(M,)``; empty where there was none, which changes nothing.
+        now: L of this look, ``(M,)``.
         beta: the factor.
         change: "signed" or "absolute".
     """
-    if not before:
+    if not before.size:
         return trust
-    moved = [(n - b) / max(abs(b), LEAST_SPREAD) for n, b in zip(now, before, strict=True)]
-    moved = [abs(m) for m in moved] if change == "absolute" else moved
-    new = [w * math.exp(min(max(beta * m, -LARGEST_STEP), LARGEST_STEP)) for w, m in zip(trust, moved, strict=True)]
-    total = sum(new)
-    new = [max(w / total, LEAST_WEIGHT) for w in new]
-    total = sum(new)
-    return [w / total for w in new]
+    moved = (now - before) / np.maximum(np.abs(before), LEAST_SPREAD)
+    if change == "absolute":
+        moved = np.abs(moved)
+    new = trust * np.exp(np.minimum(np.maximum(beta * moved, -LARGEST_STEP), LARGEST_STEP))
+    new = np.maximum(new / np.add.reduce(new), LEAST_WEIGHT)
+    return np.asarray(new / np.add.reduce(new))

@@ -60,7 +60,7 @@ class AutoAssist(Selector):
     def admit(self, rows: Rows, examples: Examples, rng: np.random.Generator) -> Array:
         index = rows.index.numpy()
         chance = self.base + (1 - self.base) * self.hard(examples.bags.of(index), _classes(index, examples))
-        return (rng.random(len(rows)) < chance).astype(np.float32)
+        return np.asarray(rng.random(len(rows)) < chance)
 
     @override
     def learn(self, evidence: Evidence, examples: Examples) -> None:

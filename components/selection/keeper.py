@@ -82,7 +82,7 @@ class Keeper(Selector):
     @override
     def keep(self, evidence: Evidence, rng: np.random.Generator) -> Array:
         if self.whole:
-            return np.full(len(evidence), self.worth, np.float32)
+            return np.full(len(evidence), self.worth)
         return largest(self.score(evidence.signals, evidence.index.numpy(), rng), self.fraction)
 
     def _judge(self, evidence: Evidence) -> None:

@@ -82,7 +82,7 @@ class Multistage(LossThreshold):
         passed = np.broadcast_to((odds > 0) | (not self.predictor.knows_both), len(rows))
         if self.explore:
             passed = passed | (rng.random(len(rows) if not self.by_batch else 1) < self.explore)
-        return passed.astype(np.float32)
+        return np.asarray(passed)
 
     @override
     def learn(self, evidence: Evidence, examples: Examples) -> None:

@@ -57,7 +57,7 @@ class SelectiveBackprop(Keeper):
     @override
     def keep(self, evidence: Evidence, rng: np.random.Generator) -> Array:
         chance = self.score(evidence.signals, evidence.index.numpy(), rng)
-        return (rng.random(len(evidence)) < chance).astype(np.float32)
+        return np.asarray(rng.random(len(evidence)) < chance)
 
     @override
     def state(self) -> dict[str, Array]:

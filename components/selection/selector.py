@@ -57,7 +57,8 @@ class Selector:
     """Every door open: training on all the data, and the base of every method.
 
     A method overrides only the doors it guards. A door answers with weights: 0 turns an example away, w > 0 lets it
-    pass and multiplies its loss by w. Deciding changes nothing; only ``review`` and ``learn`` do.
+    pass and multiplies its loss by w; ``admit`` and ``keep`` may say true and false for 1 and 0. Deciding changes nothing; only
+    ``review`` and ``learn`` do.
 
     ======== ========================= =====================================
     door     stands before             an example turned away there has cost

@@ -113,7 +113,7 @@ class LossThreshold(Selector):
 
     @override
     def keep(self, evidence: Evidence, rng: np.random.Generator) -> Array:
-        return self.worth(evidence.signals.loss).astype(np.float32)
+        return self.worth(evidence.signals.loss)
 
     @override
     def facts(self) -> dict[str, float]:

@@ -14,6 +14,15 @@ def test_a_door_drops_zeros_and_multiplies_weights(make_rows):
     assert len(rows.through(np.zeros(2, np.float32))) == 0
 
 
+def test_a_door_that_says_yes_or_no_leaves_the_weights(make_rows):
+    answer = np.array([True, False, True])
+    rows = make_rows([5, 6, 7], [1, 2, 4]).through(answer)
+    assert (rows.index.tolist(), rows.weight.tolist()) == ([5, 7], [1, 4])
+    unweighted = Rows.unweighted(torch.tensor([5, 6, 7])).through(answer)
+    assert (unweighted.index.tolist(), unweighted.weight.tolist()) == ([5, 7], [1, 1])
+    assert unweighted.weight.stride(0) == 0
+
+
 def test_rows_can_be_cut_and_joined(make_rows):
     rows = make_rows(range(7), range(7))
     assert [r.index.tolist() for r in rows.split(3)] == [[0, 1, 2], [3, 4, 5], [6]]

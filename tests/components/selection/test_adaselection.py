@@ -102,12 +102,12 @@ def test_importance_by_hand():
 
 
 def test_trust_by_hand():
-    before, now = [2.0, 4.0], [3.0, 3.0]
+    even, before, now = np.array([0.5, 0.5]), np.array([2.0, 4.0]), np.array([3.0, 3.0])
     up, down = math.exp(0.5 * 0.5), math.exp(0.5 * -0.25)
-    np.testing.assert_allclose(trusted([0.5, 0.5], before, now, 0.5, "signed"), [up / (up + down), down / (up + down)])
+    np.testing.assert_allclose(trusted(even, before, now, 0.5, "signed"), [up / (up + down), down / (up + down)])
     down = math.exp(0.5 * 0.25)
-    np.testing.assert_allclose(trusted([0.5, 0.5], before, now, 0.5, "absolute"), [up / (up + down), down / (up + down)])
-    assert trusted([0.2, 0.8], [], now, 0.5, "signed") == [0.2, 0.8]
+    np.testing.assert_allclose(trusted(even, before, now, 0.5, "absolute"), [up / (up + down), down / (up + down)])
+    assert trusted(even, np.zeros(0), now, 0.5, "signed") is even
 
 
 def test_the_reward_by_hand():
