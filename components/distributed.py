@@ -159,6 +159,10 @@ class DistributedLearner(Learner):
         return Part(rows, part.inputs, part.target, part.weight * (self.group.count * own), place)
 
     @override
+    def picked(self, batch: Batch, rows: Rows, answer: Array) -> None:
+        return None  # this rank's part of them is another than it was of the look
+
+    @override
     def forwarded(self, examples: int) -> int:
         return max(1, _length(self.group.part(examples)))
 

@@ -16,6 +16,7 @@ from components.batch import Batch, Rows
 from components.energy import Clock
 from components.evidence import Evidence
 from components.objectives import OBJECTIVES, Objective
+from components.tasks.examples import picked
 
 if TYPE_CHECKING:
     from components.tasks.examples import Examples
@@ -81,6 +82,10 @@ class Learner:
     def fetch(self, examples: Examples, rows: Rows) -> Batch:
         """Return ``rows`` as this learner looks at them and learns from them."""
         return examples.fetch(rows, self.device)
+
+    def picked(self, batch: Batch, rows: Rows, answer: Array) -> Batch | None:
+        """Return ``rows``, those of a fetched ``batch`` that passed a door with ``answer``; None where they must be fetched."""
+        return picked(batch, rows, answer)
 
     def forwarded(self, examples: int) -> int:
         """Return of how many of a batch of B ``examples`` this process makes a forward pass."""

@@ -129,13 +129,13 @@ class Training:
         order = np.arange(len(self.examples)) if lengths is None else np.argsort(lengths, kind="stable")
         index = torch.from_numpy(order)
         for rows in Rows.unweighted(index).split(self.plan.look_batch):
-            evidence = self._look(rows)
+            evidence = self._look(self._fetch(rows))
             if see is not None:
                 see(evidence)
         self._recorder.settle()
 
-    def _look(self, rows: Rows, *, by_input: bool = False) -> Evidence:
-        evidence = self.learner.look(self._fetch(rows), by_input=by_input)
+    def _look(self, batch: Batch, *, by_input: bool = False) -> Evidence:
+        evidence = self.learner.look(batch, by_input=by_input)
         self._recorder.see(evidence)
         return evidence
 
@@ -171,19 +171,27 @@ class Training:
 
     def _choose(self, rows: Rows, look: Look | None) -> None:
         """Let door 3 choose among ``rows``, and step on what it keeps."""
-        evidence = None
+        evidence, batch = None, None
         if look == "recalled":
             with self.clock.lap("select"):
                 evidence = self._recorder.ledger.recalled(rows.index, self.learner.objective)
-        looked = evidence is None
         if evidence is None:
-            by_input = "input_norm" in self.selector.wants
-            evidence = Evidence.joined([self._look(part, by_input=by_input) for part in rows.split(self.plan.look_batch)])
-        kept = rows.through(self._answer(evidence))
-        self.position.tally.kept += len(kept) if looked else 0
-        size = self.plan.batch_size
-        for ready in self._training.push(kept) if self.plan.refill else kept.split(size):
-            self._step(ready, look)
+            evidence, batch = self._see(rows)
+        answer = self._answer(evidence)
+        kept = rows.through(answer)
+        self.position.tally.kept += 0 if batch is None else len(kept)
+        # What is kept is still there, if one pass looked at it; texts would carry the padding of those that are not.
+        held = None if batch is None or len(batch) < len(rows) or self.examples.lengths is not None else batch
+        for ready in self._training.push(kept) if self.plan.refill else kept.split(self.plan.batch_size):
+            self._step(ready, look, self.learner.picked(held, kept, answer) if held and ready is kept else None)
+
+    def _see(self, rows: Rows) -> tuple[Evidence, Batch]:
+        """Look at ``rows``, in as many passes as it takes; return also the batch of the last."""
+        by_input, seen = "input_norm" in self.selector.wants, []
+        for part in rows.split(self.plan.look_batch):
+            batch = self._fetch(part)
+            seen.append(self._look(batch, by_input=by_input))
+        return Evidence.joined(seen), batch
 
     def _answer(self, evidence: Evidence) -> Array:
         """Let the method learn from what was seen, and ask door 3."""
@@ -191,9 +199,9 @@ class Training:
             self.selector.learn(evidence, self.examples)
             return self.selector.keep(evidence, self._chance("keep", int(evidence.index.numpy()[0])))
 
-    def _step(self, rows: Rows, look: Look | None) -> None:
+    def _step(self, rows: Rows, look: Look | None, batch: Batch | None = None) -> None:
         whole = look == "whole-batch"
-        batch = self._fetch(rows)
+        batch = self._fetch(rows) if batch is None else batch
         evidence = self.learner.step(batch, self._place(self.position.drawn - len(rows) / 2), self._answer if whole else None)
         self._recorder.see(evidence)
         self.position.steps += not evidence.looked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,6 +45,16 @@ def packed(rows: Rows, inputs: dict[str, Tensor], target: Tensor, device: torch.
     # What is learnt may be the input itself.
     same = next((there[name] for name, value in inputs.items() if value is target), None)
     return Batch(rows, there, sent(target, device) if same is None else same, sent(rows.weight, device))
+
+
+def picked(batch: Batch, rows: Rows, answer: Array) -> Batch:
+    """Return ``rows``, which are those of ``batch`` that passed a door with ``answer``, without fetching them again."""
+    device = batch.target.device
+    places = torch.from_numpy(np.flatnonzero(answer))
+    there = places if device.type == "cpu" else sent(places, device)
+    target = batch.target.index_select(0, there)
+    inputs = {n: target if v is batch.target else v.index_select(0, there) for n, v in batch.inputs.items()}
+    return Batch(rows, inputs, target, rows.weight if device.type == "cpu" else sent(rows.weight, device))
 
 
 def sent(value: Tensor, device: torch.device) -> Tensor:

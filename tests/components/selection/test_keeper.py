@@ -178,6 +178,24 @@ def test_a_look_may_be_of_several_forward_passes(make_training):
         torch.testing.assert_close(value, parts.learner.model.state_dict()[name])
 
 
+@pytest.mark.parametrize("look_batch", [20, 10])
+def test_what_one_pass_looked_at_is_not_fetched_again(make_training, look_batch):
+    training = make_training(ByRule("big-loss", 0.4), epochs=2, look_size=20, look_batch=look_batch, dropout=0.0)
+    again = make_training(ByRule("big-loss", 0.4), epochs=2, look_size=20, look_batch=look_batch, dropout=0.0)
+    again.learner.picked = lambda batch, rows, answer: None
+    assert records_of(training) == records_of(again)
+    fetched = [sum(map(len, run.examples.fetched)) for run in (training, again)]
+    assert fetched == [2 * (60 if look_batch == 20 else 84), 2 * 84]
+    for name, value in training.learner.model.state_dict().items():
+        assert torch.equal(value, again.learner.model.state_dict()[name])
+
+
+def test_texts_are_fetched_again_for_their_padding(make_training, make_texts, make_bert):
+    training = make_training(ByRule("big-loss", 0.5), make_texts(), make_bert(), epochs=1, look_size=16)
+    training.learner.picked = None
+    assert records_of(training)[0].trained == 20
+
+
 @pytest.mark.parametrize(("fraction", "size"), [(0.1, 1280), (0.3, 427), (0.5, 256), (0.9, 142), (1.0, 128)])
 def test_a_look_is_so_large_that_one_batch_is_kept(fraction, size):
     assert ByRule("big-loss", fraction).look_size(128) == size
