@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from components.training import Training
 
 #: Task -> examples of an epoch.
-LIMITS: dict[str, int | None] = {"fashion-mnist": 24_000, "movie-reviews": 1_024}
+LIMITS: dict[str, int | None] = {"fashion-mnist": 24_000, "fashion-vit": 6_400, "movie-reviews": 1_024}
 RULES = ("uniform", "big-loss", "small-loss", "gradient-norm", "adaboost", "coreset-1", "coreset-2")
 FRACTIONS = (0.1, 0.2, 0.5)
 TURNS = 40
