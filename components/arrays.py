@@ -21,19 +21,29 @@ def stream(seed: int, purpose: str, *place: int) -> np.random.Generator:
 
 
 class Streams:
-    """The random streams of one purpose in one epoch, by their place: each takes a third of the time of a ``stream``."""
+    """The random streams of one epoch."""
 
-    def __init__(self, seed: int, purpose: str, epoch: int) -> None:
-        """Derive what they have in common."""
-        self._bits = np.random.PCG64(_entropy(seed, purpose, epoch))
-        self._start = self._bits.state
-        self._generator = np.random.Generator(self._bits)
+    def __init__(self, seed: int, epoch: int) -> None:
+        """Derive none yet."""
+        self._seed, self._epoch = seed, epoch
+        self._doors: dict[str, tuple[np.random.PCG64, Any, np.random.Generator]] = {}
 
-    def at(self, place: int) -> np.random.Generator:
-        """Return the stream at ``place``, 2^32 numbers from the next one; it is good until another is asked for."""
-        self._bits.state = self._start
-        self._bits.advance(place << 32)
-        return self._generator
+    def of(self, purpose: str, *place: int) -> np.random.Generator:
+        """Return the ``stream`` of a purpose at a place in this epoch."""
+        return stream(self._seed, purpose, self._epoch, *place)
+
+    def at(self, door: str, place: int) -> np.random.Generator:
+        """Return the stream of a door at a place, 2^32 numbers from the next, until the door is asked about another.
+
+        Derived as those of ``of`` are, in a third of the time, since a door is asked for each look.
+        """
+        if door not in self._doors:
+            bits = np.random.PCG64(_entropy(self._seed, door, self._epoch))
+            self._doors[door] = bits, bits.state, np.random.Generator(bits)
+        bits, start, generator = self._doors[door]
+        bits.state = start
+        bits.advance(place << 32)
+        return generator
 
 
 def _entropy(seed: int, purpose: str, *place: int) -> list[int]:

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 import torch
 
-from components.arrays import Array, Streams, stream
+from components.arrays import Array, Streams
 from components.batch import Batch, Refill, Rows, Shuffle, epoch_order
 from components.evidence import Evidence
 from components.learner import Learner
@@ -81,7 +81,7 @@ class Training:
         """Take ``position`` for where this run stands."""
         self.position = position
         self._recorder.go_on_from(position)
-        self._streams: dict[str, Streams] = {}
+        self._streams = Streams(self.plan.seed, position.epoch)
         pool = self.plan.look_size if self.selector.pooled else self.plan.look_batch
         self._looking = Refill(pool, position.looking)
         self._training = Refill(self.plan.batch_size, position.training, self.examples.lengths)
@@ -115,9 +115,9 @@ class Training:
         if self.selector.sweeps(epoch):
             self._look_at_all()
         with self.clock.lap("select"):
-            self.selector.review(epoch, self.ledger, self._stream("review"))
-            weight = self.selector.draw(epoch, self.ledger, self._stream("draw"))
-        order = self._stream("order")
+            self.selector.review(epoch, self.ledger, self._streams.of("review"))
+            weight = self.selector.draw(epoch, self.ledger, self._streams.of("draw"))
+        order = self._streams.of("order")
         self.position.drawn = 0
         self._recorder.go_on_from(self.position)
         thinned = not self.selector.pooled or self.selector.look(epoch) in ("fresh", "recalled")
@@ -237,11 +237,7 @@ class Training:
 
     def _chance(self, door: str, place: int) -> np.random.Generator:
         """Return the random stream for a door, which a method that draws no random numbers does without."""
-        if not self.selector.chance:
-            return cast(np.random.Generator, None)
-        if door not in self._streams:
-            self._streams[door] = Streams(self.plan.seed, door, self.position.epoch)
-        return self._streams[door].at(place)
+        return self._streams.at(door, place) if self.selector.chance else cast(np.random.Generator, None)
 
     @property
     def _mixing(self) -> Shuffle | None:
@@ -249,7 +245,4 @@ class Training:
         return self._shuffle if self.selector.pooled else None
 
     def _shuffle(self) -> np.random.Generator:
-        return self._stream("refill", self.position.drawn)
-
-    def _stream(self, purpose: str, *place: int) -> np.random.Generator:
-        return stream(self.plan.seed, purpose, self.position.epoch, *place)
+        return self._streams.of("refill", self.position.drawn)

@@ -24,14 +24,13 @@ def test_a_stream_depends_on_seed_purpose_and_place_alone(places):
 
 
 def test_the_streams_of_an_epoch_depend_on_their_places_alone():
-    def numbers(*key):
-        return {place: tuple(Streams(*key).at(place).random(3, np.float32)) for place in (0, 1, 7, 2**40)}
+    def numbers(streams, door, places):
+        return {place: tuple(streams.at(door, place).random(3, np.float32)) for place in places}
 
-    def in_turn(streams, places):
-        return {place: tuple(streams.at(place).random(3, np.float32)) for place in places}
-
-    apart = numbers(0, "keep", 1)
-    assert in_turn(Streams(0, "keep", 1), [2**40, 1, 1, 0, 7]) == apart
-    others = [apart, numbers(1, "keep", 1), numbers(0, "admit", 1), numbers(0, "keep", 2)]
-    assert len({draw for found in others for draw in found.values()}) == 16
-    assert Streams(0, "keep", 1).at(5).random(10_000).mean() == pytest.approx(0.5, abs=0.01)
+    places = [0, 1, 7, 2**40]
+    apart = {place: numbers(Streams(0, 1), "keep", [place])[place] for place in places}
+    assert numbers(Streams(0, 1), "keep", [2**40, 1, 1, 0, 7]) == apart
+    others = [numbers(Streams(*key), door, places) for key, door in [((1, 1), "keep"), ((0, 2), "keep"), ((0, 1), "admit")]]
+    assert len({draw for found in [apart, *others] for draw in found.values()}) == 16
+    assert Streams(0, 1).at("keep", 5).random(10_000).mean() == pytest.approx(0.5, abs=0.01)
+    assert Streams(0, 1).of("order", 3).random() == stream(0, "order", 1, 3).random()
