@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -125,12 +127,19 @@ class Ledger:
         now = mean + delta / (before + 1)
         return {"confidence": now, "scatter": scatter + delta * (p - now)}
 
-    def recalled(self, index: Tensor, objective: Objective) -> Evidence | None:
-        """Return what the last sights of ``index`` ``(B,)`` showed, as evidence of a look; None if one was never seen."""
+    def recalled(self, index: Tensor, objective: Objective, *, norms: bool) -> Evidence | None:
+        """Return what the last sights of ``index`` ``(B,)`` showed, as evidence of a look; None if one was never seen.
+
+        Args:
+            index: places in the training split.
+            objective: what the losses are of.
+            norms: whether gradient norms are asked for.
+        """
         at = index.to(self.memory.storage.device)
-        loss, norm = (self.columns[name].index_select(0, at) for name in ("loss", "gradient_norm"))
-        if loss.isnan().any():
+        loss = self.columns["loss"].index_select(0, at)
+        if math.isnan(loss.sum()):
             return None
+        norm = self.columns["gradient_norm"].index_select(0, at) if norms else None
         return Evidence(index, index, loss, loss[:, None], True, objective, norm)
 
     def tensors(self) -> dict[str, Tensor]:

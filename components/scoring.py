@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -36,9 +38,14 @@ def error_norm(p: Tensor, target: Tensor) -> Tensor:
 
 def error_norm_on_host(p: Array, target: Array) -> Array:
     """Return what ``error_norm`` does, ``(B,)``, by numpy: less code, so that a single look takes two thirds of the time."""
-    error = p - (np.arange(p.shape[1]) == target[:, None])
+    error = p - _one_hot(p.shape[1]).take(target, 0)
     error *= error
     return np.asarray(np.sqrt(np.add.reduce(error, 1)))
+
+
+@cache
+def _one_hot(classes: int) -> Array:
+    return np.eye(classes, dtype=np.float32)
 
 
 def margin(p: Tensor, target: Tensor) -> Tensor:

@@ -174,7 +174,8 @@ class Training:
         evidence, batch = None, None
         if look == "recalled":
             with self.clock.lap("select"):
-                evidence = self._recorder.ledger.recalled(rows.index, self.learner.objective)
+                norms = "norm" in self.selector.wants
+                evidence = self._recorder.ledger.recalled(rows.index, self.learner.objective, norms=norms)
         if evidence is None:
             evidence, batch = self._see(rows)
         answer = self._answer(evidence)
@@ -183,7 +184,7 @@ class Training:
         # What is kept is still there, if one pass looked at it; texts would carry the padding of those that are not.
         held = None if batch is None or len(batch) < len(rows) or self.examples.lengths is not None else batch
         for ready in self._training.push(kept) if self.plan.refill else kept.split(self.plan.batch_size):
-            self._step(ready, look, self.learner.picked(held, kept, answer) if held and ready is kept else None)
+            self._step(ready, look, self.learner.picked(held, kept, answer) if held is not None and ready is kept else None)
 
     def _see(self, rows: Rows) -> tuple[Evidence, Batch]:
         """Look at ``rows``, in as many passes as it takes; return also the batch of the last."""

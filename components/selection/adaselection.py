@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: The paper's whole pool M.
 POOL = ("uniform", "big-loss", "small-loss", "gradient-norm", "adaboost", "coreset-1", "coreset-2")
-#: Larger losses are taken for this one, whose square is still a float32.
+#: Larger losses and scores are taken for this one, whose square is still a float32.
 LARGEST = 1e15
 #: Keeps a rule to which all examples are alike from being divided by nothing.
 LEAST_SPREAD = 1e-18
@@ -96,9 +96,7 @@ class AdaSelection(Keeper):
     @override
     def score(self, seen: Signals, index: Array, rng: np.random.Generator) -> Array:
         alpha = importance(self._scores(seen, rng), self.temperature) if self.explore else self.importance(seen)
-        score: Array = self.trust @ alpha
-        score *= self.reward(seen.loss)
-        return score
+        return np.asarray(np.add.reduce(self.trust[:, None] * alpha) * self.reward(seen.loss))
 
     def importance(self, seen: Signals) -> Array:
         """Return alpha (eq. 2), each rule's softmax over the batch, ``(M, B)``; that of "uniform" is 1/B."""
@@ -108,9 +106,9 @@ class AdaSelection(Keeper):
 
     def means(self, seen: Signals) -> Array:
         """Return each rule's mean loss in the batch, ``(M,)``."""
-        loss = bounded(seen).loss
+        loss = np.minimum(seen.loss, LARGEST)
         if self.mean == "importance":
-            return np.asarray(self.importance(seen) @ loss)
+            return np.asarray(np.add.reduce(self.importance(seen) * loss, 1))
         order = np.argsort(-self._scores(seen, None), axis=1, kind="stable")
         return np.asarray(loss[order[:, : count_of(self.fraction, len(loss))]].mean(1))
 
@@ -134,16 +132,8 @@ class AdaSelection(Keeper):
 
     def _scores(self, seen: Signals, rng: np.random.Generator | None) -> Array:
         """Return what each rule says, ``(M, B)``."""
-        seen = bounded(seen)
         said = [RULES[name](seen, rng) for name in self.pool]
         return np.concatenate(said).reshape(len(said), -1)
-
-
-def bounded(seen: Signals) -> Signals:
-    """Return ``seen`` with losses of at most ``LARGEST``."""
-    if np.maximum.reduce(seen.loss) <= LARGEST:
-        return seen
-    return Signals(np.minimum(seen.loss, LARGEST), lambda: seen.norm, seen.input_norm, seen.likelihood)
 
 
 def importance(scores: Array, temperature: float) -> Array:
@@ -153,7 +143,8 @@ def importance(scores: Array, temperature: float) -> Array:
     """
     # Few functions, again and again: each one's first call after a step, which has emptied the caches, takes ten times as long.
     size = scores.shape[1]
-    scores = scores - np.add.reduce(scores, 1, keepdims=True) / size
+    scores = np.maximum(np.minimum(scores, LARGEST), -LARGEST)
+    scores -= np.add.reduce(scores, 1, keepdims=True) / size
     squares = np.add.reduce(scores * scores, 1, keepdims=True)
     scores *= size**0.5 / temperature / np.maximum(np.sqrt(squares), LEAST_SPREAD * size**0.5)
     scores -= np.maximum.reduce(scores, 1, keepdims=True)

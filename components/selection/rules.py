@@ -57,7 +57,7 @@ Rule = Callable[[Signals, np.random.Generator | None], Array]
 
 def uniform(seen: Signals, rng: np.random.Generator | None) -> Array:
     """Return random numbers; without a generator, the same for all."""
-    return np.zeros(len(seen), seen.loss.dtype) if rng is None else rng.random(len(seen), np.float32)
+    return _same(len(seen)) if rng is None else rng.random(len(seen), np.float32)
 
 
 def big_loss(seen: Signals, rng: np.random.Generator | None) -> Array:
@@ -106,6 +106,11 @@ def coreset_1(seen: Signals, rng: np.random.Generator | None) -> Array:
     distance = np.empty_like(seen.loss)
     distance[seen.loss.argsort(kind="stable")] = _from_the_middle(len(seen))
     return distance
+
+
+@cache
+def _same(size: int) -> Array:
+    return np.zeros(size, np.float32)
 
 
 @cache
