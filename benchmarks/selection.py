@@ -48,7 +48,7 @@ def _spent(wall: float, cpu: float, size: int) -> dict[str, float]:
 def _score_table(rows: int) -> None:
     """Write a plan, a manifest and a score table of ``rows`` examples, as the stages before ``subset`` would."""
     from components.arrays import stream
-    from pipelines import artifacts
+    from pipelines import artifacts, tables
     from pipelines.plan import plan
 
     plan()
@@ -63,7 +63,7 @@ def _score_table(rows: int) -> None:
     params = artifacts.digest(artifacts.read_json(artifacts.plan_of("training")))
     warm_up = artifacts.read_json(artifacts.plan_of("warm_ups", WARM_UP))
     origin = {"seed": 0, "data": content, "params": params, "checkpoint": content, "warm_up": warm_up}
-    artifacts.write_table(artifacts.result("warm_up", WARM_UP, "scores.parquet"), columns, origin)
+    tables.write_table(artifacts.result("warm_up", WARM_UP, "scores.parquet"), columns, origin)
 
 
 def stage(folder: Path, method: str) -> dict[str, float]:

@@ -11,11 +11,12 @@ from components.halving import Goal, Outcome, full_of, paid_back_after, proposal
 from components.judging import paired_error
 from components.paired import CONFIDENCE, LEAST_SEEDS, Gain, paired
 from pipelines.advising import UNITS, Rung
-from pipelines.artifacts import MANIFEST, plan_of, read_json, read_table, result
+from pipelines.artifacts import MANIFEST, plan_of, read_json, result
 from pipelines.cells import DATA
 from pipelines.grid import CONTROLS, Cell
 from pipelines.params import Params, dumped
 from pipelines.study_table import Row
+from pipelines.tables import read_table
 from pipelines.variants import told
 
 #: Standard errors on each side of a mean over many examples that make its interval.

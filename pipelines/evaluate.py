@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines import artifacts, collector
+from pipelines import artifacts, collector, tables
 from pipelines.artifacts import plan_of, result
 from pipelines.stage import main
 from pipelines.subset import names
@@ -44,7 +44,7 @@ def evaluate(name: str) -> None:
     columns = {"id": split.ids, **predictions}
     origin = {"seed": plan["seed"], "data": manifest["content"], "params": artifacts.digest(plan)}
     origin["checkpoint"] = artifacts.digest_of(weights / models.WEIGHTS)
-    artifacts.write_table(result("evaluate", name, "predictions.parquet"), columns, origin)
+    tables.write_table(result("evaluate", name, "predictions.parquet"), columns, origin)
     artifacts.write_json(artifacts.cost_of("evaluate", name), {"laps": clock.record()})
 
 

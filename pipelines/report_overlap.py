@@ -8,9 +8,10 @@ from statistics import fmean
 import numpy as np
 
 from components.arrays import Array
-from pipelines.artifacts import read_table, result
+from pipelines.artifacts import result
 from pipelines.cells import Place
 from pipelines.report import NOTHING, Section, Table, number
+from pipelines.tables import read_table
 from pipelines.variants import told
 
 

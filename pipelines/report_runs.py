@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from components.arrays import Array
 from pipelines import artifacts
-from pipelines.artifacts import check_origin, plan_of, read_json, read_table, result
+from pipelines.artifacts import check_origin, plan_of, read_json, result
 from pipelines.errors import UserError
+from pipelines.tables import read_table
 
 #: Methods that look at no example before they draw or stop.
 BLIND = ("full", "uniform", "short")

@@ -6,7 +6,7 @@ import numpy as np
 
 from components.arrays import stream
 from components.energy import Clock
-from pipelines import artifacts
+from pipelines import artifacts, tables
 from pipelines.artifacts import plan_of, result
 from pipelines.errors import UserError
 from pipelines.plan import build
@@ -19,7 +19,7 @@ def subset(name: str) -> None:
     plan = artifacts.read_json(plan_of("methods", name))
     path = result("warm_up", plan["warm_up"], "scores.parquet")
     with clock.lap("select"):
-        scores, facts = artifacts.read_table(path)
+        scores, facts = tables.read_table(path)
         manifest = artifacts.read_json(artifacts.MANIFEST)
         params = artifacts.digest(artifacts.read_json(plan_of("training")))
         warm_up = artifacts.read_json(plan_of("warm_ups", plan["warm_up"]))
@@ -38,7 +38,7 @@ def subset(name: str) -> None:
         }
     origin = {k: facts[k] for k in ("seed", "data", "params", "checkpoint")}
     origin |= {"method": plan["members"], "scores": facts["content"], "examples": len(chosen.weight)}
-    artifacts.write_table(result("subset", name, "subset.parquet"), columns, origin)
+    tables.write_table(result("subset", name, "subset.parquet"), columns, origin)
     artifacts.write_json(artifacts.cost_of("subset", name), {"laps": clock.record()})
 
 

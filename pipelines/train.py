@@ -9,7 +9,7 @@ import numpy as np
 
 from components.arrays import Array
 from components.selection.selector import Subset
-from pipelines import artifacts, ranks
+from pipelines import artifacts, ranks, tables
 from pipelines.artifacts import plan_of, result
 from pipelines.errors import UserError
 from pipelines.plan import build
@@ -39,7 +39,7 @@ def train(name: str) -> None:
     artifacts.write_folder(result("train", name, "model"), lambda folder: models.save(job.model, folder, job.plan["model"]))
     checkpoint = artifacts.digest_of(result("train", name, "model") / models.WEIGHTS)
     origin = provenance(job, method=plan["members"], checkpoint=checkpoint)
-    artifacts.write_table(result("train", name, "ledger.parquet"), columns, origin)
+    tables.write_table(result("train", name, "ledger.parquet"), columns, origin)
     artifacts.write_json(result("train", name, "history.json"), job.history())
     job.finish()
 
@@ -76,7 +76,7 @@ def _subset(job: Job, plan: dict[str, Any]) -> Subset:
     from pipelines.running import provenance
 
     path = result("subset", plan["name"], "subset.parquet")
-    columns, facts = artifacts.read_table(path)
+    columns, facts = tables.read_table(path)
     artifacts.check_origin(path, facts, provenance(job, method=plan["members"]))
     place = _places(job.split.ids, columns["id"], path)
     weight, score = (np.zeros(len(job.split.ids), np.float32) for _ in range(2))

@@ -9,7 +9,7 @@ from components.arrays import Array
 from components.selection.holdout import Holdout
 from components.selection.selector import Selector
 from components.selection.short import Short
-from pipelines import artifacts, ranks
+from pipelines import artifacts, ranks, tables
 from pipelines.artifacts import plan_of, result
 from pipelines.stage import main
 
@@ -90,7 +90,7 @@ def _write_scores(job: Job, plan: dict[str, Any], checkpoint: str | None, more: 
     checkpoint = checkpoint or artifacts.digest_of(_state_of(job))
     columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in SCORES}, **more}
     origin = provenance(job, checkpoint=checkpoint, warm_up=plan)
-    artifacts.write_table(result("warm_up", job.name, "scores.parquet"), columns, origin)
+    tables.write_table(result("warm_up", job.name, "scores.parquet"), columns, origin)
     artifacts.write_json(result("warm_up", job.name, "history.json"), job.history())
     job.finish()
 

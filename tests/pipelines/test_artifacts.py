@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from pipelines import artifacts
+from pipelines import artifacts, tables
 from pipelines.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -38,12 +38,12 @@ with whole(Path(sys.argv[1])) as part:
 @pytest.fixture
 def table(tmp_path):
     path = tmp_path / "t.parquet"
-    artifacts.write_table(path, COLUMNS, {"seed": 3, "data": "abc"})
+    tables.write_table(path, COLUMNS, {"seed": 3, "data": "abc"})
     return path
 
 
 def test_a_table_comes_back_with_its_facts(table):
-    columns, facts = artifacts.read_table(table)
+    columns, facts = tables.read_table(table)
     assert all(np.array_equal(columns[n], c) and columns[n].dtype == c.dtype for n, c in COLUMNS.items())
     assert facts["seed"] == 3
     assert facts["data"] == "abc"
@@ -55,23 +55,23 @@ def test_a_table_comes_back_with_its_facts(table):
 def test_a_table_of_any_length_comes_back(tmp_path, rows):
     rng = np.random.default_rng(rows)
     written = {"id": np.arange(rows), "loss": rng.random(rows), "correct": rng.random(rows) > 0.5}
-    artifacts.write_table(tmp_path / "t.parquet", written, {})
-    columns, _ = artifacts.read_table(tmp_path / "t.parquet")
+    tables.write_table(tmp_path / "t.parquet", written, {})
+    columns, _ = tables.read_table(tmp_path / "t.parquet")
     assert all(np.array_equal(columns[n], c) and columns[n].dtype == c.dtype for n, c in written.items())
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (1, 1), (9, 4), (300_000, 2)])
 def test_a_column_may_have_several_numbers_an_example(tmp_path, shape):
     features = np.random.default_rng(0).random(shape, np.float32)
-    artifacts.write_table(tmp_path / "t.parquet", {"id": np.arange(shape[0]), "features": features}, {})
-    columns, _ = artifacts.read_table(tmp_path / "t.parquet")
+    tables.write_table(tmp_path / "t.parquet", {"id": np.arange(shape[0]), "features": features}, {})
+    columns, _ = tables.read_table(tmp_path / "t.parquet")
     assert columns["features"].dtype == np.float32
     np.testing.assert_array_equal(columns["features"], features)
 
 
 def test_a_table_is_the_same_bytes_every_time(table):
     first = table.read_bytes()
-    artifacts.write_table(table, COLUMNS, {"seed": 3, "data": "abc"})
+    tables.write_table(table, COLUMNS, {"seed": 3, "data": "abc"})
     assert table.read_bytes() == first
 
 
@@ -80,24 +80,24 @@ def test_a_tampered_table_is_refused(table):
     tampered = tampered.set_column(1, "score", pa.array([9, 9, 9, 9], pa.float32()))
     pq.write_table(tampered, table)
     with pytest.raises(UserError, match="was changed after it was written"):
-        artifacts.read_table(table)
+        tables.read_table(table)
 
 
 def test_a_truncated_table_is_refused(table):
     table.write_bytes(table.read_bytes()[:-40])
     with pytest.raises(UserError, match=r"t\.parquet: cannot be read"):
-        artifacts.read_table(table)
+        tables.read_table(table)
 
 
 def test_a_table_of_another_schema_is_refused(table):
     old = pq.read_table(table).replace_schema_metadata({"winnow": json.dumps({"schema_version": 0})})
     pq.write_table(old, table)
     with pytest.raises(UserError, match="schema_version must be 1, got 0"):
-        artifacts.read_table(table)
+        tables.read_table(table)
 
 
 def test_a_table_of_other_data_is_refused(table):
-    _, facts = artifacts.read_table(table)
+    _, facts = tables.read_table(table)
     with pytest.raises(UserError, match="was made from other data: it has abc, this run has xyz"):
         artifacts.check_origin(table, facts, {"seed": 3, "data": "xyz"})
 

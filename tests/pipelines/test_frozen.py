@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from components.selection.selector import Selector
-from pipelines import artifacts, frozen, running, subset, train, warm_up
+from pipelines import artifacts, frozen, running, subset, tables, train, warm_up
 from pipelines.artifacts import cost_of, read_json, result
 from pipelines.errors import UserError
 from pipelines.plan import plan
@@ -87,7 +87,7 @@ def trained(method, warm_up_name):
     subset.subset(method)
     train.train(method)
     weights = load_file(result("train", method, "model") / "model.safetensors")
-    return weights, artifacts.read_table(result("train", method, "ledger.parquet"))[0], read_json(cost_of("train", method))
+    return weights, tables.read_table(result("train", method, "ledger.parquet"))[0], read_json(cost_of("train", method))
 
 
 @pytest.mark.parametrize(("method", "warm_up_name"), [("full", "none"), ("swiftlearn", "two-epochs")])

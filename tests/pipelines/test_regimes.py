@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.arrays import count_of
-from pipelines import artifacts, near_copies
+from pipelines import artifacts, near_copies, tables
 from pipelines.errors import UserError
 from pipelines.plan import plan
 from pipelines.prepare import prepare
@@ -292,7 +292,7 @@ def test_of_a_stream_no_example_is_drawn_twice(write_params, torch_as_it_was):
         counts = artifacts.read_json(artifacts.cost_of("train", name))["counts"]
         assert counts["drawn"] <= counts["examples"] == 1438
         assert counts["trained"] <= counts["drawn"]
-        ledger = artifacts.read_table(artifacts.result("train", name, "ledger.parquet"))[0]
+        ledger = tables.read_table(artifacts.result("train", name, "ledger.parquet"))[0]
         assert ledger["trained"].max() == 1, name
     counts = artifacts.read_json(artifacts.cost_of("train", "adaselection"))["counts"]
     assert counts["trained"] == pytest.approx(0.3 * 1438, abs=20)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipelines import artifacts, report_overlap
+from pipelines import artifacts, report_overlap, tables
 from pipelines.cells import Place
 
 
@@ -34,7 +34,7 @@ def test_a_row_is_a_cell_with_a_subset_and_two_seeds(tmp_path, monkeypatch):
     for name, seeds in kept.items():
         for seed, ids in enumerate(seeds):
             path = place.of(seed) / artifacts.result("subset", name, "subset.parquet")
-            artifacts.write_table(path, {"id": np.array(ids)}, {"examples": 4})
+            tables.write_table(path, {"id": np.array(ids)}, {"examples": 4})
     (section,) = report_overlap.of_study(place)
     assert section.table.rows == [["a", "0.5", "", "3", f"{(1 + 1 / 3 + 1 / 3) / 3:.3f}", f"{1 / 3:.3f}"]]
     assert report_overlap.of_study(Place(tmp_path, SimpleNamespace(cells=cells), (0,))) == []

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from matplotlib.image import imread
 
-from pipelines import artifacts, compare, report_classes, report_examples, report_time
+from pipelines import artifacts, compare, report_classes, report_examples, report_time, tables
 from pipelines.cells import Place
 from pipelines.errors import UserError
 from pipelines.figures_data import Bar, Scores, bars, histograms
@@ -135,9 +135,9 @@ def test_shares_by_class_of_a_study_are_means_over_the_seeds_that_are_done(tmp_p
         folder = place.of(seed)
         for one in cells:
             path = folder / artifacts.result("train", one.name, "ledger.parquet")
-            artifacts.write_table(path, {"trained": np.array([2 + 2 * seed, 4, 0, 2])}, {"data": "d"})
+            tables.write_table(path, {"trained": np.array([2 + 2 * seed, 4, 0, 2])}, {"data": "d"})
             path = folder / artifacts.result("evaluate", one.name, "predictions.parquet")
-            artifacts.write_table(path, {"target": target, "predicted": np.array([seed, 1, 1, 0])}, {"data": "d"})
+            tables.write_table(path, {"target": target, "predicted": np.array([seed, 1, 1, 0])}, {"data": "d"})
     manifest = {"classes": ["x", "y"], "content": "d"}
     trained, right = (s.table for s in report_classes.of_study(place, cells, manifest, 4))
     assert trained.heads == ["class", "examples", "full", "a, 0.5 kept"]
@@ -171,7 +171,7 @@ def test_what_the_outermost_lap_holds_beside_the_others_is_the_rest():
 def test_a_table_of_other_data_is_refused_by_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = artifacts.result("evaluate", "m", "predictions.parquet")
-    artifacts.write_table(path, {"target": np.array([1])}, {"data": "one"})
+    tables.write_table(path, {"target": np.array([1])}, {"data": "one"})
     assert Run("m", "one").predictions["target"].tolist() == [1]
     with pytest.raises(
         UserError, match=r"evaluate/m/predictions.parquet: was made from other data: it has one, this run has two"

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from pipelines.artifacts import read_table
+from pipelines.tables import read_table
 
 pytestmark = pytest.mark.slow
 COMPARED = {"full": "none", "multistage": "none", "loss-threshold": "none", "autoassist": "none"}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.artifacts import read_table
+from pipelines.tables import read_table
 
 pytestmark = pytest.mark.slow
 COMPARED = {

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from components.batch import Rows
-from pipelines import artifacts, tracking
+from pipelines import artifacts, tables, tracking
 from pipelines.artifacts import read_json, result
 from pipelines.splits import read_split
 
@@ -53,7 +53,7 @@ def test_bicycles_in_two_epochs(published):
     assert found["r2"] > 0.6 > 0.1 > found["base_r2"]
     row = read_json(artifacts.COMPARISON / "comparison.json")["rows"][0]
     assert {k: row[k] for k in ("r2", "rmse")} == {k: found[k] for k in ("r2", "rmse")}
-    table, _ = artifacts.read_table(result("evaluate", "full", "predictions.parquet"))
+    table, _ = tables.read_table(result("evaluate", "full", "predictions.parquet"))
     assert ((table["target"] - table["predicted"]) ** 2).mean() ** 0.5 == pytest.approx(found["rmse"], rel=1e-4)
     np.testing.assert_allclose(table["target"], np.round(table["target"]), atol=1e-3)
     split = read_split("test", manifest)
@@ -72,7 +72,7 @@ def test_the_brown_corpus_on_a_few_blocks(published):
     rows = read_json(artifacts.COMPARISON / "comparison.json")["rows"]
     assert (rows[0]["perplexity"], rows[0]["agot"]) == (found["perplexity"], 1)
     split = read_split("test", manifest)
-    table, _ = artifacts.read_table(result("evaluate", "full", "predictions.parquet"))
+    table, _ = tables.read_table(result("evaluate", "full", "predictions.parquet"))
     assert set(table) == {"id", "tokens", "loss"}
     writer = mlflow.transformers.load_model(str(place))
     ids = whole(split).inputs["input_ids"][:4]
@@ -86,7 +86,7 @@ def test_a_small_vision_transformer_on_digits(published):
     options = {"patch_size": 2, "num_layers": 1, "num_heads": 2, "hidden_dim": 16, "mlp_dim": 32}
     place = published("digits", model={"family": "torchvision", "name": "vit", "options": options}, training={"epochs": 2})
     manifest = read_json(artifacts.MANIFEST)
-    table, _ = artifacts.read_table(result("evaluate", "full", "predictions.parquet"))
+    table, _ = tables.read_table(result("evaluate", "full", "predictions.parquet"))
     logits = mlflow.pytorch.load_model(str(place))(whole(read_split("test", manifest)).inputs["input"])
     assert (logits.argmax(1).numpy() == table["predicted"]).mean() > 0.99
     found = read_json(result("evaluate", "full", "metrics.json"))

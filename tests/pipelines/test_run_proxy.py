@@ -7,10 +7,11 @@ import pytest
 import yaml
 
 from pipelines import artifacts, models
-from pipelines.artifacts import read_table, result
+from pipelines.artifacts import result
 from pipelines.errors import UserError
 from pipelines.plan import plan
 from pipelines.subset import subset
+from pipelines.tables import read_table
 from pipelines.warm_up import warm_up
 
 PROXY = {"epochs": 2, "proxy": {"model": {"family": "small", "name": "mlp", "options": {"hidden": 32}}, "share": 0.5}}

@@ -16,10 +16,11 @@ import pytest
 import yaml
 
 from pipelines import cells, layout, params, report_study, study, tracking_study
-from pipelines.artifacts import read_json, read_table
+from pipelines.artifacts import read_json
 from pipelines.errors import UserError
 from pipelines.grid import grid_of
 from pipelines.stage import alone
+from pipelines.tables import read_table
 
 ROOT = Path(__file__).parents[2]
 #: Two methods, two fractions, two seeds: full, three cells and controls at three costs, each twice.

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines import artifacts
+from pipelines import artifacts, tables
 from pipelines.artifacts import plan_of, result
 from pipelines.errors import UserError
 from pipelines.plan import plan
@@ -24,12 +24,12 @@ def scored(write_params):
     origin = {"seed": 0, "data": "abc", "params": artifacts.digest(artifacts.read_json(plan_of("training"))), "checkpoint": "c"}
     origin["warm_up"] = artifacts.read_json(plan_of("warm_ups", "two-epochs"))
     columns = {"id": np.arange(100, 110), "change": np.arange(10, dtype=np.float32)}
-    artifacts.write_table(result("warm_up", "two-epochs", "scores.parquet"), columns, origin)
+    tables.write_table(result("warm_up", "two-epochs", "scores.parquet"), columns, origin)
 
 
 def test_the_best_come_first_and_say_what_they_were_chosen_from(scored):
     subset("swiftlearn")
-    columns, facts = artifacts.read_table(SUBSET)
+    columns, facts = tables.read_table(SUBSET)
     assert columns["id"].tolist() == [109, 108, 107]
     assert columns["rank"].tolist() == [0, 1, 2]
     assert (facts["seed"], facts["data"], facts["checkpoint"], facts["examples"]) == (0, "abc", "c", 10)

@@ -14,8 +14,9 @@ from transformers import AutoModelForSequenceClassification
 
 from components.batch import Rows
 from pipelines import models, pretrained, texts
-from pipelines.artifacts import plan_of, read_json, read_table, result
+from pipelines.artifacts import plan_of, read_json, result
 from pipelines.errors import UserError
+from pipelines.tables import read_table
 from tests.pipelines.test_texts import COLUMNS, WORDS, hub, pairs, written
 
 ROOT = Path(__file__).parents[2]

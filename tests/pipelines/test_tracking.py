@@ -19,7 +19,7 @@ import torch
 from mlflow.entities import ViewType
 
 from components.batch import Rows
-from pipelines import artifacts, facts, models, tracking, tracking_metrics
+from pipelines import artifacts, facts, models, tables, tracking, tracking_metrics
 from pipelines.artifacts import read_json, result
 from pipelines.models import WEIGHTS
 from pipelines.params import read_lock
@@ -386,7 +386,7 @@ def test_a_logged_model_predicts_what_evaluate_did_and_is_no_pickle(project, mon
     split = read_split("test", read_json(artifacts.MANIFEST))
     every = Rows(torch.arange(len(split.ids)), torch.ones(len(split.ids)))
     logits = model(split.examples.fetch(every, torch.device("cpu")).inputs["input"])
-    expected, _ = artifacts.read_table(result("evaluate", name, "predictions.parquet"))
+    expected, _ = tables.read_table(result("evaluate", name, "predictions.parquet"))
     np.testing.assert_array_equal(logits.argmax(1).numpy(), expected["predicted"])
 
 

@@ -10,7 +10,7 @@ import mlflow
 import numpy as np
 import pytest
 
-from pipelines import artifacts, tracking
+from pipelines import tables, tracking
 from pipelines.artifacts import result
 
 pytestmark = pytest.mark.slow
@@ -37,7 +37,7 @@ def model_of(name):
 
 
 def evaluated(name, rows):
-    columns, _ = artifacts.read_table(result("evaluate", name, "predictions.parquet"))
+    columns, _ = tables.read_table(result("evaluate", name, "predictions.parquet"))
     return {key: column[:rows] for key, column in columns.items()}
 
 
