@@ -92,7 +92,7 @@ class Classification(Objective):
 
     @override
     def norm_on_host(self, output: Tensor, target: Tensor, log_p: Tensor | None) -> Array:
-        if log_p is None or log_p.is_cuda or log_p.shape[1] > FEW:
+        if log_p is None or not log_p.is_cpu or log_p.shape[1] > FEW:
             return super().norm_on_host(output, target, log_p)
         return scoring.error_norm_on_host(np.exp(log_p.numpy()), target.numpy())
 
