@@ -1,5 +1,6 @@
 """What all tests share: the project's own params.yaml, changed here and there."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ def change(params, changes):
         else:
             place[last] = value
     return params
+
+
+@pytest.fixture(autouse=True)
+def _small_floats():
+    """Training flushes floats that are not normal to 0, for the whole process; the next test's strategies draw them."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
 
 
 @pytest.fixture
