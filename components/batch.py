@@ -56,9 +56,7 @@ class Rows:
             yield self.between(start, start + size)
 
     def then(self, other: Rows) -> Rows:
-        """Return these rows followed by those of ``other``."""
-        if not len(self):
-            return other
+        """Return these rows followed by those of ``other``, as a copy: a checkpoint has no two tensors in the same memory."""
         return Rows(torch.cat([self.index, other.index]), torch.cat([self.weight, other.weight]))
 
     @staticmethod

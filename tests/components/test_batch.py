@@ -50,6 +50,14 @@ def test_the_queue_gives_full_batches_in_order_and_loses_nothing(make_rows, size
     assert list(queue.flush()) == []
 
 
+@given(st.integers(0, 3), st.integers(1, 9))
+def test_what_waits_is_a_copy(make_rows, before, pushed):
+    queue, rows = Refill(4), make_rows(range(pushed))
+    list(queue.push(make_rows(range(before))))
+    list(queue.push(rows))
+    assert queue.waiting.index.untyped_storage().data_ptr() != rows.index.untyped_storage().data_ptr()
+
+
 def order(weight, lengths=None, size=4, seed=0):
     lengths = None if lengths is None else np.asarray(lengths)
     return epoch_order(np.asarray(weight, np.float32), lengths, size, np.random.default_rng(seed))
