@@ -50,6 +50,7 @@ def unpack(training: Training, state: State, *, selector: bool = True) -> list[E
     saved = _nested(numbers["optimizer"], _group(tensors, "optimizer"))
     groups = learner.optimizer.state_dict()["param_groups"]
     learner.optimizer.load_state_dict({"state": saved, "param_groups": groups})
+    _lay_out(learner.optimizer)
     if numbers["scaler"]:
         learner.scaler.load_state_dict(numbers["scaler"])
     training.ledger.restore(_group(tensors, "ledger"))
@@ -58,6 +59,14 @@ def unpack(training: Training, state: State, *, selector: bool = True) -> list[E
     training.go_on_from(Position.of(numbers["position"], _group(tensors, "position")))
     learner.restore_random(_group(tensors, "rng"))
     return [EpochRecord(**r) for r in numbers["records"]]
+
+
+def _lay_out(optimizer: torch.optim.Optimizer) -> None:
+    """Lay the moments of each parameter out in memory as it is: fused steps go through both as they lie."""
+    for parameter, moments in optimizer.state.items():
+        for name, value in moments.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                moments[name] = torch.empty_like(parameter.data).copy_(value)
 
 
 def _moving(model: torch.nn.Module) -> dict[str, torch.Tensor]:

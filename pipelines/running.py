@@ -79,7 +79,7 @@ class Job:
         plan = self.plan | (instead or {})
         place = building.prepare_torch(plan["training"], plan["seed"])
         self.ranks = ranks.here(place)
-        model = models.build(plan["model"], self.manifest, plan.get("model_key")).to(place)
+        model = building.placed(models.build(plan["model"], self.manifest, plan.get("model_key")), place)
         self.model = building.synchronised(model, self.ranks, self.manifest["task"])
         asked = plan["training"]["keep_frozen"]
         self.keeping = Keeping(self.model, self.split.examples, self.manifest) if asked else None

@@ -1,11 +1,23 @@
 """A checkpoint that cannot be gone on with is named, with what to do about it."""
 
+from itertools import islice
+
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from components.learner import Learner, build_optimizer
+from components.ledger import Ledger, LogitMemory
+from components.models import cnn
+from components.position import Plan
+from components.schedules import Schedule
+from components.selection.selector import Selector
+from components.tasks.image import Images
+from components.training import Training
 from pipelines import artifacts
-from pipelines.checkpoints import Checkpoint
+from pipelines.building import placed
+from pipelines.checkpoints import Checkpoint, pack, unpack
 from pipelines.errors import UserError
 
 
@@ -44,3 +56,35 @@ def test_it_is_refused_by_name(checkpoint, spoil, said):
 def test_other_inputs_never_find_it(checkpoint):
     artifacts.write_state(checkpoint.path, {"key": checkpoint.key}, {})
     assert Checkpoint("train", "full", {"seed": 1}).load(training=None) is None
+
+
+@pytest.fixture
+def build():
+    """Return a run of a CNN as stages build it: channels last, and a fused optimizer."""
+
+    def make(optimizer, **options):
+        rng = np.random.default_rng(0)
+        images = Images(rng.integers(0, 255, (32, 1, 8, 8), dtype=np.uint8), rng.integers(0, 4, 32), 4, 100.0, 60.0)
+        torch.manual_seed(0)
+        model = placed(cnn(1, 8, 4), torch.device("cpu"))
+        learner = Learner(
+            model, build_optimizer(model, optimizer, 0.01, fused=True, **options), Schedule("constant", 0.0, 2.0, 2)
+        )
+        return Training(learner, images, Selector(), Ledger(32, LogitMemory(torch.zeros(32, 4), 4)), Plan(2, 8, 16, 16, seed=0))
+
+    return make
+
+
+@pytest.mark.parametrize(("optimizer", "options"), [("sgd", {"momentum": 0.9}), ("adamw", {})])
+def test_a_run_goes_on_the_same_where_channels_are_last(build, tmp_path, optimizer, options):
+    run, again = build(optimizer, **options), build(optimizer, **options)
+    list(islice(run.until(), 3))
+    artifacts.write_state(tmp_path / "state", *pack(run, []))
+    unpack(again, artifacts.read_state(tmp_path / "state"))
+    weights = []
+    for training in (run, again):
+        torch.manual_seed(1)  # dropout's
+        list(training.until())
+        weights.append(training.learner.model.state_dict())
+    assert any(w.dim() == 4 and not w.is_contiguous() for w in weights[0].values())
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
