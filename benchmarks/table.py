@@ -75,6 +75,12 @@ def _frozen(task: str, r: dict[str, Any]) -> list[list[object]]:
     return [[what.format(layers), m["kept_over_whole"], ""] for layers, m in r["medians"].items()]
 
 
+def _layout(_: str, r: dict[str, Any]) -> list[list[object]]:
+    ratios = r["last_over_first"].items()
+    said = {way: ", ".join(f"{name}: {m[way]['median']:.2f}" for name, m in ratios) for way in ("step", "look")}
+    return [[f"channels last over channels first, a {way}", found, ""] for way, found in said.items()]
+
+
 def _distributed(task: str, r: dict[str, Any]) -> list[list[object]]:
     found: list[list[object]] = []
     for name, m in r["medians"].items():
@@ -157,6 +163,7 @@ KINDS = {
     "keep": _keep,
     "overhead": _overhead,
     "frozen": _frozen,
+    "layout": _layout,
     "gpu": _gpu,
     "distributed": _distributed,
     "predictor": _predictor,
