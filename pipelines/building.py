@@ -65,11 +65,14 @@ def learner_of(plan: dict[str, Any], manifest: dict[str, Any], place: torch.devi
 
 
 def placed(model: nn.Module, place: torch.device) -> nn.Module:
-    """Return ``model`` on ``place``, on a CPU with channels last, in which the small CNN takes six tenths of the time."""
-    if place.type == "cpu":
-        for parameter in model.parameters():
-            if parameter.dim() == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    """Return ``model`` on ``place``, on a CPU with channels last: of images in colour the small CNN takes 0.8 of the time.
+
+    A first convolution of one channel has no such layout, and what follows it would convert to and fro.
+    """
+    kernels = [parameter for parameter in model.parameters() if parameter.dim() == 4]
+    if place.type == "cpu" and all(kernel.shape[1] > 1 for kernel in kernels):
+        for kernel in kernels:
+            kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
     return model.to(place)
 
 

@@ -64,9 +64,9 @@ def build():
 
     def make(optimizer, **options):
         rng = np.random.default_rng(0)
-        images = Images(rng.integers(0, 255, (32, 1, 8, 8), dtype=np.uint8), rng.integers(0, 4, 32), 4, 100.0, 60.0)
+        images = Images(rng.integers(0, 255, (32, 3, 8, 8), dtype=np.uint8), rng.integers(0, 4, 32), 4, 100.0, 60.0)
         torch.manual_seed(0)
-        model = placed(cnn(1, 8, 4), torch.device("cpu"))
+        model = placed(cnn(3, 8, 4), torch.device("cpu"))
         learner = Learner(
             model, build_optimizer(model, optimizer, 0.01, fused=True, **options), Schedule("constant", 0.0, 2.0, 2)
         )
