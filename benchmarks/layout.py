@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -53,8 +54,6 @@ def seconds(model: nn.Module, images: Tensor, target: Tensor) -> tuple[float, fl
 
 def measure(rounds: int) -> dict[str, Any]:
     """Return, by model, medians of channels last over channels first."""
-    import copy
-
     import torch
 
     from pipelines.building import placed

@@ -37,7 +37,7 @@ def error_norm(p: Tensor, target: Tensor) -> Tensor:
 
 
 def error_norm_on_host(p: Array, target: Array) -> Array:
-    """Return what ``error_norm`` does, ``(B,)``, by numpy: less code, so that a single look takes two thirds of the time."""
+    """Return what ``error_norm`` does, ``(B,)``, by numpy: less code, which after a pass is what takes the time."""
     error = p - _one_hot(p.shape[1]).take(target, 0)
     error *= error
     return np.asarray(np.sqrt(np.add.reduce(error, 1)))

@@ -149,7 +149,7 @@ def largest(score: Array, fraction: float) -> Array:
     size, k = len(score), count_of(fraction, len(score))
     if k >= size:
         return np.ones(size, np.bool_)
-    parted = score.copy()  # np.partition does the same, and takes half as long again around it
+    parted = score.copy()  # as np.partition, without what that has around it
     parted.partition(size - k)
     bound = parted[size - k]
     passed: Array = score >= bound
