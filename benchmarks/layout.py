@@ -16,16 +16,19 @@ from benchmarks.common import ONE_THREAD, save, summary
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+#: In a turn of one layout: so many steps, and so many looks.
 BATCHES = 4
 
 
 def models() -> dict[str, tuple[nn.Module, tuple[int, ...], int]]:
     """Return models by name, each with the shape of its images and the size of a batch."""
-    from components.models import cnn
+    from components.models import cnn, lenet
     from components.vision import vision
 
     vit = {"patch_size": 7, "num_layers": 3, "num_heads": 4, "hidden_dim": 64, "mlp_dim": 128}
     return {
+        "lenet, 1 x 28 x 28": (lenet(1, 28, 10), (1, 28, 28), 128),
+        "cnn, 1 x 28 x 28": (cnn(1, 28, 10), (1, 28, 28), 128),
         "cnn, 3 x 32 x 32": (cnn(3, 32, 10), (3, 32, 32), 128),
         "resnet18, 3 x 32 x 32": (vision("resnet18", 3, 32, 10, {}), (3, 32, 32), 32),
         "vit, 3 x 28 x 28": (vision("vit", 3, 28, 10, vit), (3, 28, 28), 64),

@@ -65,14 +65,11 @@ def learner_of(plan: dict[str, Any], manifest: dict[str, Any], place: torch.devi
 
 
 def placed(model: nn.Module, place: torch.device) -> nn.Module:
-    """Return ``model`` on ``place``, on a CPU with channels last: of images in colour the small CNN takes 0.8 of the time.
-
-    A first convolution of one channel has no such layout, and what follows it would convert to and fro.
-    """
-    kernels = [parameter for parameter in model.parameters() if parameter.dim() == 4]
-    if place.type == "cpu" and all(kernel.shape[1] > 1 for kernel in kernels):
-        for kernel in kernels:
-            kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
+    """Return ``model`` on ``place``, on a CPU with channels last: LeNet and the small CNN take 0.6 to 0.85 of the time so."""
+    if place.type == "cpu":
+        for kernel in (parameter for parameter in model.parameters() if parameter.dim() == 4):
+            # Unlike `contiguous`, also where a lone channel lies in both layouts at once: kernels are chosen by the strides.
+            kernel.data = kernel.data.to(memory_format=torch.channels_last)
     return model.to(place)
 
 
