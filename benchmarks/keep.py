@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from components.training import Training
 
 #: Task -> examples of an epoch.
-LIMITS: dict[str, int | None] = {"fashion-mnist": 24_000, "fashion-vit": 6_400, "movie-reviews": 1_024}
+LIMITS: dict[str, int | None] = {"fashion-mnist": 24_000, "fashion-vit": 7_680, "movie-reviews": 1_024}
+#: Task -> examples of a batch.
+BATCHES = {"fashion-mnist": 128, "fashion-vit": 128, "movie-reviews": 32}
 RULES = ("uniform", "big-loss", "small-loss", "gradient-norm", "adaboost", "coreset-1", "coreset-2")
 FRACTIONS = (0.1, 0.2, 0.5)
 TURNS = 40
@@ -218,13 +220,13 @@ def figures(name: str, run: Training, seconds: dict[str, float]) -> dict[str, fl
 
 def measure(task: str, folder: str, limit: int | None, rounds: int) -> dict[str, Any]:
     """Return medians over ``rounds`` contests."""
-    params = params_of(task, folder, epochs=EPOCHS)
+    params = params_of(task, folder, epochs=EPOCHS, batch_size=BATCHES[task])
     params |= {"compare": {"full": "none"}, "warm_ups": {"none": {"epochs": 0}}}
     params["tasks"][task]["limit"] = limit
     runs = [once(task, params) for _ in range(rounds)]
     medians = {n: {k: summary([r[n][k] for r in runs])["median"] for k in runs[0][n]} for n in runs[0]}
-    facts = {"limit": limit, "epochs": EPOCHS, "turns": TURNS, "targets": TARGETS, "milliseconds_of_128": round(of_128(), 4)}
-    return {**facts, "medians": medians, "runs": runs}
+    facts = {"limit": limit, "batch_size": BATCHES[task], "epochs": EPOCHS, "turns": TURNS, "targets": TARGETS}
+    return {**facts, "milliseconds_of_128": round(of_128(), 4), "medians": medians, "runs": runs}
 
 
 def main() -> None:
