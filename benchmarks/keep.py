@@ -2,7 +2,8 @@
 
 All contestants advance in turns of a few batches in one process, so that what else the machine does weighs on all alike. Three
 plain PyTorch loops without any of the project's training code give the units: a full step, a forward pass in evaluation mode
-over a look, and one in training mode. In a full step's time they are 1, phi_e and phi_t; fetching is in all three.
+over a look, and one in training mode. In a full step's time they are 1, phi_e and phi_t; fetching is in all three. A fourth
+looks and steps in turn, as the door does, and chooses nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ LIMITS: dict[str, int | None] = {"fashion-mnist": 24_000, "fashion-vit": 7_680, 
 BATCHES = {"fashion-mnist": 128, "fashion-vit": 128, "movie-reviews": 32}
 RULES = ("uniform", "big-loss", "small-loss", "gradient-norm", "adaboost", "coreset-1", "coreset-2")
 FRACTIONS = (0.1, 0.2, 0.5)
+IN_TURN = "plain 0.5"
 TURNS = 40
 #: Epochs of a contest: a stale look serves three.
 EPOCHS = 3
@@ -92,6 +94,16 @@ def forward(learner: Any, batch: Any) -> None:  # noqa: ANN401
     """Take the losses of a batch as a step would, in training mode."""
     learner.model.train()
     losses(learner, batch)
+
+
+def alternate(learner: Any, batch: Any) -> None:  # noqa: ANN401
+    """Take the losses of a batch, and a step on its first half."""
+    from components.batch import Batch
+
+    half = len(batch) // 2
+    look(learner, batch)
+    inputs = {name: value[:half] for name, value in batch.inputs.items()}
+    step(learner, Batch(batch.rows.between(0, half), inputs, batch.target[:half], batch.weight[:half]))
 
 
 def losses(learner: Any, batch: Any) -> None:  # noqa: ANN401
@@ -179,13 +191,14 @@ def once(task: str, params: dict[str, Any]) -> dict[str, dict[str, float]]:
         repro(folder, "prepare")
         setting = prepared()
         size, looked = (setting.training[k] for k in ("batch_size", "look_batch"))
-        units = {"step": (size, step), "look": (looked, look), "forward": (size, forward)}
+        units = {"step": (size, step), "look": (looked, look), "forward": (size, forward), IN_TURN: (2 * size, alternate)}
         runs = {name: training(setting, selector) for name, selector in methods().items()}
         plains = {name: plain(setting, *unit) for name, unit in units.items()}
         seconds = contest(plains | {name: advancing(run) for name, run in runs.items()})
         sizes = by_size(setting)
     shares = {"phi_e": seconds["look"] / seconds["step"], "phi_t": seconds["forward"] / seconds["step"]}
     found = {name: figures(name, run, seconds) for name, run in runs.items()}
+    found[IN_TURN] = {"measured_over_ideal": seconds[IN_TURN] / seconds["step"] / ideal(IN_TURN, **shares)}
     return found | {"units": shares, "microseconds by size of a look": {str(k): v for k, v in sizes.items()}}
 
 
