@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,19 @@ from components.selection.rules import Signals
 
 #: What evidence may lack.
 OPTIONAL = ("norm", "log_p", "input_norm")
+
+
+class NonFiniteLossError(FloatingPointError):
+    """A loss that is not a number, or infinite.
+
+    Attributes:
+        index: the first such example's place in the training split.
+        value: its loss.
+    """
+
+    def __init__(self, index: int, value: float) -> None:
+        super().__init__(f"the loss of the example at place {index} is {value}")
+        self.index, self.value = index, value
 
 
 class Departed:
@@ -102,3 +116,10 @@ class Evidence:
         held = [n for n in ("index", "target", "loss", "output", *OPTIONAL) if getattr(first, n) is not None]
         joined = {n: torch.cat([getattr(s, n) for s in sights]) for n in held}
         return Evidence(looked=first.looked, objective=first.objective, **joined)
+
+
+def refuse_non_finite(evidence: Evidence) -> None:
+    """Raise for the first example whose loss is no finite number; a GPU is waited for, as ``total_loss`` says."""
+    if not math.isfinite(evidence.total_loss) and not (finite := evidence.loss.isfinite()).all():
+        first = int((~finite).nonzero()[0])
+        raise NonFiniteLossError(int(evidence.index[first]), float(evidence.loss[first]))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,8 +12,9 @@ from torch import Tensor, nn
 from components.arrays import Array
 from components.batch import Batch, Rows
 from components.energy import Clock
-from components.evidence import Evidence
+from components.evidence import Evidence, refuse_non_finite
 from components.objectives import OBJECTIVES, Objective
+from components.optimizers import bare_step
 from components.tasks.examples import picked
 
 if TYPE_CHECKING:
@@ -23,24 +22,6 @@ if TYPE_CHECKING:
 
 #: Name -> the type that autocast computes in; None computes as the model is.
 PRECISIONS: dict[str, torch.dtype | None] = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "sgd": torch.optim.SGD,
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-}
-
-
-class NonFiniteLossError(FloatingPointError):
-    """A loss that is not a number, or infinite.
-
-    Attributes:
-        index: the first such example's place in the training split.
-        value: its loss.
-    """
-
-    def __init__(self, index: int, value: float) -> None:
-        super().__init__(f"the loss of the example at place {index} is {value}")
-        self.index, self.value = index, value
 
 
 @dataclass
@@ -215,26 +196,7 @@ class Learner:
         return seen.loss, Evidence(batch.rows.index, batch.target, loss, output, looked, self.objective, seen.norm, log_p)
 
 
-def refuse_non_finite(evidence: Evidence) -> None:
-    """Raise for the first example whose loss is no finite number; a GPU is waited for, as ``total_loss`` says."""
-    if not math.isfinite(evidence.total_loss) and not (finite := evidence.loss.isfinite()).all():
-        first = int((~finite).nonzero()[0])
-        raise NonFiniteLossError(int(evidence.index[first]), float(evidence.loss[first]))
-
-
 def put_in_mode(modules: list[nn.Module], training: bool) -> None:
     """Put each of ``modules`` in the mode of training or of evaluation, past ``nn.Module``'s own setter, which is slower."""
     for module in modules:
         object.__setattr__(module, "training", training)
-
-
-def bare_step(optimizer: torch.optim.Optimizer) -> Callable[[], object]:
-    """Return the step of ``optimizer`` without what PyTorch wraps it in for hooks and profilers, which takes 0.1 ms a step."""
-    step = type(optimizer).step
-    return partial(getattr(step, "__wrapped__", step) if getattr(step, "hooked", False) else step, optimizer)
-
-
-def build_optimizer(model: nn.Module, name: str, learning_rate: float, **options: float | bool) -> torch.optim.Optimizer:
-    """Return the optimizer ``name`` over the parameters of ``model`` that are not frozen."""
-    trained = [p for p in model.parameters() if p.requires_grad]
-    return OPTIMIZERS[name](trained, lr=learning_rate, **options)

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from components.distributed import DistributedLearner, Group
-from components.learner import Learner, build_optimizer
+from components.learner import Learner
 from components.ledger import logit_dimensions
 from components.objectives import OBJECTIVES
+from components.optimizers import build_optimizer
 from components.schedules import Schedule
 from pipelines import artifacts, models, pretrained
 from pipelines.errors import UserError

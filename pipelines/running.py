@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 
 from components.energy import Clock
-from components.learner import NonFiniteLossError
+from components.evidence import NonFiniteLossError
 from components.ledger import Ledger, LogitMemory
 from components.moments import EpochRecord, Step
 from components.position import Plan

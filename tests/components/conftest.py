@@ -15,8 +15,9 @@ from torch import nn
 
 from components.batch import Rows
 from components.evidence import Evidence
-from components.learner import Learner, build_optimizer
+from components.learner import Learner
 from components.ledger import Ledger, LogitMemory
+from components.optimizers import build_optimizer
 from components.position import Plan
 from components.schedules import Schedule
 from components.selection.selector import Selector

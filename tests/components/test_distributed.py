@@ -13,8 +13,10 @@ from torch import nn
 from components.batch import Rows
 from components.distributed import DistributedLearner, Group, Ranks
 from components.energy import Clock, Lap
-from components.learner import Learner, NonFiniteLossError, build_optimizer
+from components.evidence import NonFiniteLossError
+from components.learner import Learner
 from components.objectives import OBJECTIVES
+from components.optimizers import build_optimizer
 
 #: Batches that fall into equal parts, into unequal ones, and into one that is empty.
 SIZES = (8, 7, 1)

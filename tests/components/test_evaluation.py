@@ -6,8 +6,9 @@ from torch import nn
 
 from components.batch import Batch
 from components.evaluation import in_unit, metrics, predict
-from components.learner import Learner, build_optimizer
+from components.learner import Learner
 from components.objectives import OBJECTIVES
+from components.optimizers import build_optimizer
 
 
 def one_by_one(model, examples, make_rows):

@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from components.batch import Batch
-from components.learner import Learner, NonFiniteLossError, build_optimizer
+from components.evidence import NonFiniteLossError
+from components.learner import Learner
 from components.ledger import Ledger, LogitMemory
 from components.models import cnn
 from components.moments import Step
+from components.optimizers import build_optimizer
 from components.selection.adaselection import AdaSelection
 from components.tasks.language import Blocks
 from pipelines.building import prepare_torch

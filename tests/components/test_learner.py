@@ -3,9 +3,11 @@ import torch
 from torch import nn
 
 from components.batch import Batch
-from components.learner import OPTIMIZERS, Learner, NonFiniteLossError, bare_step, build_optimizer
+from components.evidence import NonFiniteLossError
+from components.learner import Learner
 from components.models import cnn
 from components.objectives import Classification, Seen
+from components.optimizers import OPTIMIZERS, bare_step, build_optimizer
 
 
 def learner_of(model, name="sgd", rate=1.0, **options):

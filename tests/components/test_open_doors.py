@@ -6,8 +6,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from components.arrays import stream
-from components.learner import Learner, build_optimizer
+from components.learner import Learner
 from components.moments import EpochRecord
+from components.optimizers import build_optimizer
 from components.position import Plan
 from components.schedules import Schedule
 from components.selection.selector import Selector

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from components.learner import Learner, build_optimizer
+from components.learner import Learner
+from components.optimizers import build_optimizer
 from components.vision import vision
 
 VIT = {"patch_size": 4, "num_layers": 2, "num_heads": 2, "hidden_dim": 16, "mlp_dim": 32}

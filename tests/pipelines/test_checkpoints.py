@@ -7,9 +7,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from components.learner import Learner, build_optimizer
+from components.learner import Learner
 from components.ledger import Ledger, LogitMemory
 from components.models import cnn
+from components.optimizers import build_optimizer
 from components.position import Plan
 from components.schedules import Schedule
 from components.selection.selector import Selector

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from components.evidence import Evidence
-from components.learner import Learner, build_optimizer
+from components.learner import Learner
 from components.objectives import OBJECTIVES
+from components.optimizers import build_optimizer
 from components.selection.rules import LOG_ODDS_BOUND, RULES, Signals, check_rules, largest
 
 LOSSES = arrays(np.float32, st.integers(1, 40), elements=st.floats(0, 1e4, width=32))

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from components.evaluation import metrics, predict
-from components.learner import Learner, build_optimizer
+from components.learner import Learner
 from components.ledger import Ledger, LogitMemory
 from components.models import freeze_all_but_last
 from components.objectives import OBJECTIVES
+from components.optimizers import build_optimizer
 from components.position import Plan
 from components.selection.selector import Selector
 from components.tasks.language import Blocks
