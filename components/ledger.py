@@ -54,19 +54,21 @@ class Ledger:
     Attributes:
         columns: name -> ``(N,)``. ``drawn``, ``looked`` (sights that no gradient was taken from), ``seen`` and ``forgotten``
             count; ``loss``, ``margin`` and ``gradient_norm`` are of the last sight, a look or a step (``seen_by_look``);
-            ``el2n`` is the mean over sights; ``change`` compares the last two sights, or looks. ``confidence`` is the mean of
-            the true class's probability over the sights of training, as each step found it, and ``scatter`` the sum of its
-            squared deviations. NaN before the first sight (``change``: the second), and where the objective does not know it.
+            ``el2n`` and ``margin_mean`` are the means of gradient norm and margin over sights; ``change`` compares the last
+            two sights, or looks. ``confidence`` is the mean of the true class's probability over the sights of training, as
+            each step found it, and ``scatter`` the sum of its squared deviations. NaN before the first sight (``change``: the
+            second), and where the objective does not know it.
         memory: the logits last compared.
         looks_only: whether ``change`` compares looks alone, and so no dropout and no augmentation.
+        target: ``(N,)`` int64 classes, on the host; None where targets are none.
     """
 
     COUNTS = ("drawn", "looked", "seen", "forgotten")
     FLAGS = ("correct", "seen_by_look")
-    SIGNALS = ("loss", "change", "el2n", "margin", "gradient_norm", "confidence", "scatter")
+    SIGNALS = ("loss", "change", "el2n", "margin", "margin_mean", "gradient_norm", "confidence", "scatter")
 
-    def __init__(self, examples: int, memory: LogitMemory, *, looks_only: bool = False) -> None:
-        self.memory, self.looks_only = memory, looks_only
+    def __init__(self, examples: int, memory: LogitMemory, *, looks_only: bool = False, target: Array | None = None) -> None:
+        self.memory, self.looks_only, self.target = memory, looks_only, target
         device = memory.storage.device
         self.columns = {name: torch.zeros(examples, dtype=torch.int32, device=device) for name in self.COUNTS}
         self.columns |= {name: torch.zeros(examples, dtype=torch.bool, device=device) for name in self.FLAGS}
@@ -98,8 +100,8 @@ class Ledger:
         """Take in a sight of the examples ``evidence`` speaks of; each index may appear once."""
         i, correct = evidence.index.to(self.memory.storage.device), evidence.correct
         norm, margin = evidence.objective.signals(evidence.output, evidence.target, evidence.norm, evidence.log_p)
-        seen, looked, el2n, before, forgotten = (
-            self.columns[name].index_select(0, i) for name in ("seen", "looked", "el2n", "correct", "forgotten")
+        seen, looked, before, forgotten = (
+            self.columns[name].index_select(0, i) for name in ("seen", "looked", "correct", "forgotten")
         )
         now = {
             "seen": seen + 1,
@@ -108,8 +110,9 @@ class Ledger:
             "correct": correct,
             "seen_by_look": torch.full_like(correct, evidence.looked),
             "loss": evidence.loss,
-            "el2n": torch.where(seen > 0, el2n, 0) * seen / (seen + 1) + norm / (seen + 1),
+            "el2n": self._mean("el2n", i, norm, seen),
             "margin": margin,
+            "margin_mean": self._mean("margin_mean", i, margin, seen),
             "gradient_norm": norm,
         }
         if evidence.looked or not self.looks_only:
@@ -119,6 +122,11 @@ class Ledger:
             now |= self._moments(i, torch.exp(-evidence.loss), seen - looked)
         for name, value in now.items():
             self.columns[name].index_copy_(0, i, value)
+
+    def _mean(self, name: str, index: Tensor, value: Tensor, before: Tensor) -> Tensor:
+        """Return the mean ``(B,)`` of ``value`` and of the ``before`` values whose mean the column ``name`` holds."""
+        mean = torch.where(before > 0, self.columns[name].index_select(0, index), 0)
+        return mean * before / (before + 1) + value / (before + 1)
 
     def _moments(self, index: Tensor, p: Tensor, before: Tensor) -> dict[str, Tensor]:
         """Return mean and summed squared deviation of the ``before`` sights and of ``p``, ``(B,)`` each (Welford 1962)."""

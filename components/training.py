@@ -84,7 +84,8 @@ class Training:
         self._streams = Streams(self.plan.seed, position.epoch)
         pool = self.plan.look_size if self.selector.pooled else self.plan.look_batch
         self._looking = Refill(pool, position.looking)
-        self._training = Refill(self.plan.batch_size, position.training, self.examples.lengths)
+        size = self.plan.batch_size if position.rows is None else self._batch_in(len(position.rows))
+        self._training = Refill(size, position.training, self.examples.lengths)
 
     def sweep(self, see: Callable[[Evidence], None] | None = None) -> None:
         """Look at every example, in the order of length, without training; ``see`` is shown each look right after it."""
@@ -98,7 +99,11 @@ class Training:
     def _stride(self) -> int:
         """Return how many rows are drawn at once: a look, or a batch where there are none or rows are turned away before."""
         looks = not self.selector.admits and self.selector.look(self._epoch()) in ("fresh", "recalled")
-        return self._looking.size if looks else self.plan.batch_size
+        return self._looking.size if looks else self._training.size
+
+    def _batch_in(self, drawn: int) -> int:
+        """Return how many examples a step takes in an epoch that draws so many."""
+        return self.selector.batch_of(self.plan.batch_size, min(1.0, drawn / (len(self.examples) * self._span())))
 
     def _place(self, drawn: float) -> float:
         """Return how far the run is, in epochs, when ``drawn`` rows of this epoch have passed door 1."""
@@ -121,7 +126,8 @@ class Training:
         self.position.drawn = 0
         self._recorder.go_on_from(self.position)
         thinned = not self.selector.pooled or self.selector.look(epoch) in ("fresh", "recalled")
-        together = self.plan.look_size if thinned else self.plan.batch_size
+        self._training.size = self._batch_in(int(np.count_nonzero(weight)))
+        together = self.plan.look_size if thinned else self._training.size
         return epoch_order(weight, self.examples.lengths, together, order)
 
     def _look_at_all(self, see: Callable[[Evidence], None] | None = None) -> None:
@@ -183,7 +189,7 @@ class Training:
         self.position.tally.kept += 0 if batch is None else len(kept)
         # What is kept is still there, if one pass looked at it; texts would carry the padding of those that are not.
         held = None if batch is None or len(batch) < len(rows) or self.examples.lengths is not None else batch
-        for ready in self._training.push(kept) if self.plan.refill else kept.split(self.plan.batch_size):
+        for ready in self._training.push(kept) if self.plan.refill else kept.split(self._training.size):
             self._step(ready, look, self.learner.picked(held, kept, answer) if held is not None and ready is kept else None)
 
     def _see(self, rows: Rows) -> tuple[Evidence, Batch]:

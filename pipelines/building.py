@@ -92,12 +92,22 @@ def synchronised(model: nn.Module, ranks: Ranks, task: str) -> nn.Module:
 
 
 def learner(
-    plan: dict[str, Any], manifest: dict[str, Any], model: nn.Module, length: float, ranks: Ranks | None = None
+    plan: dict[str, Any],
+    manifest: dict[str, Any],
+    model: nn.Module,
+    length: float,
+    ranks: Ranks | None = None,
+    *,
+    factor: float = 1.0,
 ) -> Learner:
-    """Return ``model`` with the planned optimizer, and a schedule over ``length`` epochs; ``ranks`` learn together."""
+    """Return ``model`` with the planned optimizer, and a schedule over ``length`` epochs; ``ranks`` learn together.
+
+    ``factor`` is of the planned learning rate.
+    """
     training = plan["training"]
     options = {k: v for k, v in training["optimizer"].items() if v is not None}
-    optimizer = build_optimizer(model, options.pop("name"), options.pop("learning_rate"), fused=True, **options)
+    rate = factor * options.pop("learning_rate")
+    optimizer = build_optimizer(model, options.pop("name"), rate, fused=True, **options)
     schedule = Schedule(**training["schedule"], end=length)
     if training["compile"]:
         model.compile()

@@ -20,14 +20,23 @@ from pipelines.params import Params, load
 from pipelines.stage import main
 from pipelines.warm_up_sections import WarmUp
 
+#: The keys that a block of any method may have, factors of what the task's training says, with the largest there is.
+FACTORS = {"learning_rate": 100, "batch": 100}
 #: What a warm-up by a model of its own tells, by its kind: who needs it may start from no other, and nobody else from it.
 APART = {"holdout": "irreducible losses", "proxy": "what a small model finds hard"}
 
 
 def build(members: list[dict[str, Any]]) -> Selector:
     """Return the selector that a resolved plan describes."""
-    selectors = [METHODS[m["method"]](**m["arguments"]) for m in members]
+    selectors = [_built(m) for m in members]
     return selectors[0] if len(selectors) == 1 else Stack(selectors)
+
+
+def _built(member: dict[str, Any]) -> Selector:
+    selector = METHODS[member["method"]](**member["arguments"])
+    for key, factor in member.get("factors", {}).items():
+        setattr(selector, key, factor)
+    return selector
 
 
 def resolve(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = ()) -> list[dict[str, Any]]:
@@ -53,8 +62,15 @@ def resolve(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = (
     if "controls" in arguments:
         cost = _cost_of(params, arguments.pop("controls"), where, (*seen, name))
         arguments |= _at_cost(method, where, cost, params.chosen.training.epochs, warm_up)
+    own, factors = parted(arguments)
     check(method, arguments, where)
-    return [{"method": method, "arguments": arguments}]
+    return [{"method": method, "arguments": own} | ({"factors": factors} if factors else {})]
+
+
+def parted(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what of a block's ``arguments`` is the method's own, and the factors of the task's training that any may have."""
+    factors = {key: arguments[key] for key in FACTORS if key in arguments}
+    return {key: value for key, value in arguments.items() if key not in FACTORS}, factors
 
 
 def _at_cost(method: str, where: str, cost: float, epochs: int, warm_up: float) -> dict[str, Any]:
@@ -92,18 +108,33 @@ def check(method: str, arguments: dict[str, Any], where: str) -> None:
         UserError: naming the argument under ``where``.
     """
     known = inspect.signature(METHODS[method], eval_str=True).parameters
+    arguments, factors = parted(arguments)
     for key in arguments:
         if key not in known:
-            raise UserError(unknown(f"{where}.{key}", f"argument of '{method}'", key, known))
+            raise UserError(unknown(f"{where}.{key}", f"argument of '{method}'", key, [*known, *FACTORS]))
+    for key, factor in factors.items():
+        _check_factor(f"{where}.{key}", key, factor)
     fields: dict[str, Any] = {n: (p.annotation, ... if p.default is p.empty else p.default) for n, p in known.items()}
     try:
         create_model(method, __config__=ConfigDict(strict=True, allow_inf_nan=False), **fields)(**arguments)
         METHODS[method](**arguments)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(f"{where}.{first['loc'][0]}: {first['msg']}, got {first['input']!r}") from None
+        first, *more = error.errors()
+        others = [f"; or: {e['msg'][0].lower()}{e['msg'][1:]}" for e in more if e["loc"][0] == first["loc"][0]]
+        raise UserError(f"{where}.{first['loc'][0]}: {first['msg']}{''.join(others)}, got {first['input']!r}") from None
     except ValueError as error:
         raise UserError(f"{where}: {error}") from None
+
+
+def _check_factor(where: str, key: str, factor: object) -> None:
+    """Refuse what is no factor of a task's learning rate or batch size."""
+    if key == "batch" and factor == "drawn":
+        return
+    most = FACTORS[key]
+    if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor <= most:
+        also = ", or 'drawn'" if key == "batch" else ""
+        nearest = most if isinstance(factor, int | float) and factor > most else 0.5
+        raise UserError(f"{where}: must be a factor in (0, {most}]{also}, got {factor!r}; the nearest that works is {nearest}")
 
 
 def method_plan(params: Params, name: str) -> dict[str, Any]:
@@ -116,6 +147,10 @@ def method_plan(params: Params, name: str) -> dict[str, Any]:
     members = resolve(params, name, warm_up.begun)
     selector = _selector(params, name, warm_up.begun)
     _check_evidence(params, name, selector, warm_up)
+    try:
+        selector.check(epochs, warm_up.begun)
+    except ValueError as error:
+        raise UserError(f"params.yaml: methods.{name}: {error}") from None
     if params.chosen.stream and selector.sights:
         raise UserError(
             f"params.yaml: compare.{name}: judges by {selector.sights} sights of every example, and tasks.{params.task}.stream "
@@ -152,6 +187,8 @@ def method_plan(params: Params, name: str) -> dict[str, Any]:
 def _check_evidence(params: Params, name: str, selector: Selector, warm_up: WarmUp) -> None:
     """Refuse a method that the warm-up or the kind of data cannot give what it judges by."""
     where = f"params.yaml: compare.{name}"
+    if selector.classes and not params.chosen.classifies:
+        raise UserError(f"{where}: is for classes, and task '{params.task}' predicts none; take it out")
     if selector.proxy and not params.chosen.classifies:
         raise UserError(f"{where}: ranks by the probabilities of classes, and task '{params.task}' predicts none; take it out")
     for kind, told in APART.items():

@@ -90,13 +90,16 @@ class Job:
         model, examples = (
             (self.model, self.split.examples) if self.keeping is None else (self.keeping.model, self.keeping.examples)
         )
-        learner = building.learner(plan, self.manifest, model, selector.length(settings["epochs"]), self.ranks)
+        length = selector.length(settings["epochs"])
+        learner = building.learner(plan, self.manifest, model, length, self.ranks, factor=selector.learning_rate)
         learner.norms = "norm" in selector.wants
         n, outputs = len(examples), examples.outputs
-        ledger = Ledger(n, LogitMemory(building.storage(n, outputs, learner.device), outputs, seed), looks_only=looks_only)
+        memory = LogitMemory(building.storage(n, outputs, learner.device), outputs, seed)
+        target = examples.target if learner.objective.classes else None
+        ledger = Ledger(n, memory, looks_only=looks_only, target=target)
         run = Plan(
             epochs=settings["epochs"], batch_size=settings["batch_size"], refill=settings["refill"], seed=seed, first=first,
-            look_size=settings["look_size"] or selector.look_size(settings["batch_size"]),
+            look_size=settings["look_size"] or selector.look_size(selector.batch_of(settings["batch_size"], 1.0)),
             look_batch=building.look_batch(settings, learner.device),
         )  # fmt: skip
         return Training(learner, examples, selector, ledger, run)

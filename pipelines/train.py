@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from pipelines.running import Job
 
 #: The columns of a ledger file, beside the id.
-LEDGER = ("drawn", "looked", "trained", "loss", "seen_by_look", "correct", "forgotten", "confidence", "variability")
+LEDGER = (
+    "drawn", "looked", "trained", "loss", "seen_by_look", "correct", "forgotten", "margin_mean", "confidence", "variability",
+)  # fmt: skip
 
 
 def train(name: str) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipelines.running import Job
 
 #: The columns of a score table, beside the id; the ledger says what they mean.
-SCORES = ("loss", "change", "el2n", "margin", "gradient_norm", "correct", "forgotten", "seen")
+SCORES = ("loss", "change", "el2n", "margin", "margin_mean", "gradient_norm", "correct", "forgotten", "seen")
 
 
 def warm_up(name: str) -> None:

@@ -2,6 +2,7 @@
 
 from components.selection.adaselection import AdaSelection
 from components.selection.autoassist import AutoAssist
+from components.selection.importance import Importance
 from components.selection.infobatch import InfoBatch
 from components.selection.multistage import Multistage
 from components.selection.rho_loss import RhoLoss
@@ -19,6 +20,7 @@ METHODS: dict[str, type[Selector]] = {
     "uniform": Uniform,
     "short": Short,
     "swiftlearn": SwiftLearn,
+    "importance": Importance,
     "infobatch": InfoBatch,
     "rule": ByRule,
     "selective-backprop": SelectiveBackprop,

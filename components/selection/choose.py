@@ -13,16 +13,24 @@ def top(score: Array, k: int) -> Array:
     Raises:
         ValueError: for a score that is NaN.
     """
+    chosen = largest(score, k)
+    return chosen[np.argsort(-score[chosen], kind="stable")]
+
+
+def largest(score: Array, k: int) -> Array:
+    """Return the places ``(k,)`` of the k largest scores, in order; of equal ones the earlier is better.
+
+    Raises:
+        ValueError: for a score that is NaN.
+    """
     if np.isnan(score).any():
         raise ValueError(f"the score of the example at place {int(np.isnan(score).argmax())} is not a number")
-    if k < len(score):
-        bound = np.partition(score, len(score) - k)[len(score) - k]
-        above = np.flatnonzero(score > bound)
-        level = np.flatnonzero(score == bound)[: k - len(above)]
-        chosen = np.sort(np.concatenate([above, level]))
-    else:
-        chosen = np.arange(len(score))
-    return chosen[np.argsort(-score[chosen], kind="stable")]
+    if k == 0 or k >= len(score):
+        return np.arange(min(k, len(score)))
+    bound = np.partition(score, len(score) - k)[len(score) - k]
+    above = np.flatnonzero(score > bound)
+    level = np.flatnonzero(score == bound)[: k - len(above)]
+    return np.sort(np.concatenate([above, level]))
 
 
 def softmax(score: Array, temperature: float) -> Array:

@@ -24,6 +24,8 @@ LOOK_SHARE = 1 / 3
 #: How door 3 comes to know an example: by a gradient-free look; by what its last sight showed; or, for a whole batch at once,
 #: by the training pass itself, whose graph is then used or dropped.
 Look = Literal["fresh", "recalled", "whole-batch"]
+#: A factor of the task's batch size; "drawn" is the square root of the share of the examples that an epoch draws.
+Batching = float | Literal["drawn"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,10 @@ class Selector:
     sights: ClassVar[int] = 0  #: how often the warm-up must have seen every example
     holdout: ClassVar[bool] = False  #: whether the warm-up must be one that trains on a holdout
     proxy: ClassVar[bool] = False  #: whether the warm-up must be one that trains a proxy
-    cost_known: ClassVar[bool] = True  #: whether ``planned_cost`` is what the run will cost; False where the losses decide
+    classes: ClassVar[bool] = False  #: whether targets must be classes
+    cost_known: bool = True  #: whether ``planned_cost`` is what the run will cost; False where the losses decide
+    learning_rate: float = 1.0  #: factor of the task's learning rate
+    batch: Batching = 1.0  #: of the task's batch size
 
     @property
     def admits(self) -> bool:
@@ -93,6 +98,13 @@ class Selector:
 
         Raises:
             ValueError: for settings that the size of the data does not allow.
+        """
+
+    def check(self, epochs: int, warm_up: float) -> None:
+        """Refuse what cannot be in a run of so many ``epochs``, the first of them a ``warm_up``.
+
+        Raises:
+            ValueError: naming the argument, its bound and the nearest value that works.
         """
 
     def length(self, epochs: int) -> float:
@@ -128,6 +140,10 @@ class Selector:
 
     def learn(self, evidence: Evidence, examples: Examples) -> None:
         """Take in what door 3 is asked about next; where ``look`` is None, what each step showed."""
+
+    def batch_of(self, batch_size: int, share: float) -> int:
+        """Return how many examples a step takes in an epoch that draws ``share`` of all; the task's has ``batch_size``."""
+        return max(1, round(batch_size * (share**0.5 if self.batch == "drawn" else self.batch)))
 
     def facts(self) -> dict[str, float]:
         """Return what is worth following over a run, by name."""

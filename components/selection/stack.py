@@ -11,7 +11,7 @@ import numpy as np
 from typing_extensions import override
 
 from components.arrays import Array
-from components.selection.selector import Epoch, Look, Selector, Subset
+from components.selection.selector import Batching, Epoch, Look, Selector, Subset
 
 if TYPE_CHECKING:
     from components.batch import Rows
@@ -41,7 +41,10 @@ class Stack(Selector):
         self.sights = max(m.sights for m in members)  # type: ignore[misc]
         self.holdout = any(m.holdout for m in members)  # type: ignore[misc]
         self.proxy = any(m.proxy for m in members)  # type: ignore[misc]
-        self.cost_known = all(m.cost_known for m in members)  # type: ignore[misc]
+        self.classes = any(m.classes for m in members)  # type: ignore[misc]
+        self.cost_known = all(m.cost_known for m in members)
+        self.learning_rate = math.prod(m.learning_rate for m in members)
+        self.batch = _smallest([m.batch for m in members])
 
     @property
     @override
@@ -57,6 +60,11 @@ class Stack(Selector):
     def begin(self, subset: Subset, plan: Plan) -> None:
         for m in self.members:
             m.begin(subset, plan)
+
+    @override
+    def check(self, epochs: int, warm_up: float) -> None:
+        for m in self.members:
+            m.check(epochs, warm_up)
 
     @override
     def length(self, epochs: int) -> float:
@@ -124,3 +132,9 @@ class Stack(Selector):
         rest = self.length(epochs) - begun
         shares = ((m.planned_cost(epochs, warm_up) - begun) / max(1, m.length(epochs) - begun) for m in self.members)
         return begun + rest * math.prod(shares)
+
+
+def _smallest(factors: Sequence[Batching]) -> Batching:
+    """Return the smallest factor of the batch size, "drawn" where it is the only one but 1."""
+    numbers = [f for f in factors if not isinstance(f, str)]
+    return "drawn" if len(numbers) < len(factors) and min(numbers, default=1.0) == 1 else min(numbers)

@@ -67,7 +67,7 @@ class LossThreshold(Selector):
 
     @override
     def begin(self, subset: Subset, plan: Plan) -> None:
-        self.batch_size = plan.batch_size
+        self.batch_size = self.batch_of(plan.batch_size, 1.0)
         drawn = np.count_nonzero(subset.weight)
         self.stage_0 = round(self.n_0 * drawn)
         needed = self.k * (self.batch_size if self.k_in == "batches" else 1)

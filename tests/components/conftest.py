@@ -144,8 +144,9 @@ def make_bert():
 def make_ledger():
     """An empty ledger, or one whose named columns hold what is given."""
 
-    def build(n=60, classes=4, looks_only=False, device=None, **columns):
-        ledger = Ledger(n, LogitMemory(torch.zeros(n, classes, device=device), classes), looks_only=looks_only)
+    def build(n=60, classes=4, looks_only=False, device=None, target=None, **columns):
+        memory = LogitMemory(torch.zeros(n, classes, device=device), classes)
+        ledger = Ledger(n, memory, looks_only=looks_only, target=target)
         for name, values in columns.items():
             ledger.columns[name].copy_(torch.as_tensor(values))
         return ledger
@@ -168,7 +169,8 @@ def make_training(make_images, make_mlp, make_ledger):
         schedule = Schedule("constant" if constant else "linear", 0.0 if constant else 0.5, 2.0, length)
         optimizer = build_optimizer(model, "sgd", 0.1, momentum=0.9)
         learner = options.pop("learner", Learner)(model, optimizer, schedule, precision=precision)
-        ledger = make_ledger(len(examples), examples.outputs, looks_only, device)
+        classes = learner.objective.classes
+        ledger = make_ledger(len(examples), examples.outputs, looks_only, device, examples.target if classes else None)
         plan = Plan(epochs, batch_size, look_size, look_batch, seed, first, refill)
         return Training(learner, examples, selector, ledger, plan)
 

@@ -68,8 +68,8 @@ def reference(sights, looks_only):
             "correct": False,
             "seen_by_look": False,
         }
-        | dict.fromkeys(("loss", "change", "el2n", "margin", "gradient_norm", "confidence", "scatter"), np.nan)
-        | {"variability": np.nan, "norms": [], "trusted": [], "last": None}
+        | dict.fromkeys(("loss", "change", "el2n", "margin", "margin_mean", "gradient_norm", "confidence", "scatter"), np.nan)
+        | {"variability": np.nan, "norms": [], "margins": [], "trusted": [], "last": None}
         for _ in range(N)
     ]
     for looked, index, logits, target in sights:
@@ -82,7 +82,9 @@ def reference(sights, looks_only):
                 row["last"] = z
             row["forgotten"] += row["correct"] and not right
             row.update(correct=right, seen=row["seen"] + 1, seen_by_look=looked, loss=-np.log(p[t]))
-            row.update(el2n=np.mean(row["norms"]), gradient_norm=row["norms"][-1], margin=np.delete(p, t).max() - p[t])
+            row["margins"].append(np.delete(p, t).max() - p[t])
+            row.update(el2n=np.mean(row["norms"]), gradient_norm=row["norms"][-1])
+            row.update(margin=row["margins"][-1], margin_mean=np.mean(row["margins"]))
             row["looked" if looked else "trained"] += 1
             if not looked:
                 row["trusted"].append(p[t])

@@ -35,6 +35,32 @@ BAD = {
     "unknown class": ({"methods.full.method": "ful"}, r"methods.full: no such method, did you mean 'full'\?"),
     "unknown warm-up": ({"compare.swiftlearn": "two-epoch"}, r"'two-epoch': no such warm-up .* did you mean 'two-epochs'\?"),
     "unknown argument": ({"methods.swiftlearn.fractoin": 0.1}, r"methods.swiftlearn.fractoin: .* did you mean 'fraction'\?"),
+    "a learning rate of nothing": (
+        {"methods.uniform.learning_rate": 0},
+        r"methods.uniform.learning_rate: must be a factor in \(0, 100\], got 0; the nearest that works is 0.5",
+    ),
+    "a batch by a name that there is not": (
+        {"methods.short.batch": "half"},
+        r"methods.short.batch: must be a factor in \(0, 100\], or 'drawn', got 'half'",
+    ),
+    "a batch too large": ({"methods.swiftlearn.batch": 1000.0}, r"swiftlearn.batch: .*, got 1000.0; the nearest .* is 100"),
+    "a budget that the first epoch takes": (
+        {"compare.importance": "none", "methods.importance.budget": 0.2},
+        r"methods.importance: budget must be above the share of the first epoch, 0.2 of 5 epochs, got 0.2; .* works is 0.21",
+    ),
+    "a noise guard of two epochs": (
+        {
+            "task": "digits",
+            "tasks.digits.training.epochs": 2,
+            "compare": {"full": "none", "importance": "none"},
+            "methods.importance.budget": 0.8,
+        },
+        r"methods.importance: noise_guard must be false for a run of under 3 epochs, got true for 2",
+    ),
+    "a budget of words": (
+        {"compare.importance": "none", "methods.importance.budget": "automatic"},
+        r"methods.importance.budget: Input .* number; or: input should be 'auto', got 'automatic'",
+    ),
     "unknown model": ({"task": "digits", "tasks.digits.model.name": "lenett"}, r"model.name: .*'lenet'.*got 'lenett'"),
     "unknown family": ({f"{TASK}.model.family": "torch"}, r"model: .*'torch'.*'transformers'"),
     "keeping what is not frozen": (

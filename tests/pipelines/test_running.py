@@ -3,10 +3,13 @@
 import pytest
 import torch
 
+from components.moments import EpochRecord
 from components.selection.rule import ByRule
+from components.selection.short import Short
 from pipelines import artifacts, running
 from pipelines.building import prepare_torch, refuse_unrepeatable
 from pipelines.errors import UserError
+from pipelines.plan import build
 
 
 def test_kernels_repeat_on_a_cpu_and_no_memory_is_filled_for_it(torch_as_it_was, monkeypatch):
@@ -32,6 +35,17 @@ def test_a_kernel_that_cannot_repeat_is_refused_by_the_key_that_allows_it(torch_
     with pytest.raises(UserError, match=r"tasks\.digits\.training\.deterministic: must be false on cpu .* whose put_ has no"):
         refuse_unrepeatable(caught.value, "digits")
     refuse_unrepeatable(RuntimeError("out of memory"), "digits")
+
+
+def test_a_block_has_a_learning_rate_and_a_batch_of_its_own(prepared, torch_as_it_was, monkeypatch):
+    monkeypatch.setenv("WINNOW_DEVICE", "cpu")
+    monkeypatch.setattr(running, "EnergyMeter", lambda country: None)
+    prepared({"from": "scikit-learn", "name": "digits"}, {}, kind="image", test=0.2)
+    fast = build([{"method": "short", "arguments": {"epochs": 1}, "factors": {"learning_rate": 3, "batch": 4}}])
+    plain, changed = (running.Job("train", "one", s).training for s in (Short(1), fast))
+    ends = [next(m for m in t.until() if isinstance(m, EpochRecord)) for t in (plain, changed)]
+    assert [e.steps for e in ends] == [719, 180]
+    assert [t.learner.optimizer.param_groups[0]["initial_lr"] for t in (plain, changed)] == pytest.approx([0.1, 0.3])
 
 
 @pytest.mark.parametrize(("asked", "size"), [(None, 8), (4, 4)])

@@ -1,0 +1,211 @@
+"""Draw examples in proportion to the gradient that their last sight left, half-corrected by weights.
+
+Importance sampling by the norm of the last layer's gradient is that of Katharopoulos and Fleuret (ICML 2018, arXiv
+1803.00942). That the norms are those of training's own passes, an epoch old at least, the floor, the half correction, the
+noise guard and the budget are ours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from typing_extensions import override
+
+from components.arrays import Array, count_of
+from components.selection import noise, sampling
+from components.selection.selector import Batching, Epoch, Selector, check_at_least, check_choice, check_fraction
+from components.selection.uniform import blind
+
+if TYPE_CHECKING:
+    from components.ledger import Ledger
+
+#: Epochs after which an estimate of the wrong labels may only rise: who is left out contradicts nobody any more.
+SETTLED = 2
+#: The effective sample size that "auto" is planned with, before anything is known.
+GUESS = 0.3
+#: Epochs under which there is no telling wrong labels from hard ones in time.
+LEAST_GUARDED = 3
+
+
+class Importance(Selector):
+    """Spend ``budget`` of the cost of ``full``: everything in the first epoch, then what still has a gradient.
+
+    Nothing is computed for the selection: signals are those of each example's last sight in training.
+    """
+
+    batch: Batching = 0.5
+
+    def __init__(
+        self,
+        budget: float | Literal["auto"] = 0.35,
+        signal: str = "gradient-norm",
+        floor: float = 0.2,
+        correction: float = 0.5,
+        weights: str = "mean",
+        noise_guard: bool = True,
+        first: float = 1.0,
+        slope: float = 0.0,
+        last_full: bool = False,
+        effective: float = 1.5,
+    ) -> None:
+        """Set the rule; the defaults are the recipe of docs/methods.md.
+
+        Args:
+            budget: the share of the cost of ``full`` that is spent, in (0, 1]; "auto" draws ``effective`` times the effective
+                sample size, epoch by epoch.
+            signal: "gradient-norm" of the loss by the model's output, "loss", or "uncertainty", 1 less the largest probability.
+            floor: the part of the probability that all examples share, in [0, 1]; 1 is a uniform draw.
+            correction: of the drawn probability p, which weighs ``p ** -correction``, in [0, 1]; 1 is unbiased.
+            weights: "mean" divides the weights by their mean over those drawn; "raw" leaves them.
+            noise_guard: whether examples whose labels are probably wrong are left out, of classes alone.
+            first: the share of the examples that the first epoch draws, blindly, in (0, 1].
+            slope: of the later epochs' shares, in [-1, 1]: 1 rises from 0 to twice their mean, -1 falls.
+            last_full: whether the last epoch draws everything, unweighted.
+            effective: what "auto" draws, in effective sample sizes; above 0.
+        """
+        self.budget = None if budget == "auto" else check_fraction("budget", budget)
+        self.cost_known = self.budget is not None
+        self.signal = check_choice("signal", signal, ("gradient-norm", "loss", "uncertainty"))
+        self.floor, self.correction = _check_unit("floor", floor), _check_unit("correction", correction)
+        self.raw = check_choice("weights", weights, ("mean", "raw")) == "raw"
+        self.guarded, self.last_full = noise_guard, last_full
+        self.first = check_fraction("first", first)
+        if not -1 <= slope <= 1:
+            raise ValueError(f"slope must be in [-1, 1], got {slope!r}; the nearest that works is {min(max(slope, -1), 1)}")
+        self.slope, self.effective = slope, check_at_least("effective", effective, 0.1)
+        self.share, self.noise, self.sample_size = 1.0, 0.0, 1.0
+        self._happened: list[str] = []
+
+    @override
+    def check(self, epochs: int, warm_up: float) -> None:
+        if self.guarded and epochs < LEAST_GUARDED:
+            raise ValueError(f"noise_guard must be false for a run of under {LEAST_GUARDED} epochs, got true for {epochs}")
+        least = (self._begun(warm_up) + self.last_full) / epochs
+        if self.budget is not None and self.budget <= least:
+            whole = "the first and the last epoch" if self.last_full else "the first epoch"
+            nearest = math.floor(100 * least + 1) / 100
+            raise ValueError(
+                f"budget must be above the share of {whole}, {least:.4g} of {epochs} epochs, got {self.budget!r}; the nearest "
+                f"that works is {nearest}"
+            )
+
+    @override
+    def review(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> None:
+        seen = ledger.column("seen") > 0
+        if not seen.any():
+            self.share = self.first
+            return
+        if self.guarded and ledger.target is not None:
+            now = noise.contradictions(ledger.column("loss")[seen], ledger.column("margin")[seen])
+            self.noise = now if epoch.index <= SETTLED else max(self.noise, now)
+        size = self._signal(ledger)
+        size[self._suspects(ledger)] = 0
+        self.sample_size = _sample_size(size)
+        spent = float(ledger.column("drawn").sum(dtype=np.int64) / len(ledger))
+        self.share = self._share(epoch, spent, self.sample_size)
+        if self.budget is None:
+            self._happened.append(
+                f"epoch {epoch.index + 1} draws {self.share:.3f} of the examples: gradients have an effective sample size of "
+                f"{self.sample_size:.3f}; spent so far {spent / epoch.total:.3f} of the cost of full"
+            )
+
+    @override
+    def draw(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> Array:
+        if not (ledger.column("seen") > 0).any() or self._is_last(epoch):
+            return blind(len(ledger), self.first if epoch.index == 0 else 1.0, rng)
+        size = self._signal(ledger)
+        size *= (1 - self.floor) / (size.mean(dtype=np.float64) or 1.0)
+        size += self.floor or np.finfo(np.float32).tiny
+        size[self._suspects(ledger)] = self.floor if epoch.index < SETTLED else 0
+        k = min(count_of(self.share, len(size)), int(np.count_nonzero(size)))
+        p = sampling.inclusion(size, k)
+        weight = np.zeros(len(size), np.float32)
+        drawn = sampling.pareto(p, k, rng)
+        weight[drawn] = p[drawn] ** -self.correction
+        if not self.raw:
+            weight /= weight.sum(dtype=np.float64) / k
+        return weight
+
+    @override
+    def facts(self) -> dict[str, float]:
+        return {"share": self.share, "effective_sample_size": self.sample_size, "wrong_labels": self.noise}
+
+    @override
+    def events(self) -> list[str]:
+        happened, self._happened = self._happened, []
+        return happened
+
+    @override
+    def state(self) -> dict[str, Array]:
+        return {"numbers": np.array([self.share, self.noise, self.sample_size])}
+
+    @override
+    def restore(self, state: Mapping[str, Array]) -> None:
+        self.share, self.noise, self.sample_size = (float(n) for n in state["numbers"])
+
+    @override
+    def planned_cost(self, epochs: int, warm_up: float) -> float:
+        spent = self._begun(warm_up)
+        for index in range(max(1, math.ceil(warm_up)), epochs):
+            epoch = Epoch(index, epochs, math.ceil(warm_up))
+            spent += 1.0 if self._is_last(epoch) else self._share(epoch, spent, GUESS)
+        return spent
+
+    def _begun(self, warm_up: float) -> float:
+        """Return how many epochs the run has cost when the first draw by importance is made."""
+        return float(math.ceil(warm_up)) if warm_up else self.first
+
+    def _is_last(self, epoch: Epoch) -> bool:
+        return self.last_full and epoch.index + 1 >= epoch.total
+
+    def _share(self, epoch: Epoch, spent: float, sample_size: float) -> float:
+        """Return the share of the examples that an epoch draws, after so many epochs were ``spent``."""
+        if self.budget is None:
+            return min(1.0, self.effective * sample_size)
+        left = max(0.0, self.budget * epoch.total - spent - self.last_full)
+        start, stop = max(1, epoch.first), int(epoch.total) - self.last_full
+        course = [self._weight(i, start, stop) for i in range(epoch.index, stop)]
+        return min(1.0, left * course[0] / sum(course)) if course else 1.0
+
+    def _weight(self, index: int, start: int, stop: int) -> float:
+        """Return the share of an epoch of those from ``start`` up to ``stop``, in means."""
+        return 1 + self.slope * ((2 * (index - start) + 1) / (stop - start) - 1)
+
+    def _signal(self, ledger: Ledger) -> Array:
+        """Return what examples are drawn in proportion to, ``(N,)``; of those never seen the root mean square of the others.
+
+        Tokens have no norms without a pass over their logits: there the signal is 1 less the mean token's probability.
+        """
+        if self.signal == "loss":
+            size = ledger.column("loss").copy()
+        elif self.signal == "uncertainty" or np.isnan(ledger.column("gradient_norm")).all():
+            size = 1 - np.exp(-ledger.column("loss"))
+            if ledger.target is not None:
+                size -= np.maximum(ledger.column("margin"), 0)
+        else:
+            size = ledger.column("gradient_norm").copy()
+        unseen = np.isnan(size)
+        if unseen.any():
+            size[unseen] = np.sqrt(np.mean(np.square(size[~unseen]), dtype=np.float64))
+        return size
+
+    def _suspects(self, ledger: Ledger) -> Array:
+        if not (self.guarded and self.noise):
+            return np.empty(0, np.int64)
+        margin = ledger.column("margin_mean")
+        return noise.suspects(np.where(np.isnan(margin), -1, margin) if np.isnan(margin).any() else margin, self.noise)
+
+
+def _sample_size(size: Array) -> float:
+    """Return Kish's effective sample size of ``(N,)`` sizes, over N: ``(sum g)^2 / (N sum g^2)``."""
+    squares = float(np.square(size).sum(dtype=np.float64))
+    return float(size.sum(dtype=np.float64) ** 2 / (len(size) * squares)) if squares else 1.0
+
+
+def _check_unit(name: str, value: float) -> float:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must be in [0, 1], got {value!r}; the nearest that works is {min(max(value, 0.0), 1.0)}")
+    return value
