@@ -29,7 +29,7 @@ class Outcome:
         role: what it stands for.
         score: the task's metric, the mean over seeds.
         cost: of a training on all data, in the unit of the goal.
-        controls: names of the two trials of the same planned cost that a method is held against.
+        controls: names of the trials of the same planned cost that a method is held against.
     """
 
     name: str
@@ -84,7 +84,7 @@ def _step(cost: float) -> float:
 def survivors(outcomes: Sequence[Outcome], goal: Goal) -> list[str]:
     """Return the names of the trials that go on to the next rung, in the order given.
 
-    ``full`` goes on, and the better half, rounded up, of the methods with both controls of each, and of the controls.
+    ``full`` goes on, and the better half, rounded up, of the methods with the controls of each, and of the controls.
     """
     full = full_of(outcomes)
     kept = {full.name}
@@ -98,7 +98,7 @@ def survivors(outcomes: Sequence[Outcome], goal: Goal) -> list[str]:
 def proposal(outcomes: Sequence[Outcome], goal: Goal) -> Outcome | None:
     """Return the outcome that meets the goal best, ``full`` and controls included; None where none meets it.
 
-    A method is proposed only if it scores better than both controls of its own cost.
+    A method is proposed only if it scores better than every control of its own cost.
     """
     full, by_name = full_of(outcomes), {o.name: o for o in outcomes}
     fit = [o for o in outcomes if goal.fits(o, full) and beats_its_controls(o, by_name, goal)]

@@ -15,7 +15,7 @@ from pipelines.artifacts import MANIFEST, plan_of, read_json, result
 from pipelines.cells import DATA
 from pipelines.grid import CONTROLS, Cell
 from pipelines.params import Params, dumped
-from pipelines.study_table import Row
+from pipelines.study_table import Row, rivals
 from pipelines.tables import read_table
 from pipelines.variants import told
 
@@ -47,7 +47,9 @@ def _judges(rung: Rung) -> int:
 def _answer(winner: Outcome, full: Outcome, last: Rung, goal: Goal, metric: Metric) -> Row:
     cell = last.place.grid[winner.name]
     held = {"full": "full"} if winner.role != "full" else {}
-    held |= dict(zip(CONTROLS, cell.controls, strict=False))
+    by_name = {o.name: o for o in last.outcomes}
+    for kind, names in rivals(cell, last.place.grid).items() if winner.role == "method" else []:
+        held |= {kind: max((n for n in names if n in by_name), key=lambda n: goal.gain(by_name[n], full))}
     return {
         "kind": winner.role,
         "name": winner.name,
@@ -120,13 +122,13 @@ def _rung(rung: Rung) -> Row:
 
 
 def block(params: Params, last: Rung, winner: Outcome) -> str:
-    """Return what to put into params.yaml: the proposal, ``full``, and the two controls at its cost."""
+    """Return what to put into params.yaml: the proposal, ``full``, and two controls at its cost."""
     grid = last.place.grid
     compare, methods = {"full": grid.start}, dict[str, Any]()
     if winner.role == "control":
         method = grid[winner.name].method
         (member,) = read_json(last.place.of(last.place.seeds[0]) / plan_of("methods", winner.name))["members"]
-        compare[method], methods[method] = grid.start, member["arguments"]
+        compare[method], methods[method] = grid.start, member["arguments"] | member.get("factors", {})
     elif winner.role == "method":
         compare |= {winner.name: grid.params.compare[winner.name], **dict.fromkeys(CONTROLS, grid.start)}
         methods = {winner.name: grid.params.methods[winner.name], **{c: {"controls": winner.name} for c in CONTROLS}}

@@ -82,7 +82,7 @@ def place_of_test(params: Params) -> Place:
 
 def _laid_out(params: Params, seeds: list[int]) -> Place:
     asked = section_of(params)
-    study = Study(methods=asked.methods, fractions=asked.fractions, vary=asked.vary, seeds=seeds)
+    study = Study(methods=asked.methods, fractions=asked.fractions, vary=asked.vary, seeds=seeds, controls=asked.controls)
     try:
         derived = params.model_copy(update={"study": study})
         return layout.lay_out(derived, grid_of(derived))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from contextlib import chdir
 from typing import TYPE_CHECKING, Any
 
-from components.selection import METHODS
 from components.selection.selector import epochs_spent
 from pipelines import artifacts, plan
 from pipelines.account import counts_of
 from pipelines.artifacts import cost_of, plan_of, read_json
-from pipelines.grid import Cell, Grid
+from pipelines.grid import Cell, Grid, block_at
 
 if TYPE_CHECKING:
     from pipelines.cells import Place
@@ -28,10 +27,8 @@ def cost_had(name: str) -> float:
 
 def plan_at(grid: Grid, cell: Cell, seed: int, cost: float) -> dict[str, Any]:
     """Return the plan of the control ``cell`` with ``seed`` at ``cost`` epochs, and at no more than ``full`` has."""
-    epochs = grid.params.chosen.training.epochs
-    block = METHODS[cell.method].at_cost(cost, epochs, 0.0)
     changes = {"seed": seed, "compare": {cell.name: grid.start}}
-    methods = grid.params.methods | {cell.name: {"method": cell.method, **block}}
+    methods = grid.params.methods | {cell.name: block_at(cell, cost, grid.params.chosen.training.epochs)}
     return plan.method_plan(grid.params.model_copy(update={**changes, "methods": methods}), cell.name)
 
 

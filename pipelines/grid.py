@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain, product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,10 +12,15 @@ from pipelines import plan, variants
 from pipelines.errors import UserError, unknown
 from pipelines.params import Params
 from pipelines.params_checks import check_methods
-from pipelines.variants import Settings, name_of
+from pipelines.sections import Controls
+from pipelines.variants import Settings, control_name, name_of
 from pipelines.warm_up_sections import WarmUp
 
+#: The kinds of controls: what a study holds every method against, at the method's own cost.
 CONTROLS = ("uniform", "short")
+#: Factors of a control's learning rate and batch size; (1, 1) is as the task has them.
+Factors = tuple[float, float | str]
+PLAIN: Factors = (1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -23,13 +29,14 @@ class Cell:
 
     Attributes:
         name: of its block: ``<method>-<fraction>``, with settings between them where these are varied; of a control
-            ``<control>-at-<epochs>``, after the cost that it has, or ``<control>-at-<cell>``, after the one whose cost.
+            ``<control>-at-<epochs>``, after the cost that it has, or ``<control>-at-<cell>``, after the one whose cost, and
+            then its factors.
         role: what it stands for in the tables.
         method: the block of params.yaml that it is of; of a control, the control.
         fraction: None for a method that takes none, and for a control.
         cost: planned, in epochs over everything; of a control ``after`` a cell, what was planned for that.
-        controls: the two cells of the same cost; for a cell that is known to cost no less than ``full``, that.
-        settings: the arguments that are varied, with its values of them.
+        controls: all cells of controls at the same cost; for a cell that is known to cost no less than ``full``, that.
+        settings: the arguments that are varied, with its values of them; of a control, its factors.
         after: the cell whose cost a control has where that is known only when the cell has run, with each seed another.
     """
 
@@ -117,28 +124,52 @@ def _cells(params: Params, method: str) -> list[tuple[Cell, Any]]:
 
 
 def _controlled(cells: list[Cell], params: Params, start: str) -> Grid:
-    """Return the grid of ``cells`` with two controls at each cost that one of them has; cells of one cost share them.
+    """Return the grid of ``cells`` with the controls at each cost that one of them has; cells of one cost share them.
 
-    A cell whose cost is not known yet has two of its own, which are planned when it has run.
+    A cell whose cost is not known yet has controls of its own, which are planned when it has run.
     """
-    planned = plan.files_of(params)
-    costed = [replace(c, cost=_rounded(planned[f"methods/{c.name}"])) for c in cells]
-    controls: dict[str, Cell] = {}
-    blocks: dict[str, Any] = {}
-    for place, cell in enumerate(costed[1:], 1):
-        known = planned[f"methods/{cell.name}"]["cost_known"]
-        if known and cell.cost >= costed[0].cost:
-            costed[place] = replace(cell, controls=("full", "full"))
-            continue
-        names = {f"{control}-at-{repr(cell.cost) if known else cell.name}": control for control in CONTROLS}
-        costed[place] = replace(cell, controls=tuple(names))
-        for name, control in names.items():
-            controls.setdefault(name, Cell(name, "control", control, cost=cell.cost, after="" if known else cell.name))
-            if known:
-                blocks.setdefault(name, {"method": control, "controls": cell.name})
-    every = (*costed, *controls.values())
+    assert params.study is not None
+    planned, asked = plan.files_of(params), params.study.controls
+    full, *methods = [replace(c, cost=_rounded(planned[f"methods/{c.name}"])) for c in cells]
+    known = [c for c in methods if planned[f"methods/{c.name}"]["cost_known"]]
+    costs = sorted({c.cost for c in known if c.cost < full.cost})
+    tuned = set(costs if asked.tuned == "all" else costs[(len(costs) - 1) // 2 :][:1])
+    beside: dict[str, list[Cell]] = {}
+    for cell in methods:
+        if cell in known:
+            factors = _factors(asked, tuned=cell.cost in tuned)
+            beside[cell.name] = _controls_at(cell.cost, factors) if cell.cost < full.cost else [full]
+        else:
+            factors = _factors(asked, tuned=asked.tuned == "all" or not costs)
+            beside[cell.name] = _controls_at(cell.cost, factors, cell.name)
+    more = [_controls_at(round(share * full.cost, 4), _factors(asked, tuned=asked.tuned == "all")) for share in asked.costs]
+    controls = {c.name: c for c in chain(*beside.values(), *more) if c.role == "control"}
+    controlled = [replace(c, controls=tuple(control.name for control in beside[c.name])) for c in methods]
+    blocks = {c.name: block_at(c, c.cost, params.chosen.training.epochs) for c in controls.values() if not c.after}
+    every = (full, *controlled, *controls.values())
     compare = {c.name: params.compare.get(c.name, start) for c in every if not c.after}
     return Grid(every, params.model_copy(update={"compare": compare, "methods": params.methods | blocks}), start)
+
+
+def _factors(asked: Controls, *, tuned: bool) -> list[Factors]:
+    """Return the factors of the controls at a cost: none first, and where they are ``tuned`` every combination."""
+    both = product(asked.learning_rates, asked.batches) if tuned else []
+    return [PLAIN, *(factors for factors in both if factors != PLAIN)]
+
+
+def _controls_at(cost: float, factors: list[Factors], after: str = "") -> list[Cell]:
+    """Return a control of each kind with each of ``factors``, at a cost in epochs, or at that of the cell ``after``."""
+    found = []
+    for control, (rate, batch) in product(CONTROLS, factors):
+        settings = tuple((k, v) for k, v in (("learning_rate", rate), ("batch", batch)) if v != 1)
+        name = control_name(f"{control}-at-{after or repr(cost)}", settings)
+        found.append(Cell(name, "control", control, cost=cost, settings=settings, after=after))
+    return found
+
+
+def block_at(cell: Cell, cost: float, epochs: int) -> dict[str, Any]:
+    """Return the block of the control ``cell`` at a cost in epochs."""
+    return {"method": cell.method, **METHODS[cell.method].at_cost(cost, epochs, 0.0), **dict(cell.settings)}
 
 
 def _rounded(planned: dict[str, Any]) -> float:

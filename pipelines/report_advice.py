@@ -38,7 +38,7 @@ def _rungs(written: Row) -> Section:
     seeds = [f"{len(r['seeds'])} seed{'s' * (len(r['seeds']) != 1)}" for r in rungs]
     text = [
         f"{written['metric']}, {better} is better, on {written['validation_rows']:,} rows of the training split that no trial "
-        "trained on. At each rung the better half by the goal goes on, methods with both controls of their own cost; what did "
+        "trained on. At each rung the better half by the goal goes on, methods with the controls of their own cost; what did "
         "not is in parentheses. The cost is of a training on all data, in proportion to the last rung that the trial came to."
     ]
     heads = ["", *(f"{r['share']:g} of the data, {s}" for r, s in zip(rungs, seeds, strict=True)), UNITS[written["unit"]]]

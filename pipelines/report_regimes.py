@@ -10,6 +10,7 @@ from pipelines import artifacts, report, report_study
 from pipelines.artifacts import read_json
 from pipelines.cells import DATA, Place
 from pipelines.report import NOTHING, Section, Table, number, with_error
+from pipelines.report_study import ratio
 from pipelines.study_regimes import verdicts
 from pipelines.variants import told
 
@@ -18,7 +19,7 @@ Row = dict[str, Any]
 
 def page(places: dict[str, Place], written: dict[str, Row], rows: list[Row]) -> str:
     """Return the page of the studies at ``places``, by task, from what their JSON and the rows ``by_regime`` hold."""
-    lines = ["Which methods are above both controls of their own cost, with 95 % intervals, paired by seed, that exclude 0:"]
+    lines = ["Which methods are above the best control of their own cost, with 95 % intervals, paired by seed, that exclude 0:"]
     parts = [replace(part, title=f"{task}: {part.title[0].lower()}{part.title[1:]}") for task, part in _parts(written)]
     title = f"{len(written)} tasks: a study of selecting examples"
     return report.render(title, [*lines, *verdicts(rows)], [_summary(rows), *parts], _facts(places))
@@ -30,12 +31,12 @@ def _parts(written: dict[str, Row]) -> list[tuple[str, Section]]:
 
 def _summary(rows: list[Row]) -> Section:
     heads = ["task", "options", "full", "method", "kept", "settings", "score", "cost, epochs", "gain", "95 % interval", "p"]
-    heads += ["over", "cells above both"]
-    best = {(place, heads.index("gain")) for place, r in enumerate(rows) if r["above_both_controls"]}
+    heads += ["over", "cost ratio", "95 % interval", "cells above"]
+    best = {(place, heads.index("gain")) for place, r in enumerate(rows) if r["above_controls"]}
     text = [
-        "A row a task and method: its cell with the largest gain over the better of its two controls, of those above both if "
+        "A row a task and method: its cell with the largest gain over the best control of its cost, of those surely above if "
         "any is. It is chosen by the test split that it is shown on, so of many cells the best is in part luck; p is of a "
-        "paired t-test and not corrected for their number. Those that stand out are above both controls, with intervals that "
+        "paired t-test and not corrected for their number. Those that stand out are above every control, with intervals that "
         "exclude 0. The page of each task, with its figure, is in the folder of its name beside this one."
     ]
     return Section("By regime", text, Table(heads, [_line(r) for r in rows], frozenset(best)))
@@ -56,7 +57,7 @@ def _line(row: Row) -> list[str]:
         kept,
         settings,
     ]
-    return [*first, *numbers, between, number(row["gain_p"], 3), row["control"] or NOTHING, above]
+    return [*first, *numbers, between, number(row["gain_p"], 3), row["control"] or NOTHING, *ratio(row, "cost_ratio"), above]
 
 
 def _options(options: Row) -> str:

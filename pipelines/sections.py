@@ -101,6 +101,28 @@ class Training(Section):
         return self
 
 
+class Controls(Section):
+    """How the controls of a study are tuned, so that no method is held against a weak one.
+
+    At the middle one of the costs that methods have, or at ``all``, each control is trained with every combination of the
+    factors of its task's learning rate and batch size, and without any. ``costs``, shares of that of ``full``, are more costs
+    at which there are controls, for their curve.
+    """
+
+    costs: list[Annotated[float, Field(gt=0, lt=1)]] = []
+    learning_rates: list[Annotated[float, Field(gt=0, le=100)]] = [1.0, 2.0, 4.0]
+    batches: list[Annotated[float, Field(gt=0, le=100)] | Literal["drawn"]] = [1.0]
+    tuned: Literal["one", "all"] = "one"
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Controls:
+        lists: dict[str, list[Any]] = {"costs": self.costs, "learning_rates": self.learning_rates, "batches": self.batches}
+        for key, values in lists.items():
+            if doubled := [value for value in values if values.count(value) > 1]:
+                raise ValueError(f"{key}: each must be there once, got {doubled[0]!r} {values.count(doubled[0])} times")
+        return self
+
+
 class Study(Section):
     """A grid: every method, with the warm-up that it starts from, at every fraction, with every seed.
 
@@ -111,6 +133,7 @@ class Study(Section):
     methods: dict[Name, Name]
     fractions: list[Annotated[float, Field(gt=0, le=1)]] = []
     seeds: list[Seed]
+    controls: Controls = Controls()
     vary: dict[Name, dict[str, list[Any]]] = {}
     tasks: list[Name] | dict[Name, dict[str, Any] | None] = []
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
-from pipelines.grid import CONTROLS
 from pipelines.params import Params
+from pipelines.study_table import ENDS, Row
 
-Row = dict[str, Any]
 #: What of a task is told beside its name.
 OPTIONS = ("limit", "long_tail", "duplicates", "label_noise", "stream")
+#: What is told of a method's best cell, beside its score and its gain.
+TOLD = (
+    "above_controls", "fraction", "settings", "cost_epochs", "seeds",
+    *(f"{ratio}{end}" for ratio in ("cost_ratio", "cpu_ratio") for end in ("", "_low", "_high", "_bound")),
+)  # fmt: skip
 
 
 def joined(written: dict[str, Row], table: str) -> list[Row]:
@@ -32,11 +35,11 @@ def options_of(params: Params) -> Row:
 
 
 def by_regime(written: dict[str, Row], asked: dict[str, Params], bases: dict[str, str]) -> list[Row]:
-    """Return a row a task and method: where it was best beside its controls, and in how many cells surely above both.
+    """Return a row a task and method: where it was best beside its controls, and in how many cells surely above all of them.
 
-    A gain is that over the better of a cell's two controls, the mean over seeds of paired differences; of a method's cells
-    that one is told whose gain is largest, of those that are above both controls if any is. It is chosen by the test split
-    that it is told of.
+    A gain is that over the best control at a cell's cost, the mean over seeds of paired differences; of a method's cells that
+    one is told whose gain is largest, of those that are above all controls if any is. It is chosen by the test split that it
+    is told of.
     """
     rows: list[Row] = []
     for task, found in written.items():
@@ -49,36 +52,24 @@ def by_regime(written: dict[str, Row], asked: dict[str, Params], bases: dict[str
 
 
 def _told(cells: list[Row], metric: str) -> Row:
-    above = [r["above_both_controls"] for r in cells]
-    known = [(bool(r["above_both_controls"]), *_lesser(r), place) for place, r in enumerate(cells) if _lesser(r)]
+    above = [r["above_controls"] for r in cells]
+    known = [r for r in cells if r["gain_over_best_control"] is not None]
     counts = {"cells": len(cells), "above": None if None in above else sum(above)}
+    gains = {f"gain{end}": f"gain_over_best_control{end}" for end in ENDS}
+    columns = {key: key for key in TOLD} | {"score": metric, "control": "best_control_cell", **gains}
     if not known:
-        empty = ("fraction", "settings", "score", "cost_epochs", "seeds", "control", *(f"gain{k}" for k in ENDS))
-        return counts | {"above_both_controls": None} | dict.fromkeys(empty)
-    _, _, control, place = max(known, key=lambda found: found[:2])
-    best = cells[place]
-    told = {key: best[key] for key in ("above_both_controls", "fraction", "settings")}
-    told |= {"score": best[metric], "cost_epochs": best["cost_epochs"], "seeds": best["seeds"], "control": control}
-    return counts | told | {f"gain{k}": best[f"gain_over_{control}{k}"] for k in ENDS}
-
-
-#: What is told of a gain, by its columns' endings.
-ENDS = ("", "_deviation", "_low", "_high", "_p")
-
-
-def _lesser(row: Row) -> tuple[float, str] | tuple[()]:
-    """Return a cell's gain over the better of its controls, and which that is; nothing where it has not run with both."""
-    gains = [(row[f"gain_over_{control}"], control) for control in CONTROLS]
-    return () if any(gain is None for gain, _ in gains) else min(gains)
+        return counts | dict.fromkeys(columns)
+    best = max(known, key=lambda r: (bool(r["above_controls"]), r["gain_over_best_control"]))
+    return counts | {key: best[column] for key, column in columns.items()}
 
 
 def verdicts(rows: list[Row]) -> list[str]:
-    """Return what may be said of each task: which methods are above both controls of their cost, and by how much."""
+    """Return what may be said of each task: which methods are above the controls of their cost, and by how much."""
     return [f"{task}: {_verdict([r for r in rows if r['task'] == task])}" for task in dict.fromkeys(r["task"] for r in rows)]
 
 
 def _verdict(rows: list[Row]) -> str:
-    won = sorted((r for r in rows if r["above_both_controls"]), key=lambda r: -r["gain"])
+    won = sorted((r for r in rows if r["above_controls"]), key=lambda r: -r["gain"])
     if won:
         return "; ".join(
             f"{r['method']} by {r['gain']:.4f} ({r['gain_low']:.4f} to {r['gain_high']:.4f}) over {r['control']}, "

@@ -127,7 +127,7 @@ def show(task: str) -> None:
 
 def _show_together(folder: Path, rows: list[Row]) -> None:
     console = Console()
-    console.print("above both controls of their own cost, by regime:")
+    console.print("above the best control of their own cost, by regime:")
     for verdict in study_regimes.verdicts(rows):
         console.print(f"  {verdict}", highlight=False)
     console.print(f"written to {folder}/ (csv, parquet, json, report.html)")

@@ -6,13 +6,14 @@ This is the form of tables 3 and 4 of AdaSelection (arXiv 2306.10728). It needs 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import chdir
 from statistics import fmean
 from typing import Any
 
 from components.comparison import Metric, best_by_gain, mean_and_deviation, ranks
-from components.paired import paired
+from components.cost_ratio import Trained, cost_ratio
+from components.paired import Gain, paired
 from pipelines import artifacts, cells
 from pipelines.artifacts import read_json, result
 from pipelines.cells import Place
@@ -21,6 +22,10 @@ from pipelines.controls import cost_had
 from pipelines.grid import CONTROLS, Cell, Grid
 
 Row = dict[str, Any]
+#: Names the best of some cells.
+Best = Callable[[Sequence[str]], str]
+#: What is told of a gain, by its columns' endings.
+ENDS = ("", "_deviation", "_low", "_high", "_p")
 #: What ``by_method`` tells of, beside the metric: means and deviations over seeds.
 SPREAD = (
     "cost_epochs", "examples_trained", *(k for k in IN_ACCOUNT if k != "energy_label"), "agot", "agot_paper",
@@ -81,17 +86,37 @@ def _values(tested: Row, full: Row, account: Row | None, metric: Metric, epsilon
     return values | gains(values[metric.name], base, best, values, epsilon, higher=metric.higher)
 
 
-def columns_at(grid: Grid, fraction: float | None) -> dict[str, list[str]]:
+def columns_at(grid: Grid, fraction: float | None, best: Best) -> dict[str, list[str]]:
     """Return the cells that stand under each column of the table at ``fraction``.
 
     Settings that are varied have columns of their own. ``full`` and the methods that take no fraction are the same at all
-    fractions. Each control has a cell at every cost that a method has at this fraction; a control that is a method of the
-    study too stands apart, at the fraction itself.
+    fractions. Each control has a cell at every cost that a method has at this fraction, the best of those that are tuned; a
+    control that is a method of the study too stands apart, at the fraction itself.
     """
     methods = [c for c in grid.cells if c.role == "method" and c.fraction in (None, fraction)]
-    placed = {control: [c.controls[i] for c in methods] for i, control in enumerate(CONTROLS)}
+    placed = {control: [best(names) for c in methods if (names := rivals(c, grid)[control])] for control in CONTROLS}
     columns = {"full": ["full"], **{k: list(dict.fromkeys(v)) for k, v in placed.items()}}
     return columns | {f"{c.column} by fraction" if c.method in CONTROLS else c.column: [c.name] for c in methods}
+
+
+def rivals(cell: Cell, grid: Grid) -> dict[str, list[str]]:
+    """Return the controls of each kind that a cell is held against; ``full`` where it costs no less than that."""
+    if cell.controls == ("full",):
+        return {kind: ["full"] for kind in CONTROLS}
+    return {kind: [name for name in cell.controls if grid[name].method == kind] for kind in CONTROLS}
+
+
+def best_of(value: dict[tuple[str, int], Any], seeds: Sequence[int], metric: Metric) -> Best:
+    """Return what names the best of some cells: by its mean over ``seeds``, of those that have most of these."""
+
+    def best(names: Sequence[str]) -> str:
+        def merit(name: str) -> tuple[int, float]:
+            values = [value[name, s] for s in seeds if (name, s) in value]
+            return len(values), (fmean(values) if metric.higher else -fmean(values)) if values else 0.0
+
+        return max(names, key=merit)
+
+    return best
 
 
 def summary(rows: Iterable[Row], grid: Grid, metric: Metric) -> Row:
@@ -101,8 +126,8 @@ def summary(rows: Iterable[Row], grid: Grid, metric: Metric) -> Row:
     """
     value = _by_cell(rows, metric.name)
     fractions: list[float | None] = [*sorted({c.fraction for c in grid.cells if c.fraction is not None})] or [None]
-    tables = [columns_at(grid, f) for f in fractions]
     seeds = sorted({seed for _, seed in value})
+    tables = [columns_at(grid, f, best_of(value, seeds, metric)) for f in fractions]
     placed = {(s, i): _ranked(table, value, s, metric) for s in seeds for i, table in enumerate(tables)}
     columns: Row = {}
     for column in dict.fromkeys(name for table in tables for name in table):
@@ -138,21 +163,23 @@ def _ranked(table: dict[str, list[str]], value: dict[tuple[str, int], Any], seed
 
 
 def by_method(rows: list[Row], grid: Grid, metric: Metric) -> list[Row]:
-    """Return a row for ``full`` and for every method, fraction and setting, beside the two controls at the same cost.
+    """Return a row for ``full`` and for every method, fraction and setting, beside the controls at the same cost.
 
-    Gains over a control are paired by seed, and positive where the method is better; ``low`` and ``high`` are of their 95 %
-    interval, ``p`` of a paired t-test. ``above_both_controls`` is None where the seeds are too few to say so. The row of
-    highest mean AGOT of its method is its ``agot_best``.
+    Of each kind of control, and of all, the best by its mean stands there: it is chosen by the scores that judge, which favours
+    the controls. Gains are paired by seed, and positive where the method is better; ``low`` and ``high`` are of their 95 %
+    interval, ``p`` of a paired t-test. ``above_controls`` is None where the seeds are too few to say so. ``cost_ratio`` and
+    ``cpu_ratio`` are what the method costs over what the best control needs for the same score. The row of highest mean AGOT
+    of its method is its ``agot_best``.
     """
     value = _by_cell(rows, metric.name)
-    told = [_of_method(cell, rows, value, metric) for cell in grid.cells if cell.role != "control"]
+    told = [_of_method(cell, grid, rows, value, metric) for cell in grid.cells if cell.role != "control"]
     best = best_by_gain([r["method"] for r in told], [r["agot"] for r in told])
     told = [row | {"agot_best": place in best} for place, row in enumerate(told)]
     keys = dict.fromkeys(k for row in told for k in row)
     return [{k: row.get(k) for k in keys} for row in sorted(told, key=lambda r: r["method"] != "full")]
 
 
-def _of_method(cell: Cell, rows: list[Row], value: dict[tuple[str, int], Any], metric: Metric) -> Row:
+def _of_method(cell: Cell, grid: Grid, rows: list[Row], value: dict[tuple[str, int], Any], metric: Metric) -> Row:
     mine = [r for r in rows if r["cell"] == cell.name and r[metric.name] is not None]
     head = _head(cell)
     row: Row = {k: head[k] for k in ("method", "fraction", "settings")}
@@ -160,15 +187,50 @@ def _of_method(cell: Cell, rows: list[Row], value: dict[tuple[str, int], Any], m
     for key in SPREAD:
         row |= _spread(key, [r[key] for r in mine if r[key] is not None])
     row["energy_label"] = next((r["energy_label"] for r in mine), None)
-    sure = []
-    for control, name in zip(CONTROLS, cell.controls, strict=False):
-        pairs = [(r[metric.name], value[name, r["seed"]]) for r in mine if (name, r["seed"]) in value]
-        gain = paired([m for m, _ in pairs], [c for _, c in pairs], higher=metric.higher)
-        row |= _spread(control, [c for _, c in pairs])
-        told = {"": gain.mean, "_deviation": gain.deviation, "_low": gain.low, "_high": gain.high, "_p": gain.p}
-        row |= {f"gain_over_{control}{k}": v for k, v in told.items()}
-        sure.append(gain.sure)
-    return row | {"above_both_controls": None if None in sure or not sure else all(sure)}
+    if cell.role == "full":
+        return row | {"above_controls": None}
+    best = best_of(value, [r["seed"] for r in mine], metric)
+    held = {kind: best(names) for kind, names in rivals(cell, grid).items()}
+    held["best_control"] = best(list(held.values()))
+    gains = {kind: _gain(mine, name, value, metric) for kind, name in held.items()}
+    for kind, name in held.items():
+        row |= _spread(kind, [value[name, r["seed"]] for r in mine if (name, r["seed"]) in value]) | {f"{kind}_cell": name}
+        row |= {f"gain_over_{kind}{end}": found for end, found in zip(ENDS, told_of(gains[kind]), strict=True)}
+    sure = [gain.sure for gain in gains.values()]
+    return row | _ratios(mine, rows, metric) | {"above_controls": None if None in sure else all(sure)}
+
+
+def _gain(mine: list[Row], name: str, value: dict[tuple[str, int], Any], metric: Metric) -> Gain:
+    """Return the gain of a cell over the one called ``name``, over the seeds that both have."""
+    pairs = [(r[metric.name], value[name, r["seed"]]) for r in mine if (name, r["seed"]) in value]
+    return paired([m for m, _ in pairs], [c for _, c in pairs], higher=metric.higher)
+
+
+def told_of(gain: Gain) -> tuple[float | None, ...]:
+    """Return what is told of a gain, in the order of ``ENDS``."""
+    return gain.mean, gain.deviation, gain.low, gain.high, gain.p
+
+
+def _ratios(mine: list[Row], rows: list[Row], metric: Metric) -> Row:
+    """Return the cost ratios at an equal metric, in epochs and in CPU seconds, over the controls that have all seeds."""
+    seeds = [r["seed"] for r in mine]
+    blind: dict[str, dict[int, Row]] = {}
+    for r in rows:
+        if r["role"] != "method" and r[metric.name] is not None:
+            blind.setdefault(r["cell"], {})[r["seed"]] = r
+    whole = [by_seed for by_seed in blind.values() if all(s in by_seed for s in seeds)]
+    told: Row = {}
+    for key, cost in (("cost_ratio", "cost_epochs"), ("cpu_ratio", "cpu_seconds")):
+        controls = [_trained([by_seed[s] for s in seeds], cost, metric) for by_seed in whole]
+        known = mine and all(r[cost] for r in mine) and all(all(c.costs) for c in controls)
+        ratio = cost_ratio(_trained(mine, cost, metric), controls, higher=metric.higher) if known else None
+        found = (ratio.value, ratio.low, ratio.high, ratio.bound) if ratio else (None, None, None, "")
+        told |= {f"{key}{end}": v for end, v in zip(("", "_low", "_high", "_bound"), found, strict=True)}
+    return told
+
+
+def _trained(cell: list[Row], cost: str, metric: Metric) -> Trained:
+    return Trained([r[cost] for r in cell], [r[metric.name] for r in cell])
 
 
 def points(rows: list[Row], grid: Grid, metric: Metric) -> list[Row]:

@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.artifacts import digest
 from pipelines.cells import Place
 from pipelines.facts import versions
-from pipelines.study_regimes import Row
+from pipelines.study_table import Row
 from pipelines.study_tasks import together
 from pipelines.tracker import Tracker, points, told
 from pipelines.tracking_study import key_of

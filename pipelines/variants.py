@@ -20,8 +20,8 @@ from pipelines.sections import Study
 Settings = tuple[tuple[str, Any], ...]
 #: Cells of methods a seed; there may be twice as many controls beside them.
 MOST_CELLS = 1000
-#: Characters of a cell's name, so that a control's is a valid one too: ``uniform-at-`` and this make 63.
-LONGEST = 52
+#: Characters of a method's cell's name, and of any name: that of a control is longer than its cell's.
+LONGEST, MOST = 52, 63
 VARY = "params.yaml: study.vary"
 
 
@@ -103,6 +103,12 @@ def name_of(method: str, settings: Settings, fraction: float | None = None) -> s
     return (
         whole if len(whole) <= LONGEST else f"{whole[: LONGEST - 9].rstrip('-._')}-{digest([method, settings, fraction])[:8]}"
     )
+
+
+def control_name(first: str, settings: Settings) -> str:
+    """Return the name of a control, ``<first>-rate-2.0-batch-drawn``, cut as a cell's is."""
+    whole = "-".join([first, *(part for key, value in settings for part in (key.removeprefix("learning_"), _spelled(value)))])
+    return whole if len(whole) <= MOST else f"{whole[: MOST - 9].rstrip('-._')}-{digest(whole)[:8]}"
 
 
 def _spelled(value: object) -> str:

@@ -31,6 +31,7 @@ ADVISE = {
     "seeds": [0, 1, 2],
     "rungs": [0.5, 1.0],
     "validation": 0.25,
+    "controls": {"learning_rates": [1.0]},
 }
 #: full, two methods and four controls on half of the data; then full, a method, and its controls or others with three seeds.
 FIRST = 7

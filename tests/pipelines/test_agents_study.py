@@ -17,7 +17,12 @@ from tests.pipelines.agents import agents, asked, clones_of, environment, family
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 #: Seven cells a seed: full, two methods, and the controls of both, of which two are planned when their cell has run.
-STUDY = {"methods": {"swiftlearn": "two-epochs", "infobatch": "none"}, "fractions": [0.5], "seeds": [0, 1]}
+STUDY = {
+    "methods": {"swiftlearn": "two-epochs", "infobatch": "none"},
+    "fractions": [0.5],
+    "seeds": [0, 1],
+    "controls": {"learning_rates": [1.0]},
+}
 CELLS = 7
 OVERRIDES = {"study": STUDY, "tasks.digits.training.epochs": 4}
 ASKED = ("prefect", "deployment", "run", "winnow-study/main-pool", "--watch", "--param", f"overrides={json.dumps(OVERRIDES)}")

@@ -23,7 +23,12 @@ from pipelines.sections import Name
 from pipelines.variants import name_of
 
 ROOT = Path(__file__).parents[2]
-STUDY = {"methods": {"swiftlearn": "two-epochs", "infobatch": "none"}, "fractions": [0.1, 0.5], "seeds": [0, 1]}
+STUDY = {
+    "methods": {"swiftlearn": "two-epochs", "infobatch": "none"},
+    "fractions": [0.1, 0.5],
+    "seeds": [0, 1],
+    "controls": {"learning_rates": [1.0]},
+}
 
 
 @pytest.fixture
@@ -71,6 +76,38 @@ def test_every_cell_has_two_controls_at_its_own_cost(grid):
             assert read.params.warm_ups[read.params.compare[control]].epochs == 0
 
 
+TUNED = {"learning_rates": [1.0, 2.0], "batches": [1.0, "drawn"]}
+FACTORS = ["", "-batch-drawn", "-rate-2.0", "-rate-2.0-batch-drawn"]
+
+
+def test_controls_are_tuned_at_the_middle_cost(grid):
+    read = grid(fractions=[0.1, 0.2, 0.5], methods={"swiftlearn": "two-epochs", "infobatch": "none"}, controls=TUNED)
+    middle = [f"{kind}-at-2.8{ends}" for kind in ("uniform", "short") for ends in FACTORS]
+    assert read["swiftlearn-0.2"].controls == tuple(middle)
+    assert read["swiftlearn-0.1"].controls == ("uniform-at-2.4", "short-at-2.4")
+    assert read["infobatch"].controls == ("uniform-at-infobatch", "short-at-infobatch")
+    assert read["short-at-2.8-rate-2.0-batch-drawn"].settings == (("learning_rate", 2.0), ("batch", "drawn"))
+    block = read.params.methods["short-at-2.8-rate-2.0-batch-drawn"]
+    assert block == {"method": "short", "epochs": 2.8, "learning_rate": 2.0, "batch": "drawn"}
+    plan.files_of(read.params)
+
+
+def test_controls_may_be_tuned_at_every_cost_and_stand_at_more(grid):
+    read = grid(fractions=[0.1], controls=TUNED | {"tuned": "all", "costs": [0.5, 0.75]})
+    found = [c.name for c in read.cells if c.role == "control"]
+    costs = ["2.4", "infobatch", "3.0", "4.5"]
+    assert found == [f"{kind}-at-{cost}{ends}" for cost in costs for kind in ("uniform", "short") for ends in FACTORS]
+    assert len(read["infobatch"].controls) == 8
+
+
+def test_without_a_known_cost_they_are_tuned_at_that_which_a_cell_had(grid):
+    read = grid(methods={"infobatch": "none"}, controls={"learning_rates": [2.0]})
+    names = ("uniform-at-infobatch", "uniform-at-infobatch-rate-2.0", "short-at-infobatch", "short-at-infobatch-rate-2.0")
+    assert read["infobatch"].controls == names
+    planned = controls.plan_at(read, read["short-at-infobatch-rate-2.0"], 0, 4.5)
+    assert planned["members"] == [{"method": "short", "arguments": {"epochs": 4.5}, "factors": {"learning_rate": 2.0}}]
+
+
 def test_cells_of_one_cost_share_their_controls(grid):
     shared = {"methods.swiftlearn-sampled": {"method": "swiftlearn", "fraction": 0.3, "select": "sample"}}
     read = grid(shared, methods={"swiftlearn": "two-epochs", "swiftlearn-sampled": "two-epochs"})
@@ -91,7 +128,7 @@ def test_a_method_of_a_proxy_has_cells_and_controls(grid):
 def test_a_cell_that_costs_as_much_as_full_is_controlled_by_full(grid):
     read = grid(fractions=[1.0], methods={"swiftlearn": "two-epochs"})
     assert [c.name for c in read.cells] == ["full", "swiftlearn-1.0"]
-    assert read["swiftlearn-1.0"].controls == ("full", "full")
+    assert read["swiftlearn-1.0"].controls == ("full",)
 
 
 def test_uniform_at_the_same_fraction_may_be_a_method_too(grid):
@@ -119,6 +156,12 @@ BAD = {
     "unknown argument": ({"study.vary": {"infobatch": {"prun": [0.5]}}}, r"vary.infobatch.prun: no such .* mean 'prune'\?"),
     "value of another type": ({"study.vary": {"infobatch": {"prune": ["x"]}}}, r"vary.infobatch.prune: .*got 'x'"),
     "value out of bounds": ({"study.vary": {"infobatch": {"prune": [0.5, 1.5]}}}, r"vary.infobatch: prune must be in .* 0.9"),
+    "a factor twice": (
+        {"study.controls": {"learning_rates": [1.0, 2.0, 2.0]}},
+        r"study.controls: learning_rates: each must be there once, got 2.0 2 times",
+    ),
+    "a batch by a strange name": ({"study.controls.batches": ["half"]}, r"study.controls.batches.*'drawn'.*got 'half'"),
+    "a cost above that of full": ({"study.controls.costs": [1.5]}, r"study.controls.costs.0: .*less than 1, got 1.5"),
     "no values": ({"study.vary": {"infobatch": {"prune": []}}}, r"study: vary.infobatch.prune: must name one or more"),
     "a value twice": ({"study.vary": {"infobatch": {"prune": [0.5, 0.5]}}}, r"vary.infobatch.prune: each must be there once"),
     "too many cells": (

@@ -163,7 +163,7 @@ def test_without_errors_the_headline_says_that_chance_is_not_known():
 
 
 def studied(above, seeds=(0, 1, 2)):
-    methods = [{"method": m, "above_both_controls": sure} for m, sure in (("full", None), *above)]
+    methods = [{"method": m, "above_controls": sure} for m, sure in (("full", None), *above)]
     return {"metric": "accuracy", "seeds": seeds, "summary": {"full": {"mean": 0.9, "deviation": 0.01}}, "methods": methods}
 
 

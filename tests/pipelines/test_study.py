@@ -24,7 +24,12 @@ from pipelines.tables import read_table
 
 ROOT = Path(__file__).parents[2]
 #: Two methods, two fractions, two seeds: full, three cells and controls at three costs, each twice.
-STUDY = {"methods": {"swiftlearn": "two-epochs", "infobatch": "none"}, "fractions": [0.1, 0.3], "seeds": [0, 1]}
+STUDY = {
+    "methods": {"swiftlearn": "two-epochs", "infobatch": "none"},
+    "fractions": [0.1, 0.3],
+    "seeds": [0, 1],
+    "controls": {"learning_rates": [1.0]},
+}
 CELLS = 20
 PUBLISH = tracking_study.publish
 #: What holds timings, or is made of them.

@@ -98,12 +98,14 @@ def test_a_task_that_cannot_be_is_refused_by_name(asked, tasks, said):
 
 def row(method, fraction=None, above=None, uniform=None, short=None, score=0.9):
     gains = {"uniform": uniform, "short": short}
-    ends = {
-        f"gain_over_{c}{k}": g and g + d for c, g in gains.items() for k, d in {"": 0, "_low": -0.01, "_high": 0.01}.items()
-    }
-    ends |= {f"gain_over_{c}{k}": g and 0.04 for c, g in gains.items() for k in ("_deviation", "_p")}
+    best = None if None in gains.values() else min(gains, key=gains.__getitem__)
+    gain = best and gains[best]
+    ends = {f"gain_over_best_control{k}": gain and gain + d for k, d in {"": 0, "_low": -0.01, "_high": 0.01}.items()}
+    ends |= {f"gain_over_best_control{k}": gain and 0.04 for k in ("_deviation", "_p")}
+    ends |= {f"{r}{k}": gain and 0.5 for r in ("cost_ratio", "cpu_ratio") for k in ("", "_low", "_high", "_bound")}
+    ends["best_control_cell"] = best
     told = {"method": method, "fraction": fraction, "settings": "", "accuracy": score, "cost_epochs": 2.0, "seeds": 3}
-    return told | {"above_both_controls": above} | ends
+    return told | {"above_controls": above} | ends
 
 
 def written(*rows):
@@ -128,7 +130,7 @@ def test_by_regime_by_hand(rows):
     found = {(r["task"], r["method"]): r for r in rows}
     assert len(rows) == len(found) == 6
     first = found["digits", "a"]
-    assert (first["fraction"], first["control"], first["gain"], first["above_both_controls"]) == (0.1, "uniform", 0.02, True)
+    assert (first["fraction"], first["control"], first["gain"], first["above_controls"]) == (0.1, "uniform", 0.02, True)
     assert (first["gain_low"], first["gain_high"], first["gain_p"]) == (pytest.approx(0.01), pytest.approx(0.03), 0.04)
     assert (first["above"], first["cells"], first["full"]) == (1, 2, 0.95)
     assert (found["digits", "b"]["control"], found["digits", "b"]["gain"]) == ("uniform", -0.01)
@@ -174,7 +176,9 @@ def test_two_tasks_end_to_end_and_again(tmp_path, tmp_path_factory):
     import mlflow
 
     tasks = {"digits": None, "half": {"task": "digits", "duplicates": {"fraction": 0.5}, "training": {"epochs": 3}}}
-    folder = project(tmp_path / "project", methods={"infobatch": "none"}, seeds=[0], tasks=tasks)
+    folder = project(
+        tmp_path / "project", methods={"infobatch": "none"}, seeds=[0], tasks=tasks, controls={"learning_rates": [1.0]}
+    )
     env = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     env |= {"PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")), "PYTHONWARNINGS": "", "PYTHONPATH": str(folder)}
 
