@@ -18,8 +18,10 @@ class Metric:
     higher: bool
 
 
-#: By what a target is.
+#: By what a target is, what models are judged by unless the task says otherwise.
 METRICS = {"class": Metric("accuracy", True), "number": Metric("r2", True), "tokens": Metric("perplexity", False)}
+#: What else models of classes may be judged by: in all of these a rare class counts as much as a large one.
+BY_CLASS = ("macro_f1", "balanced_accuracy", "worst_class_accuracy")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from components.arrays import Array
 from components.batch import Rows
+from components.comparison import BY_CLASS
 from components.evidence import Evidence
+from components.judging import standard_error
 from components.learner import Learner
 from components.tasks.examples import Examples
 
@@ -67,18 +69,24 @@ def metrics(columns: Columns, kind: str = "class") -> dict[str, float]:
 
 
 def _class_metrics(columns: Columns) -> dict[str, float]:
-    """Return accuracy and its standard error, and macro-averaged F1 over the classes that occur.
+    """Return accuracy, macro-averaged F1, and the mean and the least of the classes' accuracies, each with its standard error.
 
-    The standard error is that of a share of N independent examples, ``sqrt(a (1 - a) / N)``: what another test split of
-    the same size would change, and not what another seed would.
+    F1 is of the classes that are in targets or predictions, the others are of those in the targets. The standard error is what
+    another test split of the same size would change, and not what another seed would; of accuracy ``sqrt(a (1 - a) / N)``.
     """
     target, predicted = columns["target"], columns["predicted"]
     accuracy = float((target == predicted).mean())
-    return {
-        "accuracy": accuracy,
-        "accuracy_standard_error": (accuracy * (1 - accuracy) / len(target)) ** 0.5,
-        "macro_f1": _macro_f1(target, predicted),
-    }
+    found = {"accuracy": accuracy, "accuracy_standard_error": (accuracy * (1 - accuracy) / len(target)) ** 0.5}
+    for name, value in zip(BY_CLASS, (_macro_f1(target, predicted), *_recalls(target, predicted)), strict=True):
+        found |= {name: value, f"{name}_standard_error": standard_error(columns, name) if len(target) > 1 else 0.0}
+    return found
+
+
+def _recalls(target: Array, predicted: Array) -> tuple[float, float]:
+    """Return the mean and the least of the classes' accuracies."""
+    rows = np.bincount(target)
+    recall = np.bincount(target[target == predicted], minlength=len(rows))[rows > 0] / rows[rows > 0]
+    return float(recall.mean()), float(recall.min())
 
 
 def _macro_f1(target: Array, predicted: Array) -> float:

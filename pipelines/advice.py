@@ -71,8 +71,7 @@ def _gain(last: Rung, name: str, other: str, goal: Goal, metric: Metric, held: s
     seeds = last.place.seeds
     gain = paired(*([scores[cell, seed] for seed in seeds] for cell in (name, other)), higher=metric.higher)
     least = 0.0 if held != "full" else -goal.bound if goal.kind == "tolerance" else None
-    kind = read_json(last.place.folder / DATA / MANIFEST)["target"]
-    error = paired_error(_predictions(last, name), _predictions(last, other), kind)
+    error = paired_error(_predictions(last, name), _predictions(last, other), metric.name)
     return {**vars(gain), "least": least, "sure": surely(gain, error, least), "examples_error": error}
 
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from components.comparison import METRICS, Metric
+from components.comparison import Metric
 from components.halving import Goal
 from pipelines import advising, artifacts, cells, params, report, report_advice, tracking_advice
 from pipelines.advice import advice, balance
@@ -91,7 +91,7 @@ def advise(given: list[str]) -> int:
     """Run what trials are missing, write and print the advice, and return the exit status."""
     asked = arguments(given)
     read = narrowed(params.load(over=asked.study), asked.methods, asked.seeds)
-    unit, metric = GOALS[asked.goal], _metric_of(read)
+    unit, metric = GOALS[asked.goal], read.chosen.judged
     goal = Goal("tolerance" if asked.goal == "tolerance" else "budget", asked.bound, metric.higher)
     before: dict[str, dict[str, float]] = {}
     with alone("study"), ExitStack() as stack:
@@ -108,11 +108,6 @@ def advise(given: list[str]) -> int:
     show(read.task)
     failed = any(r["failed"] for r in written["rungs"]) or "error" in (written["test"] or {})
     return FAILED if failed else 0
-
-
-def _metric_of(read: Params) -> Metric:
-    task = read.chosen
-    return METRICS["tokens" if task.kind == "language" else task.predicts]
 
 
 def _runner(stack: ExitStack, before: dict[str, dict[str, float]]) -> advising.Run:

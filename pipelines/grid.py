@@ -7,6 +7,7 @@ from itertools import chain, product
 from pathlib import Path
 from typing import Any, Literal
 
+from components.comparison import BY_CLASS
 from components.selection import METHODS
 from pipelines import plan, variants
 from pipelines.errors import UserError, unknown
@@ -16,8 +17,13 @@ from pipelines.sections import Controls
 from pipelines.variants import Settings, control_name, name_of
 from pipelines.warm_up_sections import WarmUp
 
-#: The kinds of controls: what a study holds every method against, at the method's own cost.
-CONTROLS = ("uniform", "short")
+#: The kinds of controls, each with its block: what a study holds every method against, at the method's own cost.
+CONTROLS: dict[str, dict[str, Any]] = {"uniform": {"method": "uniform"}, "short": {"method": "short"}}
+#: Those beside them where models are judged by class.
+CONTROLS_BY_CLASS: dict[str, dict[str, Any]] = {
+    "balanced": {"method": "balanced", "budget": "equal", "rare": "keep"},
+    "short-weighted": {"method": "short", "class_weights": "balanced"},
+}
 #: Factors of a control's learning rate and batch size; (1, 1) is as the task has them.
 Factors = tuple[float, float | str]
 PLAIN: Factors = (1.0, 1.0)
@@ -59,12 +65,14 @@ class Cell:
 class Grid:
     """The cells of a study, ``full`` first, the params that compare them all, with the seed of the data, and no warm-up.
 
-    The params lack the controls ``after`` a cell; like all controls they start from the warm-up ``start``, of no epochs.
+    The params lack the controls ``after`` a cell; like all controls, which are of ``kinds``, they start from the warm-up
+    ``start``, of no epochs.
     """
 
     cells: tuple[Cell, ...]
     params: Params
     start: str = ""
+    kinds: tuple[str, ...] = tuple(CONTROLS)
 
     def __getitem__(self, name: str) -> Cell:
         return next(c for c in self.cells if c.name == name)
@@ -134,21 +142,29 @@ def _controlled(cells: list[Cell], params: Params, start: str) -> Grid:
     known = [c for c in methods if planned[f"methods/{c.name}"]["cost_known"]]
     costs = sorted({c.cost for c in known if c.cost < full.cost})
     tuned = set(costs if asked.tuned == "all" else costs[(len(costs) - 1) // 2 :][:1])
+    kinds = kinds_of(params)
     beside: dict[str, list[Cell]] = {}
     for cell in methods:
         if cell in known:
             factors = _factors(asked, tuned=cell.cost in tuned)
-            beside[cell.name] = _controls_at(cell.cost, factors) if cell.cost < full.cost else [full]
+            beside[cell.name] = _controls_at(kinds, cell.cost, factors) if cell.cost < full.cost else [full]
         else:
             factors = _factors(asked, tuned=asked.tuned == "all" or not costs)
-            beside[cell.name] = _controls_at(cell.cost, factors, cell.name)
-    more = [_controls_at(round(share * full.cost, 4), _factors(asked, tuned=asked.tuned == "all")) for share in asked.costs]
+            beside[cell.name] = _controls_at(kinds, cell.cost, factors, cell.name)
+    factors = _factors(asked, tuned=asked.tuned == "all")
+    more = [_controls_at(kinds, round(share * full.cost, 4), factors) for share in asked.costs]
     controls = {c.name: c for c in chain(*beside.values(), *more) if c.role == "control"}
     controlled = [replace(c, controls=tuple(control.name for control in beside[c.name])) for c in methods]
     blocks = {c.name: block_at(c, c.cost, params.chosen.training.epochs) for c in controls.values() if not c.after}
     every = (full, *controlled, *controls.values())
     compare = {c.name: params.compare.get(c.name, start) for c in every if not c.after}
-    return Grid(every, params.model_copy(update={"compare": compare, "methods": params.methods | blocks}), start)
+    derived = params.model_copy(update={"compare": compare, "methods": params.methods | blocks})
+    return Grid(every, derived, start, kinds)
+
+
+def kinds_of(params: Params) -> tuple[str, ...]:
+    """Return the kinds of controls that a method is held against: those by class too where models are judged by class."""
+    return (*CONTROLS, *(CONTROLS_BY_CLASS if params.chosen.judged.name in BY_CLASS else ()))
 
 
 def _factors(asked: Controls, *, tuned: bool) -> list[Factors]:
@@ -157,10 +173,10 @@ def _factors(asked: Controls, *, tuned: bool) -> list[Factors]:
     return [PLAIN, *(factors for factors in both if factors != PLAIN)]
 
 
-def _controls_at(cost: float, factors: list[Factors], after: str = "") -> list[Cell]:
+def _controls_at(kinds: tuple[str, ...], cost: float, factors: list[Factors], after: str = "") -> list[Cell]:
     """Return a control of each kind with each of ``factors``, at a cost in epochs, or at that of the cell ``after``."""
     found = []
-    for control, (rate, batch) in product(CONTROLS, factors):
+    for control, (rate, batch) in product(kinds, factors):
         settings = tuple((k, v) for k, v in (("learning_rate", rate), ("batch", batch)) if v != 1)
         name = control_name(f"{control}-at-{after or repr(cost)}", settings)
         found.append(Cell(name, "control", control, cost=cost, settings=settings, after=after))
@@ -169,7 +185,8 @@ def _controls_at(cost: float, factors: list[Factors], after: str = "") -> list[C
 
 def block_at(cell: Cell, cost: float, epochs: int) -> dict[str, Any]:
     """Return the block of the control ``cell`` at a cost in epochs."""
-    return {"method": cell.method, **METHODS[cell.method].at_cost(cost, epochs, 0.0), **dict(cell.settings)}
+    block = (CONTROLS | CONTROLS_BY_CLASS)[cell.method]
+    return block | METHODS[block["method"]].at_cost(cost, epochs, 0.0) | dict(cell.settings)
 
 
 def _rounded(planned: dict[str, Any]) -> float:

@@ -10,9 +10,10 @@ from pipelines.sections import Section, Seed, Share
 
 
 class LabelNoise(Section):
-    """A fraction of the training labels, each replaced by another class."""
+    """A fraction of the training labels, each replaced by another class: any, or with ``by_class`` the next of its class."""
 
     fraction: Share
+    by_class: bool = False
     seed: Seed = 0
 
 

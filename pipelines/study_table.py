@@ -19,7 +19,7 @@ from pipelines.artifacts import read_json, result
 from pipelines.cells import Place
 from pipelines.columns import IN_ACCOUNT, found, gains
 from pipelines.controls import cost_had
-from pipelines.grid import CONTROLS, Cell, Grid
+from pipelines.grid import Cell, Grid
 
 Row = dict[str, Any]
 #: Names the best of some cells.
@@ -94,16 +94,16 @@ def columns_at(grid: Grid, fraction: float | None, best: Best) -> dict[str, list
     control that is a method of the study too stands apart, at the fraction itself.
     """
     methods = [c for c in grid.cells if c.role == "method" and c.fraction in (None, fraction)]
-    placed = {control: [best(names) for c in methods if (names := rivals(c, grid)[control])] for control in CONTROLS}
+    placed = {control: [best(names) for c in methods if (names := rivals(c, grid)[control])] for control in grid.kinds}
     columns = {"full": ["full"], **{k: list(dict.fromkeys(v)) for k, v in placed.items()}}
-    return columns | {f"{c.column} by fraction" if c.method in CONTROLS else c.column: [c.name] for c in methods}
+    return columns | {f"{c.column} by fraction" if c.method in grid.kinds else c.column: [c.name] for c in methods}
 
 
 def rivals(cell: Cell, grid: Grid) -> dict[str, list[str]]:
     """Return the controls of each kind that a cell is held against; ``full`` where it costs no less than that."""
     if cell.controls == ("full",):
-        return {kind: ["full"] for kind in CONTROLS}
-    return {kind: [name for name in cell.controls if grid[name].method == kind] for kind in CONTROLS}
+        return {kind: ["full"] for kind in grid.kinds}
+    return {kind: [name for name in cell.controls if grid[name].method == kind] for kind in grid.kinds}
 
 
 def best_of(value: dict[tuple[str, int], Any], seeds: Sequence[int], metric: Metric) -> Best:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from components.arrays import stream
@@ -11,6 +13,9 @@ from pipelines.artifacts import plan_of, result
 from pipelines.errors import UserError
 from pipelines.plan import build
 from pipelines.stage import main
+
+if TYPE_CHECKING:
+    from components.selection.selector import Selector
 
 
 def subset(name: str) -> None:
@@ -24,8 +29,10 @@ def subset(name: str) -> None:
         params = artifacts.digest(artifacts.read_json(plan_of("training")))
         warm_up = artifacts.read_json(plan_of("warm_ups", plan["warm_up"]))
         artifacts.check_origin(path, facts, {"data": manifest["content"], "params": params, "warm_up": warm_up})
+        selector = build(plan["members"])
+        _check_classes(selector, name, manifest)
         try:
-            chosen = build(plan["members"]).select(scores, stream(plan["seed"], "subset"))
+            chosen = selector.select(scores, stream(plan["seed"], "subset"))
         except ValueError as error:
             raise UserError(f"{path}: {error}") from None
         kept = np.flatnonzero(chosen.weight > 0)
@@ -40,6 +47,15 @@ def subset(name: str) -> None:
     origin |= {"method": plan["members"], "scores": facts["content"], "examples": len(chosen.weight)}
     tables.write_table(result("subset", name, "subset.parquet"), columns, origin)
     artifacts.write_json(artifacts.cost_of("subset", name), {"laps": clock.record()})
+
+
+def _check_classes(selector: Selector, name: str, manifest: dict[str, Any]) -> None:
+    """Refuse a method that cannot be with the classes of the training split."""
+    try:
+        if "by_class" in manifest:
+            selector.check_classes(dict(zip(manifest["classes"], manifest["by_class"]["train"], strict=True)))
+    except ValueError as error:
+        raise UserError(f"params.yaml: methods.{name}: {error}") from None
 
 
 def names() -> list[str]:

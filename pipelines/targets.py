@@ -118,12 +118,12 @@ def settle(target: Target, train: Array, test: Array, task: dict[str, Any]) -> S
     """
     settled_kind = _settled_numbers if target.names is None else _settled_classes
     settled = settled_kind(target, train, test, task)
-    return Settled(settled.train, settled.test, settled.facts | judged_by(task["predicts"]))
+    return Settled(settled.train, settled.test, settled.facts | judged_by(task["predicts"], task["metric"]))
 
 
-def judged_by(kind: str) -> dict[str, Any]:
-    """Return what the manifest says of a kind of target."""
-    return {"target": kind, "metric": METRICS[kind].name, "higher": METRICS[kind].higher}
+def judged_by(kind: str, metric: str | None = None) -> dict[str, Any]:
+    """Return what the manifest says of a kind of target, and of the ``metric`` that a task of classes asks for."""
+    return {"target": kind, "metric": metric or METRICS[kind].name, "higher": METRICS[kind].higher}
 
 
 def _settled_numbers(target: Target, train: Array, test: Array, task: dict[str, Any]) -> Settled:
@@ -172,11 +172,11 @@ def _remedy(task: dict[str, Any]) -> str:
 
 
 def _noise(target: Array, train: Array, classes: int, task: dict[str, Any]) -> Array:
-    """Return the targets with a fraction of the training ones replaced, each by another class drawn at random."""
+    """Return the targets with a fraction of the training ones replaced, each by another class: drawn at random, or the next."""
     noise = task["label_noise"]
     noisy = target.copy()
     if noise and noise["fraction"]:
         rng = stream(noise["seed"], "label noise")
         changed = rng.permutation(train)[: count_of(noise["fraction"], len(train))]
-        noisy[changed] = (target[changed] + rng.integers(1, classes, len(changed))) % classes
+        noisy[changed] = (target[changed] + (1 if noise["by_class"] else rng.integers(1, classes, len(changed)))) % classes
     return noisy

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_serializer, model_validator
 
+from components.comparison import METRICS, Metric
 from pipelines.regime_sections import Duplicates, LabelNoise, LongTail
 from pipelines.sections import Section, Share, Training
 from pipelines.source_sections import DataSource, FromFolder, FromPackage, ModelSource
@@ -118,6 +120,7 @@ class Task(Section):
 
     kind: Literal["text", "image", "table", "language"]
     predicts: Literal["class", "number"] = "class"
+    metric: Literal["accuracy", "macro_f1", "balanced_accuracy", "worst_class_accuracy"] | None = None
     source: DataSource
     columns: Columns = Field(default_factory=Columns)
     binarize: NonNegativeFloat | None = None
@@ -142,6 +145,12 @@ class Task(Section):
     def classifies(self) -> bool:
         """Whether an example's target is a class."""
         return self.kind != "language" and self.predicts == "class"
+
+    @property
+    def judged(self) -> Metric:
+        """What its models are judged by."""
+        of_kind = METRICS["tokens" if self.kind == "language" else self.predicts]
+        return replace(of_kind, name=self.metric) if self.metric else of_kind
 
     @model_validator(mode="after")
     def _source_fits_kind(self) -> Task:
@@ -196,7 +205,7 @@ class Task(Section):
         if self.kind == "language" and self.predicts == "number":
             raise ValueError("predicts: a task of kind 'language' predicts its own tokens, got 'number'; leave it out")
         learnt = "is of kind 'language'" if self.kind == "language" else f"has predicts: {self.predicts}"
-        for key in ("binarize", "label_noise", "long_tail"):
+        for key in ("binarize", "label_noise", "long_tail", "metric"):
             if getattr(self, key) is not None and (self.kind == "language" or self.predicts == "number"):
                 raise ValueError(f"{key}: is for classes, and this task {learnt}; leave one of the two out")
         return self

@@ -2,6 +2,8 @@
 
 from components.selection.adaselection import AdaSelection
 from components.selection.autoassist import AutoAssist
+from components.selection.balanced import Balanced
+from components.selection.clean import Clean
 from components.selection.importance import Importance
 from components.selection.infobatch import InfoBatch
 from components.selection.multistage import Multistage
@@ -21,6 +23,8 @@ METHODS: dict[str, type[Selector]] = {
     "short": Short,
     "swiftlearn": SwiftLearn,
     "importance": Importance,
+    "clean": Clean,
+    "balanced": Balanced,
     "infobatch": InfoBatch,
     "rule": ByRule,
     "selective-backprop": SelectiveBackprop,

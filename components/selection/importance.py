@@ -15,7 +15,7 @@ import numpy as np
 from typing_extensions import override
 
 from components.arrays import Array, count_of
-from components.selection import noise, sampling
+from components.selection import budgets, noise, sampling, sizes
 from components.selection.selector import Batching, Epoch, Selector, check_at_least, check_choice, check_fraction
 from components.selection.uniform import blind
 
@@ -49,7 +49,7 @@ class Importance(Selector):
         first: float = 1.0,
         slope: float = 0.0,
         last_full: bool = False,
-        effective: float = 1.5,
+        effective: float = 1.0,
     ) -> None:
         """Set the rule; the defaults are the recipe of docs/methods.md.
 
@@ -68,14 +68,12 @@ class Importance(Selector):
         """
         self.budget = None if budget == "auto" else check_fraction("budget", budget)
         self.cost_known = self.budget is not None
-        self.signal = check_choice("signal", signal, ("gradient-norm", "loss", "uncertainty"))
+        self.signal = check_choice("signal", signal, sizes.SIGNALS)
         self.floor, self.correction = _check_unit("floor", floor), _check_unit("correction", correction)
         self.raw = check_choice("weights", weights, ("mean", "raw")) == "raw"
         self.guarded, self.last_full = noise_guard, last_full
         self.first = check_fraction("first", first)
-        if not -1 <= slope <= 1:
-            raise ValueError(f"slope must be in [-1, 1], got {slope!r}; the nearest that works is {min(max(slope, -1), 1)}")
-        self.slope, self.effective = slope, check_at_least("effective", effective, 0.1)
+        self.slope, self.effective = budgets.check_slope(slope), check_at_least("effective", effective, 0.1)
         self.share, self.noise, self.sample_size = 1.0, 0.0, 1.0
         self._happened: list[str] = []
 
@@ -99,11 +97,11 @@ class Importance(Selector):
             self.share = self.first
             return
         if self.guarded and ledger.target is not None:
-            now = noise.contradictions(ledger.column("loss")[seen], ledger.column("margin")[seen])
+            now = float(noise.rates(ledger.column("loss")[seen], ledger.column("margin")[seen])[0])
             self.noise = now if epoch.index <= SETTLED else max(self.noise, now)
-        size = self._signal(ledger)
+        size = sizes.signal_of(ledger, self.signal)
         size[self._suspects(ledger)] = 0
-        self.sample_size = _sample_size(size)
+        self.sample_size = sizes.effective_sample_size(size)
         spent = float(ledger.column("drawn").sum(dtype=np.int64) / len(ledger))
         self.share = self._share(epoch, spent, self.sample_size)
         if self.budget is None:
@@ -116,17 +114,13 @@ class Importance(Selector):
     def draw(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> Array:
         if not (ledger.column("seen") > 0).any() or self._is_last(epoch):
             return blind(len(ledger), self.first if epoch.index == 0 else 1.0, rng)
-        size = self._signal(ledger)
-        size *= (1 - self.floor) / (size.mean(dtype=np.float64) or 1.0)
-        size += self.floor or np.finfo(np.float32).tiny
+        size = sizes.floored(sizes.signal_of(ledger, self.signal), self.floor)
         size[self._suspects(ledger)] = self.floor if epoch.index < SETTLED else 0
         k = min(count_of(self.share, len(size)), int(np.count_nonzero(size)))
         p = sampling.inclusion(size, k)
         weight = np.zeros(len(size), np.float32)
         drawn = sampling.pareto(p, k, rng)
-        weight[drawn] = p[drawn] ** -self.correction
-        if not self.raw:
-            weight /= weight.sum(dtype=np.float64) / k
+        weight[drawn] = p[drawn] ** -self.correction if self.raw else sizes.weighted_draw(p, drawn, self.correction)
         return weight
 
     @override
@@ -167,42 +161,13 @@ class Importance(Selector):
             return min(1.0, self.effective * sample_size)
         left = max(0.0, self.budget * epoch.total - spent - self.last_full)
         start, stop = max(1, epoch.first), int(epoch.total) - self.last_full
-        course = [self._weight(i, start, stop) for i in range(epoch.index, stop)]
+        course = [budgets.course(i, start, stop, self.slope) for i in range(epoch.index, stop)]
         return min(1.0, left * course[0] / sum(course)) if course else 1.0
-
-    def _weight(self, index: int, start: int, stop: int) -> float:
-        """Return the share of an epoch of those from ``start`` up to ``stop``, in means."""
-        return 1 + self.slope * ((2 * (index - start) + 1) / (stop - start) - 1)
-
-    def _signal(self, ledger: Ledger) -> Array:
-        """Return what examples are drawn in proportion to, ``(N,)``; of those never seen the root mean square of the others.
-
-        Tokens have no norms without a pass over their logits: there the signal is 1 less the mean token's probability.
-        """
-        if self.signal == "loss":
-            size = ledger.column("loss").copy()
-        elif self.signal == "uncertainty" or np.isnan(ledger.column("gradient_norm")).all():
-            size = 1 - np.exp(-ledger.column("loss"))
-            if ledger.target is not None:
-                size -= np.maximum(ledger.column("margin"), 0)
-        else:
-            size = ledger.column("gradient_norm").copy()
-        unseen = np.isnan(size)
-        if unseen.any():
-            size[unseen] = np.sqrt(np.mean(np.square(size[~unseen]), dtype=np.float64))
-        return size
 
     def _suspects(self, ledger: Ledger) -> Array:
         if not (self.guarded and self.noise):
             return np.empty(0, np.int64)
-        margin = ledger.column("margin_mean")
-        return noise.suspects(np.where(np.isnan(margin), -1, margin) if np.isnan(margin).any() else margin, self.noise)
-
-
-def _sample_size(size: Array) -> float:
-    """Return Kish's effective sample size of ``(N,)`` sizes, over N: ``(sum g)^2 / (N sum g^2)``."""
-    squares = float(np.square(size).sum(dtype=np.float64))
-    return float(size.sum(dtype=np.float64) ** 2 / (len(size) * squares)) if squares else 1.0
+        return noise.suspects(ledger.column("margin_mean"), np.array([self.noise]))
 
 
 def _check_unit(name: str, value: float) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from typing_extensions import override
 
 from components.arrays import Array
-from components.selection.selector import Epoch, Selector, check_fraction
+from components.selection.selector import Epoch, Selector, check_choice, check_fraction
 
 if TYPE_CHECKING:
     from components.ledger import Ledger
@@ -26,16 +26,19 @@ class InfoBatch(Selector):
 
     cost_known = False
 
-    def __init__(self, prune: float = 0.5, until: float = 0.875) -> None:
+    def __init__(self, prune: float = 0.5, until: float = 0.875, weights: str = "authors") -> None:
         """Set the rule; the defaults are the authors'.
 
         Args:
             prune: r, the fraction of the low-loss examples left out of an epoch, in [0, 0.9].
             until: delta, the fraction of the run after which nothing is left out, in (0, 1]; whole epochs, rounded down.
+            weights: "authors" leaves them as they are, "mean" divides them by their mean over those drawn, without which the
+                learning rate rises by it under SGD.
         """
         if not 0 <= prune <= 0.9:
             raise ValueError(f"prune must be in [0, 0.9], got {prune!r}; the nearest that works is {min(max(prune, 0), 0.9)}")
         self.prune, self.until = prune, check_fraction("until", until)
+        self.by_mean = check_choice("weights", weights, ("authors", "mean")) == "mean"
 
     @override
     def draw(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> Array:
@@ -47,6 +50,8 @@ class InfoBatch(Selector):
         kept = int((1 - self.prune) * len(low))
         weight[low] = 0
         weight[rng.permutation(low)[:kept]] = 1 / (1 - self.prune)
+        if self.by_mean:
+            weight /= weight[weight > 0].mean(dtype=np.float64)
         return weight
 
     @override

@@ -79,7 +79,7 @@ class Selector:
     sights: ClassVar[int] = 0  #: how often the warm-up must have seen every example
     holdout: ClassVar[bool] = False  #: whether the warm-up must be one that trains on a holdout
     proxy: ClassVar[bool] = False  #: whether the warm-up must be one that trains a proxy
-    classes: ClassVar[bool] = False  #: whether targets must be classes
+    classes: bool = False  #: whether targets must be classes
     cost_known: bool = True  #: whether ``planned_cost`` is what the run will cost; False where the losses decide
     learning_rate: float = 1.0  #: factor of the task's learning rate
     batch: Batching = 1.0  #: of the task's batch size
@@ -105,6 +105,13 @@ class Selector:
 
         Raises:
             ValueError: naming the argument, its bound and the nearest value that works.
+        """
+
+    def check_classes(self, rows: Mapping[str, int]) -> None:
+        """Refuse training data with so many ``rows`` of each class, by name.
+
+        Raises:
+            ValueError: naming the argument and the first class.
         """
 
     def length(self, epochs: int) -> float:

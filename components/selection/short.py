@@ -9,19 +9,30 @@ import numpy as np
 from typing_extensions import override
 
 from components.arrays import Array
-from components.selection.selector import Epoch, Selector, check_at_least
+from components.selection.selector import Epoch, Selector, check_at_least, check_choice
 from components.selection.uniform import blind
 
 if TYPE_CHECKING:
     from components.ledger import Ledger
 
 
+WEIGHTS = ("none", "square-root", "balanced")
+
+
 class Short(Selector):
     """Train on everything for ``epochs``; the part of an epoch at the end is a random part of the examples."""
 
-    def __init__(self, epochs: float) -> None:
-        """Set the length in epochs, 0.01 or more; it may be a fraction."""
+    def __init__(self, epochs: float, class_weights: str = "none") -> None:
+        """Set the length.
+
+        Args:
+            epochs: 0.01 or more; it may be a fraction.
+            class_weights: "balanced" weighs each example by one over the rows of its class, in the mean 1, and "square-root" by
+                the root of that; of classes alone.
+        """
         self.epochs = check_at_least("epochs", epochs, 0.01)
+        self.power = {"none": 0.0, "square-root": 0.5, "balanced": 1.0}[check_choice("class_weights", class_weights, WEIGHTS)]
+        self.classes = self.power > 0
 
     @override
     def length(self, epochs: int) -> float:
@@ -35,7 +46,14 @@ class Short(Selector):
     @override
     def draw(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> Array:
         left = self.epochs - epoch.index
-        return blind(len(ledger), left, rng) if left < 1 else super().draw(epoch, ledger, rng)
+        weight = blind(len(ledger), left, rng) if left < 1 else super().draw(epoch, ledger, rng)
+        return weight * _by_class(ledger.target, self.power) if self.power and ledger.target is not None else weight
+
+
+def _by_class(target: Array, power: float) -> Array:
+    """Return one over the rows of each example's class, to ``power``, over its mean, ``(N,)`` float32."""
+    weight = np.bincount(target)[target] ** -power
+    return np.asarray(weight / weight.mean(), np.float32)
 
 
 def epochs_begun(length: float) -> int:

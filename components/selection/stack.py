@@ -41,7 +41,7 @@ class Stack(Selector):
         self.sights = max(m.sights for m in members)  # type: ignore[misc]
         self.holdout = any(m.holdout for m in members)  # type: ignore[misc]
         self.proxy = any(m.proxy for m in members)  # type: ignore[misc]
-        self.classes = any(m.classes for m in members)  # type: ignore[misc]
+        self.classes = any(m.classes for m in members)
         self.cost_known = all(m.cost_known for m in members)
         self.learning_rate = math.prod(m.learning_rate for m in members)
         self.batch = _smallest([m.batch for m in members])
@@ -65,6 +65,11 @@ class Stack(Selector):
     def check(self, epochs: int, warm_up: float) -> None:
         for m in self.members:
             m.check(epochs, warm_up)
+
+    @override
+    def check_classes(self, rows: Mapping[str, int]) -> None:
+        for m in self.members:
+            m.check_classes(rows)
 
     @override
     def length(self, epochs: int) -> float:

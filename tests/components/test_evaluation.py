@@ -53,7 +53,11 @@ def test_metrics_against_scikit_learn():
     got = metrics(predictions_of(target, predicted))
     assert got["accuracy"] == sklearn_metrics.accuracy_score(target, predicted)
     assert got["macro_f1"] == sklearn_metrics.f1_score(target, predicted, average="macro")
-    assert set(got) == {"accuracy", "accuracy_standard_error", "macro_f1", "loss"}
+    recalls = sklearn_metrics.recall_score(target, predicted, labels=range(4), average=None)
+    assert got["balanced_accuracy"] == pytest.approx(recalls.mean())
+    assert got["worst_class_accuracy"] == pytest.approx(recalls.min())
+    names = ("accuracy", "macro_f1", "balanced_accuracy", "worst_class_accuracy")
+    assert set(got) == {"loss", *names, *(f"{name}_standard_error" for name in names)}
 
 
 class Fixed(nn.Module):

@@ -108,6 +108,20 @@ def test_without_a_known_cost_they_are_tuned_at_that_which_a_cell_had(grid):
     assert planned["members"] == [{"method": "short", "arguments": {"epochs": 4.5}, "factors": {"learning_rate": 2.0}}]
 
 
+def test_where_models_are_judged_by_class_so_are_controls(grid):
+    read = grid({"tasks.digits.metric": "macro_f1"}, fractions=[0.5], methods={"swiftlearn": "two-epochs", "infobatch": "none"})
+    assert read.kinds == ("uniform", "short", "balanced", "short-weighted")
+    assert read["swiftlearn-0.5"].controls == tuple(f"{kind}-at-4.0" for kind in read.kinds)
+    block = read.params.methods["short-weighted-at-4.0"]
+    assert block == {"method": "short", "class_weights": "balanced", "epochs": 4.0}
+    balanced = {"method": "balanced", "budget": "equal", "rare": "keep", "fraction": pytest.approx(4 / 6, abs=1e-4)}
+    assert read.params.methods["balanced-at-4.0"] == balanced
+    planned = plan.files_of(read.params)
+    assert planned["methods/balanced-at-4.0"]["planned_cost"] == pytest.approx(4.0, abs=3e-4)
+    after = controls.plan_at(read, read["short-weighted-at-infobatch"], 0, 3.3)
+    assert after["members"] == [{"method": "short", "arguments": {"class_weights": "balanced", "epochs": 3.3}}]
+
+
 def test_cells_of_one_cost_share_their_controls(grid):
     shared = {"methods.swiftlearn-sampled": {"method": "swiftlearn", "fraction": 0.3, "select": "sample"}}
     read = grid(shared, methods={"swiftlearn": "two-epochs", "swiftlearn-sampled": "two-epochs"})

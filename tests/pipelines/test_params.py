@@ -57,6 +57,31 @@ BAD = {
         },
         r"methods.importance: noise_guard must be false for a run of under 3 epochs, got true for 2",
     ),
+    "classes where there are none": (
+        {"task": "bike-sharing", "compare": {"full": "none", "balanced": "none"}},
+        r"compare.balanced: is for classes, and task 'bike-sharing' predicts none; take it out",
+    ),
+    "class weights where there are no classes": (
+        {
+            "task": "bike-sharing",
+            "compare": {"full": "none", "short": "none"},
+            "methods.short": {"epochs": 3, "class_weights": "balanced"},
+        },
+        r"compare.short: is for classes, and task 'bike-sharing'",
+    ),
+    "a metric of classes for numbers": (
+        {"tasks.bike-sharing.metric": "macro_f1"},
+        r"tasks.bike-sharing: metric: is for classes, and this task has predicts: number; leave one of the two out",
+    ),
+    "a metric that there is not": ({f"{TASK}.metric": "f1"}, r"movie-reviews.metric: .*'macro_f1'.*got 'f1'"),
+    "cleaning only when training is over": (
+        {"compare.clean": "none", "methods.clean.after": 5},
+        r"methods.clean: after must be under the 5 epochs of training, got 5; the nearest is 4",
+    ),
+    "a slope past everything": (
+        {"methods.uniform": {"fraction": 0.8, "slope": 1.0}},
+        r"methods.uniform: slope must leave every epoch's fraction at 1 or less, and 1 around 0.8 has one of 1.44; .* is 0.31",
+    ),
     "a budget of words": (
         {"compare.importance": "none", "methods.importance.budget": "automatic"},
         r"methods.importance.budget: Input .* number; or: input should be 'auto', got 'automatic'",

@@ -110,7 +110,17 @@ def test_label_noise_changes_that_many_training_labels_and_no_test_label(prepare
     )
     assert (clean.examples.target != noisy.examples.target).sum() == 10
     assert np.array_equal(clean_test.examples.target, noisy_test.examples.target)
-    assert manifest["label_noise"] == {"fraction": 0.25, "seed": 4, "changed": 10}
+    assert manifest["label_noise"] == {"fraction": 0.25, "by_class": False, "seed": 4, "changed": 10}
+
+
+def test_noise_by_class_puts_the_next_class_in_the_place_of_one(prepared, tmp_path):
+    rows = [("a film", "abc"[i % 3]) for i in range(60)]
+    source, columns = {"from": "files", "train": write(f"{tmp_path}/own.csv", rows)}, {"text": "text", "label": "label"}
+    _, clean, _ = prepared(source, columns, test=12)
+    _, noisy, _ = prepared(source, columns, test=12, label_noise={"fraction": 0.5, "by_class": True})
+    changed = noisy.examples.target != clean.examples.target
+    assert changed.sum() == 24
+    assert (noisy.examples.target[changed] == (clean.examples.target[changed] + 1) % 3).all()
 
 
 def test_preparing_twice_is_the_same_to_the_byte(prepared, tmp_path):

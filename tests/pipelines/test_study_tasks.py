@@ -54,7 +54,7 @@ def test_a_task_may_be_another_one_with_some_settings_changed(asked):
     assert found["noisy"].chosen.training == own.training
     assert found["long"].chosen.training == own.training.model_copy(update={"epochs": 9})
     assert {name: options_of(p) for name, p in found.items()} == {
-        "digits": {}, "noisy": {"label_noise": {"fraction": 0.2, "seed": 0}}, "long": {"limit": 500},
+        "digits": {}, "noisy": {"label_noise": {"fraction": 0.2, "by_class": False, "seed": 0}}, "long": {"limit": 500},
     }  # fmt: skip
     assert bases(load()) == {"digits": "digits", "noisy": "digits", "long": "digits"}
 
@@ -135,7 +135,7 @@ def test_by_regime_by_hand(rows):
     assert (first["above"], first["cells"], first["full"]) == (1, 2, 0.95)
     assert (found["digits", "b"]["control"], found["digits", "b"]["gain"]) == ("uniform", -0.01)
     assert (found["noisy", "a"]["control"], found["noisy", "a"]["above"]) == ("short", 0)
-    assert json.loads(found["noisy", "a"]["options"]) == {"label_noise": {"fraction": 0.2, "seed": 0}}
+    assert json.loads(found["noisy", "a"]["options"]) == {"label_noise": {"fraction": 0.2, "by_class": False, "seed": 0}}
     assert found["noisy", "a"]["of"] == "digits"
     assert {found["few", "b"][k] for k in ("gain", "control", "score", "above")} == {None}
 

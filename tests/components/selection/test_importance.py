@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +10,7 @@ from components.moments import EpochRecord
 from components.objectives import OBJECTIVES
 from components.selection.importance import Importance
 from components.selection.selector import Epoch, Selector
+from components.selection.sizes import signal_of
 from components.selection.uniform import Uniform
 
 NORM = [0.1, 0.1, 0.2, 0.2, 0.4, 0.4, 0.8, 1.0, 1.2, 1.4]
@@ -84,7 +86,7 @@ def test_a_floor_of_one_is_a_uniform_draw(make_ledger):
 def test_who_was_never_seen_has_the_root_mean_square_of_the_others(make_ledger):
     norms = [1.0, 7.0, np.nan, np.nan]
     ledger = ledger_of(make_ledger, gradient_norm=norms, seen=[1, 1, 0, 0], loss=[1, 1, np.nan, np.nan], drawn=[1, 1, 0, 0])
-    assert Importance()._signal(ledger).tolist() == [1, 7, 5, 5]
+    assert signal_of(ledger).tolist() == [1, 7, 5, 5]
 
 
 @pytest.mark.parametrize(
@@ -93,21 +95,19 @@ def test_who_was_never_seen_has_the_root_mean_square_of_the_others(make_ledger):
 )
 def test_signals(make_ledger, signal, expected):
     ledger = ledger_of(make_ledger, loss=[0.5, 2.0], gradient_norm=[0.3, 1.2], margin=[-0.3, 0.4])
-    np.testing.assert_allclose(Importance(signal=signal)._signal(ledger), expected, rtol=1e-6)
+    np.testing.assert_allclose(signal_of(ledger, signal), expected, rtol=1e-6)
 
 
 def test_of_numbers_the_signal_is_the_error_and_of_tokens_what_the_mean_one_lacks(make_ledger):
     numbers, tokens = make_ledger(2, 1), make_ledger(2, 3)
     error = np.array([[0.5], [-2.0]], np.float32)
     at, zero = np.arange(2), np.zeros(2, np.float32)
-    import torch
-
     seen = OBJECTIVES["number"].see(torch.from_numpy(error), torch.from_numpy(zero), norm=False)
     numbers.write(Evidence(torch.from_numpy(at), torch.from_numpy(zero), seen.loss, seen.output, False, OBJECTIVES["number"]))
-    assert Importance()._signal(numbers).tolist() == [1, 4]
+    assert signal_of(numbers).tolist() == [1, 4]
     log_p = torch.log(torch.tensor([[0.5, 0.5, 0.5], [0.25, 0.25, 0.25]]))
     tokens.write(Evidence(torch.from_numpy(at), torch.zeros(2, 4), -log_p.mean(1), log_p, False, OBJECTIVES["tokens"]))
-    np.testing.assert_allclose(Importance()._signal(tokens), [0.5, 0.75], rtol=1e-6)
+    np.testing.assert_allclose(signal_of(tokens), [0.5, 0.75], rtol=1e-6)
     assert (drawn_by(Importance(0.6), numbers) > 0).any()
 
 

@@ -70,6 +70,13 @@ def test_it_follows_the_losses_of_the_last_sight_through_a_run(make_training):
     assert min(drawn) < 60
 
 
+def test_weights_over_their_mean(make_ledger):
+    theirs, ours = (weights(make_ledger, InfoBatch(0.5, weights=w)) for w in ("authors", "mean"))
+    # Four of weight 1 and three of weight 2: their mean is 10 / 7.
+    np.testing.assert_allclose(ours, theirs * 0.7, rtol=1e-6)
+    assert ours[ours > 0].mean() == pytest.approx(1)
+
+
 def test_the_plan_counts_the_epochs_that_prune():
     # Of 8 epochs the first has seen nothing and the last is full: six leave out half of an assumed 60 %.
     assert InfoBatch().planned_cost(8, 0) == pytest.approx(8 - 6 * 0.5 * 0.6)

@@ -46,3 +46,20 @@ def test_the_control_takes_the_cost_it_is_given():
 def test_no_length_at_all_is_refused(epochs):
     with pytest.raises(ValueError, match=r"epochs must be at least 0\.01"):
         Short(epochs)
+
+
+@pytest.mark.parametrize(("weights", "power"), [("none", 0), ("square-root", 0.5), ("balanced", 1)])
+def test_classes_may_weigh_alike(make_ledger, weights, power):
+    target = np.repeat([0, 1, 2], [90, 9, 1])
+    got = Short(3, weights).draw(Epoch(0, 3), make_ledger(100, 3, target=target), None)
+    expected = np.repeat([90.0**-power, 9.0**-power, 1], [90, 9, 1])
+    np.testing.assert_allclose(got, expected / expected.mean(), rtol=1e-5)
+    if power == 1:
+        assert [got[target == c].sum() for c in range(3)] == pytest.approx([100 / 3] * 3, rel=1e-5)
+
+
+def test_a_part_of_an_epoch_is_weighted_too(make_ledger):
+    target = np.repeat([0, 1], [6, 2])
+    got = Short(0.5, "balanced").draw(Epoch(0, 0.5), make_ledger(8, 2, target=target), np.random.default_rng(0))
+    assert (got > 0).sum() == 4
+    assert all(w == pytest.approx(2 / 3 if c == 0 else 2) for w, c in zip(got, target, strict=True) if w)

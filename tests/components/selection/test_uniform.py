@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from components.arrays import stream
+from components.moments import EpochRecord
 from components.selection.selector import Epoch
 from components.selection.uniform import Uniform, blind
 
@@ -50,3 +51,22 @@ def test_the_control_takes_the_cost_it_is_given():
 def test_a_fraction_out_of_bounds_is_refused(fraction):
     with pytest.raises(ValueError, match=r"fraction must be in \(0, 1\], got .*; the nearest that works is"):
         Uniform(fraction)
+
+
+@pytest.mark.parametrize("slope", [-1.0, -0.5, 0.0, 0.3, 1.0])
+def test_a_slope_changes_the_epochs_and_not_the_cost(make_training, slope):
+    training = make_training(Uniform(0.4, slope=slope), epochs=5)
+    trained = [m.trained for m in training.until() if isinstance(m, EpochRecord)]
+    expected = [round(60 * 0.4 * (1 + slope * (2 * i - 4) / 5)) for i in range(5)]
+    assert trained == expected
+    assert sum(trained) == 120
+
+
+def test_a_slope_that_needs_more_than_everything_is_refused():
+    with pytest.raises(
+        ValueError, match=r"slope must leave .* and 1 around 0.7 has one of 1.26; the nearest that works is 0.53"
+    ):
+        Uniform(0.7, slope=1.0).check(5, 0)
+    Uniform(0.7, slope=0.53).check(5, 0)
+    with pytest.raises(ValueError, match=r"the nearest that works is -0.53"):
+        Uniform(0.7, slope=-1.0).check(5, 0)

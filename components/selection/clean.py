@@ -1,0 +1,92 @@
+"""Leave out what is probably mislabelled, and train on everything else.
+
+The examples are ranked by the area under the margin (Pleiss et al. 2020, arXiv 2001.10528), the mean over all sights. How many
+of each class are left out is estimated as the noise guard of ``importance`` does it, which is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from typing_extensions import override
+
+from components.arrays import Array
+from components.selection import noise
+from components.selection.selector import Epoch, Selector, check_at_least
+
+if TYPE_CHECKING:
+    from components.ledger import Ledger
+
+#: The share of wrong labels, for planning alone.
+GUESS = 0.1
+
+
+class Clean(Selector):
+    """Everything for ``after`` epochs, then all but the examples that the model contradicts in the mean over its sights."""
+
+    classes = True
+    cost_known = False
+
+    def __init__(self, after: int = 2, by_class: bool = True) -> None:
+        """Set the rule.
+
+        Args:
+            after: epochs over everything before anything is left out, 1 or more; a warm-up is some of them.
+            by_class: whether each class has a rate of wrong labels of its own.
+        """
+        self.after, self.by_class = int(check_at_least("after", after, 1)), by_class
+        self.rates = np.zeros(1)
+        self.left_out = 0.0
+        self._happened: list[str] = []
+
+    @override
+    def check(self, epochs: int, warm_up: float) -> None:
+        if self.after >= epochs:
+            raise ValueError(
+                f"after must be under the {epochs} epochs of training, got {self.after}; the nearest is {epochs - 1}"
+            )
+
+    @override
+    def review(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> None:
+        if epoch.index < self.after:
+            return
+        assert ledger.target is not None
+        now = noise.rates(ledger.column("loss"), ledger.column("margin"), ledger.target if self.by_class else None)
+        # Who is left out contradicts nobody any more.
+        self.rates = now if epoch.index == self.after else np.maximum(self.rates, now)
+        self.left_out = len(self._suspects(ledger)) / len(ledger)
+        if epoch.index == self.after:
+            self._happened.append(f"from epoch {epoch.index + 1} on leaves out {self.left_out:.4f} of the examples")
+
+    @override
+    def draw(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> Array:
+        weight = super().draw(epoch, ledger, rng)
+        if epoch.index >= self.after:
+            weight[self._suspects(ledger)] = 0
+        return weight
+
+    @override
+    def facts(self) -> dict[str, float]:
+        return {"left_out": self.left_out, "wrong_labels": float(self.rates.max())}
+
+    @override
+    def events(self) -> list[str]:
+        happened, self._happened = self._happened, []
+        return happened
+
+    @override
+    def state(self) -> dict[str, Array]:
+        return {"rates": self.rates, "left_out": np.array([self.left_out])}
+
+    @override
+    def restore(self, state: Mapping[str, Array]) -> None:
+        self.rates, self.left_out = state["rates"], float(state["left_out"][0])
+
+    @override
+    def planned_cost(self, epochs: int, warm_up: float) -> float:
+        return epochs - GUESS * (epochs - self.after)
+
+    def _suspects(self, ledger: Ledger) -> Array:
+        return noise.suspects(ledger.column("margin_mean"), self.rates, ledger.target if self.by_class else None)
