@@ -87,9 +87,14 @@ class Evidence:
             _ = self.total_loss  # while the losses are in the processor's caches
 
     @cached_property
+    def predicted(self) -> Tensor:
+        """``(B,)`` int64, the class of the largest logit; -1 where there are no classes."""
+        return self.objective.predicted(self.output)
+
+    @cached_property
     def correct(self) -> Tensor:
-        """``(B,)`` bool, whether the target has the largest logit."""
-        return self.objective.correct(self.output, self.target)
+        """``(B,)`` bool, whether the target has the largest logit; False where there are no classes."""
+        return self.predicted == self.target if self.objective.classes else self.predicted >= 0
 
     @cached_property
     def gradient_norm(self) -> Tensor:

@@ -160,6 +160,11 @@ class Kept:
         inputs = {"inputs_embeds": torch.from_numpy(states), "attention_mask": torch.from_numpy(mask)}
         return packed(rows, inputs, torch.from_numpy(self.target[index]), device)
 
+    def means(self) -> Array:
+        """Return the mean state of each text, ``(N, H)`` float32."""
+        starts = self._ends - self._sizes
+        return np.asarray(np.add.reduceat(self._states, starts, axis=0) / self._sizes[:, None], np.float32)
+
     @property
     def bags(self) -> Bags:
         """What the examples themselves are known by without being fetched."""

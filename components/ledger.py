@@ -53,7 +53,8 @@ class Ledger:
 
     Attributes:
         columns: name -> ``(N,)``. ``drawn``, ``looked`` (sights that no gradient was taken from), ``seen`` and ``forgotten``
-            count; ``loss``, ``margin`` and ``gradient_norm`` are of the last sight, a look or a step (``seen_by_look``);
+            count; ``loss``, ``margin``, ``gradient_norm`` and ``predicted``, a class, are of the last sight, a look or a step
+            (``seen_by_look``);
             ``el2n`` and ``margin_mean`` are the means of gradient norm and margin over sights; ``change`` compares the last
             two sights, or looks. ``confidence`` is the mean of the true class's probability over the sights of training, as
             each step found it, and ``scatter`` the sum of its squared deviations. NaN before the first sight (``change``: the
@@ -63,7 +64,7 @@ class Ledger:
         target: ``(N,)`` int64 classes, on the host; None where targets are none.
     """
 
-    COUNTS = ("drawn", "looked", "seen", "forgotten")
+    COUNTS = ("drawn", "looked", "seen", "forgotten", "predicted")
     FLAGS = ("correct", "seen_by_look")
     SIGNALS = ("loss", "change", "el2n", "margin", "margin_mean", "gradient_norm", "confidence", "scatter")
 
@@ -108,6 +109,7 @@ class Ledger:
             "looked": looked + evidence.looked,
             "forgotten": forgotten + (before & ~correct),
             "correct": correct,
+            "predicted": evidence.predicted.int(),
             "seen_by_look": torch.full_like(correct, evidence.looked),
             "loss": evidence.loss,
             "el2n": self._mean("el2n", i, norm, seen),

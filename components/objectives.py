@@ -70,9 +70,9 @@ class Objective(ABC):
         known = self.gradient_norm(output, target) if norm is None else norm
         return known, torch.full_like(known, torch.nan)
 
-    def correct(self, output: Tensor, target: Tensor) -> Tensor:
-        """Return ``(B,)`` bool, whether the target has the largest logit; False where there are no classes."""
-        return torch.zeros(len(output), dtype=torch.bool, device=output.device)
+    def predicted(self, output: Tensor) -> Tensor:
+        """Return ``(B,)`` int64, the class of the largest logit; -1 where there are no classes."""
+        return torch.full((len(output),), -1, device=output.device)
 
 
 class Classification(Objective):
@@ -102,8 +102,8 @@ class Classification(Objective):
         return scoring.error_norm(p, target), scoring.margin(p, target)
 
     @override
-    def correct(self, output: Tensor, target: Tensor) -> Tensor:
-        return output.max(1).indices == target  # as argmax, in a third of its time
+    def predicted(self, output: Tensor) -> Tensor:
+        return output.max(1).indices  # as argmax, in a third of its time
 
 
 class SquaredError(Objective):

@@ -42,6 +42,16 @@ def member(source: dict[str, Any]) -> Path:
     return path
 
 
+def parts(source: dict[str, Any]) -> dict[str, Path]:
+    """Return where each of the ``members`` of the training split lies, by name.
+
+    Raises:
+        UserError: as ``member`` does.
+    """
+    hashes = source["members_sha256"]
+    return {n: member(source | {"member": m, "member_sha256": hashes.get(n)}) for n, m in source["members"].items()}
+
+
 def members(source: dict[str, Any]) -> list[Path]:
     """Return where the members of the training split and, if it has one, of the test split lie.
 

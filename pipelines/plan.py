@@ -23,7 +23,11 @@ from pipelines.warm_up_sections import WarmUp
 #: The keys that a block of any method may have, factors of what the task's training says, with the largest there is.
 FACTORS = {"learning_rate": 100, "batch": 100}
 #: What a warm-up by a model of its own tells, by its kind: who needs it may start from no other, and nobody else from it.
-APART = {"holdout": "irreducible losses", "proxy": "what a small model finds hard"}
+APART = {
+    "holdout": "irreducible losses",
+    "proxy": "what a small model finds hard",
+    "nearness": "how near examples are to the target set",
+}
 
 
 def build(members: list[dict[str, Any]]) -> Selector:
@@ -187,6 +191,8 @@ def method_plan(params: Params, name: str) -> dict[str, Any]:
 def _check_evidence(params: Params, name: str, selector: Selector, warm_up: WarmUp) -> None:
     """Refuse a method that the warm-up or the kind of data cannot give what it judges by."""
     where = f"params.yaml: compare.{name}"
+    if selector.nearness and params.chosen.target is None:
+        raise UserError(f"{where}: draws what is near to a target set, and tasks.{params.task} names none under 'target'")
     if selector.classes and not params.chosen.classifies:
         raise UserError(f"{where}: is for classes, and task '{params.task}' predicts none; take it out")
     if selector.proxy and not params.chosen.classifies:

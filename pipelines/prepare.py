@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from components.arrays import Array, count_of, stream
 from components.energy import Clock
-from pipelines import artifacts, encode, regimes, sources, targets, texts, tokens
+from pipelines import artifacts, encode, regimes, sources, targeted, targets, texts, tokens
 from pipelines.errors import UserError
 from pipelines.packages import digest_of_tree
 from pipelines.sources.raw import Raw
@@ -51,8 +51,12 @@ def prepare() -> None:
 def _rows(raw: Raw, task: dict[str, Any]) -> Prepared:
     """Return both splits of a task whose rows are its examples, and what a reader must know of them."""
     target = targets.read(raw, task)
-    train, test = _split(raw.tested, target.kept, task)
-    train, test = _judged(train, test, task, None if target.names is None else target.value)
+    classes = None if target.names is None else target.value
+    aim: dict[str, Any] = {}
+    if raw.aimed is None:
+        train, test = _judged(*_split(raw.tested, target.kept, task), task, classes)
+    else:
+        train, test, aim = targeted.split(raw, target.kept, task)
     made = regimes.make(raw, target, train, task)
     settled = targets.settle(made.target, made.train, test, task)
     columns, facts = encode.encode(made.raw, task, made.train, test)
@@ -61,7 +65,9 @@ def _rows(raw: Raw, task: dict[str, Any]) -> Prepared:
         place = pa.array(chosen)
         splits[split] = pa.table({"id": ids, "label": label[chosen], **{n: c.take(place) for n, c in columns.items()}})
     splits["train"] = regimes.told(splits["train"], made.copies)
-    return Prepared(splits, facts | settled.facts | made.facts)
+    if made.raw.aimed is not None:
+        splits["train"] = splits["train"].append_column("target", pa.array(made.raw.aimed[made.train]))
+    return Prepared(splits, facts | settled.facts | made.facts | aim)
 
 
 def _blocks(raw: Raw, task: dict[str, Any]) -> Prepared:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, PositiveInt, model_validator
 
 from pipelines.sections import Section, Seed, Share
 
@@ -15,6 +15,27 @@ class LabelNoise(Section):
     fraction: Share
     by_class: bool = False
     seed: Seed = 0
+
+
+class TargetSet(Section):
+    """The few examples that a large pool is to serve: a ``file`` of rows like the pool's, or ``rows`` of one ``domain``.
+
+    With ``domain``, a value of the column that ``columns.domain`` names, the test split is of that domain, and training has
+    ``rows`` of it beside the rows of all others.
+    """
+
+    file: str | None = None
+    domain: str | None = None
+    rows: PositiveInt | None = None
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> TargetSet:
+        if (self.file is None) == (self.domain is None):
+            raise ValueError(f"must name a file or a domain, got {'both' if self.file else 'neither'}")
+        if (self.domain is None) != (self.rows is None):
+            raise ValueError("rows: is how many of a domain training has: name both, or a file alone")
+        return self
 
 
 class LongTail(Section):

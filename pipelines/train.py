@@ -51,7 +51,7 @@ def begin(plan: dict[str, Any]) -> tuple[Job, list[object]]:
     from pipelines.running import Job, provenance
 
     warm_up = artifacts.read_json(plan_of("warm_ups", plan["warm_up"]))
-    first = 0 if warm_up["holdout"] or warm_up["proxy"] else math.ceil(warm_up["epochs"])
+    first = 0 if warm_up["holdout"] or warm_up["proxy"] or warm_up["nearness"] else math.ceil(warm_up["epochs"])
     looks_only = warm_up["scores_in"] == "eval"
     job = Job("train", plan["name"], build(plan["members"]), first=first, looks_only=looks_only)
     state, subset = _state(job, plan, warm_up), _subset(job, plan)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipelines.running import Job
 
 #: The columns of a score table, beside the id; the ledger says what they mean.
-SCORES = ("loss", "change", "el2n", "margin", "margin_mean", "gradient_norm", "correct", "forgotten", "seen")
+SCORES = ("loss", "change", "el2n", "margin", "margin_mean", "gradient_norm", "correct", "predicted", "forgotten", "seen")
 
 
 def warm_up(name: str) -> None:
@@ -29,6 +29,8 @@ def warm_up(name: str) -> None:
         _proxy(name, plan)
     elif plan["holdout"]:
         _holdout(name, plan)
+    elif plan["nearness"]:
+        _nearness(name, plan)
     else:
         _own(name, plan)
 
@@ -68,6 +70,26 @@ def _proxy(name: str, plan: dict[str, Any]) -> None:
     with job.metered():
         ranked = rank(job.training)
     _write_scores(job, plan, _digest_of(job), ranked)
+
+
+def _nearness(name: str, plan: dict[str, Any]) -> None:
+    """Compare every example with the target set: nothing is trained, and the methods start from nothing."""
+    from components import nearness
+    from components.tasks.text import Texts
+    from pipelines.running import Job, provenance
+
+    job = Job("warm_up", name, Selector())
+    _write_state(job, plan)
+    job.run(0, [plan, provenance(job)])
+    aimed = job.split.table["target"].to_numpy()
+    with job.metered(), job.training.clock.lap("train"):
+        if plan["nearness"] == "features":
+            near = nearness.by_features(job.features(), aimed)
+        elif isinstance(job.split.examples, Texts):
+            near = nearness.by_ngrams(job.split.examples.tokens, job.split.examples.offsets, aimed)
+        else:
+            near = nearness.by_bags(job.split.examples.bags, aimed)
+    _write_scores(job, plan, _digest_of(job), {"target": aimed, "nearness": near})
 
 
 def _settings(name: str, proxy: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:

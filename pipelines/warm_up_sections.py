@@ -48,18 +48,21 @@ class WarmUp(Section):
     """Epochs over everything before anything is selected; ``scores_in`` eval looks again after each of them.
 
     With ``holdout`` they are epochs of that fraction alone, with ``proxy`` those of another model: either is a model of its
-    own, which then looks at everything, and the method's training starts from nothing.
+    own, which then looks at everything, and the method's training starts from nothing. With ``nearness`` there are no epochs:
+    every example is compared with the task's target set, by the n-grams of its tokens or by the features that the untrained
+    model, or its frozen part, gives.
     """
 
     epochs: NonNegativeFloat
     scores_in: Literal["train", "eval"] = "train"
     holdout: Annotated[float, Field(gt=0, lt=1)] | None = None
     proxy: Proxy | None = None
+    nearness: Literal["ngrams", "features"] | None = None
 
     @property
     def apart(self) -> str | None:
-        """Which of the two it is, where it trains a model of its own."""
-        return "holdout" if self.holdout else "proxy" if self.proxy else None
+        """Which of the three it is, where a method's training starts from nothing."""
+        return next((kind for kind in ("holdout", "proxy", "nearness") if getattr(self, kind)), None)
 
     @property
     def begun(self) -> float:
@@ -73,6 +76,8 @@ class WarmUp(Section):
             return self.holdout * self.epochs + LOOK_SHARE
         if self.proxy:
             return self.proxy.share * (self.epochs + LOOK_SHARE)
+        if self.nearness:
+            return LOOK_SHARE if self.nearness == "features" else 0.0
         return self.epochs * LOOK_SHARE if self.scores_in == "eval" else 0.0
 
     @model_validator(mode="after")
@@ -80,11 +85,15 @@ class WarmUp(Section):
         if self.proxy and (self.holdout or self.scores_in == "eval"):
             other = "holdout" if self.holdout else "scores_in: eval"
             raise ValueError(f"proxy: is trained on everything and looks once after it; take out {other}, or the proxy")
+        if self.nearness and (self.holdout or self.proxy or self.scores_in == "eval" or self.epochs):
+            raise ValueError("nearness: compares examples and trains nothing; with it, epochs must be 0 and no other key there")
         return self
 
     @model_validator(mode="after")
     def _looks_after_epochs(self) -> WarmUp:
         by_looks = self.apart or "scores_in: eval"
+        if self.nearness:
+            return self
         if (self.apart or self.scores_in == "eval") and (self.epochs % 1 or (self.apart and not self.epochs)):
             raise ValueError(
                 f"epochs: must be whole with {by_looks}, which looks after them, got {self.epochs}; "

@@ -14,6 +14,7 @@ from components.selection.selective_backprop import SelectiveBackprop
 from components.selection.selector import Selector
 from components.selection.short import Short
 from components.selection.swiftlearn import SwiftLearn
+from components.selection.target import Target
 from components.selection.threshold import LossThreshold
 from components.selection.uniform import Uniform
 
@@ -25,6 +26,7 @@ METHODS: dict[str, type[Selector]] = {
     "importance": Importance,
     "clean": Clean,
     "balanced": Balanced,
+    "target": Target,
     "infobatch": InfoBatch,
     "rule": ByRule,
     "selective-backprop": SelectiveBackprop,

@@ -53,7 +53,7 @@ class Clean(Selector):
         if epoch.index < self.after:
             return
         assert ledger.target is not None
-        now = noise.rates(ledger.column("loss"), ledger.column("margin"), ledger.target if self.by_class else None)
+        now = self._rates(ledger, ledger.target)
         # Who is left out contradicts nobody any more.
         self.rates = now if epoch.index == self.after else np.maximum(self.rates, now)
         self.left_out = len(self._suspects(ledger)) / len(ledger)
@@ -87,6 +87,12 @@ class Clean(Selector):
     @override
     def planned_cost(self, epochs: int, warm_up: float) -> float:
         return epochs - GUESS * (epochs - self.after)
+
+    def _rates(self, ledger: Ledger, label: Array) -> Array:
+        loss, margin = ledger.column("loss"), ledger.column("margin")
+        if not self.by_class:
+            return np.array([noise.rate(loss, margin)])
+        return noise.rates_by_class(noise.surer_half(loss, margin), ledger.column("predicted"), label)
 
     def _suspects(self, ledger: Ledger) -> Array:
         return noise.suspects(ledger.column("margin_mean"), self.rates, ledger.target if self.by_class else None)

@@ -97,7 +97,7 @@ class Importance(Selector):
             self.share = self.first
             return
         if self.guarded and ledger.target is not None:
-            now = float(noise.rates(ledger.column("loss")[seen], ledger.column("margin")[seen])[0])
+            now = noise.rate(ledger.column("loss")[seen], ledger.column("margin")[seen])
             self.noise = now if epoch.index <= SETTLED else max(self.noise, now)
         size = sizes.signal_of(ledger, self.signal)
         size[self._suspects(ledger)] = 0
@@ -167,7 +167,7 @@ class Importance(Selector):
     def _suspects(self, ledger: Ledger) -> Array:
         if not (self.guarded and self.noise):
             return np.empty(0, np.int64)
-        return noise.suspects(ledger.column("margin_mean"), np.array([self.noise]))
+        return noise.suspects(ledger.column("margin_mean"), self.noise)
 
 
 def _check_unit(name: str, value: float) -> float:

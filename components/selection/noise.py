@@ -13,53 +13,68 @@ from components.selection import choose
 
 #: The share of contradictions that clean data have too: so many of them are believed to be hard and not wrong.
 TOLERATED = 0.02
-#: Examples of a class that weigh as much as all of them do, in its rate: a class of three would have one of 0, 1/3 or more.
+#: Examples whose labels are spread as those of all: of a class that the model is seldom sure of, they decide.
 FEW = 20
 
 
-def rates(loss: Array, margin: Array, classes: Array | None = None) -> Array:
-    """Return how often the model contradicts the label, among the half of the examples that it is surest of.
+def surer_half(loss: Array, margin: Array) -> Array:
+    """Return which half of the examples the model is surest of, ``(N,)`` bool, whatever their labels.
 
     Args:
         loss: ``(N,)`` cross-entropy of the last sight, in nats.
         margin: ``(N,)`` of the same sight.
-        classes: ``(N,)`` the labels; None for one rate of all.
-
-    Returns:
-        ``(C,)``, a rate a class, by those of its examples that are in the surer half of all: the surer half of a hard class by
-        itself would be contradicted for being hard. ``FEW`` more examples have the rate of all. ``(1,)`` without ``classes``.
     """
     surest = np.exp(-loss) + np.maximum(margin, 0)
-    sure = surest >= np.median(surest)
-    wrong = sure & (margin > 0)
-    of_all = np.count_nonzero(wrong) / np.count_nonzero(sure)
-    if classes is None:
-        return np.array([of_all])
-    length = int(classes.max()) + 1
-    contradicted, among = (np.bincount(classes[at], minlength=length) for at in (wrong, sure))
-    return np.asarray((contradicted + FEW * of_all) / (among + FEW))
+    return np.asarray(surest >= np.median(surest))
 
 
-def suspects(margin_mean: Array, rate: Array, classes: Array | None = None) -> Array:
+def rate(loss: Array, margin: Array) -> float:
+    """Return how often the model contradicts the label, among the half of the examples that it is surest of."""
+    return float(np.mean(margin[surer_half(loss, margin)] > 0))
+
+
+def rates_by_class(sure: Array, predicted: Array, label: Array) -> Array:
+    """Return which share of the examples that have a label are of another class, ``(C,)``.
+
+    How often class j is labelled i is counted among the sure ones that are predicted to be j, as of confident learning
+    (Northcutt et al. 2021, arXiv 1911.00068), together with ``FEW`` that are labelled as the sure ones of all classes are. How
+    many examples of each class there are follows from that and from how often each label stands there.
+
+    Args:
+        sure: ``(N,)`` bool, of ``surer_half``.
+        predicted: ``(N,)`` class.
+        label: ``(N,)`` class.
+    """
+    rows = np.bincount(label)
+    joint = np.zeros((len(rows), len(rows)))
+    np.add.at(joint, (predicted[sure], label[sure]), 1)
+    wrong = 1 - np.trace(joint) / joint.sum()
+    others = rows / np.maximum(rows.sum() - rows[:, None], 1)
+    common = np.where(np.eye(len(rows), dtype=bool), 1 - wrong, wrong * others)
+    labelled = (joint + FEW * common) / (joint.sum(1, keepdims=True) + FEW)
+    true = np.maximum(np.linalg.lstsq(labelled.T, rows.astype(np.float64), rcond=None)[0], 0)
+    mixed = labelled * true[:, None]
+    return np.asarray(1 - np.diag(mixed) / np.maximum(mixed.sum(0), 1e-300))
+
+
+def suspects(margin_mean: Array, rate: Array | float, label: Array | None = None) -> Array:
     """Return the places of the labels that are probably wrong, in order.
 
-    They are the ``rate - TOLERATED`` of largest mean margin, of each class or of all, as far as that is above 0.
+    They are the ``rate - TOLERATED`` of largest mean margin, of each label or of all, as far as that is above 0.
 
     Args:
         margin_mean: ``(N,)``, NaN of who was never seen, and is no suspect.
-        rate: as ``rates`` returned it.
-        classes: as it was given to ``rates``.
+        rate: of all; or ``(C,)`` of each label.
+        label: ``(N,)`` where there is a rate of each.
     """
     known = np.where(np.isnan(margin_mean), -1, margin_mean) if np.isnan(margin_mean).any() else margin_mean
+    groups = [np.arange(len(known))] if label is None else np.split(np.argsort(label, kind="stable"), _ends(label))
     found = []
-    for at, share in zip(_members(known, classes), np.maximum(0, rate - TOLERATED), strict=True):
-        worst = at[choose.largest(known[at], round(share * len(at)))] if share else at[:0]
+    for at, share in zip(groups, np.maximum(0, np.atleast_1d(rate) - TOLERATED), strict=True):
+        worst = at[choose.largest(known[at], round(share * len(at)))]
         found.append(worst[known[worst] > 0])
     return np.sort(np.concatenate(found))
 
 
-def _members(rows: Array, classes: Array | None) -> list[Array]:
-    """Return the places of all ``rows``, or of each of the ``classes``, in order."""
-    if classes is None:
-        return [np.arange(len(rows))]
-    return np.split(np.argsort(classes, kind="stable"), np.cumsum(np.bincount(classes))[:-1])
+def _ends(label: Array) -> Array:
+    return np.cumsum(np.bincount(label))[:-1]

@@ -79,6 +79,7 @@ class Selector:
     sights: ClassVar[int] = 0  #: how often the warm-up must have seen every example
     holdout: ClassVar[bool] = False  #: whether the warm-up must be one that trains on a holdout
     proxy: ClassVar[bool] = False  #: whether the warm-up must be one that trains a proxy
+    nearness: ClassVar[bool] = False  #: whether the warm-up must be one that tells how near examples are to a target set
     classes: bool = False  #: whether targets must be classes
     cost_known: bool = True  #: whether ``planned_cost`` is what the run will cost; False where the losses decide
     learning_rate: float = 1.0  #: factor of the task's learning rate

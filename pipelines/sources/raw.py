@@ -19,6 +19,7 @@ class Raw:
         tested: ``(N,)`` bool, which rows the source itself sets apart for testing; None where it has no test split.
         names: of the classes, where the source says them.
         dropped: rows that the source has and that are not here, by the task's ``drop_empty``.
+        aimed: ``(N,)`` bool, which rows are of the task's target set or of its domain; None where the task has none.
     """
 
     inputs: dict[str, Any]
@@ -26,3 +27,4 @@ class Raw:
     tested: Array | None
     names: list[str] | None = None
     dropped: int = 0
+    aimed: Array | None = None

@@ -20,6 +20,10 @@ from pipelines.sources.raw import Raw
 
 #: What the label is called beside the inputs, whatever they are called.
 LABEL = "the label"
+#: What of the columns is neither input nor label: which domain a row is of.
+DOMAIN = "domain"
+#: The column that says which of a package's members a row is of.
+MEMBER = "member"
 Columns = dict[str, list[Any]]
 #: What a column named under each key holds a row.
 ONE_OF = {"numbers": "number", "categories": "category", "dates": "date"}
@@ -38,14 +42,30 @@ def from_files(task: dict[str, Any]) -> Raw:
 def _exact(task: dict[str, Any]) -> list[str]:
     """Return the columns whose values are taken as they are written: in a category, 01 is not 1."""
     columns = task["columns"]
-    return [*(columns[role] for role in ("text", "text_pair") if role in columns), *columns.get("categories", [])]
+    return [*(columns[role] for role in ("text", "text_pair", DOMAIN) if role in columns), *columns.get("categories", [])]
 
 
 def from_package(task: dict[str, Any]) -> Raw:
     """Return a file out of a package, and one for testing, as raw data."""
     source = task["source"]
+    if source["members"]:
+        return of_tables(task, [_one(task, packages.parts(source))], [source["package"]])
     paths = packages.members(source)
     return of_tables(task, [_table(path, source, _exact(task)) for path in paths], [path.name for path in paths])
+
+
+def _one(task: dict[str, Any], paths: dict[str, Path]) -> pa.Table:
+    """Return the columns that the task names of several files as one table, with the column ``MEMBER``."""
+    wanted, tables = [column for _, _, column in _wanted(task["columns"])], []
+    for name, path in paths.items():
+        table = _table(path, task["source"], _exact(task))
+        table = table.append_column(MEMBER, pa.array([name] * len(table)))
+        tables.append(table.select([column for column in table.column_names if column in wanted]))
+        _check_table(table, list(_wanted(task["columns"])), f"{task['source']['package']}: {name}")
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise UserError(f"{task['source']['package']}: {', '.join(paths)}: cannot be read as one table: {error}") from None
 
 
 def of_tables(
@@ -59,32 +79,56 @@ def of_tables(
         origins: say where each is from.
         names: of the classes, where the source says them.
     """
-    tables = [part for part in parts if part is not None]
+    tables, origins = (
+        [part for part in parts if part is not None],
+        [o for o, p in zip(origins, parts, strict=False) if p is not None],
+    )
+    splits = len(tables)
+    if (file := (task.get("target") or {}).get("file")) is not None:
+        tables, origins = [*tables, _table(Path(file), _as_files(task["source"]), _exact(task))], [*origins, file]
     wanted = list(_wanted(task["columns"]))
     for table, origin in zip(tables, origins, strict=False):
         _check_table(table, wanted, origin)
-    origin = ", ".join(origins[: len(tables)])
+    origin = ", ".join(origins)
     joined = {key: _column(tables, column, f"{origin}: {column}") for key, _, column in wanted}
-    tested = np.arange(sum(map(len, tables))) >= len(tables[0])
-    before = len(tested)
+    table = np.repeat(np.arange(len(tables)), [len(t) for t in tables])
+    before = len(table)
     if task["drop_empty"]:
-        joined, tested = _without_empty(joined, tested, len(tables), origin)
-    labels = joined.pop(LABEL, None) or [0] * len(tested)
+        joined, table = _without_empty(joined, table, len(tables), origin)
+    labels = joined.pop(LABEL, None) or [0] * len(table)
     if (empty := next((i for i, v in enumerate(labels) if v is None or v == ""), None)) is not None:
         raise UserError(f"{origin}: {task['columns']['label']}: id {empty} has no label")
-    return Raw(joined, np.array(labels), None if len(tables) == 1 else tested, names, before - len(tested))
+    tested = None if splits == 1 else table == 1
+    aimed = _aimed(joined.pop(DOMAIN, None), task, origin) if file is None else table == splits
+    return Raw(joined, np.array(labels), tested, names, before - len(table), aimed)
 
 
-def _without_empty(joined: Columns, tested: Array, splits: int, origin: str) -> tuple[Columns, Array]:
-    """Return the columns and ``tested`` ``(N,)`` without the rows in which any column is missing or blank.
+def _as_files(source: dict[str, Any]) -> dict[str, Any]:
+    return {"header": source.get("header"), "skip": source.get("skip", 0)}
+
+
+def _aimed(domains: list[Any] | None, task: dict[str, Any], origin: str) -> Array | None:
+    """Return which rows are of the domain that the task's target names, ``(N,)``; None where it names none."""
+    if domains is None:
+        return None
+    wanted, named = task["target"]["domain"], [str(d) for d in domains]
+    if wanted not in named:
+        raise UserError(
+            unknown(f"{origin}: tasks.{task['name']}.target.domain: {wanted!r}", "domain", wanted, sorted(set(named)))
+        )
+    return np.asarray(np.array(named) == wanted)
+
+
+def _without_empty(joined: Columns, table: Array, splits: int, origin: str) -> tuple[Columns, Array]:
+    """Return the columns and ``table`` ``(N,)`` without the rows in which any column is missing or blank.
 
     Raises:
         UserError: where that leaves none of one of the ``splits``.
     """
     kept = np.array([not any(map(_is_empty, row)) for row in zip(*joined.values(), strict=True)])
-    if len(np.unique(tested[kept])) < splits:
+    if len(np.unique(table[kept])) < splits:
         raise UserError(f"{origin}: drop_empty leaves no row of a split, since each lacks one of {', '.join(joined)}")
-    return {key: [v for v, k in zip(values, kept, strict=True) if k] for key, values in joined.items()}, tested[kept]
+    return {key: [v for v, k in zip(values, kept, strict=True) if k] for key, values in joined.items()}, table[kept]
 
 
 def _is_empty(value: Any) -> bool:  # noqa: ANN401 - whatever the source holds
@@ -152,6 +196,8 @@ def _table(path: Path, source: dict[str, Any], texts: Iterable[str]) -> pa.Table
     except UnicodeDecodeError:
         raise UserError(f"{path}: a column's name is not UTF-8") from None
     except (OSError, pa.ArrowException) as error:
+        if "Empty CSV file" in str(error):  # names alone, and no end of the line
+            raise UserError(f"{path}: has no rows") from None
         raise UserError(f"{path}: cannot be read: {error}") from None
 
 

@@ -66,6 +66,7 @@ def reference(sights, looks_only):
             "seen": 0,
             "forgotten": 0,
             "correct": False,
+            "predicted": 0,
             "seen_by_look": False,
         }
         | dict.fromkeys(("loss", "change", "el2n", "margin", "margin_mean", "gradient_norm", "confidence", "scatter"), np.nan)
@@ -81,7 +82,7 @@ def reference(sights, looks_only):
                 row["change"] = np.nan if row["last"] is None else ((z - row["last"]) ** 2).mean()
                 row["last"] = z
             row["forgotten"] += row["correct"] and not right
-            row.update(correct=right, seen=row["seen"] + 1, seen_by_look=looked, loss=-np.log(p[t]))
+            row.update(correct=right, predicted=int(z.argmax()), seen=row["seen"] + 1, seen_by_look=looked, loss=-np.log(p[t]))
             row["margins"].append(np.delete(p, t).max() - p[t])
             row.update(el2n=np.mean(row["norms"]), gradient_norm=row["norms"][-1])
             row.update(margin=row["margins"][-1], margin_mean=np.mean(row["margins"]))

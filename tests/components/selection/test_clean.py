@@ -3,21 +3,24 @@ import pytest
 
 from components.arrays import stream
 from components.moments import EpochRecord
+from components.selection import noise
 from components.selection.clean import Clean
 from components.selection.selector import Epoch
 
+N = 1000
 TARGET = np.repeat([0, 1], [500, 500])
-#: Ten examples of each class, fifty times: of class 0 one of the surer half is contradicted, and of class 1 none.
+#: Ten examples of each label, fifty times: of the surer half those labelled 0 are 0, but for one in five, which is 1.
 MARGIN = np.repeat(
     [[-0.9, -0.9, -0.8, -0.8, 0.9, -0.1, -0.1, -0.1, 0.1, -0.1], [-0.9] * 5 + [-0.1] * 4 + [0.2]], 50, axis=1
 ).ravel()
 LOSS = np.repeat([[0.05] * 4 + [3.0] + [0.75] * 5, [0.05] * 5 + [0.75] * 4 + [0.9]], 50, axis=1).ravel()
-N = 1000
-CLEAN = np.full(N, -0.5), np.full(N, 0.2)
+PREDICTED = np.where(MARGIN > 0, 1 - TARGET, TARGET)
+CLEAN = np.full(N, -0.5), np.full(N, 0.2), TARGET
 
 
-def ledger_of(make_ledger, margin=MARGIN, loss=LOSS):
-    return make_ledger(N, 2, target=TARGET, margin=margin, margin_mean=margin, loss=loss, seen=np.full(N, 2))
+def ledger_of(make_ledger, margin=MARGIN, loss=LOSS, predicted=PREDICTED):
+    seen = {"margin": margin, "margin_mean": margin, "loss": loss, "predicted": predicted, "seen": np.full(N, 2)}
+    return make_ledger(N, 2, target=TARGET, **seen)
 
 
 def weights(selector, ledger, index):
@@ -30,13 +33,15 @@ def test_everything_first_and_then_all_but_the_contradicted(make_ledger):
     selector, ledger = Clean(), ledger_of(make_ledger)
     assert weights(selector, ledger, 1).tolist() == [1] * N
     left = weights(selector, ledger, 2) == 0
-    # Of 250 of class 0 in the surer half 50 are contradicted, and a tenth of all, which counts as 20: .1926, less .02, of 500.
-    assert left.sum() == round((52 / 270 - 0.02) * 500) == 86
+    # Of those surely 1 a sixth is labelled 0, of those surely 0 none: of label 0 that makes the share that is of class 1.
+    rate = noise.rates_by_class(noise.surer_half(LOSS, MARGIN), PREDICTED, TARGET)
+    assert rate == pytest.approx([0.2, 0.0], abs=0.03)
+    assert left.sum() == round((rate[0] - 0.02) * 500)
     assert left[MARGIN == 0.9].all()
-    # Of class 1, whose rate is under .02, also who is contradicted stays.
+    # Of label 1, whose rate is under .02, also who is contradicted stays.
     assert not left[TARGET == 1].any()
-    assert selector.left_out == pytest.approx(0.086)
-    assert selector.events() == ["from epoch 3 on leaves out 0.0860 of the examples"]
+    assert selector.left_out == left.mean()
+    assert selector.events() == [f"from epoch 3 on leaves out {left.mean():.4f} of the examples"]
     assert selector.events() == []
 
 
@@ -53,7 +58,7 @@ def test_rates_only_rise_after_the_first(make_ledger):
     weights(selector, ledger_of(make_ledger), 2)
     first = selector.rates
     weights(selector, ledger_of(make_ledger, *CLEAN), 3)
-    assert selector.rates.tolist() == first.tolist() == pytest.approx([52 / 270, 2 / 270])
+    assert selector.rates.tolist() == first.tolist()
 
 
 def test_clean_labels_lose_nothing(make_ledger):

@@ -36,7 +36,7 @@ EPOCHS, EXAMPLES = 5, 60
 
 HOLDOUT = WarmUp(epochs=2, holdout=0.2)
 PROXY = WarmUp.model_validate({"epochs": 2, "proxy": {"model": {"family": "small", "name": "mlp"}}})
-APART = {"holdout": HOLDOUT, "proxy": PROXY}
+APART = {"holdout": HOLDOUT, "proxy": PROXY, "nearness": WarmUp(epochs=0, nearness="ngrams")}
 
 
 def classes_of(methods, name):
@@ -91,6 +91,9 @@ def scores_of(training):
         apart = {"holdout": training.selector.held(len(training.ledger))}
     if isinstance(training.selector, Short):
         apart = rank(training)
+    # As a warm-up with nearness has them; who needs no such columns does not read them.
+    rows = np.arange(len(training.ledger))
+    apart |= {"target": rows % 10 == 0, "nearness": stream(0, "nearness").random(len(rows), np.float32)}
     columns = {n: training.ledger.column(n) for n in training.ledger.columns}
     return {"id": np.arange(len(training.ledger)), **columns, **apart}
 
