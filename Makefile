@@ -5,10 +5,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DO_NOT_TRACK := 1
 .DEFAULT_GOAL := help
 
-.PHONY: help demo study advise up down agent test fast lint ui clean
+.PHONY: help demo study diagnose advise up down agent test fast lint ui clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -20,6 +20,9 @@ demo: .venv/ready ## run params.yaml's task and methods, and print what selectin
 
 study: .venv/ready ## run params.yaml's grid of methods, fractions and seeds, and print its means and ranks
 	@python -m pipelines.study $(STUDY)
+
+diagnose: .venv/ready ## say what is in the data (wrong labels, duplicates, classes, shift), and which method fits
+	@python -m pipelines.diagnosis
 
 advise: .venv/ready ## propose a method and its settings from cheap trials, within GOAL, which is --tolerance 0.01 unless you say otherwise
 	@python -m pipelines.advise $(or $(GOAL),--tolerance 0.01)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ ACCOUNT = RESULTS / "account" / "account.json"
 COMPARISON = RESULTS / "compare"
 STUDY = RESULTS / "study"
 ADVICE = RESULTS / "advice"
+DIAGNOSIS = RESULTS / "diagnose"
 #: Of a study whose cells agents run: the tasks and seeds of which something is missing, and why cells failed, by these.
 UNITS_MISSING, UNITS_FAILED = SCRATCH / "units" / "missing.json", SCRATCH / "units" / "failed.json"
 
@@ -118,10 +119,10 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         raise UserError(f"{path}: is no JSON: {error}; delete it and run 'dvc repro'") from None
 
 
-def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write ``rows`` of the same keys to ``path``, what is None as an empty field."""
+def write_csv(path: Path, rows: list[dict[str, Any]], keys: Sequence[str] = ()) -> None:
+    """Write ``rows`` of the same keys to ``path``, what is None as an empty field; ``keys`` are those of no rows."""
     with whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0])
+        writer = csv.DictWriter(file, rows[0] if rows else keys)
         writer.writeheader()
         writer.writerows(rows)
 

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from components.comparison import AGOT_EPSILON
 from pipelines.errors import UserError
 from pipelines.params_checks import check_names
-from pipelines.sections import Advise, Energy, Name, Pools, Section, Seed, Study, Tracking
+from pipelines.sections import Advise, Diagnose, Energy, Name, Pools, Section, Seed, Study, Tracking
 from pipelines.task_sections import Task
 from pipelines.warm_up_sections import WarmUp
 
@@ -32,6 +32,7 @@ class Params(Section):
     study: Study | None = None
     advise: Advise | None = None
     tracking: Tracking = Tracking()
+    diagnose: Diagnose = Diagnose()
     pools: Pools = Pools(default="cpu-pool", warm_up="gpu-pool", train="gpu-pool")
 
     @property

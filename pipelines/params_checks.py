@@ -24,6 +24,7 @@ def check_names(path: Path, params: Params) -> None:
     if "full" not in params.compare:
         raise UserError(f"{path}: compare: 'full' is missing; every saving is measured against it")
     _check_ramp(path, params)
+    _check_diagnosis(path, params)
     _check_proxies(path, params)
     check_methods(path, "compare", params.compare, params)
 
@@ -58,6 +59,19 @@ def _check_ramp(path: Path, params: Params) -> None:
         raise UserError(
             f"{path}: {key}.schedule.ramp: must be under the {epochs} of {key}.epochs, got {ramp}; "
             f"the nearest that works is {epochs - 1}"
+        )
+
+
+def _check_diagnosis(path: Path, params: Params) -> None:
+    """Check that the warm-up of the diagnosis is there, and has seen examples twice, or trains nothing."""
+    where, name = f"{path}: diagnose.warm_up", params.diagnose.warm_up
+    if name not in params.warm_ups:
+        raise UserError(unknown(f"{where}: {name!r}", "warm-up in 'warm_ups'", name, params.warm_ups))
+    if 0 < params.warm_ups[name].epochs < 2:
+        fits = [n for n, w in params.warm_ups.items() if w.epochs >= 2] or ["none is defined"]
+        raise UserError(
+            f"{where}: must be of 2 epochs or more, or of 0, which looks at the data alone, got {name!r} of "
+            f"{params.warm_ups[name].epochs:g}; one that works: {', '.join(fits)}"
         )
 
 

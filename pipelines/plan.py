@@ -233,6 +233,7 @@ def files_of(params: Params) -> dict[str, Any]:
             "energy": params.energy.model_dump(),
         },
     }
+    files["diagnosis"] = {"warm_up": params.diagnose.warm_up, "epochs": params.chosen.training.epochs}
     files |= {f"warm_ups/{n}": w.model_dump(mode="json", by_alias=True) for n, w in params.warm_ups.items()}
     return files | {f"methods/{n}": method_plan(params, n) for n in params.compare}
 

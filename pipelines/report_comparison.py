@@ -10,6 +10,7 @@ from pipelines import (
     report,
     report_classes,
     report_course,
+    report_diagnosis,
     report_energy,
     report_examples,
     report_learning,
@@ -37,7 +38,8 @@ def page(plan: Row, rows: list[Row], metric: Metric) -> str:
     tables = [report_tables.times(rows, ["method"], names, plan["agot_epsilon"]), *report_energy.of_comparison(rows, controls)]
     order, training = [r["method"] for r in rows], read_json(plan_of("training"))
     runs = [Run(name, manifest["content"]) for name in order]
-    sections = [_table(rows, metric), _figure(rows, metric), *tables, *report_time.of_comparison(order)]
+    sections = [_table(rows, metric), _figure(rows, metric), *report_diagnosis.of_comparison(), *tables]
+    sections += report_time.of_comparison(order)
     sections += report_learning.of_comparison(runs, manifest)
     sections += report_classes.of_comparison(runs, manifest, training["training"]["epochs"])
     sections += report_examples.of_comparison(runs, manifest)

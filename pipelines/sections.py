@@ -152,6 +152,12 @@ class Study(Section):
         return self
 
 
+class Diagnose(Section):
+    """What a diagnosis is made from: the score table of a warm-up of two epochs or more, or of a proxy; or of none."""
+
+    warm_up: Name = "two-epochs"
+
+
 class Pools(Section):
     """Which of Prefect's work pools the stages go to where agents run them; one that is not named goes to ``default``."""
 
@@ -159,6 +165,7 @@ class Pools(Section):
     plan: Name | None = None
     prepare: Name | None = None
     warm_up: Name | None = None
+    diagnose: Name | None = None
     subset: Name | None = None
     train: Name | None = None
     evaluate: Name | None = None

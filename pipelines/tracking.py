@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from components.comparison import Metric
-from pipelines import artifacts, report_comparison
+from pipelines import artifacts, report_comparison, report_diagnosis
 from pipelines.artifacts import MANIFEST, plan_of, read_json
 from pipelines.facts import TOLD, versions
 from pipelines.stage import main
-from pipelines.tracker import REASON, Tracker, say, told
+from pipelines.tracker import REASON, Tracker, points, say, told
 from pipelines.tracking_agents import tell_agents
 from pipelines.tracking_methods import Methods
 from pipelines.tracking_models import models_of
@@ -55,6 +55,7 @@ def _publish(tracker: Tracker) -> str | None:
         methods = Methods(tracker, parent, children, models)
         runs = {name: methods.tell(name) for name in read_json(plan_of("comparison"))["methods"]}
     tell_agents(tracker, {name: run for name, run in runs.items() if run})
+    _tell_diagnosis(tracker, parent)
     whole = _tell_comparison(tracker, parent) and all(runs.values())
     if whole:
         tracker.finish(parent)
@@ -100,6 +101,19 @@ def _tell_comparison(tracker: Tracker, parent: Any) -> bool:  # noqa: ANN401 - m
         tracker.client.log_artifact(run_id, str(artifacts.ACCOUNT))
         tracker.client.set_tag(run_id, "winnow.compare", md5)
     return True
+
+
+def _tell_diagnosis(tracker: Tracker, parent: Any) -> None:  # noqa: ANN401 - mlflow's Run
+    """Log what was found in the data, where that is new."""
+    md5 = tracker.lock.outs.get(str(artifacts.DIAGNOSIS))
+    if not (md5 and tracker.lock.holds("diagnose")) or parent.data.tags.get("winnow.diagnosis") == md5:
+        return
+    path = artifacts.DIAGNOSIS / "diagnosis.json"
+    told, run_id = read_json(path), parent.info.run_id
+    found = [(f"diagnosis/{name}", value, 0) for name, value in report_diagnosis.measures(told).items()]
+    tracker.log(run_id, points(found, path), {}, {"winnow.advice": report_diagnosis.lines(told)[0]})
+    tracker.client.log_artifacts(run_id, str(artifacts.DIAGNOSIS), "diagnose")
+    tracker.client.set_tag(run_id, "winnow.diagnosis", md5)
 
 
 def _fail(tracker: Tracker, stage: str, message: str) -> None:

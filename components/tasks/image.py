@@ -50,8 +50,8 @@ class Images:
         return 1 + len(self) // TILED
 
 
-def tiles(pixels: Array) -> Array:
-    """Return the means of 4 x 4 tiles of every channel, ``(M, channels * 16)`` float32, of ``(M, channels, h, w)``."""
-    high, wide = (min(4, side) for side in pixels.shape[2:])
+def tiles(pixels: Array, most: int = 4) -> Array:
+    """Return the means of ``most`` x ``most`` tiles of every channel, ``(M, d)`` float32, of ``(M, channels, h, w)``."""
+    high, wide = (min(most, side) for side in pixels.shape[2:])
     strips = [part for rows in np.array_split(pixels, high, axis=2) for part in np.array_split(rows, wide, axis=3)]
     return np.concatenate([strip.mean(axis=(2, 3), dtype=np.float32) for strip in strips], axis=1)

@@ -1,0 +1,73 @@
+"""Which examples are there twice: to the byte, or nearly so; by MinHash (Broder 1997) as the library datasketch has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.arrays import Array
+
+#: Of two sets of shingles: what they share of what either has, from which on two examples are nearly the same.
+THRESHOLD = 0.8
+#: Hash functions; with 64 the estimate that candidates are found by has a deviation of 0.05.
+HASHES = 64
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Which of N examples say what another one says.
+
+    Attributes:
+        of: ``(N,)`` int64, the place of the first example that is the same or nearly so; the example's own where there is none.
+        exact: ``(N,)`` bool, whether it is the same to the byte.
+    """
+
+    of: Array
+    exact: Array
+
+    @property
+    def near(self) -> Array:
+        """``(N,)`` bool, whether it is nearly the same as an earlier one, and no exact copy."""
+        return np.asarray((self.of != np.arange(len(self.of))) & ~self.exact)
+
+
+def copies(digests: Array, shingles: Sequence[list[bytes]], agree: Callable[[int, int], bool]) -> Copies:
+    """Return which examples are copies of earlier ones.
+
+    Args:
+        digests: ``(N,)``, equal where two examples are equal.
+        shingles: of each example.
+        agree: told the places of two that share ``THRESHOLD`` or more, says whether they are nearly the same.
+    """
+    _, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
+    of = first[inverse]
+    exact = of != np.arange(len(digests))
+    originals = np.flatnonzero(~exact)
+    sets = [shingles[i] for i in originals.tolist()]
+    of[originals] = originals[_nearly(sets, lambda a, b: agree(int(originals[a]), int(originals[b])))]
+    return Copies(of[first[inverse]], exact)
+
+
+def _nearly(sets: Sequence[list[bytes]], agree: Callable[[int, int], bool]) -> Array:
+    """Return for each set the place of the first one that it is nearly the same as and that is no copy itself, or its own.
+
+    Candidates are found by MinHash; what they share is then counted.
+    """
+    from datasketch import MinHash, MinHashLSH
+
+    of = np.arange(len(sets))
+    index, kept = MinHashLSH(threshold=THRESHOLD, num_perm=HASHES), [set(parts) for parts in sets]
+    for place, sketch in enumerate(MinHash.bulk(sets, num_perm=HASHES)):
+        like = (o for o in sorted(index.query(sketch)) if similarity(kept[place], kept[o]) >= THRESHOLD and agree(o, place))
+        of[place] = next(like, place)
+        if of[place] == place:
+            index.insert(place, sketch)
+    return of
+
+
+def similarity(one: set[bytes], other: set[bytes]) -> float:
+    """Return what two sets share of what either has (Jaccard); of two empty ones 1."""
+    either = len(one | other)
+    return len(one & other) / either if either else 1.0

@@ -1,0 +1,137 @@
+"""diagnose: what is in the data, by what a warm-up saw of them, and what to do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from components.diagnosis import Scores, WrongLabels, agreeing, wrong_labels
+from components.energy import Clock
+from pipelines import artifacts, findings, report, report_diagnosis, tables
+from pipelines.artifacts import DIAGNOSIS, plan_of, result
+from pipelines.findings import Together
+from pipelines.report_runs import label_of
+from pipelines.splits import Split, read_split
+from pipelines.stage import main
+
+#: Suspects whose nearest agreeing examples are sought, and whose pictures are written.
+SHOWN = 200
+Row = dict[str, Any]
+
+
+def diagnose() -> None:
+    """Write what was found: numbers, the suspects and the duplicates as tables, and a page."""
+    clock = Clock()
+    with clock.lap("diagnose"):
+        plan, manifest = artifacts.read_json(plan_of("diagnosis")), artifacts.read_json(artifacts.MANIFEST)
+        train, test = read_split("train", manifest), read_split("test", manifest)
+        scores = _scores(plan["warm_up"], manifest, train)
+        wrong = wrong_labels(scores, train.examples.target) if scores is not None and manifest["classes"] else None
+        rows = findings.together(train, test)
+        told = {"task": manifest["task"], "warm_up": plan["warm_up"], "metric": manifest["metric"]}
+        told |= findings.numbers(rows, scores, wrong, manifest, train)
+        told["advice"] = findings.advised(told, manifest, plan["epochs"])
+        suspects = _suspects(wrong, rows, train, manifest) if wrong is not None else []
+        copies = _copies(rows)
+
+    def fill(folder: Path) -> None:
+        artifacts.write_json(folder / "diagnosis.json", told)
+        artifacts.write_csv(folder / "suspects.csv", [_for_annotators(s) for s in suspects], SUSPECT)
+        artifacts.write_csv(folder / "duplicates.csv", copies, COPY)
+        if manifest["kind"] == "image":
+            _write_pictures(folder / "suspects", suspects[:SHOWN], train, manifest)
+        report.write(folder / "report.html", report_diagnosis.page(told, suspects, manifest))
+
+    artifacts.write_folder(DIAGNOSIS, fill)
+    artifacts.write_json(artifacts.cost_of("diagnose"), {"laps": clock.record()})
+    report_diagnosis.show(told)
+
+
+#: What a row of each table has.
+SUSPECT = ("id", "example", "given", "likely", "sure", "agreeing", "verdict")
+COPY = ("id", "split", "same_as", "same_as_split", "exact")
+
+
+def _scores(warm_up: str, manifest: Row, train: Split) -> Scores | None:
+    """Return the score table of the warm-up, in the order of training; None of one that trained nothing."""
+    planned = artifacts.read_json(plan_of("warm_ups", warm_up))
+    if not planned["epochs"]:
+        return None
+    path = result("warm_up", warm_up, "scores.parquet")
+    columns, facts = tables.read_table(path)
+    artifacts.check_origin(path, facts, {"data": manifest["content"], "warm_up": planned})
+    assert np.array_equal(columns["id"], train.ids), "a score table has the order of the training split"
+    return columns
+
+
+def _suspects(wrong: WrongLabels, rows: Together, train: Split, manifest: Row) -> list[Row]:
+    """Return a row a suspect, the surest first, with the examples most like it that have the label it is taken for."""
+    label = train.examples.target
+    trusted = np.ones(len(label), bool)
+    trusted[wrong.suspects] = False
+    trusted &= wrong.likely == label
+    near = agreeing(rows.vectors[: rows.train], wrong.suspects[:SHOWN].tolist(), wrong.likely, trusted, label)
+    near += [[]] * (len(wrong.suspects) - len(near))
+    return [
+        {
+            "id": int(train.ids[place]),
+            "place": int(place),
+            "example": _told(train.table, int(place), manifest),
+            "given": label_of(manifest, label[place]),
+            "likely": label_of(manifest, wrong.likely[place]),
+            "sure": float(wrong.sure[place]),
+            "near": [{"id": int(train.ids[i]), "place": i, "example": _told(train.table, i, manifest)} for i in like],
+        }
+        for place, like in zip(wrong.suspects, near, strict=True)
+    ]
+
+
+def _told(table: pa.Table, place: int, manifest: Row) -> str:
+    """Return an example's texts; of a picture the file that is written of it; of a row of a table nothing."""
+    if manifest["kind"] == "image":
+        return f"suspects/{table['id'][place]}.png"
+    names = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+    return " / ".join(str(table[name][place]) for name in names)
+
+
+def _for_annotators(suspect: Row) -> Row:
+    """Return the row of a suspect as somebody is to read it, who then writes a verdict."""
+    like = "; ".join(f"{n['id']}: {n['example']}" if n["example"] else str(n["id"]) for n in suspect["near"])
+    return {k: suspect[k] for k in ("id", "example", "given", "likely")} | {
+        "sure": round(suspect["sure"], 4),
+        "agreeing": like,
+        "verdict": "",
+    }
+
+
+def _copies(rows: Together) -> list[Row]:
+    """Return a row for each example that says what an earlier one says, which is in training where any such is."""
+    split = ["train" if place < rows.train else "test" for place in range(len(rows.ids))]
+    return [
+        {
+            "id": int(rows.ids[i]),
+            "split": split[i],
+            "same_as": int(rows.ids[rows.of[i]]),
+            "same_as_split": split[rows.of[i]],
+            "exact": bool(rows.exact[i]),
+        }
+        for i in np.flatnonzero(rows.copied)
+    ]
+
+
+def _write_pictures(folder: Path, suspects: list[Row], train: Split, manifest: Row) -> None:
+    """Write the suspects' pictures, and those of the examples that they are held against, by id."""
+    from matplotlib.image import imsave
+
+    folder.mkdir()
+    for row in [*suspects, *(n for s in suspects for n in s["near"])]:
+        pixels = train.table["pixels"][row["place"]].values.to_numpy().reshape(manifest["shape"]).transpose(1, 2, 0)
+        colours = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels[..., :3]
+        imsave(folder / f"{row['id']}.png", np.ascontiguousarray(colours))
+
+
+if __name__ == "__main__":
+    main("diagnose", diagnose)
