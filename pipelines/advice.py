@@ -7,6 +7,7 @@ from typing import Any
 
 from components.arrays import Array
 from components.comparison import Metric
+from components.cost_ratio import Trained, cost_ratio
 from components.halving import Goal, Outcome, full_of, paid_back_after, proposal
 from components.judging import paired_error
 from components.paired import CONFIDENCE, LEAST_SEEDS, Gain, paired
@@ -58,8 +59,23 @@ def _answer(winner: Outcome, full: Outcome, last: Rung, goal: Goal, metric: Metr
         "cost": winner.cost,
         "full_score": full.score,
         "full_cost": full.cost,
+        "cost_ratio": _cost_ratio(last, cell, metric),
         "gains": {k: _gain(last, winner.name, name, goal, metric, k) for k, name in held.items()},
     }
+
+
+def _cost_ratio(last: Rung, cell: Cell, metric: Metric) -> Row | None:
+    """Return what a method costs over what the best control needs for the same metric, in epochs over everything."""
+    if cell.role != "method":
+        return None
+    rows: dict[str, dict[int, Row]] = {}
+    for r in last.rows:
+        rows.setdefault(r["cell"], {})[r["seed"]] = r
+    seeds = last.place.seeds
+    trained = {n: Trained([r[s]["cost_epochs"] for s in seeds], [r[s][metric.name] for s in seeds]) for n, r in rows.items()}
+    blind = [t for n, t in trained.items() if last.place.grid[n].role != "method"]
+    ratio = cost_ratio(trained[cell.name], blind, higher=metric.higher)
+    return None if ratio is None else vars(ratio)
 
 
 def _gain(last: Rung, name: str, other: str, goal: Goal, metric: Metric, held: str) -> Row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -13,6 +13,9 @@ from markupsafe import Markup
 from pipelines import artifacts, texts
 from pipelines.facts import versions
 from pipelines.figures import to_svg
+
+if TYPE_CHECKING:
+    from pipelines.verdict import Verdict
 
 TEMPLATES = Path(__file__).parent / "templates"
 NOTHING = "–"  # noqa: RUF001 - a dash
@@ -51,13 +54,19 @@ class Section:
     figures: Sequence[Drawing] = field(default=())
 
 
-def render(title: str, headline: Sequence[str], sections: Iterable[Section], facts: Sequence[tuple[str, str]]) -> str:
-    """Return the page; whatever is not a drawing is escaped."""
+def render(
+    title: str,
+    headline: Sequence[str],
+    sections: Iterable[Section],
+    facts: Sequence[tuple[str, str]],
+    verdict: Verdict | None = None,
+) -> str:
+    """Return the page; whatever is not a drawing is escaped. Where there is a ``verdict``, all else is folded below it."""
     pages = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     page = pages.get_template("report.html")
-    return page.render(title=title, headline=headline, sections=list(sections), facts=facts) + "\n"
+    return page.render(title=title, headline=headline, sections=list(sections), facts=facts, verdict=verdict) + "\n"
 
 
 def write(path: Path, page: str) -> None:

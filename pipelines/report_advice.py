@@ -62,6 +62,10 @@ def lines(written: Row) -> list[str]:
     told = [f"advice: {written['sentence']}"]
     for held, gain in written["answer"].get("gains", {}).items():
         told.append(f"gain over {held}: {_gain(gain)}")
+    if (ratio := written["answer"].get("cost_ratio")) is not None:
+        between = "" if ratio["low"] is None else f" ({ratio['low']:.2f} to {ratio['high']:.2f})"
+        bound = f"{ratio['bound']} " if ratio["bound"] else ""
+        told.append(f"it costs {bound}{ratio['value']:.2f}{between} of what the best control needs for the same {metric}")
     if (test := written["test"]) is not None:
         found = test.get("error") or f"{metric} {with_error(test['score'], test['standard_error'])}, one seed, judged by once"
         told.append(f"on the test split: {found}")

@@ -16,6 +16,7 @@ from pipelines import (
     report_learning,
     report_tables,
     report_time,
+    verdict_comparison,
 )
 from pipelines.artifacts import cost_of, plan_of, read_json
 from pipelines.figures import Best, Series, against_time
@@ -47,7 +48,8 @@ def page(plan: Row, rows: list[Row], metric: Metric) -> str:
     cost = read_json(cost_of("train", "full"))
     facts = report.provenance(manifest, cost, [training["seed"]], "dvc repro, or python -m pipelines.flow (make demo)")
     title = f"{plan['task']}: what selecting examples saved"
-    return report.render(title, headline(rows, metric, controls), sections, facts)
+    first = verdict_comparison.of_comparison(rows, controls, metric.name, metric.higher, training["training"]["epochs"])
+    return report.render(title, headline(rows, metric, controls), sections, facts, first)
 
 
 def summary(rows: list[Row], metric: Metric) -> tuple[list[str], Section]:

@@ -16,6 +16,7 @@ from pipelines import (
     report_learning,
     report_overlap,
     report_tables,
+    verdict,
 )
 from pipelines.artifacts import cost_of, plan_of, read_json
 from pipelines.cells import DATA, Place
@@ -40,7 +41,7 @@ def page(place: Place, written: Row) -> str:
     sections += report_classes.of_study(place, shown, manifest, training["training"]["epochs"])
     sections += [*report_overlap.of_study(place), *report_course.of_study(place), *_failed(written)]
     title = f"{written['task']}: a study of selecting examples"
-    return report.render(title, headline(written), sections, _facts(place, manifest))
+    return report.render(title, headline(written), sections, _facts(place, manifest), verdict.of_study(written))
 
 
 def summary(written: Row) -> tuple[list[str], Section]:

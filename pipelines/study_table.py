@@ -239,7 +239,7 @@ def points(rows: list[Row], grid: Grid, metric: Metric) -> list[Row]:
     for cell in grid.cells:
         mine = [r for r in rows if r["cell"] == cell.name and r[metric.name] is not None]
         point = _head(cell) | _spread(metric.name, [r[metric.name] for r in mine])
-        for key in ("time_measured", "time_counted", "agot"):
+        for key in ("cost_epochs", "time_measured", "time_counted", "agot"):
             point |= _spread(key, [r[key] for r in mine if r[key] is not None])
         told.append(point)
     return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import chdir
 from typing import Any
 
@@ -13,6 +14,11 @@ from pipelines.study_table import Row
 from pipelines.tracker import REASON, Tracker, points, told
 from pipelines.tracking_metrics import metrics_of
 from pipelines.tracking_note import note
+from pipelines.variants import name_of
+
+
+#: What the parent's run has of each method beside its controls, as ``<column>/<method>``.
+TOLD = ("gain_over_best_control", "gain_over_best_control_low", "gain_over_best_control_high", "cost_ratio", "cpu_ratio")
 
 
 def publish(place: Place, written: Row) -> str | None:
@@ -99,6 +105,12 @@ def _is_cost(key: str) -> bool:
     return key.startswith(kinds) or key.endswith(("seconds", "kwh", "kg", "counted", "epochs"))
 
 
+def _called(row: Row) -> str:
+    """Return what a method's cell is called in the name of a metric, which takes few signs."""
+    settings = json.loads(row["settings"]) if row["settings"] else {}
+    return name_of(row["method"], tuple(settings.items()), row["fraction"])
+
+
 def _tell_tables(tracker: Tracker, parent: Any, written: Row) -> None:  # noqa: ANN401 - mlflow's Run
     """Log the tables, where they are new."""
     told_last = digest(written)
@@ -107,7 +119,8 @@ def _tell_tables(tracker: Tracker, parent: Any, written: Row) -> None:  # noqa: 
     run_id, folder = parent.info.run_id, STUDY / written["task"]
     means = [(f"mean_{written['metric']}/{c}", v["mean"], 0) for c, v in written["summary"].items()]
     ranks = [(f"mean_rank/{c}", v["rank"], 0) for c, v in written["summary"].items()]
-    found = [(name, value, step) for name, value, step in means + ranks if value is not None]
+    told = [(f"{key}/{_called(r)}", r.get(key), 0) for r in written["methods"] for key in TOLD]
+    found = [(name, value, step) for name, value, step in means + ranks + told if value is not None]
     seeds = ", ".join(map(str, written["seeds"]))
     tags = {"methods": ", ".join(written["columns"]), "seeds": seeds} | note(*report_study.summary(written), "study")
     tracker.log(run_id, points(found, folder / "study.json"), {}, tags)
