@@ -16,7 +16,6 @@ from pipelines.tracking_metrics import metrics_of
 from pipelines.tracking_note import note
 from pipelines.variants import name_of
 
-
 #: What the parent's run has of each method beside its controls, as ``<column>/<method>``.
 TOLD = ("gain_over_best_control", "gain_over_best_control_low", "gain_over_best_control_high", "cost_ratio", "cpu_ratio")
 
