@@ -27,6 +27,29 @@ def _selection(_: str, r: dict[str, Any]) -> list[list[object]]:
     ]
 
 
+def _suspects(_: str, r: dict[str, Any]) -> list[list[object]]:
+    found: list[list[object]] = []
+    for name, m in r["medians"].items():
+        shares = ", ".join(f"{who} {m[who]['precision']:.2f} and {m[who]['recall']:.2f}" for who in ("winnow", "cleanlab"))
+        found.append([f"{name} ({m['wrong']:.1%} wrong, {m['estimated']:.1%} estimated): precision and recall", shares, ""])
+    return found
+
+
+def _draws(_: str, r: dict[str, Any]) -> list[list[object]]:
+    targets, found = r["targets"], list[list[object]]()
+    for name, m in r["medians"].items():
+        what = f"{name}, an epoch's draw of {r['rows']:,} rows"
+        found.append(
+            [
+                f"{what}: CPU seconds; share of an epoch of LeNet",
+                f"{m['cpu_seconds']:.2f}; {m['share']:.2%}",
+                f"<= {targets['share']:.0%}",
+            ]
+        )
+        found.append([f"{what}: bytes an example", f"{m['bytes']:.1f}", f"<= {targets['bytes']:g}"])
+    return found
+
+
 def _efficiency(task: str, r: dict[str, Any]) -> list[list[object]]:
     targets = r["targets"]
     found: list[list[object]] = []
@@ -160,7 +183,9 @@ def _publish(_: str, r: dict[str, Any]) -> list[list[object]]:
 KINDS = {
     "dispatch": _dispatch,
     "loop": _loop,
+    "draws": _draws,
     "selection": _selection,
+    "suspects": _suspects,
     "efficiency": _efficiency,
     "keep": _keep,
     "overhead": _overhead,

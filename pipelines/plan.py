@@ -27,6 +27,7 @@ APART = {
     "holdout": "irreducible losses",
     "proxy": "what a small model finds hard",
     "nearness": "how near examples are to the target set",
+    "fake_class": "what a wrong label looks like",
 }
 
 

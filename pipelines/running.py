@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,7 +68,8 @@ class Job:
             selector: stands at the doors.
             first: the epoch after the warm-up.
             looks_only: whether scores compare looks alone.
-            instead: what stands in the place of the plan's own model and settings, for a model that is not the task's.
+            instead: what stands in the place of the plan's own model and settings, for a model that is not the task's; with
+                ``target`` and ``manifest``, of the labels and what the model is told of them.
         """
         self.stage, self.name = stage, name
         country = artifacts.read_json(artifacts.plan_of("comparison"))["energy"]["country"]
@@ -78,10 +80,12 @@ class Job:
         self.split: Split = read_split("train", self.manifest)
         self.records: list[EpochRecord] = []
         self.ends: list[dict[str, float]] = []
-        plan = self.plan | (instead or {})
+        plan, manifest = self.plan | (instead or {}), self.manifest | (instead or {}).get("manifest", {})
+        if instead is not None and "target" in instead:
+            self.split = relabelled(self.split, instead["target"], manifest["outputs"])
         place = building.prepare_torch(plan["training"], plan["seed"])
         self.ranks = ranks.here(place)
-        model = building.placed(models.build(plan["model"], self.manifest, plan.get("model_key")), place)
+        model = building.placed(models.build(plan["model"], manifest, plan.get("model_key")), place)
         self.model = building.synchronised(model, self.ranks, self.manifest["task"])
         asked = plan["training"]["keep_frozen"]
         self.keeping = Keeping(self.model, self.split.examples, self.manifest) if asked else None
@@ -251,6 +255,13 @@ class Job:
     def history(self) -> list[dict[str, Any]]:
         """Return the records as plain numbers."""
         return [asdict(r) for r in self.records]
+
+
+def relabelled(split: Split, target: Array, outputs: int) -> Split:
+    """Return ``split`` with other classes ``(N,)``, of which there are ``outputs``."""
+    examples = copy.copy(split.examples)
+    examples.target, examples.outputs = target, outputs
+    return replace(split, examples=examples)
 
 
 def provenance(job: Job, **more: object) -> dict[str, object]:

@@ -12,7 +12,7 @@ from components.selection.selector import Subset
 from pipelines import artifacts, ranks, tables
 from pipelines.artifacts import plan_of, result
 from pipelines.errors import UserError
-from pipelines.plan import build
+from pipelines.plan import APART, build
 from pipelines.stage import main
 from pipelines.subset import names
 
@@ -51,7 +51,7 @@ def begin(plan: dict[str, Any]) -> tuple[Job, list[object]]:
     from pipelines.running import Job, provenance
 
     warm_up = artifacts.read_json(plan_of("warm_ups", plan["warm_up"]))
-    first = 0 if warm_up["holdout"] or warm_up["proxy"] or warm_up["nearness"] else math.ceil(warm_up["epochs"])
+    first = 0 if any(warm_up[kind] for kind in APART) else math.ceil(warm_up["epochs"])
     looks_only = warm_up["scores_in"] == "eval"
     job = Job("train", plan["name"], build(plan["members"]), first=first, looks_only=looks_only)
     state, subset = _state(job, plan, warm_up), _subset(job, plan)

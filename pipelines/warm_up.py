@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from components.arrays import Array
 from components.selection.holdout import Holdout
 from components.selection.selector import Selector
 from components.selection.short import Short
 from pipelines import artifacts, ranks, tables
 from pipelines.artifacts import plan_of, result
+from pipelines.errors import UserError
 from pipelines.stage import main
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ def warm_up(name: str) -> None:
         _proxy(name, plan)
     elif plan["holdout"]:
         _holdout(name, plan)
+    elif plan["fake_class"]:
+        _fake_class(name, plan)
     elif plan["nearness"]:
         _nearness(name, plan)
     else:
@@ -70,6 +75,31 @@ def _proxy(name: str, plan: dict[str, Any]) -> None:
     with job.metered():
         ranked = rank(job.training)
     _write_scores(job, plan, _digest_of(job), ranked)
+
+
+def _fake_class(name: str, plan: dict[str, Any]) -> None:
+    """Train a model on one class more, which a random part of the rows is put into: they show what a wrong label looks like."""
+    from components.arrays import stream
+    from pipelines.running import Job, provenance
+
+    manifest = artifacts.read_json(artifacts.MANIFEST)
+    classes = len(manifest["classes"])
+    if classes < 3:
+        told = f"{classes} classes" if classes else "no classes"
+        raise UserError(
+            f"params.yaml: warm_ups.{name}.fake_class: must be false for a task of fewer than 3 classes, where a third of the "
+            f"rows or more would be fake; '{manifest['task']}' has {told}"
+        )
+    start = Job("warm_up", name, Selector())
+    _write_state(start, plan)
+    rows = len(start.split.ids)
+    fake = stream(start.plan["seed"], "fake class").permutation(rows) < rows // (classes + 1)
+    target = np.where(fake, classes, start.split.examples.target)
+    other = {"outputs": classes + 1, "classes": [*manifest["classes"], "(fake)"]}
+    training = start.plan["training"] | {"keep_frozen": False}
+    job = Job("warm_up", name, Short(plan["epochs"]), instead={"target": target, "manifest": other, "training": training})
+    job.run(plan["epochs"], [plan, provenance(job)])
+    _write_scores(job, plan, _digest_of(job), {"fake": fake})
 
 
 def _nearness(name: str, plan: dict[str, Any]) -> None:

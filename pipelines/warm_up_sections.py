@@ -50,7 +50,8 @@ class WarmUp(Section):
     With ``holdout`` they are epochs of that fraction alone, with ``proxy`` those of another model: either is a model of its
     own, which then looks at everything, and the method's training starts from nothing. With ``nearness`` there are no epochs:
     every example is compared with the task's target set, by the n-grams of its tokens or by the features that the untrained
-    model, or its frozen part, gives.
+    model, or its frozen part, gives. With ``fake_class`` they are epochs of a model with one class more than there are, of
+    which a random part of the rows is made.
     """
 
     epochs: NonNegativeFloat
@@ -58,11 +59,12 @@ class WarmUp(Section):
     holdout: Annotated[float, Field(gt=0, lt=1)] | None = None
     proxy: Proxy | None = None
     nearness: Literal["ngrams", "features"] | None = None
+    fake_class: bool = False
 
     @property
     def apart(self) -> str | None:
-        """Which of the three it is, where a method's training starts from nothing."""
-        return next((kind for kind in ("holdout", "proxy", "nearness") if getattr(self, kind)), None)
+        """Which of these it is, where a method's training starts from nothing."""
+        return next((kind for kind in ("holdout", "proxy", "nearness", "fake_class") if getattr(self, kind)), None)
 
     @property
     def begun(self) -> float:
@@ -76,6 +78,8 @@ class WarmUp(Section):
             return self.holdout * self.epochs + LOOK_SHARE
         if self.proxy:
             return self.proxy.share * (self.epochs + LOOK_SHARE)
+        if self.fake_class:
+            return self.epochs
         if self.nearness:
             return LOOK_SHARE if self.nearness == "features" else 0.0
         return self.epochs * LOOK_SHARE if self.scores_in == "eval" else 0.0
@@ -85,6 +89,8 @@ class WarmUp(Section):
         if self.proxy and (self.holdout or self.scores_in == "eval"):
             other = "holdout" if self.holdout else "scores_in: eval"
             raise ValueError(f"proxy: is trained on everything and looks once after it; take out {other}, or the proxy")
+        if self.fake_class and (self.holdout or self.proxy or self.nearness or self.scores_in == "eval"):
+            raise ValueError("fake_class: is a warm-up of its own; take out the other keys but epochs, or fake_class")
         if self.nearness and (self.holdout or self.proxy or self.scores_in == "eval" or self.epochs):
             raise ValueError("nearness: compares examples and trains nothing; with it, epochs must be 0 and no other key there")
         return self
@@ -92,7 +98,7 @@ class WarmUp(Section):
     @model_validator(mode="after")
     def _looks_after_epochs(self) -> WarmUp:
         by_looks = self.apart or "scores_in: eval"
-        if self.nearness:
+        if self.nearness or (self.fake_class and self.epochs):
             return self
         if (self.apart or self.scores_in == "eval") and (self.epochs % 1 or (self.apart and not self.epochs)):
             raise ValueError(

@@ -57,6 +57,19 @@ def rates_by_class(sure: Array, predicted: Array, label: Array) -> Array:
     return np.asarray(1 - np.diag(mixed) / np.maximum(mixed.sum(0), 1e-300))
 
 
+def rate_by_fake(margin_mean: Array, fake: Array) -> float:
+    """Return which share of the labels is wrong, by what becomes of rows that were put into a fake class.
+
+    Half of these are beyond their median, and so is about half of the wrong labels, but hardly any right one. The fake class is
+    that of the area under the margin (arXiv 2001.10528), which takes a percentile of it for a bound; the estimate is ours.
+
+    Args:
+        margin_mean: ``(N,)``, of the fake rows by the fake class.
+        fake: ``(N,)`` bool.
+    """
+    return min(1.0, 2 * float(np.mean(margin_mean[~fake] > np.median(margin_mean[fake]))))
+
+
 def suspects(margin_mean: Array, rate: Array | float, label: Array | None = None) -> Array:
     """Return the places of the labels that are probably wrong, in order.
 

@@ -80,6 +80,7 @@ class Selector:
     holdout: ClassVar[bool] = False  #: whether the warm-up must be one that trains on a holdout
     proxy: ClassVar[bool] = False  #: whether the warm-up must be one that trains a proxy
     nearness: ClassVar[bool] = False  #: whether the warm-up must be one that tells how near examples are to a target set
+    fake_class: bool = False  #: whether the warm-up must be one that trains on a fake class
     classes: bool = False  #: whether targets must be classes
     cost_known: bool = True  #: whether ``planned_cost`` is what the run will cost; False where the losses decide
     learning_rate: float = 1.0  #: factor of the task's learning rate

@@ -23,6 +23,7 @@ BY = {
 }
 COMPARED = {"full": "none", **dict.fromkeys(BY, "proxy")}
 GOOD = ("a joy", "a fine film")
+NOTHING = {"scores_in": "train", "holdout": None, "proxy": None, "nearness": None, "fake_class": False}
 
 
 @pytest.mark.slow
@@ -115,3 +116,30 @@ def test_an_option_that_a_proxy_has_not_is_named_by_its_own_key(small_texts):
     model = artifacts.read_json(artifacts.plan_of("warm_ups", "proxy"))["proxy"]["model"]
     with pytest.raises(UserError, match=r"^params.yaml: warm_ups.proxy.proxy.model: options.widht: .* did you mean 'width'\?"):
         models.build(model, manifest, "warm_ups.proxy.proxy.model")
+
+
+def test_a_fake_class_is_refused_where_there_are_two_or_none(prepared, tmp_path):
+    rows = ["text,label", *(f"{GOOD[i % 2]},{'yes' if i % 2 else 'no'}" for i in range(20))]
+    (tmp_path / "rows.csv").write_text("\n".join(rows))
+    prepared({"from": "files", "train": str(tmp_path / "rows.csv")}, {"text": "text", "label": "label"}, test=4)
+    artifacts.write_json(artifacts.plan_of("warm_ups", "fake"), {**NOTHING, "epochs": 2.0, "fake_class": True})
+    with pytest.raises(
+        UserError, match=r"warm_ups.fake.fake_class: must be false for a task of fewer than 3 classes.*has 2 classes"
+    ):
+        warm_up("fake")
+
+
+def test_the_fake_rows_are_told_and_the_method_starts_from_nothing(prepared, torch_as_it_was, monkeypatch):
+    monkeypatch.setenv("WINNOW_DEVICE", "cpu")
+    prepared({"from": "scikit-learn", "name": "digits"}, {}, kind="image", test=0.2)
+    artifacts.write_json(artifacts.plan_of("warm_ups", "fake"), {**NOTHING, "epochs": 2.0, "fake_class": True})
+    warm_up("fake")
+    scores, _ = read_table(result("warm_up", "fake", "scores.parquet"))
+    assert scores["fake"].sum() == len(scores["id"]) // 11
+    assert (scores["seen"] == 2).all()
+    # The model learns that there is such a class, and what it says of the others is said as ever.
+    assert scores["predicted"].max() <= 10
+    assert scores["margin_mean"][scores["fake"]].mean() > 0.3 > scores["margin_mean"][~scores["fake"]].mean()
+    numbers, tensors = artifacts.read_state(result("warm_up", "fake", "state.safetensors"))
+    assert numbers["position"]["epoch"] == 0
+    assert not any(len(v) == 11 for k, v in tensors.items() if k.startswith("model.") and v.dim())

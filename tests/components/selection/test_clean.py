@@ -79,6 +79,24 @@ def test_wrong_labels_of_a_run_are_left_out(make_training, make_images):
     assert np.isin(left, wrong).mean() > 0.9
 
 
+def test_by_a_fake_class_the_suspects_are_chosen_once(make_ledger):
+    fake = np.arange(N) % 5 == 0
+    margin = np.where(fake, np.linspace(0.2, 0.9, N), -0.8)
+    wrong = np.flatnonzero(~fake)[:120]
+    margin[wrong] = np.linspace(0.3, 0.95, 120)
+    selector = Clean(rate="fake-class")
+    subset = selector.select({"id": np.arange(N), "margin_mean": margin, "fake": fake}, None)
+    left = np.flatnonzero(subset.weight == 0)
+    assert 60 <= len(left) <= 120
+    assert set(left) <= set(wrong)
+    selector.begin(subset, None)
+    for index in (0, 3):
+        assert np.flatnonzero(selector.draw(Epoch(index, 5), make_ledger(N), None) == 0).tolist() == left.tolist()
+    assert selector.facts()["left_out"] == pytest.approx(len(left) / N)
+    with pytest.raises(ValueError, match="needs the score table of a warm-up with 'fake_class'"):
+        selector.select({"id": np.arange(3)}, None)
+
+
 @pytest.mark.parametrize(("arguments", "text"), [({"after": 0}, "after must be at least 1")])
 def test_bounds(arguments, text):
     with pytest.raises(ValueError, match=text):

@@ -36,7 +36,12 @@ EPOCHS, EXAMPLES = 5, 60
 
 HOLDOUT = WarmUp(epochs=2, holdout=0.2)
 PROXY = WarmUp.model_validate({"epochs": 2, "proxy": {"model": {"family": "small", "name": "mlp"}}})
-APART = {"holdout": HOLDOUT, "proxy": PROXY, "nearness": WarmUp(epochs=0, nearness="ngrams")}
+APART = {
+    "holdout": HOLDOUT,
+    "proxy": PROXY,
+    "nearness": WarmUp(epochs=0, nearness="ngrams"),
+    "fake_class": WarmUp(epochs=2, fake_class=True),
+}
 
 
 def classes_of(methods, name):
@@ -55,6 +60,8 @@ def sights_of(methods, name):
 def start_of(methods, name):
     """Return the name of the warm-up that the block ``name`` needs: of a kind of its own, or of so many epochs."""
     classes = classes_of(methods, name)
+    if "fake-class" in (methods[name].values() if isinstance(methods[name], dict) else ()):
+        return "fake_class"
     return next((kind for kind in APART if any(getattr(c, kind) for c in classes)), str(sights_of(methods, name)))
 
 
@@ -91,9 +98,9 @@ def scores_of(training):
         apart = {"holdout": training.selector.held(len(training.ledger))}
     if isinstance(training.selector, Short):
         apart = rank(training)
-    # As a warm-up with nearness has them; who needs no such columns does not read them.
+    # As warm-ups with nearness and with a fake class have them; who needs no such columns does not read them.
     rows = np.arange(len(training.ledger))
-    apart |= {"target": rows % 10 == 0, "nearness": stream(0, "nearness").random(len(rows), np.float32)}
+    apart |= {"target": rows % 10 == 0, "nearness": stream(0, "nearness").random(len(rows), np.float32), "fake": rows % 5 == 0}
     columns = {n: training.ledger.column(n) for n in training.ledger.columns}
     return {"id": np.arange(len(training.ledger)), **columns, **apart}
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from components.selection.noise import FEW, TOLERATED, rate, rates_by_class, surer_half, suspects
+from components.selection.noise import FEW, TOLERATED, rate, rate_by_fake, rates_by_class, surer_half, suspects
 
 
 def seen(p_true, p_other):
@@ -90,3 +90,13 @@ def test_the_rate_of_each_label_is_found_also_of_hard_and_of_rare_ones(share, by
     found = rates_by_class(surer_half(loss, margin), predicted, label)
     expected = [wrong[label == c].mean() for c in range(5)]
     assert found == pytest.approx(expected, abs=0.04)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.3])
+def test_the_rate_by_a_fake_class(share):
+    rng = np.random.default_rng(0)
+    n = 20_000
+    fake = rng.random(n) < 0.1
+    wrong = rng.random(n) < share
+    margin = np.where(fake | wrong, np.clip(rng.normal(0.6, 0.2, n), -1, 1), np.clip(rng.normal(-0.7, 0.3, n), -1, 1))
+    assert rate_by_fake(margin, fake) == pytest.approx(share, abs=0.02)
