@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SETTLED = 2
 #: The effective sample size that "auto" is planned with, before anything is known.
 GUESS = 0.3
+#: A share from which on drawing by importance is next to drawing everything.
+TOO_MUCH = 0.7
 #: Epochs under which there is no telling wrong labels from hard ones in time.
 LEAST_GUARDED = 3
 
@@ -50,6 +52,8 @@ class Importance(Selector):
         slope: float = 0.0,
         last_full: bool = False,
         effective: float = 1.0,
+        least: float = 0.1,
+        most: float = 1.0,
     ) -> None:
         """Set the rule; the defaults are the recipe of docs/methods.md.
 
@@ -65,6 +69,8 @@ class Importance(Selector):
             slope: of the later epochs' shares, in [-1, 1]: 1 rises from 0 to twice their mean, -1 falls.
             last_full: whether the last epoch draws everything, unweighted.
             effective: what "auto" draws, in effective sample sizes; above 0.
+            least: the smallest share that "auto" draws of an epoch, in (0, 1].
+            most: the largest, ``least`` or more.
         """
         self.budget = None if budget == "auto" else check_fraction("budget", budget)
         self.cost_known = self.budget is not None
@@ -74,6 +80,9 @@ class Importance(Selector):
         self.guarded, self.last_full = noise_guard, last_full
         self.first = check_fraction("first", first)
         self.slope, self.effective = budgets.check_slope(slope), check_at_least("effective", effective, 0.1)
+        self.least, self.most = check_fraction("least", least), check_fraction("most", most)
+        if most < least:
+            raise ValueError(f"most must be at least {least}, which is least, got {most!r}; the nearest that works is {least}")
         self.share, self.noise, self.sample_size = 1.0, 0.0, 1.0
         self._happened: list[str] = []
 
@@ -105,10 +114,16 @@ class Importance(Selector):
         spent = float(ledger.column("drawn").sum(dtype=np.int64) / len(ledger))
         self.share = self._share(epoch, spent, self.sample_size)
         if self.budget is None:
-            self._happened.append(
-                f"epoch {epoch.index + 1} draws {self.share:.3f} of the examples: gradients have an effective sample size of "
-                f"{self.sample_size:.3f}; spent so far {spent / epoch.total:.3f} of the cost of full"
-            )
+            self._happened.append(self._why(epoch, spent))
+
+    def _why(self, epoch: Epoch, spent: float) -> str:
+        """Return what an epoch draws without a budget, and why."""
+        drawn = f"epoch {epoch.index + 1} draws {self.share:.3f} of the examples"
+        why = f"gradients have an effective sample size of {self.sample_size:.3f}"
+        pays = (
+            "" if self.share < TOO_MUCH else ", so that drawing by them saves next to nothing: the short schedule is what saves"
+        )
+        return f"{drawn}: {why}{pays}; spent so far {spent / epoch.total:.3f} of the cost of full"
 
     @override
     def draw(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> Array:
@@ -158,7 +173,7 @@ class Importance(Selector):
     def _share(self, epoch: Epoch, spent: float, sample_size: float) -> float:
         """Return the share of the examples that an epoch draws, after so many epochs were ``spent``."""
         if self.budget is None:
-            return min(1.0, self.effective * sample_size)
+            return min(self.most, max(self.least, self.effective * sample_size))
         left = max(0.0, self.budget * epoch.total - spent - self.last_full)
         start, stop = max(1, epoch.first), int(epoch.total) - self.last_full
         course = [budgets.course(i, start, stop, self.slope) for i in range(epoch.index, stop)]

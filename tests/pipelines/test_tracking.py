@@ -99,6 +99,17 @@ def test_a_comparison_is_a_parent_and_each_method_a_child(project):
     }
 
 
+def test_the_parent_has_what_is_in_the_data(project):
+    tracking.publish()
+    (parent,) = Seen().parents
+    told = read_json(artifacts.DIAGNOSIS / "diagnosis.json")
+    assert parent.data.metrics["diagnosis/effective_sample_size"] == told["gradient"]["effective_sample_size"]
+    assert parent.data.metrics["diagnosis/leaked_exact"] == told["duplicates"]["leaked_exact"]
+    assert parent.data.tags["winnow.advice"].startswith(("Try", "Select nothing"))
+    found = Seen().files(parent, "diagnose")
+    assert {f"diagnose/{n}" for n in ("report.html", "suspects.csv", "duplicates.csv", "diagnosis.json")} <= found
+
+
 def test_a_child_says_what_was_run_and_made_from_what(project):
     tracking.publish()
     run, manifest = Seen().child("swiftlearn"), read_json(artifacts.MANIFEST)

@@ -253,6 +253,23 @@ def test_doors_only_narrow_and_no_epoch_is_empty(begin, name):
     assert (training.ledger.column("trained") <= training.ledger.column("drawn")).all()
 
 
+def easy(make_images):
+    """Images of which each class is bright in a row of its own, and dark elsewhere."""
+    examples = make_images(400, seed=3)
+    examples.pixels[:] = np.random.default_rng(1).integers(0, 60, examples.pixels.shape)
+    examples.pixels[np.arange(400), 0, examples.target] = 255
+    return examples
+
+
+@every_method
+def test_what_is_easy_is_learnt(begin, make_images, name):
+    """A rule with its sign the wrong way round trains on what teaches nothing, and says nothing of it."""
+    training, records = begin(name, examples=easy(make_images), batch_size=20, look_size=40, dropout=0.0)
+    finished(training, records)
+    training.sweep()
+    assert training.ledger.column("correct").mean() > 0.4  # chance is a quarter
+
+
 @every_method
 def test_a_run_goes_on_from_any_moment_as_if_it_had_not_stopped(begin, name):
     training, records = begin(name)

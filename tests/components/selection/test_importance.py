@@ -162,9 +162,18 @@ def test_auto_draws_by_the_effective_sample_size_and_says_so(make_ledger):
     assert selector.events() == []
 
 
-def test_where_all_gradients_are_alike_auto_draws_everything(make_ledger):
-    weight = drawn_by(Importance("auto"), ledger_of(make_ledger, gradient_norm=np.full(10, 0.7)))
+def test_where_all_gradients_are_alike_auto_draws_everything_and_says_that_it_does_not_pay(make_ledger):
+    selector = Importance("auto")
+    weight = drawn_by(selector, ledger_of(make_ledger, gradient_norm=np.full(10, 0.7)))
     assert weight.tolist() == [1] * 10
+    assert "the short schedule is what saves" in selector.events()[0]
+
+
+def test_auto_stays_within_its_bounds(make_ledger):
+    few = [0.0] * 9 + [1.0]
+    assert (drawn_by(Importance("auto", least=0.3), ledger_of(make_ledger, gradient_norm=few)) > 0).sum() == 3
+    alike = ledger_of(make_ledger, gradient_norm=np.full(10, 0.7))
+    assert (drawn_by(Importance("auto", most=0.6), alike) > 0).sum() == 6
 
 
 def test_a_batch_is_half_as_large_and_a_control_may_have_the_same(make_training):
@@ -206,6 +215,7 @@ def test_what_the_run_does_not_allow(arguments, epochs, warm_up, text):
         ({"weights": "none"}, "weights must be one of mean, raw"),
         ({"first": 0}, "first"),
         ({"effective": 0}, "effective"),
+        ({"least": 0.5, "most": 0.4}, "most must be at least 0.5, which is least, got 0.4; the nearest that works is 0.5"),
     ],
 )
 def test_bounds(arguments, text):

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from components.selection.clean import Clean
+from components.selection.importance import Importance
 from components.selection.noise import FEW, TOLERATED, rate, rate_by_fake, rates_by_class, surer_half, suspects
 
 
@@ -100,3 +102,21 @@ def test_the_rate_by_a_fake_class(share):
     wrong = rng.random(n) < share
     margin = np.where(fake | wrong, np.clip(rng.normal(0.6, 0.2, n), -1, 1), np.clip(rng.normal(-0.7, 0.3, n), -1, 1))
     assert rate_by_fake(margin, fake) == pytest.approx(share, abs=0.02)
+
+
+@pytest.mark.parametrize("selector", [Importance(0.5), Clean(after=3)], ids=["importance", "clean"])
+def test_with_wrong_labels_what_is_right_is_learnt(make_training, make_images, selector):
+    """With the sign of the margin the wrong way round it would leave out what is right, and say nothing of it."""
+    examples = make_images(600, seed=3)
+    true = examples.target.copy()
+    examples.pixels[:] = np.random.default_rng(1).integers(0, 60, examples.pixels.shape)
+    examples.pixels[np.arange(600), 0, true] = 255
+    wrong = np.random.default_rng(0).permutation(600)[:150]
+    examples.target[wrong] = (true[wrong] + 1 + np.arange(150) % 3) % 4
+    training = make_training(selector, examples=examples, epochs=8, batch_size=20, dropout=0.0)
+    for _ in training.until():
+        pass
+    training.sweep()
+    assert (training.ledger.column("predicted") == true).mean() > 0.9
+    drawn = training.ledger.column("drawn")
+    assert drawn[wrong].mean() < np.delete(drawn, wrong).mean()
