@@ -124,6 +124,7 @@ def transformer(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
     Raises:
         UserError: where it cannot be loaded.
     """
+    import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 
     from components.models import freeze_all_but_last
@@ -141,6 +142,8 @@ def transformer(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
         config = AutoConfig.from_pretrained(place, trust_remote_code=False, **head, **revision)
         # A head that was saved for other classes is left out for one of this task's.
         options = {"ignore_mismatched_sizes": not language, "output_loading_info": True, **revision}
+        # The library would keep weights in half precision where they were saved so, and steps are lost in their rounding.
+        options["dtype"] = torch.float32
         built, found = kind.from_pretrained(place, config=config, trust_remote_code=False, use_safetensors=True, **options)
     except Exception as error:  # a truncated file raises what its reader raises
         raise UserError(f"{place}: the model cannot be loaded: {error}") from None

@@ -160,6 +160,27 @@ def test_a_classifier_of_other_classes_gets_a_head_of_its_own_and_its_first_laye
         assert set(blocks) == ({last} if count else set())
 
 
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("build", [bert, None], ids=["encoder", "language model"])
+def test_weights_that_were_saved_in_half_precision_are_trained_in_single(saved, kind, build):
+    def halved():
+        from transformers import GPT2Config, GPT2LMHeadModel
+
+        sizes = {"n_positions": 16, "n_embd": 16, "n_layer": 2, "n_head": 2}
+        model, tokenizer = build() if build else (GPT2LMHeadModel(GPT2Config(vocab_size=15, **sizes)), bert()[1])
+        return model.to(kind), tokenizer
+
+    source = saved(halved)
+    manifest = {"task": "own", "outputs": 2, "target": "class", "classes": ["a", "b"]}
+    manifest |= {} if build else {"target": "tokens", "block": 8}
+    plan = model_of(source, num_hidden_layers=None, train_layers=None)
+    built = models.build(plan, manifest)
+    assert {p.dtype for p in built.parameters()} == {torch.float32}
+    assert {b.dtype for b in built.buffers() if b.is_floating_point()} <= {torch.float32}
+    first = next(built.parameters()).detach()
+    assert torch.equal(first.to(kind).float(), first)  # as it was saved, and no more
+
+
 def test_weights_of_another_size_than_the_configuration_says_are_refused(saved):
     source = saved(bert)
     fewer_tokens(Path(source["folder"]))
