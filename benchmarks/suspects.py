@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import copy
 import csv
-import io
-import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,46 +12,9 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
+from benchmarks import one_rater
 from benchmarks.common import ONE_THREAD, asked, inside, params_of, repro, save
 from components.arrays import Array
-
-ARCHIVE = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
-RATINGS = "hutto_ICWSM_2014/movieReviewSnippets_anonDataRatings.txt"
-TEXTS = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
-#: What a label of a rating is called.
-SIGNS = {True: "positive", False: "negative"}
-
-
-def one_rater(archive: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield text, the sign of its first rating that is none of 0, and that of the mean of all; none where the mean is 0."""
-    with tarfile.open(archive) as outer:
-        name = next(n for n in outer.getnames() if n == ARCHIVE)
-        inner = outer.extractfile(name)
-        assert inner is not None
-        with tarfile.open(fileobj=io.BytesIO(inner.read())) as files:
-            ratings, texts = (_lines(files, n) for n in (RATINGS, TEXTS))
-    for rated, told in zip(ratings, texts, strict=True):
-        _, mean, _, each = rated.split("\t")
-        first = next((r for r in ast.literal_eval(each) if r), 0)
-        if first and float(mean):
-            yield told.split("\t")[2], SIGNS[first > 0], SIGNS[float(mean) > 0]
-
-
-def _lines(files: tarfile.TarFile, name: str) -> list[str]:
-    file = files.extractfile(name)
-    assert file is not None
-    return file.read().decode().splitlines()
-
-
-def write_one_rater(archive: Path, folder: Path, test: int = 2000) -> None:
-    """Write one-rater.csv, whose labels are one rater's, and all-raters.csv for testing, whose labels are those of the mean."""
-    rows = list(one_rater(archive))
-    order = np.random.default_rng(0).permutation(len(rows))
-    for name, places, column in (("one-rater", order[test:], 1), ("all-raters", order[:test], 2)):
-        with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-            out = csv.writer(file)
-            out.writerow(["text", "label", "truth"])
-            out.writerows([rows[i][0], rows[i][column], rows[i][2]] for i in places)
 
 
 def tasks(folder: str) -> dict[str, dict[str, Any]]:
@@ -81,10 +40,7 @@ def measure(name: str, params: dict[str, Any]) -> dict[str, Any]:
     """Return precision and recall of the suspects of one task, and of cleanlab's on the same model's last sights."""
     with inside(params) as folder:
         if name == "one rater":
-            from pipelines.packages import cache
-
-            archive = cache() / yaml.safe_load((folder / "params.yaml").read_text())["tasks"]["domains"]["source"]["sha256"]
-            write_one_rater(archive / "archive", folder / "data")
+            one_rater.write(folder / "data")
         repro(folder, "diagnose")
         label, ids = _labels(folder)
         truth = _truth(name, folder, params, ids, label)
@@ -117,7 +73,7 @@ def _truth(name: str, folder: Path, params: dict[str, Any], ids: Array, label: A
     """Return the labels as they were before noise, or those of the mean of all raters."""
     if name == "one rater":
         with (folder / "data/one-rater.csv").open(newline="", encoding="utf-8") as file:
-            truth = np.array([row["truth"] == SIGNS[True] for row in csv.DictReader(file)])
+            truth = np.array([row["truth"] == one_rater.SIGNS[True] for row in csv.DictReader(file)])
         return np.asarray(truth[ids].astype(label.dtype))
     clean = copy.deepcopy(params)
     del clean["tasks"][clean["task"]]["label_noise"]

@@ -105,7 +105,7 @@ def grid_of(params: Params) -> Grid:
 
 def _nothing(params: Params) -> tuple[str, dict[str, WarmUp]]:
     """Return the warm-up of no epochs, from which ``full`` and the controls start, and what to add where there is none."""
-    name = next((n for n, w in params.warm_ups.items() if not w.epochs), None)
+    name = next((n for n, w in params.warm_ups.items() if not w.epochs and not w.apart), None)
     return (name, {}) if name else ("nothing", {"nothing": WarmUp(epochs=0)})
 
 

@@ -17,6 +17,7 @@ from components.selection.stack import Stack
 from pipelines import artifacts
 from pipelines.errors import UserError, unknown
 from pipelines.params import Params, load
+from pipelines.progress import say
 from pipelines.stage import main
 from pipelines.warm_up_sections import WarmUp
 
@@ -79,6 +80,11 @@ def parted(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _at_cost(method: str, where: str, cost: float, epochs: int, warm_up: float) -> dict[str, Any]:
+    if cost <= warm_up:
+        raise UserError(
+            f"{where}: controls: must start from a warm-up under the {cost:.3g} epochs that it is to cost, got one of {warm_up:g}; "
+            "the nearest that works has 0"
+        )
     try:
         return METHODS[method].at_cost(cost, epochs, warm_up)
     except ValueError as error:
@@ -201,7 +207,7 @@ def _check_evidence(params: Params, name: str, selector: Selector, warm_up: Warm
     for kind, told in APART.items():
         needed: bool = getattr(selector, kind)
         if needed != (warm_up.apart == kind):
-            fits = [n for n, w in params.warm_ups.items() if (w.apart == kind) == needed]
+            fits = [n for n, w in params.warm_ups.items() if all(getattr(selector, k) == (w.apart == k) for k in APART)]
             which = f"with a '{kind}', which tells {told}" if needed else f"without a '{kind}'"
             got = f"got {params.compare[name]!r}; one that works: {', '.join(fits) or 'none is defined'}"
             raise UserError(f"{where}: needs a warm-up {which}, {got}")
@@ -235,8 +241,23 @@ def files_of(params: Params) -> dict[str, Any]:
         },
     }
     files["diagnosis"] = {"warm_up": params.diagnose.warm_up, "epochs": params.chosen.training.epochs}
-    files |= {f"warm_ups/{n}": w.model_dump(mode="json", by_alias=True) for n, w in params.warm_ups.items()}
+    for name, warm_up in params.warm_ups.items():
+        files[f"warm_ups/{name}"] = warm_up.model_dump(mode="json", by_alias=True) | {"needed": bool(starts(params, name))}
     return files | {f"methods/{n}": method_plan(params, n) for n in params.compare}
+
+
+def starts(params: Params, warm_up: str) -> list[str]:
+    """Return who starts from a warm-up: methods of the comparison, and the diagnosis."""
+    return [n for n, w in params.compare.items() if w == warm_up] + ["the diagnosis"] * (params.diagnose.warm_up == warm_up)
+
+
+def _told(params: Params) -> str:
+    """Return in a line what each warm-up costs, and who starts from it."""
+    costs = {n: w.begun + w.extra for n, w in params.warm_ups.items() if w.begun + w.extra and starts(params, n)}
+    told = [f"{name}, {cost:.3g} epochs, for {', '.join(starts(params, name))}" for name, cost in costs.items()]
+    unneeded = [name for name in params.warm_ups if not starts(params, name)]
+    told += [f"not run, since nobody starts from them: {', '.join(unneeded)}"] if unneeded else []
+    return f"plan: warm-ups: {'; '.join(told)}" if told else ""
 
 
 def write(files: dict[str, Any]) -> None:
@@ -251,7 +272,10 @@ def write(files: dict[str, Any]) -> None:
 
 def plan() -> None:
     """Write the plan of everything that params.yaml asks for."""
-    write(files_of(load()))
+    params = load()
+    write(files_of(params))
+    if told := _told(params):
+        say(told)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def _rows(raw: Raw, task: dict[str, Any]) -> Prepared:
     splits["train"] = regimes.told(splits["train"], made.copies)
     if made.raw.aimed is not None:
         splits["train"] = splits["train"].append_column("target", pa.array(made.raw.aimed[made.train]))
-    return Prepared(splits, facts | settled.facts | made.facts | aim)
+    return Prepared(splits, facts | settled.facts | made.facts | aim | {"changes": raw.changes | target.changes})
 
 
 def _blocks(raw: Raw, task: dict[str, Any]) -> Prepared:
@@ -147,10 +147,12 @@ def _most(rows: int, task: dict[str, Any]) -> int:
 
 
 def _warn(manifest: dict[str, Any]) -> None:
-    """Say which texts are not there as a whole."""
-    if any(manifest.get("truncated", {}).values()):
-        from pipelines.progress import say
+    """Say what was changed on reading, and which texts are not there as a whole."""
+    from pipelines.progress import say
 
+    for what, count in manifest.get("changes", {}).items():
+        say(f"prepare: {count:,} {what}")
+    if any(manifest.get("truncated", {}).values()):
         say(f"prepare: {texts.truncation(manifest)}; tasks.{manifest['task']}.max_length in params.yaml sets where")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from components.arrays import Array, count_of, stream
 from components.comparison import METRICS
 from components.tasks.encoding import spread, standardised
+from pipelines.class_names import classes_of
 from pipelines.errors import UserError
 from pipelines.sources.raw import Raw
 
@@ -23,11 +24,13 @@ class Target:
         value: ``(N,)`` int64 class, or float64 number in its own unit.
         kept: ids of the rows that are used.
         names: of the classes; None where numbers are learnt.
+        changes: what is not as it was written, and in how many labels.
     """
 
     value: Array
     kept: Array
     names: list[str] | None
+    changes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,11 @@ def numbers(values: Any, what: str) -> Array:  # noqa: ANN401 - a list or an arr
 
 
 def _number(value: Any) -> float:  # noqa: ANN401 - whatever the source holds
+    # Python reads 1_000 as 1000; nobody who writes data means that.
+    if value is None or isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+        return math.nan
     try:
-        return math.nan if value is None or isinstance(value, bool) else float(value)
+        return float(value)
     except (TypeError, ValueError):
         return math.nan
 
@@ -84,12 +90,11 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever the source holds
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _classes(raw: Raw, task: dict[str, Any]) -> tuple[Array, Array, list[str]]:
-    """Return each row's class ``(N,)``, the ids that are used, and the classes' names."""
+def _classes(raw: Raw, task: dict[str, Any]) -> tuple[Array, Array, list[str], dict[str, int]]:
+    """Return each row's class ``(N,)``, the ids that are used, the classes' names, and what was changed."""
     if (margin := task["binarize"]) is not None:
-        if raw.label.dtype.kind not in "fiu":
-            raise UserError(f"{task['name']}: binarize needs numbers as labels, got {raw.label[:1].tolist()[0]!r}")
-        return (raw.label > 0).astype(np.int64), np.flatnonzero(np.abs(raw.label) >= margin), ["negative", "positive"]
+        value = numbers(raw.label, f"{task['name']}: binarize: label")
+        return (value > 0).astype(np.int64), np.flatnonzero(np.abs(value) >= margin), ["negative", "positive"], {}
     if raw.names is not None:
         outside = np.flatnonzero((raw.label < 0) | (raw.label >= len(raw.names)))
         if len(outside):
@@ -97,17 +102,9 @@ def _classes(raw: Raw, task: dict[str, Any]) -> tuple[Array, Array, list[str]]:
             unknown = "; a split whose labels are -1 keeps them to itself, and another must be the test split"
             said = f"{task['name']}: label of id {first} must be in [0, {bound}], got {raw.label[first]}"
             raise UserError(said + (unknown if raw.label[first] == -1 else ""))
-        return raw.label.astype(np.int64), np.arange(len(raw.label)), raw.names
-    found, target = np.unique(raw.label, return_inverse=True)
-    names = [str(f) for f in found]
-    if raw.label.dtype.kind == "f":
-        raise UserError(
-            f"{task['name']}: labels must be classes, got {raw.label[0]}; 'predicts: number' learns the number, and 'binarize' "
-            "makes two classes of its sign"
-        )
-    if len(found) < 2:
-        raise UserError(f"{task['name']}: labels must have 2 classes or more, got {names}")
-    return target.astype(np.int64), np.arange(len(target)), names
+        return raw.label.astype(np.int64), np.arange(len(raw.label)), raw.names, {}
+    target, names, composed = classes_of(raw.label, task["name"])
+    return target, np.arange(len(target)), names, {"labels in Unicode's composed form": composed} if composed else {}
 
 
 def settle(target: Target, train: Array, test: Array, task: dict[str, Any]) -> Settled:

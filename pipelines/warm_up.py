@@ -28,7 +28,9 @@ def warm_up(name: str) -> None:
     if ranks.started("warm_up", name):
         return
     plan = artifacts.read_json(plan_of("warm_ups", name))
-    if plan["proxy"]:
+    if not plan["needed"]:
+        _nothing(name)
+    elif plan["proxy"]:
         _proxy(name, plan)
     elif plan["holdout"]:
         _holdout(name, plan)
@@ -38,6 +40,15 @@ def warm_up(name: str) -> None:
         _nearness(name, plan)
     else:
         _own(name, plan)
+
+
+def _nothing(name: str) -> None:
+    """Write what DVC expects, empty: nobody starts from this warm-up."""
+    for file in ("scores.parquet", "state.safetensors"):
+        with artifacts.whole(result("warm_up", name, file)) as part:
+            part.touch()
+    artifacts.write_json(result("warm_up", name, "history.json"), [])
+    artifacts.write_json(artifacts.cost_of("warm_up", name), {"laps": {}})
 
 
 def _own(name: str, plan: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """What all tests share: the project's own params.yaml, changed here and there."""
 
+import copy
 import sys
 from pathlib import Path
 
@@ -9,6 +10,19 @@ import yaml
 ROOT = Path(__file__).parent.parent
 #: Takes a key out.
 GONE = object()
+#: What tests start from, whatever params.yaml compares.
+TASK, METHODS = (
+    "movie-reviews",
+    {"full": "none", "uniform": "none", "short": "none", "swiftlearn": "two-epochs", "infobatch": "none"},
+)
+CONTROLS = {name: {"controls": "swiftlearn"} for name in ("uniform", "short")}
+
+
+def defaults():
+    """Return what params.yaml says, with the task and methods that tests start from."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["methods"] |= copy.deepcopy(CONTROLS)
+    return params | {"task": TASK, "compare": dict(METHODS)}
 
 
 def change(params, changes):
@@ -44,7 +58,7 @@ def write_params(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def write(changes):
-        params = change(yaml.safe_load((ROOT / "params.yaml").read_text()), changes)
+        params = change(defaults(), changes)
         Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
         return tmp_path
 

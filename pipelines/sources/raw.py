@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from components.arrays import Array
@@ -20,6 +20,7 @@ class Raw:
         names: of the classes, where the source says them.
         dropped: rows that the source has and that are not here, by the task's ``drop_empty``.
         aimed: ``(N,)`` bool, which rows are of the task's target set or of its domain; None where the task has none.
+        changes: what is not as it lay there, and in how many rows.
     """
 
     inputs: dict[str, Any]
@@ -28,3 +29,4 @@ class Raw:
     names: list[str] | None = None
     dropped: int = 0
     aimed: Array | None = None
+    changes: dict[str, int] = field(default_factory=dict)

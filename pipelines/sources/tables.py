@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.json
-import pyarrow.parquet
 
 from components.arrays import Array
 from pipelines import packages
 from pipelines.artifacts import digest_of
 from pipelines.errors import UserError, unknown
+from pipelines.sources import rows
 from pipelines.sources.raw import Raw
 
 #: What the label is called beside the inputs, whatever they are called.
@@ -36,13 +34,8 @@ def from_files(task: dict[str, Any]) -> Raw:
         if (found := digest_of(Path(name)) if Path(name).exists() else "no file") != expected:
             raise UserError(f"{name}: sha256 must be {expected}, got {found}")
     paths = [None if source[split] is None else Path(source[split]) for split in ("train", "test")]
-    return of_tables(task, [p and _table(p, source, _exact(task)) for p in paths], [str(p) for p in paths])
-
-
-def _exact(task: dict[str, Any]) -> list[str]:
-    """Return the columns whose values are taken as they are written: in a category, 01 is not 1."""
-    columns = task["columns"]
-    return [*(columns[role] for role in ("text", "text_pair", DOMAIN) if role in columns), *columns.get("categories", [])]
+    wanted = _held(task)
+    return of_tables(task, [p and rows.read(p, source, wanted) for p in paths], [str(p) for p in paths])
 
 
 def from_package(task: dict[str, Any]) -> Raw:
@@ -51,17 +44,16 @@ def from_package(task: dict[str, Any]) -> Raw:
     if source["members"]:
         return of_tables(task, [_one(task, packages.parts(source))], [source["package"]])
     paths = packages.members(source)
-    return of_tables(task, [_table(path, source, _exact(task)) for path in paths], [path.name for path in paths])
+    parts = [rows.read(path, source, _held(task), packed=True) for path in paths]
+    return of_tables(task, parts, [path.name for path in paths])
 
 
 def _one(task: dict[str, Any], paths: dict[str, Path]) -> pa.Table:
     """Return the columns that the task names of several files as one table, with the column ``MEMBER``."""
-    wanted, tables = [column for _, _, column in _wanted(task["columns"])], []
+    wanted, tables = [(column, one) for column, one in _held(task) if column != MEMBER], []
     for name, path in paths.items():
-        table = _table(path, task["source"], _exact(task))
-        table = table.append_column(MEMBER, pa.array([name] * len(table)))
-        tables.append(table.select([column for column in table.column_names if column in wanted]))
-        _check_table(table, list(_wanted(task["columns"])), f"{task['source']['package']}: {name}")
+        table = rows.read(path, task["source"], wanted, packed=True)
+        tables.append(table.append_column(MEMBER, pa.array([name] * len(table))))
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
@@ -85,7 +77,7 @@ def of_tables(
     )
     splits = len(tables)
     if (file := (task.get("target") or {}).get("file")) is not None:
-        tables, origins = [*tables, _table(Path(file), _as_files(task["source"]), _exact(task))], [*origins, file]
+        tables, origins = [*tables, rows.read(Path(file), _as_files(task["source"]), _held(task))], [*origins, file]
     wanted = list(_wanted(task["columns"]))
     for table, origin in zip(tables, origins, strict=False):
         _check_table(table, wanted, origin)
@@ -144,6 +136,11 @@ def _wanted(columns: dict[str, str | list[str]]) -> Iterator[tuple[str, str, str
             yield from ((column, ONE_OF[role], column) for column in named)
 
 
+def _held(task: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the columns that the task names, each once and with what it holds a row."""
+    return list({column: one for _, one, column in _wanted(task["columns"])}.items())
+
+
 def _check_table(table: pa.Table, wanted: Sequence[tuple[str, str, str]], origin: str) -> None:
     if not len(table):
         raise UserError(f"{origin}: has no rows")
@@ -180,37 +177,3 @@ def _decodes(value: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _table(path: Path, source: dict[str, Any], texts: Iterable[str]) -> pa.Table:
-    """Return the table in ``path``, a file of ``source``, by its suffix; a tsv is taken as it is, without quotes."""
-    suffix = path.suffix.lower()
-    try:
-        if path.stat().st_size == 0:
-            raise UserError(f"{path}: is empty")
-        table = _parsed(path, suffix, source, texts)
-        table.column_names  # noqa: B018 - decodes them
-        return table
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: a column's name is not UTF-8") from None
-    except (OSError, pa.ArrowException) as error:
-        if "Empty CSV file" in str(error):  # names alone, and no end of the line
-            raise UserError(f"{path}: has no rows") from None
-        raise UserError(f"{path}: cannot be read: {error}") from None
-
-
-def _parsed(path: Path, suffix: str, source: dict[str, Any], texts: Iterable[str]) -> pa.Table:
-    if suffix == ".parquet":
-        return pa.parquet.read_table(path)
-    if suffix in (".json", ".jsonl"):
-        return pa.json.read_json(path)
-    tabs = suffix != ".csv"
-    quote = False if tabs else '"'
-    return pa.csv.read_csv(
-        path,
-        pa.csv.ReadOptions(column_names=source["header"], skip_rows_after_names=source["skip"]),
-        pa.csv.ParseOptions(delimiter="\t" if tabs else ",", quote_char=quote, newlines_in_values=not tabs),
-        pa.csv.ConvertOptions(column_types={t: pa.binary() for t in texts}, strings_can_be_null=False),
-    )

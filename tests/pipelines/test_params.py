@@ -260,6 +260,10 @@ BAD = {
         {"warm_ups.two-epochs.scores_in": "eval", "methods.swiftlearn": {"fraction": 0.3, "refresh": 1, "refresh_by": "epoch"}},
         r"methods.swiftlearn.refresh_by: 'epoch' scores by training, .* the nearest that works is 'sweep'",
     ),
+    "a control whose warm-up costs as much": (
+        {"compare": {"full": "none", "importance": "none", "short": "two-epochs"}, "methods.short": {"controls": "importance"}},
+        r"methods.short: controls: must start from a warm-up under the 1.75 epochs .*, got one of 2; the nearest that works has 0",
+    ),
     "a short run after a long warm-up": (
         {"compare.short": "two-epochs"},
         r"compare.short: its 2.9 epochs must be at least twice the 2.0 of its warm-up",
@@ -305,14 +309,14 @@ def test_a_missing_file_is_named(tmp_path):
         load(tmp_path / "params.yaml")
 
 
-def test_every_block_builds_and_every_method_has_one():
-    params = load(ROOT / "params.yaml")
+def test_every_block_builds_and_every_method_has_one(write_params):
+    params = load(write_params({}) / "params.yaml")
     built = {n: build(resolve(params, n, 2.0)) for n in params.methods}
     assert {type(s) for s in built.values()} >= set(METHODS.values())
 
 
-def test_controls_cost_what_they_control():
-    params = load(ROOT / "params.yaml")
+def test_controls_cost_what_they_control(write_params):
+    params = load(write_params({}) / "params.yaml")
     costs = {
         n: build(resolve(params, n, w)).planned_cost(5, w) for n, w in (("swiftlearn", 2.0), ("short", 0.0), ("uniform", 0.0))
     }
@@ -333,10 +337,14 @@ def test_a_proxy_is_planned_at_its_share(write_params):
 
 
 def test_an_encoder_with_fewer_layers_may_be_the_proxy_of_the_whole(write_params):
-    model = load(ROOT / "params.yaml").chosen.model.model_dump(by_alias=True) | {"num_hidden_layers": 1}
+    model = load(write_params({}) / "params.yaml").chosen.model.model_dump(by_alias=True) | {"num_hidden_layers": 1}
     proxy = {"epochs": 3, "proxy": {"model": model}}
     write_params(
-        {"compare": {"full": "none", "selection-via-proxy": "small"}, "warm_ups": {"none": {"epochs": 0}, "small": proxy}}
+        {
+            "compare": {"full": "none", "selection-via-proxy": "small"},
+            "warm_ups": {"none": {"epochs": 0}, "small": proxy},
+            "diagnose": {"warm_up": "none"},
+        }
     )
     plan()
     planned = json.loads(Path("results/plan/warm_ups/small.json").read_text())

@@ -119,7 +119,7 @@ def test_a_hub_data_set_of_rows():
 BAD = {
     "a hole": (CSV.replace("30,2", ",2"), {}, r"own: degrees of id 2 must be a finite number, got none"),
     "a word": (CSV.replace("30,2", "warm,2"), {}, r"own: degrees of id 2 must be a finite number, got 'warm'"),
-    "an infinite number": (CSV.replace("30,2", "inf,2"), {}, r"own: degrees of id 2 must be a finite number, got inf"),
+    "an infinite number": (CSV.replace("30,2", "inf,2"), {}, r"own: degrees of id 2 must be a finite number, got 'inf'"),
     "no date": (CSV.replace("2012-02-29", "29 Feb"), {}, r"own: day of id 2 must be a date such as 2011-12-31, got '29 Feb'"),
     "a label that is no number": (
         CSV.replace(",9\n", ",nine\n"),

@@ -281,7 +281,7 @@ def test_of_a_stream_no_example_is_drawn_twice(write_params, torch_as_it_was):
     warm_ups = {"none": {"epochs": 0}}
     methods = {"full": {}, "adaselection": {"fraction": 0.3}, "multistage": {"n_0": 0.3}, "infobatch": {}}
     compare = dict.fromkeys(methods, "none")
-    write_params({**STREAM, "warm_ups": warm_ups, "methods": methods, "compare": compare})
+    write_params({**STREAM, "warm_ups": warm_ups, "methods": methods, "compare": compare, "diagnose": {"warm_up": "none"}})
     plan()
     prepare()
     assert artifacts.read_json(artifacts.MANIFEST)["stream"] is True

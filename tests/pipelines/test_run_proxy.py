@@ -122,7 +122,7 @@ def test_a_fake_class_is_refused_where_there_are_two_or_none(prepared, tmp_path)
     rows = ["text,label", *(f"{GOOD[i % 2]},{'yes' if i % 2 else 'no'}" for i in range(20))]
     (tmp_path / "rows.csv").write_text("\n".join(rows))
     prepared({"from": "files", "train": str(tmp_path / "rows.csv")}, {"text": "text", "label": "label"}, test=4)
-    artifacts.write_json(artifacts.plan_of("warm_ups", "fake"), {**NOTHING, "epochs": 2.0, "fake_class": True})
+    artifacts.write_json(artifacts.plan_of("warm_ups", "fake"), {**NOTHING, "epochs": 2.0, "fake_class": True, "needed": True})
     with pytest.raises(
         UserError, match=r"warm_ups.fake.fake_class: must be false for a task of fewer than 3 classes.*has 2 classes"
     ):
@@ -132,7 +132,7 @@ def test_a_fake_class_is_refused_where_there_are_two_or_none(prepared, tmp_path)
 def test_the_fake_rows_are_told_and_the_method_starts_from_nothing(prepared, torch_as_it_was, monkeypatch):
     monkeypatch.setenv("WINNOW_DEVICE", "cpu")
     prepared({"from": "scikit-learn", "name": "digits"}, {}, kind="image", test=0.2)
-    artifacts.write_json(artifacts.plan_of("warm_ups", "fake"), {**NOTHING, "epochs": 2.0, "fake_class": True})
+    artifacts.write_json(artifacts.plan_of("warm_ups", "fake"), {**NOTHING, "epochs": 2.0, "fake_class": True, "needed": True})
     warm_up("fake")
     scores, _ = read_table(result("warm_up", "fake", "scores.parquet"))
     assert scores["fake"].sum() == len(scores["id"]) // 11

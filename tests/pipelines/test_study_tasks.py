@@ -61,7 +61,7 @@ def test_a_task_may_be_another_one_with_some_settings_changed(asked):
 
 def test_every_task_of_the_file_may_be_one_of_a_study(asked):
     names = list(load(ROOT / "params.yaml").tasks)
-    assert list(asked(names, {"warm_ups": {"none": {"epochs": 0}}})) == names
+    assert list(asked(names, {"warm_ups": {"none": {"epochs": 0}}, "diagnose": {"warm_up": "none"}})) == names
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs/studies").glob("*.yaml")), ids=lambda path: path.stem)

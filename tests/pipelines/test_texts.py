@@ -187,9 +187,9 @@ def test_cut_texts_are_counted_and_said(prepared, encoder, tmp_path, capsys):
     n, m = manifest["truncated"]["train"], manifest["truncated"]["test"]
     said = f"{n} of 20 train and {m} of 4 test texts ({(n + m) / 24:.1%}) are longer than max_length, 16 tokens, and cut there"
     assert texts.truncation(manifest) == said
-    assert capsys.readouterr().err == f"prepare: {said}; tasks.own.max_length in params.yaml sets where\n"
+    assert f"prepare: {said}; tasks.own.max_length in params.yaml sets where" in capsys.readouterr().err.splitlines()
     prepared(written(tmp_path, pairs()), COLUMNS, test=4, max_length=40)
-    assert capsys.readouterr().err == ""
+    assert "prepare" not in capsys.readouterr().err
     assert texts.truncation({"counts": {"train": 3}}) is None
 
 

@@ -77,6 +77,8 @@ def smaller(params):
     task = task.model_copy(update={"training": task.training.model_copy(update={"epochs": EPOCHS})})
     compare = {name: start_of(params.methods, name) for name in params.methods}
     methods = {name: fitted(params.methods, name) for name in params.methods}
+    # At a cost that a warm-up of two epochs leaves room in.
+    methods |= {name: {"controls": "swiftlearn"} for name in ("uniform", "short")}
     warm_ups = {name: APART.get(name) or WarmUp(epochs=int(name)) for name in compare.values()}
     return params.model_copy(
         update={"tasks": {params.task: task}, "methods": methods, "compare": compare, "warm_ups": warm_ups}

@@ -1,0 +1,27 @@
+"""Which warm-ups are run, and what the plan says of them."""
+
+from pipelines import artifacts
+from pipelines.plan import plan
+from pipelines.warm_up import names, warm_up
+
+
+def test_a_warm_up_that_nobody_starts_from_is_not_run(write_params, capsys):
+    """It would have been as long as all of ``full``; and one that the task could not have at all is no error."""
+    warm_ups = {"none": {"epochs": 0}, "long": {"epochs": 5}, "to-target": {"epochs": 0, "nearness": "ngrams"}}
+    write_params({"task": "digits", "warm_ups": warm_ups, "diagnose": {"warm_up": "none"}, "compare": {"full": "none"}})
+    plan()
+    said = "plan: warm-ups: not run, since nobody starts from them: long, to-target"
+    assert said in capsys.readouterr().err.splitlines()
+    assert names() == ["long", "none", "to-target"]
+    for name in ("long", "to-target"):
+        warm_up(name)
+        assert artifacts.result("warm_up", name, "scores.parquet").stat().st_size == 0
+        assert artifacts.read_json(artifacts.cost_of("warm_up", name)) == {"laps": {}}
+
+
+def test_the_plan_says_what_each_warm_up_costs_and_for_whom(write_params, capsys):
+    write_params({})
+    plan()
+    assert "two-epochs, 2 epochs, for swiftlearn, the diagnosis" in capsys.readouterr().err
+    assert artifacts.read_json(artifacts.plan_of("warm_ups", "two-epochs"))["needed"]
+    assert not artifacts.read_json(artifacts.plan_of("warm_ups", "to-target"))["needed"]
