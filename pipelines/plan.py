@@ -82,8 +82,8 @@ def parted(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 def _at_cost(method: str, where: str, cost: float, epochs: int, warm_up: float) -> dict[str, Any]:
     if cost <= warm_up:
         raise UserError(
-            f"{where}: controls: must start from a warm-up under the {cost:.3g} epochs that it is to cost, got one of {warm_up:g}; "
-            "the nearest that works has 0"
+            f"{where}: controls: must start from a warm-up under the {cost:.3g} epochs that it is to cost, got one of "
+            f"{warm_up:g}; the nearest that works has 0"
         )
     try:
         return METHODS[method].at_cost(cost, epochs, warm_up)
