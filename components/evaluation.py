@@ -60,7 +60,8 @@ def _of_tokens(evidence: Evidence) -> dict[str, Tensor]:
 
 def in_unit(columns: Columns, mean: float, deviation: float) -> Columns:
     """Return the predictions of numbers in the label's own unit, from those in standard deviations around the mean."""
-    return columns | {name: (columns[name] * deviation + mean).astype(np.float32) for name in ("target", "predicted")}
+    # In float64: of labels of 1.7e9 +- 20, float32 knows only the hundreds.
+    return columns | {name: columns[name].astype(np.float64) * deviation + mean for name in ("target", "predicted")}
 
 
 def metrics(columns: Columns, kind: str = "class") -> dict[str, float]:

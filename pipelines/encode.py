@@ -14,7 +14,7 @@ from components.tasks.encoding import Category, Feature, Number, matrix
 from pipelines import texts
 from pipelines.errors import UserError
 from pipelines.sources.raw import Raw
-from pipelines.targets import numbers
+from pipelines.targets import check_scale, numbers
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 #: The columns to store, ``(N,)`` each, and what a reader must know of them.
@@ -73,6 +73,7 @@ def _tables(raw: Raw, task: dict[str, Any], splits: Splits) -> Stored:
     values: list[Array] = []
     for column in named.get("numbers", []):
         values.append(numbers(raw.inputs[column], where.format(column)))
+        check_scale(values[-1], splits["train"], where.format(column))
         features.append(Number.fitted(column, values[-1], splits["train"]))
     categories = {column: _categories(raw.inputs[column]) for column in named.get("categories", [])}
     for column in named.get("dates", []):

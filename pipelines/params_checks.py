@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.countries import countries, nearest
 from pipelines.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def check_names(path: Path, params: Params) -> None:
         raise UserError(f"{path}: compare: names no method; 'full: none' is the least that can be run")
     if "full" not in params.compare:
         raise UserError(f"{path}: compare: 'full' is missing; every saving is measured against it")
+    _check_country(path, params.energy.country)
     _check_ramp(path, params)
     _check_diagnosis(path, params)
     _check_proxies(path, params)
@@ -49,6 +51,14 @@ def check_methods(path: Path, key: str, methods: dict[str, str], params: Params)
             )
     for name in sorted(set(methods.values())):
         _check_warm_up(path, params, name)
+
+
+def _check_country(path: Path, code: str) -> None:
+    """Check that it is known how much carbon the country's electricity has."""
+    if code not in countries():
+        near = nearest(code)
+        hint = f"; did you mean {near!r}, {countries()[near]}?" if near else ""
+        raise UserError(f"{path}: energy.country: must be a country by its ISO 3166 alpha-3 code, got {code!r}{hint}")
 
 
 def _check_ramp(path: Path, params: Params) -> None:

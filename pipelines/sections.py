@@ -187,7 +187,7 @@ class Tracking(Section):
 class Energy(Section):
     """Where the electricity comes from, and the watts of the paper's model."""
 
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    country: str
     cpu_watts: PositiveFloat
     memory_watts: NonNegativeFloat
     gpu_watts: NonNegativeFloat

@@ -60,20 +60,52 @@ def read(raw: Raw, task: dict[str, Any]) -> Target:
     return Target(*_classes(raw, task))
 
 
+#: The largest number that can be stored, as float32.
+LARGEST = float(np.finfo(np.float32).max)
+#: The share of the values that may lie far from the others, and how little these may then vary, in standard deviations of all.
+FAR, LEAST_SPREAD = 0.01, 1e-5
+
+
 def numbers(values: Any, what: str) -> Array:  # noqa: ANN401 - a list or an array
     """Return ``values`` as float64; ``what`` they are, for the error.
 
     Raises:
-        UserError: naming the first id without a finite number.
+        UserError: naming the first id without a finite number that float32 can hold.
     """
-    if isinstance(values, np.ndarray) and values.dtype.kind in "iuf" and np.isfinite(values).all():
-        return values.astype(np.float64)
-    found = np.array([_number(value) for value in values])
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
+        found = values.astype(np.float64)
+    else:
+        found = np.array([_number(value) for value in values])
+    if (large := np.flatnonzero(np.isfinite(found) & (np.abs(found) > LARGEST))).size:
+        raise UserError(f"{what} of id {large[0]} must be within +-{LARGEST:.3g}, which float32 holds, got {found[large[0]]:g}")
     if (bad := np.flatnonzero(~np.isfinite(found))).size:
         got = values[bad[0]]
         hole = got is None or got == ""
         raise UserError(f"{what} of id {bad[0]} must be a finite number, got {'none' if hole else repr(_plain(got))}")
     return found
+
+
+def check_scale(values: Array, ids: Array, what: str) -> None:
+    """Refuse numbers of which a few lie so far away that all others become the same one, in standard deviations.
+
+    Args:
+        values: ``(N,)``.
+        ids: of those that set mean and deviation.
+        what: they are, for the error.
+
+    Raises:
+        UserError: naming the id of the farthest.
+    """
+    mean, deviation = spread(values[ids])
+    far = np.abs(values[ids] - mean) / deviation
+    order = np.argsort(far)
+    near = values[ids][order[: len(ids) - max(1, int(FAR * len(ids)))]]
+    if len(near) > 1 and 0 < near.std() < LEAST_SPREAD * deviation:
+        worst = ids[order[-1]]
+        raise UserError(
+            f"{what} of id {worst} must be nearer to the others, got {values[worst]:g}: {len(near)} of {len(ids)} lie within "
+            f"{near.std() / deviation:.1g} standard deviations, and could not be told apart; correct it, or take logarithms"
+        )
 
 
 def _number(value: Any) -> float:  # noqa: ANN401 - whatever the source holds
@@ -124,6 +156,7 @@ def judged_by(kind: str, metric: str | None = None) -> dict[str, Any]:
 
 
 def _settled_numbers(target: Target, train: Array, test: Array, task: dict[str, Any]) -> Settled:
+    check_scale(target.value, train, f"{task['name']}: label")
     mean, deviation = spread(target.value[train])
     if (target.value[train] == (first := target.value[train[0]])).all():
         raise UserError(f"{task['name']}: the labels of training must differ, and all {len(train)} are {first}")

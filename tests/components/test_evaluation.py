@@ -109,6 +109,17 @@ def test_numbers_come_back_in_the_labels_own_unit(lengths):
     assert list(found) == ["r2", "rmse", "loss"]
 
 
+@pytest.mark.parametrize("mean", [0.0, 1.7e9, -3e12])
+def test_numbers_far_from_zero_are_judged_as_near_to_it(mean):
+    """In float32, all times of one day are the same number: R2 would be 1 whatever is predicted."""
+    rng = np.random.default_rng(0)
+    label, said = rng.normal(0, 20, (2, 100)).round(3)
+    held = {"target": (label / 20).astype(np.float32), "predicted": (said / 20).astype(np.float32), "loss": np.zeros(100)}
+    found = metrics(in_unit(held, mean, 20.0), "number")
+    assert found["r2"] == pytest.approx(1 - ((label - said) ** 2).sum() / ((label - label.mean()) ** 2).sum(), abs=1e-4)
+    assert found["rmse"] == pytest.approx(((label - said) ** 2).mean() ** 0.5, rel=1e-4)
+
+
 def test_numbers_by_hand():
     got = metrics(
         {"target": np.array([1, 2, 3, 6.0]), "predicted": np.array([1, 2, 3, 2.0]), "loss": np.array([0, 0, 0, 1.0])}, "number"

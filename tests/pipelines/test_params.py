@@ -284,7 +284,9 @@ BAD = {
     "unknown source": ({f"{TASK}.source.from": "packages"}, r"source: .*'packages'.*'package'"),
     "an epsilon of nothing": ({"agot_epsilon": 0.0}, r"agot_epsilon: .*greater than 0, got 0.0"),
     "an epsilon above one": ({"agot_epsilon": 1.5}, r"agot_epsilon: .*got 1.5; the nearest that works is 1"),
-    "a bad country": ({"energy.country": "US"}, r"energy.country: .*got 'US'"),
+    "a country of two letters": ({"energy.country": "US"}, r"energy.country: .* alpha-3 code, got 'US'; did you mean 'USA'"),
+    "a country by its English name": ({"energy.country": "GER"}, r"energy.country: .*got 'GER'; did you mean 'DEU', Germany\?"),
+    "a country that there is not": ({"energy.country": "QQX"}, r"energy.country: .*got 'QQX'$"),
 }
 
 

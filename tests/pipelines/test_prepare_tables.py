@@ -120,6 +120,17 @@ BAD = {
     "a hole": (CSV.replace("30,2", ",2"), {}, r"own: degrees of id 2 must be a finite number, got none"),
     "a word": (CSV.replace("30,2", "warm,2"), {}, r"own: degrees of id 2 must be a finite number, got 'warm'"),
     "an infinite number": (CSV.replace("30,2", "inf,2"), {}, r"own: degrees of id 2 must be a finite number, got 'inf'"),
+    "a number that float32 cannot hold": (
+        CSV.replace("30,2", "1e39,2"),
+        {},
+        r"own: degrees of id 2 must be within \+-3.4e\+38, which float32 holds, got 1e\+39",
+    ),
+    "a label that float32 cannot hold": (CSV.replace(",9\n", ",-1e200\n"), {}, r"own: label of id 2 must be within"),
+    "a number far from the others": (
+        "degrees,count\n" + "".join(f"{i},{i}\n" for i in range(40)) + "1e20,1\n",
+        {"columns": {"numbers": ["degrees"], "label": "count"}},
+        r"own: degrees of id 40 must be nearer to the others, got 1e\+20: ",
+    ),
     "no date": (CSV.replace("2012-02-29", "29 Feb"), {}, r"own: day of id 2 must be a date such as 2011-12-31, got '29 Feb'"),
     "a label that is no number": (
         CSV.replace(",9\n", ",nine\n"),

@@ -1,0 +1,30 @@
+"""The countries whose electricity CodeCarbon knows; it takes the mean of the world for any other, without a word."""
+
+from __future__ import annotations
+
+import json
+from difflib import get_close_matches
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+#: Where the package keeps what electricity is made from, by country.
+MIX = "data/private_infra/global_energy_mix.json"
+
+
+@cache
+def countries() -> dict[str, str]:
+    """Return the names of countries by their ISO 3166 alpha-3 codes; the package itself, slow to load, is not."""
+    spec = find_spec("codecarbon")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    mix = json.loads((Path(spec.submodule_search_locations[0]) / MIX).read_text(encoding="utf-8"))
+    return {code: facts["country_name"] for code, facts in mix.items()}
+
+
+def nearest(code: str) -> str | None:
+    """Return the known code nearest to ``code``: of a country whose name begins so, or that is spelt like it."""
+    known = countries()
+    by_name = [found for found, name in known.items() if name.upper().startswith(code.upper())]
+    near = by_name or get_close_matches(code.upper(), known, 1, 0.5)
+    return near[0] if near else None
