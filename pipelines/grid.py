@@ -23,6 +23,7 @@ CONTROLS: dict[str, dict[str, Any]] = {"uniform": {"method": "uniform"}, "short"
 CONTROLS_BY_CLASS: dict[str, dict[str, Any]] = {
     "balanced": {"method": "balanced", "budget": "equal", "rare": "keep"},
     "short-weighted": {"method": "short", "class_weights": "balanced"},
+    "short-root-weighted": {"method": "short", "class_weights": "square-root"},
 }
 #: Factors of a control's learning rate and batch size; (1, 1) is as the task has them.
 Factors = tuple[float, float | str]

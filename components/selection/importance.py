@@ -48,6 +48,7 @@ class Importance(Selector):
         correction: float = 0.5,
         weights: str = "mean",
         noise_guard: bool = True,
+        class_weights: str = "none",
         first: float = 1.0,
         slope: float = 0.0,
         last_full: bool = False,
@@ -65,6 +66,8 @@ class Importance(Selector):
             correction: of the drawn probability p, which weighs ``p ** -correction``, in [0, 1]; 1 is unbiased.
             weights: "mean" divides the weights by their mean over those drawn; "raw" leaves them.
             noise_guard: whether examples whose labels are probably wrong are left out, of classes alone.
+            class_weights: as of ``short``: "square-root" or "balanced" weighs the rows of rare classes more, whose gradients
+                are larger by as much; of classes alone.
             first: the share of the examples that the first epoch draws, blindly, in (0, 1].
             slope: of the later epochs' shares, in [-1, 1]: 1 rises from 0 to twice their mean, -1 falls.
             last_full: whether the last epoch draws everything, unweighted.
@@ -78,6 +81,8 @@ class Importance(Selector):
         self.floor, self.correction = _check_unit("floor", floor), _check_unit("correction", correction)
         self.raw = check_choice("weights", weights, ("mean", "raw")) == "raw"
         self.guarded, self.last_full = noise_guard, last_full
+        self.power = sizes.CLASS_POWERS[check_choice("class_weights", class_weights, tuple(sizes.CLASS_POWERS))]
+        self.classes = self.power > 0
         self.first = check_fraction("first", first)
         self.slope, self.effective = budgets.check_slope(slope), check_at_least("effective", effective, 0.1)
         self.least, self.most = check_fraction("least", least), check_fraction("most", most)
@@ -108,7 +113,7 @@ class Importance(Selector):
         if self.guarded and ledger.target is not None:
             now = noise.rate(ledger.column("loss")[seen], ledger.column("margin")[seen])
             self.noise = now if epoch.index <= SETTLED else max(self.noise, now)
-        size = sizes.signal_of(ledger, self.signal)
+        size = self._by_class(ledger, sizes.signal_of(ledger, self.signal))
         size[self._suspects(ledger)] = 0
         self.sample_size = sizes.effective_sample_size(size)
         spent = float(ledger.column("drawn").sum(dtype=np.int64) / len(ledger))
@@ -128,15 +133,22 @@ class Importance(Selector):
     @override
     def draw(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> Array:
         if not (ledger.column("seen") > 0).any() or self._is_last(epoch):
-            return blind(len(ledger), self.first if epoch.index == 0 else 1.0, rng)
-        size = sizes.floored(sizes.signal_of(ledger, self.signal), self.floor)
+            return self._by_class(ledger, blind(len(ledger), self.first if epoch.index == 0 else 1.0, rng))
+        size = sizes.floored(self._by_class(ledger, sizes.signal_of(ledger, self.signal)), self.floor)
         size[self._suspects(ledger)] = self.floor if epoch.index < SETTLED else 0
         k = min(count_of(self.share, len(size)), int(np.count_nonzero(size)))
         p = sampling.inclusion(size, k)
         weight = np.zeros(len(size), np.float32)
         drawn = sampling.pareto(p, k, rng)
-        weight[drawn] = p[drawn] ** -self.correction if self.raw else sizes.weighted_draw(p, drawn, self.correction)
+        weighs = p[drawn] ** -self.correction * self._by_class(ledger, np.ones(len(size), np.float32))[drawn]
+        weight[drawn] = weighs if self.raw else weighs / weighs.mean(dtype=np.float64)
         return weight
+
+    def _by_class(self, ledger: Ledger, size: Array) -> Array:
+        """Return ``size`` ``(N,)`` times what an example weighs by its class."""
+        if not self.power or ledger.target is None:
+            return size
+        return np.asarray(size * sizes.class_weights(ledger.target, self.power), np.float32)
 
     @override
     def facts(self) -> dict[str, float]:

@@ -9,14 +9,12 @@ import numpy as np
 from typing_extensions import override
 
 from components.arrays import Array
+from components.selection import sizes
 from components.selection.selector import Epoch, Selector, check_at_least, check_choice
 from components.selection.uniform import blind
 
 if TYPE_CHECKING:
     from components.ledger import Ledger
-
-
-WEIGHTS = ("none", "square-root", "balanced")
 
 
 class Short(Selector):
@@ -31,7 +29,7 @@ class Short(Selector):
                 the root of that; of classes alone.
         """
         self.epochs = check_at_least("epochs", epochs, 0.01)
-        self.power = {"none": 0.0, "square-root": 0.5, "balanced": 1.0}[check_choice("class_weights", class_weights, WEIGHTS)]
+        self.power = sizes.CLASS_POWERS[check_choice("class_weights", class_weights, tuple(sizes.CLASS_POWERS))]
         self.classes = self.power > 0
 
     @override
@@ -47,13 +45,7 @@ class Short(Selector):
     def draw(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> Array:
         left = self.epochs - epoch.index
         weight = blind(len(ledger), left, rng) if left < 1 else super().draw(epoch, ledger, rng)
-        return weight * _by_class(ledger.target, self.power) if self.power and ledger.target is not None else weight
-
-
-def _by_class(target: Array, power: float) -> Array:
-    """Return one over the rows of each example's class, to ``power``, over its mean, ``(N,)`` float32."""
-    weight = np.bincount(target)[target] ** -power
-    return np.asarray(weight / weight.mean(), np.float32)
+        return weight * sizes.class_weights(ledger.target, self.power) if self.power and ledger.target is not None else weight
 
 
 def epochs_begun(length: float) -> int:

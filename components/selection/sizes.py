@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from components.ledger import Ledger
 
 SIGNALS = ("gradient-norm", "loss", "uncertainty")
+#: By its name, the power of one over the rows of its class that an example weighs.
+CLASS_POWERS = {"none": 0.0, "square-root": 0.5, "balanced": 1.0}
+
+
+def class_weights(target: Array, power: float) -> Array:
+    """Return one over the rows of each example's class, to ``power``, over its mean, ``(N,)`` float32."""
+    weight = np.bincount(target)[target].astype(np.float64) ** -power
+    return np.asarray(weight / weight.mean(), np.float32)
 
 
 def signal_of(ledger: Ledger, signal: str = "gradient-norm") -> Array:

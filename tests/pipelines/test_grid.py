@@ -110,7 +110,7 @@ def test_without_a_known_cost_they_are_tuned_at_that_which_a_cell_had(grid):
 
 def test_where_models_are_judged_by_class_so_are_controls(grid):
     read = grid({"tasks.digits.metric": "macro_f1"}, fractions=[0.5], methods={"swiftlearn": "two-epochs", "infobatch": "none"})
-    assert read.kinds == ("uniform", "short", "balanced", "short-weighted")
+    assert read.kinds == ("uniform", "short", "balanced", "short-weighted", "short-root-weighted")
     assert read["swiftlearn-0.5"].controls == tuple(f"{kind}-at-4.0" for kind in read.kinds)
     block = read.params.methods["short-weighted-at-4.0"]
     assert block == {"method": "short", "class_weights": "balanced", "epochs": 4.0}

@@ -98,6 +98,28 @@ def test_signals(make_ledger, signal, expected):
     np.testing.assert_allclose(signal_of(ledger, signal), expected, rtol=1e-6)
 
 
+def test_rare_classes_weigh_more_and_so_do_their_gradients(make_ledger):
+    """Of gradients that are all alike, eight rows of one class and two of another, by the root of 1 / 8 and 1 / 2."""
+    target = np.array([0] * 8 + [1] * 2)
+    ledger = make_ledger(
+        10, 2, target=target, gradient_norm=np.full(10, 0.5), loss=np.full(10, 0.5), seen=np.ones(10), drawn=np.ones(10),
+        margin=np.full(10, -0.5), margin_mean=np.full(10, -0.5),
+    )  # fmt: skip
+    of_class = np.array([8**-0.5] * 8 + [2**-0.5] * 2)
+    selector = Importance(0.5, floor=0.0, class_weights="square-root")
+    drawn = np.mean([drawn_by(selector, ledger, seed=s) > 0 for s in range(800)], axis=0)
+    share = round(10 * selector.share) * of_class / of_class.sum()
+    np.testing.assert_allclose(drawn, share, atol=0.07)
+    weight = drawn_by(selector, ledger)
+    expected = (of_class * share**-0.5)[weight > 0]
+    np.testing.assert_allclose(weight[weight > 0], expected / expected.mean(), rtol=1e-5)
+    # The first epoch is as of ``short``: everything, so weighed.
+    first = drawn_by(Importance(0.5, class_weights="square-root"), make_ledger(10, 2, target=target), 0)
+    np.testing.assert_allclose(first, of_class / of_class.mean(), rtol=1e-5)
+    assert selector.classes
+    assert not Importance(0.5).classes
+
+
 def test_of_numbers_the_signal_is_the_error_and_of_tokens_what_the_mean_one_lacks(make_ledger):
     numbers, tokens = make_ledger(2, 1), make_ledger(2, 3)
     error = np.array([[0.5], [-2.0]], np.float32)
