@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipelines import artifacts, texts
-from pipelines.facts import versions
+from pipelines.facts import commit
 from pipelines.figures import to_svg
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def provenance(manifest: dict[str, Any], cost: dict[str, Any], seeds: Sequence[i
         *([("texts", cut)] if cut else []),
         ("licence", str(manifest["licence"])),
         ("citation", str(manifest["citation"])),
-        ("commit", versions().get("mlflow.source.git.commit", NOTHING)),
+        ("commit", commit() or NOTHING),
         ("versions", f"Python {machine['python']}, torch {machine['torch']}"),
         ("machine", f"{machine['device']}, {threads}; {processor}; {machine['platform']}"),
         ("energy", f"{energy['label']}: {energy['method']}; {energy['reason']}"),
