@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from components.comparison import agot
@@ -31,6 +32,23 @@ IN_ACCOUNT = {
     "energy_modelled_kwh": ("energy_modelled", "kwh"),
     "co2e_modelled_kg": ("energy_modelled", "co2e_kg"),
 }
+
+
+#: Is said of a model that is not surely better than one that says the same of every example.
+AT_CHANCE = "at chance"
+
+
+def at_chance(row: dict[str, Any]) -> bool:
+    """Return whether the model of a row is not surely above chance; False where that is not known."""
+    above = row.get("above_chance")
+    return above is not None and above <= 0
+
+
+def chance_note(rows: Iterable[dict[str, Any]], name: str = "method") -> list[str]:
+    """Return the line that names the rows at chance, where there are any."""
+    names = list(dict.fromkeys(str(r[name]) for r in rows if at_chance(r)))
+    said = "not surely better than a model that says the same of every example; what they cost is no saving"
+    return [f"At chance: {', '.join(names)}: {said}."] if names else []
 
 
 def found(account: dict[str, Any] | None, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - a number or a text

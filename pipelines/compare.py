@@ -11,7 +11,7 @@ from rich.table import Table
 from components.comparison import Metric
 from pipelines import artifacts, report, report_comparison
 from pipelines.artifacts import COMPARISON, plan_of, read_json, result
-from pipelines.columns import IN_ACCOUNT, found, gains
+from pipelines.columns import AT_CHANCE, IN_ACCOUNT, at_chance, found, gains
 from pipelines.figures import to_png
 from pipelines.stage import main
 
@@ -59,7 +59,8 @@ def _shown(row: Row, metric: str) -> str:
     """Return a row's score to be read."""
     digits = 4 if abs(row[metric]) < 10 else 2
     error = _error(row, metric)
-    return f"{row[metric]:.{digits}f}" + ("" if error is None else f" ± {error:.{digits}f}")
+    shown = f"{row[metric]:.{digits}f}" + ("" if error is None else f" ± {error:.{digits}f}")
+    return f"{shown} ({AT_CHANCE})" if at_chance(row) else shown
 
 
 def show() -> None:

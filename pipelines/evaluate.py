@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pipelines import artifacts, collector, tables
 from pipelines.artifacts import plan_of, result
@@ -11,6 +13,7 @@ from pipelines.subset import names
 
 if TYPE_CHECKING:
     from components.evaluation import Columns
+    from pipelines.splits import Split
 
 
 def evaluate(name: str) -> None:
@@ -40,12 +43,37 @@ def evaluate(name: str) -> None:
     clock = Clock()
     with clock.lap("evaluate", len(split.examples)):
         predictions = predicted()
-    artifacts.write_json(result("evaluate", name, "metrics.json"), metrics(predictions, kind) | before)
+    told = before | _beside_chance(predictions, split, manifest)
+    artifacts.write_json(result("evaluate", name, "metrics.json"), metrics(predictions, kind) | told)
     columns = {"id": split.ids, **predictions}
     origin = {"seed": plan["seed"], "data": manifest["content"], "params": artifacts.digest(plan)}
     origin["checkpoint"] = artifacts.digest_of(weights / models.WEIGHTS)
     tables.write_table(result("evaluate", name, "predictions.parquet"), columns, origin)
     artifacts.write_json(artifacts.cost_of("evaluate", name), {"laps": clock.record()})
+
+
+def _beside_chance(predictions: Columns, split: Split, manifest: dict[str, Any]) -> dict[str, float]:
+    """Return the metric of predictions that say the same of every example, and how far above it the model surely is."""
+    from components.chance import beyond
+    from components.comparison import Metric
+
+    metric = Metric(manifest["metric"], manifest["higher"])
+    chance, above = beyond(predictions, _constant(predictions, split, manifest), manifest["target"], metric)
+    return {f"chance_{metric.name}": chance, "above_chance": above}
+
+
+def _constant(predictions: Columns, split: Split, manifest: dict[str, Any]) -> Columns:
+    """Return the predictions of who knows the training split's targets alone."""
+    from components.chance import constant
+    from components.tasks.language import Blocks
+    from pipelines.splits import read_split
+
+    learnt, scale = read_split("train", manifest).examples, manifest["label_scale"]
+    if isinstance(learnt, Blocks) and isinstance(split.examples, Blocks):
+        return constant(predictions, "tokens", learnt.tokens, split.examples.tokens, manifest["vocabulary"])
+    if scale:
+        return constant(predictions, "number", np.array([scale["mean"]]))
+    return constant(predictions, "class", learnt.target)
 
 
 if __name__ == "__main__":

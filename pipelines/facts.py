@@ -12,6 +12,7 @@ from typing import Any
 
 from pipelines import artifacts
 from pipelines.artifacts import cost_of, result
+from pipelines.columns import at_chance
 from pipelines.params import read_lock
 
 #: Characters of a tag that MLflow takes.
@@ -139,6 +140,11 @@ def events_of(history: list[dict[str, Any]]) -> dict[str, str]:
     """Return a tag that tells what happened to the method, if anything did."""
     told = [f"epoch {e['place']:.3f}: {e['event']}" for record in history for e in record.get("events", [])]
     return {"events": "\n".join(told)[:LONGEST_TAG]} if told else {}
+
+
+def chance_of(tested: dict[str, Any]) -> dict[str, str]:
+    """Return a tag that says so if the model whose metrics are ``tested`` is not surely above chance."""
+    return {"winnow.at_chance": "true"} if at_chance(tested) else {}
 
 
 def course_of(history: list[dict[str, Any]]) -> list[tuple[str, float, int]]:

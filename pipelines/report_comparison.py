@@ -19,6 +19,7 @@ from pipelines import (
     verdict_comparison,
 )
 from pipelines.artifacts import cost_of, plan_of, read_json
+from pipelines.columns import AT_CHANCE, at_chance, chance_note
 from pipelines.figures import Best, Series, against_time
 from pipelines.report import Section, Table, number, with_error
 from pipelines.report_runs import BLIND, Run
@@ -64,6 +65,10 @@ def _controls(rows: list[Row]) -> set[str]:
 
 def headline(rows: list[Row], metric: Metric, controls: set[str]) -> list[str]:
     """Return what the numbers say, and no more: one seed, and the error of the test split where it is known."""
+    return [*_compared(rows, metric, controls), *chance_note(rows)]
+
+
+def _compared(rows: list[Row], metric: Metric, controls: set[str]) -> list[str]:
     full = next(r for r in rows if r["method"] == "full")
     others = [r for r in rows if r["method"] != "full" and r["method"] not in controls]
     first = f"full has {metric.name} {_value(full, metric)}"
@@ -89,7 +94,8 @@ def _error(row: Row, metric: Metric) -> float | None:
 
 
 def _value(row: Row, metric: Metric) -> str:
-    return with_error(row[metric.name], _error(row, metric))
+    shown = with_error(row[metric.name], _error(row, metric))
+    return f"{shown} ({AT_CHANCE})" if at_chance(row) else shown
 
 
 def _beats(row: Row, other: Row, metric: Metric) -> bool:

@@ -20,6 +20,7 @@ from pipelines import (
 )
 from pipelines.artifacts import cost_of, plan_of, read_json
 from pipelines.cells import DATA, Place
+from pipelines.columns import chance_note
 from pipelines.figures import Best, Series, against_time
 from pipelines.report import NOTHING, Section, Table, number, with_error
 from pipelines.report_tables import MARKS
@@ -51,6 +52,10 @@ def summary(written: Row) -> tuple[list[str], Section]:
 
 def headline(written: Row) -> list[str]:
     """Return what the numbers say, and no more."""
+    return [*_compared(written), *chance_note(written["methods"])]
+
+
+def _compared(written: Row) -> list[str]:
     metric, seeds, full = written["metric"], len(written["seeds"]), written["summary"]["full"]
     first = f"full has {metric} {with_error(full['mean'], full['deviation'])}."
     if seeds == 1:

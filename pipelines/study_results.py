@@ -20,6 +20,7 @@ from pipelines import (
 )
 from pipelines.artifacts import STUDY, read_json
 from pipelines.cells import Place
+from pipelines.columns import chance_note
 from pipelines.figures import against_time, to_png
 from pipelines.params import Params
 from pipelines.study_table import Row, by_method, collect, metric_of, points, summary
@@ -122,6 +123,8 @@ def show(task: str) -> None:
         table.add_row(name, report.with_error(column["mean"], column["deviation"]), report.number(column["rank"], 2))
     console = Console()
     console.print(table)
+    for line in chance_note(written["methods"]):
+        console.print(line, highlight=False)
     console.print(f"written to {STUDY / task}/ (csv, parquet, json, figure, report.html); 'make ui' opens MLflow")
 
 

@@ -80,7 +80,8 @@ def _counts(name: str) -> Row:
 
 def _values(tested: Row, full: Row, account: Row | None, metric: Metric, epsilon: float) -> Row:
     """Return a cell's numbers, None where there are none."""
-    keys = (metric.name, f"{metric.name}_standard_error", "loss", "examples_drawn", "examples_looked", "examples_trained")
+    keys = [metric.name, f"{metric.name}_standard_error", f"chance_{metric.name}", "above_chance", "loss"]
+    keys += [f"examples_{k}" for k in ("drawn", "looked", "trained")]
     values: Row = {k: tested.get(k) for k in keys} | {k: found(account, path) for k, path in IN_ACCOUNT.items()}
     base, best = full.get(f"base_{metric.name}"), full.get(metric.name)
     return values | gains(values[metric.name], base, best, values, epsilon, higher=metric.higher)
@@ -184,7 +185,7 @@ def _of_method(cell: Cell, grid: Grid, rows: list[Row], value: dict[tuple[str, i
     head = _head(cell)
     row: Row = {k: head[k] for k in ("method", "fraction", "settings")}
     row |= {"planned_cost_epochs": cell.cost, "seeds": len(mine)} | _spread(metric.name, [r[metric.name] for r in mine])
-    for key in SPREAD:
+    for key in (f"chance_{metric.name}", "above_chance", *SPREAD):
         row |= _spread(key, [r[key] for r in mine if r[key] is not None])
     row["energy_label"] = next((r["energy_label"] for r in mine), None)
     if cell.role == "full":

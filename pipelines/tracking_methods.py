@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines import artifacts
 from pipelines.artifacts import MANIFEST, plan_of, read_json, result
-from pipelines.facts import TOLD, events_of, files_of, md5_of, params_of, shared, tags_of, versions
+from pipelines.facts import TOLD, chance_of, events_of, files_of, md5_of, params_of, shared, tags_of, versions
 from pipelines.tracker import Tracker
 from pipelines.tracking_metrics import Account, metrics_of
 from pipelines.tracking_models import Models
@@ -61,6 +61,7 @@ class Methods:
         plan, client = read_json(plan_of("methods", name)), self.tracker.client
         tags = tags_of(self.tracker.lock, self.parent.info.run_id, plan, self._manifest) | self._versions
         tags |= events_of(read_json(result("train", name, "history.json"))) | shared(self.parent.data.tags, "comparison")
+        tags |= chance_of(read_json(result("evaluate", name, "metrics.json")))
         params = params_of(plan, self._training)
         run_id = str(self.tracker.create(name, {**tags, "winnow.key": key}).info.run_id)
         client.log_inputs(run_id, self._datasets)

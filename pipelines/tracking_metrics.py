@@ -12,6 +12,8 @@ from pipelines.tracker import Tracker, points
 
 Values = list[tuple[str, float, int]]
 EACH_EPOCH = ("loss", "accuracy", "drawn", "looked", "trained", "learning_rate")
+#: Begin the names of metrics that are not of the trained model on the test split.
+UNTESTED = ("base_", "chance_", "above_chance")
 IN_ACCOUNT = (
     "alpha_b", "alpha_fb", "paper_cpu_seconds", "counted_cpu_seconds", "time_paper", "time_counted", "time_measured",
     "measured_over_counted", "speed_reached", "speed_ceiling", "speed_share", "speed_formula",
@@ -29,7 +31,7 @@ def metrics_of(name: str, model: str | None = None) -> list[Any]:
     each += [(f"course_{k}", v, step) for k, v, step in course_of(history)]
     each += _so_far("examples_trained", history, trained=1) + _so_far("examples_looked", history, looked=1)
     tested = result("evaluate", name, "metrics.json")
-    final = [(k if k.startswith("base_") else f"test_{k}", v, 0) for k, v in read_json(tested).items()]
+    final = [(k if k.startswith(UNTESTED) else f"test_{k}", v, 0) for k, v in read_json(tested).items()]
     return [*points(each, path), *points(final, tested, model)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pipelines import report_study
 from pipelines.artifacts import MANIFEST, STUDY, cost_of, digest, plan_of, read_json
 from pipelines.cells import DATA, Place
-from pipelines.facts import keep_of, params_of, shared, versions
+from pipelines.facts import chance_of, keep_of, params_of, shared, versions
 from pipelines.study_table import Row
 from pipelines.tracker import REASON, Tracker, points, told
 from pipelines.tracking_metrics import metrics_of
@@ -83,7 +83,8 @@ def _tell_cell(tracker: Tracker, place: Place, row: Row, tags: dict[str, str]) -
         params = params_of(plan, read_json(plan_of("training"))) if plan else {}
         params |= {k: v for k, v in own.items() if k != "role"}
         metrics = [] if row["error"] else [*metrics_of(name), *points(_costs(row), cost_of("train", name))]
-    run = tracker.create(f"{name} seed {row['seed']}", {**tags, **own, **(keep_of(plan) if plan else {})})
+    tags |= own | chance_of(row) | (keep_of(plan) if plan else {})
+    run = tracker.create(f"{name} seed {row['seed']}", tags)
     if row["error"]:
         tracker.log(run.info.run_id, metrics, params, {})
         tracker.failed(run, row["error"][:REASON])

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.paired import CONFIDENCE, LEAST_SEEDS
-from pipelines.report import NOTHING, Drawing, drawing
+from pipelines.columns import at_chance
+from pipelines.report import NOTHING, Drawing, drawing, number
 from pipelines.variants import told
 
 Row = dict[str, Any]
@@ -55,6 +56,8 @@ def name_of(row: Row) -> str:
 
 def _sentence(best: Row, written: Row) -> str:
     metric, name = written["metric"], name_of(best)
+    if said := of_chance(best, metric):
+        return said
     gain = f"{points(best['gain_over_best_control'], metric)} ({_between(best, 'gain_over_best_control', metric)})"
     seeds = len(written["seeds"])
     if best["above_controls"] is None:
@@ -64,6 +67,16 @@ def _sentence(best: Row, written: Row) -> str:
         nearest = f"What comes nearest is {name}, {gain}."
         return f"No method is surely above the best control of its cost: take the short schedule. {nearest}"
     return f"{name} is surely above the best control of its cost, by {gain}{_saved(best, metric)}."
+
+
+def of_chance(best: Row, metric: str) -> str:
+    """Return what is said where even the best method may be at chance, "" where it is above."""
+    if not at_chance(best):
+        return ""
+    chance = best.get(f"chance_{metric}")
+    value = "" if chance is None else f", which has {metric} {chance:.4f}"
+    same = "a model that says the same of every example"
+    return f"Nothing is compared here: {best['method']} is not surely better than {same}{value}."
 
 
 def _saved(best: Row, metric: str) -> str:
@@ -89,12 +102,20 @@ def _between(row: Row, key: str, metric: str) -> str:
 
 
 def _figures(best: Row, written: Row) -> list[Figure]:
-    metric, full = written["metric"], next(r for r in written["methods"] if r["method"] == "full")
+    metric, full = written["metric"], next((r for r in written["methods"] if r["method"] == "full"), None)
+    beside = "" if full is None or full[metric] is None else f"; full has {full[metric]:.4f}"
     return [
-        Figure(f"{best['time_measured']:.2f}", "of the CPU time of full", _spread(best, "time_measured", 2)),
-        Figure(f"{best[metric]:.4f}", f"{metric}; full has {full[metric]:.4f}", _spread(best, metric, 4)),
+        _time(best),
+        Figure(f"{best[metric]:.4f}", f"{metric}{beside}", _spread(best, metric, 4)),
         ratio_of(best["cost_ratio"], best["cost_ratio_low"], best["cost_ratio_high"], best["cost_ratio_bound"], metric),
     ]
+
+
+def _time(best: Row) -> Figure:
+    """Return the CPU time of a row, in that of full where it is known."""
+    if best["time_measured"] is None:
+        return Figure(number(best["cpu_seconds"], 1), "CPU seconds", _spread(best, "cpu_seconds", 1))
+    return Figure(f"{best['time_measured']:.2f}", "of the CPU time of full", _spread(best, "time_measured", 2))
 
 
 def ratio_of(value: float | None, low: float | None, high: float | None, bound: str, metric: str) -> Figure:

@@ -8,7 +8,7 @@ from typing import Any
 from components.cost_ratio import Trained, cost_ratio
 from pipelines.figures_cost import Point, against_cost
 from pipelines.report import drawing
-from pipelines.verdict import Figure, Verdict, points, ratio_of
+from pipelines.verdict import Figure, Verdict, of_chance, points, ratio_of
 
 Row = dict[str, Any]
 #: Standard errors of a difference on each side of its interval over the test examples.
@@ -51,7 +51,7 @@ def of_comparison(rows: Sequence[Row], controls: set[str], metric: str, higher: 
     caption = (
         f"{metric} against cost, full being 1: one seed; bars are 95 % intervals over the test examples, where these are known."
     )
-    sentence = _of_one(best, full, [r for r in blind if r is not full], metric, higher)
+    sentence = of_chance(best, metric) or _of_one(best, full, [r for r in blind if r is not full], metric, higher)
     return Verdict(sentence, figures, drawing(figure, "verdict", caption))
 
 

@@ -21,6 +21,7 @@ from pipelines.prepare import prepare
 from pipelines.server import free_port
 from pipelines.splits import read_split
 from pipelines.tracker import AWAY
+from tests.conftest import defaults
 
 ROOT = Path(__file__).parent.parent.parent
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a fine film no good at all dull bore joy ,".split()  # noqa: SIM905
@@ -58,7 +59,7 @@ def _copied(copy, changes):
     (copy / "data").mkdir()
     for name in ("dvc.yaml", ".dvcignore", ".gitignore", "MLproject", "prefect.yaml", "data/README.md"):
         shutil.copy(ROOT / name, copy / name)
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = defaults()
     (copy / "params.yaml").write_text(yaml.safe_dump(params | changes(params), sort_keys=False))
     _run_in(copy, "git", "init", "--quiet")
     _run_in(copy, "dvc", "init", "--quiet")

@@ -23,6 +23,7 @@ from pipelines.advise import arguments, narrowed
 from pipelines.errors import UserError
 from pipelines.params import load
 from pipelines.plan import files_of
+from tests.conftest import defaults
 
 ROOT = Path(__file__).parents[2]
 ADVISE = {
@@ -167,7 +168,7 @@ def project(folder):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", "MLproject"):
         shutil.copy(ROOT / name, folder / name)
-    params = yaml.safe_load((ROOT / "params.yaml").read_text()) | {"task": "digits", "advise": ADVISE}
+    params = defaults() | {"task": "digits", "advise": ADVISE}
     params["tasks"]["digits"]["training"]["epochs"] = 4
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     return folder

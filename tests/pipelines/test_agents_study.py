@@ -27,7 +27,7 @@ CELLS = 7
 OVERRIDES = {"study": STUDY, "tasks.digits.training.epochs": 4}
 ASKED = ("prefect", "deployment", "run", "winnow-study/main-pool", "--watch", "--param", f"overrides={json.dumps(OVERRIDES)}")
 #: What the names of columns that hold timings, or are made of them, have in them.
-TIMED = ("time", "measured", "seconds", "kwh", "co2e", "energy", "agot", "speed")
+TIMED = ("time", "measured", "seconds", "kwh", "co2e", "energy", "agot", "speed", "cpu")
 
 
 @pytest.fixture

@@ -96,3 +96,12 @@ def test_what_counters_told_stands_apart_from_what_was_estimated(compared):
     assert "│        0.45 │         0.04 │" in said
     _, _, said = compared("class")
     assert [head in said for head in ("Wh measured", "Wh estimated")] == [False, True]
+
+
+def test_what_may_be_at_chance_is_marked(compared, monkeypatch):
+    full, other, before = SCORES["class"]
+    monkeypatch.setitem(SCORES, "class", (full | {"above_chance": 0.2}, other | {"above_chance": -0.01}, before))
+    rows, _, said = compared("class")
+    assert "0.8500 ± 0.0100 (at chance)" in said
+    assert said.count("at chance") == 1
+    assert [r["above_chance"] for r in rows] == [0.2, -0.01]

@@ -61,9 +61,9 @@ def text_of(maker, env, methods):
     params = yaml.safe_load(path.read_text())
     params["methods"] |= {name: {"method": "short", "epochs": epochs} for name, epochs in methods.items()}
     params["compare"] = dict.fromkeys(["full", *methods], "none")
-    # No other warm-up is run, nor named by a study.
+    # No other warm-up is run, nor named by another section.
     params["warm_ups"] = {"none": {"epochs": 0}}
-    params = {key: value for key, value in params.items() if key not in ("study", "advise")}
+    params = {key: value for key, value in params.items() if key not in ("study", "advise", "diagnose")}
     params["tasks"]["digits"]["training"]["epochs"] = LONG
     path.write_text(yaml.safe_dump(params, sort_keys=False))
     before = [f"subset@{name}" for name in params["compare"]]

@@ -15,6 +15,7 @@ import yaml
 from pipelines import artifacts, ranks
 from pipelines.errors import RankError, UserError
 from pipelines.stage import STOP, Stopped
+from tests.conftest import defaults
 
 ROOT = Path(__file__).parents[2]
 TRAINED = ("model/model.safetensors", "ledger.parquet", "history.json")
@@ -38,7 +39,7 @@ def outputs(folder, stage, name, files):
 
 def planned(folder, **changes):
     """Plan and prepare a comparison of SwiftLearn on digits with two devices."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = defaults()
     params |= {"task": "digits", "compare": {"full": "none", "swiftlearn": "two-epochs"}}
     params["methods"]["swiftlearn"] = {"fraction": 0.5, "refresh": 2}
     params["tasks"]["digits"]["training"] |= {"devices": 2}

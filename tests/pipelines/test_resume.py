@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import defaults
+
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 #: Everything a training stage writes but its cost record, which holds timings.
@@ -37,7 +39,7 @@ def warmed_up(tmp_path_factory):
     import yaml
 
     folder = tmp_path_factory.mktemp("warmed_up")
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = defaults()
     params |= {"task": "digits", "compare": {"full": "none", "swiftlearn": "two-epochs"}}
     params["methods"]["swiftlearn"] = {"fraction": 0.5, "refresh": 2}
     # Dropout, batch norm and momentum: everything that a checkpoint can forget.

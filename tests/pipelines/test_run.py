@@ -10,9 +10,14 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
+
+from pipelines import artifacts
+from pipelines.splits import read_split
+from pipelines.tables import read_table
 
 pytestmark = pytest.mark.slow
 #: What holds timings, or is made of them: it differs from run to run.
@@ -248,3 +253,16 @@ def test_experiments_metrics_and_plots_are_dvcs(copy_of_finished, run_in):
     assert "results/evaluate/swiftlearn/metrics.json" in json.dumps(difference)
     run_in(copy_of_finished, "dvc", "plots", "show")
     assert list((copy_of_finished / "dvc_plots").rglob("*score_against_time*"))
+
+
+def test_how_far_a_model_is_above_chance_is_what_numpy_makes_of_the_raw_files(copy_of_finished, monkeypatch):
+    monkeypatch.chdir(copy_of_finished)
+    learnt = read_split("train", artifacts.read_json(artifacts.MANIFEST)).examples.target
+    columns, _ = read_table(Path("results/evaluate/full/predictions.parquet"))
+    target, hits = columns["target"], columns["target"] == columns["predicted"]
+    same = target == np.bincount(learnt).argmax()
+    told = json.loads(Path("results/evaluate/full/metrics.json").read_text())
+    assert told["chance_accuracy"] == same.mean()
+    gain = hits.astype(float) - same
+    assert told["above_chance"] == pytest.approx(gain.mean() - 2 * gain.std(ddof=1) / len(gain) ** 0.5)
+    assert told["above_chance"] > 0.8

@@ -21,6 +21,7 @@ from pipelines.errors import UserError
 from pipelines.grid import grid_of
 from pipelines.stage import alone
 from pipelines.tables import read_table
+from tests.conftest import defaults
 
 ROOT = Path(__file__).parents[2]
 #: Two methods, two fractions, two seeds: full, three cells and controls at three costs, each twice.
@@ -48,7 +49,7 @@ def project(folder, **section):
 
 
 def write(folder, **section):
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = defaults()
     changes = {"task": "digits", "compare": {"full": "none"}, "study": STUDY | section}
     (folder / "params.yaml").write_text(yaml.safe_dump(params | changes, sort_keys=False))
 
@@ -115,8 +116,8 @@ def test_the_report_shows_its_tables_in_a_browser(studied, tmp_path, browse):
     for column in written["columns"]:
         assert f'<th scope="col">{column}</th>' in page
     assert f">{written['summary']['swiftlearn']['mean']:.4f} ± " in page
-    # Against time, the best cells' learning curves, and those of the one method that has two cells.
-    assert page.count("<svg") == 3
+    # The verdict, against time, the best cells' learning curves, and those of the one method that has two cells.
+    assert page.count("<svg") == 4
     for title in ("Learning curves", "Trained, by class", "Accuracy, by class"):
         assert f"<h2>{title}</h2>" in page
     browse(f"file://{path}", tmp_path, f"--screenshot={tmp_path / 'report.png'}")

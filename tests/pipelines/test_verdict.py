@@ -135,3 +135,20 @@ def test_the_chart_has_plain_numbers_and_a_line_of_the_best_controls():
     texts = re.findall(r">([^<>]+)</text>", svg)
     assert {"0.4", "0.5", "0.7", "1", "best control", "controls", "a"} <= set(texts)
     assert not [text for text in texts if "10" in text and "^" in text]
+
+
+def test_what_may_be_at_chance_is_not_compared():
+    at = {"above_chance": -0.001, "chance_accuracy": 0.9}
+    said = "Nothing is compared here: a is not surely better than a model that says the same of every example"
+    assert verdict.of_study(written(method("a", 0.9, 0.01, True) | at)).sentence == f"{said}, which has accuracy 0.9000."
+    assert compared(row("full", 0.91, 1000), row("short", 0.9, 350), row("a", 0.9, 350) | at).sentence.startswith(said)
+    above = at | {"above_chance": 0.01}
+    assert "surely above the best control" in verdict.of_study(written(method("a", 0.9, 0.01, True) | above)).sentence
+
+
+def test_a_study_without_full_has_seconds_in_the_place_of_its_share():
+    study = written(method("a", 0.9, 0.01, True) | {"time_measured": None, "cpu_seconds": 12.34, "cpu_seconds_deviation": 0.1})
+    study["methods"] = study["methods"][1:]
+    time, score, _ = verdict.of_study(study).figures
+    assert (time.value, time.label) == ("12.3", "CPU seconds")
+    assert score.label == "accuracy"
