@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from components.energy import Clock
 from pipelines import artifacts, encode, regimes, sources, targeted, targets, texts, tokens
 from pipelines.errors import UserError
 from pipelines.packages import digest_of_tree
+from pipelines.pixels import Pixels, blank, fill
 from pipelines.sources.raw import Raw
 from pipelines.splits import write_split
 from pipelines.stage import main
@@ -27,25 +29,34 @@ class Prepared:
         splits: "train" and "test", a row an example, each with its ``id``.
         facts: what a reader must know of them.
         tokenizer: one of their own, to be kept with them.
+        pictures: what the pixels of both splits are written from, and which of it, by split; None where there are none.
     """
 
     splits: dict[str, pa.Table]
     facts: dict[str, Any]
     tokenizer: Any = None
+    pictures: tuple[Pixels, dict[str, Array]] | None = None
 
 
 def prepare() -> None:
     """Write the prepared splits of the planned task."""
     task = artifacts.read_json(artifacts.plan_of("task"))
-    clock = Clock()
+    clock, begun = Clock(), _of_children()
     with clock.lap("prepare"):
         raw = sources.read(task)
         encode.check(raw, task)
         prepared = _blocks(raw, task) if task["kind"] == "language" else _rows(raw, task)
         facts = ({"dropped_empty": raw.dropped} if task["drop_empty"] else {}) | ({"stream": True} if task["stream"] else {})
         manifest = _write(prepared, prepared.facts | facts, task)
+    clock.laps["prepare"].cpu_seconds += _of_children() - begun
     _warn(manifest)
     artifacts.write_json(artifacts.cost_of("prepare"), {"laps": clock.record()})
+
+
+def _of_children() -> float:
+    """Return the CPU seconds of the processes that this one started and that have ended."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
 
 
 def _rows(raw: Raw, task: dict[str, Any]) -> Prepared:
@@ -63,11 +74,16 @@ def _rows(raw: Raw, task: dict[str, Any]) -> Prepared:
     splits = {}
     for split, ids, chosen, label in (("train", made.ids, made.train, settled.train), ("test", test, test, settled.test)):
         place = pa.array(chosen)
-        splits[split] = pa.table({"id": ids, "label": label[chosen], **{n: c.take(place) for n, c in columns.items()}})
+        stored = {n: c.take(place) for n, c in columns.items()}
+        if task["kind"] == "image":
+            stored = {"pixels": blank(len(chosen), made.raw.inputs["image"].shape)}
+        splits[split] = pa.table({"id": ids, "label": label[chosen], **stored})
     splits["train"] = regimes.told(splits["train"], made.copies)
     if made.raw.aimed is not None:
         splits["train"] = splits["train"].append_column("target", pa.array(made.raw.aimed[made.train]))
-    return Prepared(splits, facts | settled.facts | made.facts | aim | {"changes": raw.changes | target.changes})
+    facts |= settled.facts | made.facts | aim | {"changes": raw.changes | target.changes}
+    pictures = (made.raw.inputs["image"], {"train": made.train, "test": test}) if task["kind"] == "image" else None
+    return Prepared(splits, facts, pictures=pictures)
 
 
 def _blocks(raw: Raw, task: dict[str, Any]) -> Prepared:
@@ -160,9 +176,12 @@ def _write(prepared: Prepared, facts: dict[str, Any], task: dict[str, Any]) -> d
     """Write both splits, their manifest, and a tokenizer of their own as one folder; return the manifest."""
     splits, manifest = prepared.splits, {k: task[k] for k in ("kind", "source", "licence", "citation", "seed")} | facts
 
-    def fill(folder: Path) -> None:
+    def written(folder: Path) -> None:
         for name, table in splits.items():
             write_split(folder / f"{name}.arrow", table)
+        if prepared.pictures is not None:
+            known = fill(folder, *prepared.pictures, f"{task['name']}: image")
+            manifest.update(known | {"changes": facts["changes"] | known["changes"]})
         hashes = {name: artifacts.digest_of(folder / f"{name}.arrow") for name in splits}
         if prepared.tokenizer is not None:
             prepared.tokenizer.save_pretrained(folder / artifacts.TOKENIZER.name)
@@ -172,7 +191,7 @@ def _write(prepared: Prepared, facts: dict[str, Any], task: dict[str, Any]) -> d
         manifest.update({"content": artifacts.digest(hashes), "files": hashes, "schema": schema})
         artifacts.write_json(folder / "manifest.json", manifest)
 
-    artifacts.write_folder(artifacts.PREPARED, fill)
+    artifacts.write_folder(artifacts.PREPARED, written)
     return manifest
 
 

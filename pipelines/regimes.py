@@ -70,8 +70,7 @@ def make(raw: Raw, target: Target, train: Array, task: dict[str, Any]) -> Made:
     total, ids = len(target.value), copies.ids(len(target.value))
     if len(copies.of):
         rng = stream(task["duplicates"]["seed"], "near duplicates")
-        change = near_copies.changed if task["duplicates"]["near"] else near_copies.same
-        inputs = near_copies.joined(raw.inputs, change(raw.inputs, copies.of, task, rng))
+        inputs = near_copies.added(raw.inputs, copies.of, task, rng if task["duplicates"]["near"] else None)
         aimed = None if raw.aimed is None else np.concatenate([raw.aimed, raw.aimed[copies.of]])
         raw = replace(raw, inputs=inputs, aimed=aimed)
         target = replace(target, value=np.concatenate([target.value, target.value[copies.of]]))

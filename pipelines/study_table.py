@@ -186,7 +186,7 @@ def _of_method(cell: Cell, grid: Grid, rows: list[Row], value: dict[tuple[str, i
     row: Row = {k: head[k] for k in ("method", "fraction", "settings")}
     row |= {"planned_cost_epochs": cell.cost, "seeds": len(mine)} | _spread(metric.name, [r[metric.name] for r in mine])
     for key in (f"chance_{metric.name}", "above_chance", *SPREAD):
-        row |= _spread(key, [r[key] for r in mine if r[key] is not None])
+        row |= _spread(key, [r[key] for r in mine if r.get(key) is not None])
     row["energy_label"] = next((r["energy_label"] for r in mine), None)
     if cell.role == "full":
         return row | {"above_controls": None}

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pipelines.sources import documents, hub, images, tables
+from pipelines.sources import documents, folders, hub, images, tables
 from pipelines.sources.raw import Raw
 
 READERS: dict[str, Callable[[dict[str, Any]], Raw]] = {
     "files": tables.from_files,
     "package": tables.from_package,
     "hub": hub.from_hub,
-    "folder": images.from_folder,
+    "folder": folders.from_folder,
     "idx": images.from_idx,
     "scikit-learn": images.from_scikit_learn,
 }

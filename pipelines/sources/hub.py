@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from pipelines.decoding import Item
 from pipelines.errors import UserError, unknown
-from pipelines.sources.images import decoding, stacked
+from pipelines.sources.pictures import Pictures
 from pipelines.sources.raw import Raw
 from pipelines.sources.tables import of_tables
 
@@ -43,7 +44,7 @@ def of_datasets(task: dict[str, Any], parts: Sequence[Any]) -> Raw:
                 raise UserError(unknown(f"{origin}: columns: {column!r}", "column", column, part.column_names))
     label = np.concatenate([np.asarray(p[columns["label"]]) for p in given])
     tested = None if len(given) == 1 else np.arange(len(label)) >= len(given[0])
-    images = stacked(_opened(given, columns["image"]), task["image_size"])
+    images = Pictures(len(label), _items(given, columns["image"], origin), task["image_size"])
     return Raw({"image": images}, label, tested, _class_names(given[0], columns["label"]))
 
 
@@ -52,12 +53,20 @@ def _class_names(split: Any, column: str | None) -> list[str] | None:  # noqa: A
     return getattr(split.features.get(column), "names", None)
 
 
-def _opened(parts: Sequence[Any], column: str) -> Iterator[tuple[str, Any]]:
-    """Yield the images of splits of the ``datasets`` library, which decodes them on the way."""
-    rows = (row for part in parts for row in part)
-    for i in range(sum(len(part) for part in parts)):
-        with decoding(f"id {i}"):
-            image = next(rows)[column]
-        if image is None:
+def _items(parts: Sequence[Any], column: str, origin: str) -> Callable[[int], Item]:
+    """Return what returns the encoded image of an id, of splits of the ``datasets`` library."""
+    from datasets import Image
+
+    if bad := next((f for p in parts if not isinstance(f := p.features[column], Image)), None):
+        raise UserError(f"{origin}: columns.image: {column!r} must be a column of images, got {bad}")
+    encoded = [part.select_columns(column).cast_column(column, Image(decode=False)) for part in parts]
+    ends = np.cumsum([len(part) for part in parts])
+
+    def item(i: int) -> Item:
+        part = int(np.searchsorted(ends, i, side="right"))
+        found = encoded[part][i - int(ends[part])][column]
+        if found is None or not (found["bytes"] or found["path"]):
             raise UserError(f"image id {i}: there is none")
-        yield f"id {i}", image
+        return Item(f"id {i}", found["path"] if found["bytes"] is None else None, found["bytes"])
+
+    return item

@@ -1,11 +1,9 @@
-"""Images, from folders, IDX files and scikit-learn."""
+"""Images in memory: IDX files and scikit-learn's."""
 
 from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,58 +11,8 @@ import numpy as np
 
 from components.arrays import Array
 from pipelines.errors import UserError
+from pipelines.pixels import Held
 from pipelines.sources.raw import Raw
-
-#: What counts as an image in a folder.
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
-
-
-def from_folder(task: dict[str, Any]) -> Raw:
-    """Return the images of ``[train|test/]<class>/<image>`` as raw data."""
-    from PIL import Image
-
-    root = Path(task["source"]["folder"])
-    if not root.is_dir():
-        raise UserError(f"{root}: no such folder")
-    split = [root / "train", root / "test"] if (root / "train").is_dir() else [root]
-    paths = [p for part in split for p in sorted(part.glob("*/*")) if p.suffix.lower() in IMAGE_SUFFIXES]
-    if not paths:
-        raise UserError(f"{root}: has no images; they are looked for in [train|test/]<class>/<image>")
-
-    def opened() -> Iterable[tuple[str, Any]]:
-        for i, path in enumerate(paths):
-            with decoding(f"id {i} ({path})"), Image.open(path) as image:
-                image.load()
-                yield f"id {i} ({path})", image
-
-    tested = np.array([p.is_relative_to(root / "test") for p in paths])
-    label = np.array([p.parent.name for p in paths])
-    return Raw({"image": stacked(opened(), task["image_size"])}, label, tested if tested.any() else None)
-
-
-@contextmanager
-def decoding(where: str) -> Iterator[None]:
-    """Name the image that cannot be decoded."""
-    from PIL.Image import DecompressionBombError
-
-    try:
-        yield
-    except (OSError, SyntaxError, DecompressionBombError) as error:  # Pillow's own error is an OSError
-        raise UserError(f"image {where}: cannot be decoded: {error}") from None
-
-
-def stacked(images: Iterable[tuple[str, Any]], size: int | None) -> Array:
-    """Return PIL images as one array ``(N, channels, height, width)``; all of one size and mode, or resized to ``size``."""
-    arrays: list[Array] = []
-    for where, image in images:
-        grey = image.mode in ("L", "1", "I", "I;16")
-        fitted = image.convert("L" if grey else "RGB")
-        pixels = np.asarray(fitted if size is None else fitted.resize((size, size)), np.uint8)
-        pixels = pixels[None] if grey else pixels.transpose(2, 0, 1)
-        if arrays and pixels.shape != arrays[0].shape:
-            raise UserError(f"image {where}: must be {arrays[0].shape} like the first, got {pixels.shape}; set image_size")
-        arrays.append(pixels)
-    return np.stack(arrays)
 
 
 def from_idx(task: dict[str, Any]) -> Raw:
@@ -78,7 +26,7 @@ def from_idx(task: dict[str, Any]) -> Raw:
             raise UserError(f"{folder}: {part}: has {len(images)} images and {len(labels)} labels")
     pixels = np.concatenate([arrays[0], arrays[2]])[:, None]
     label = np.concatenate([arrays[1], arrays[3]]).astype(np.int64)
-    return Raw({"image": pixels}, label, np.arange(len(label)) >= len(arrays[1]))
+    return Raw({"image": Held(pixels)}, label, np.arange(len(label)) >= len(arrays[1]))
 
 
 def _idx(folder: Path, name: str) -> Array:
@@ -107,4 +55,4 @@ def from_scikit_learn(task: dict[str, Any]) -> Raw:
 
     data = load_digits()
     pixels = (data.images * (255 / 16)).round().astype(np.uint8)[:, None]
-    return Raw({"image": pixels}, data.target.astype(np.int64), None)
+    return Raw({"image": Held(pixels)}, data.target.astype(np.int64), None)

@@ -13,7 +13,7 @@ class Raw:
     """A data set as found.
 
     Attributes:
-        inputs: ``text`` and ``text_pair`` -> ``(N,)`` texts; ``image`` -> ``(N, channels, height, width)`` uint8; of a
+        inputs: ``text`` and ``text_pair`` -> ``(N,)`` texts; ``image`` -> ``Pixels``; of a
             table, each column by its name -> ``(N,)`` values as found, None where one is missing.
         label: ``(N,)`` as found: text, integer or float; 0 where there is none to learn.
         tested: ``(N,)`` bool, which rows the source itself sets apart for testing; None where it has no test split.

@@ -10,14 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
 from components.batch import Rows
 from pipelines import artifacts
 from pipelines.errors import UserError
 from pipelines.plan import plan
 from pipelines.prepare import prepare
-from pipelines.sources.hub import of_datasets
 
 REVIEWS = [
     ("a fine film", "good"),
@@ -146,67 +144,6 @@ def test_a_part_of_the_training_split_judges_in_place_of_the_test_split(prepared
     assert used[0] < used[1] < used[2] < used[3] == set(train.ids.tolist()) - set(judges.tolist())
     assert not (used[3] | set(judges.tolist())) & set(test.ids.tolist())
     assert {p[0]["outputs"] for p in parts} == {3}
-
-
-def images(root, sizes=(8,) * 6):
-    rng = np.random.default_rng(0)
-    for i, size in enumerate(sizes):
-        folder = root / ("cat" if i % 2 else "dog")
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 256, (size, size), np.uint8)).save(folder / f"{i}.png")
-    return {"from": "folder", "folder": str(root)}
-
-
-def test_a_folder_of_images(prepared, tmp_path):
-    manifest, train, _ = prepared(images(tmp_path / "pets"), {}, kind="image", test=2)
-    assert manifest["classes"] == ["cat", "dog"]
-    assert manifest["shape"] == [1, 8, 8]
-    assert manifest["mean"] == pytest.approx(train.examples.pixels.mean())
-    assert train.examples.pixels.base is not None
-
-
-def test_images_of_several_sizes_are_refused_or_resized(prepared, tmp_path):
-    source = images(tmp_path / "pets", (8, 8, 9, 8, 8, 8))
-    with pytest.raises(UserError, match=r"image id 4 .*2\.png\): must be \(1, 8, 8\) like the first, got \(1, 9, 9\)"):
-        prepared(source, {}, kind="image", test=2)
-    assert prepared(source, {}, kind="image", test=2, image_size=6)[0]["shape"] == [1, 6, 6]
-
-
-def test_a_corrupt_image_is_named_by_id(prepared, tmp_path):
-    source = images(tmp_path / "pets")
-    broken = tmp_path / "pets" / "cat" / "3.png"
-    broken.write_bytes(broken.read_bytes()[:60])
-    with pytest.raises(UserError, match=r"image id 1 .*3\.png\): cannot be decoded"):
-        prepared(source, {}, kind="image", test=2)
-    assert not Path("results/prepare").exists()
-
-
-def test_a_hub_data_set_of_images(tmp_path):
-    features = datasets.Features({"picture": datasets.Image(), "kind": datasets.ClassLabel(names=["cat", "dog"])})
-    pictures = [Image.fromarray(np.full((4, 4), i, np.uint8)) for i in range(4)]
-    split = datasets.Dataset.from_dict({"picture": pictures, "kind": [0, 1, 0, 1]}, features=features)
-    task = {"kind": "image", "columns": {"image": "picture", "label": "kind"}, "image_size": None, "source": {"id": "own"}}
-    raw = of_datasets(task, [split, split])
-    assert raw.names == ["cat", "dog"]
-    assert raw.inputs["image"][:, 0, 0, 0].tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
-    assert raw.tested.tolist() == [False] * 4 + [True] * 4
-
-
-def test_an_image_too_large_to_open_is_named_by_id(prepared, tmp_path, monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 8)
-    with pytest.raises(UserError, match=r"image id 0 .*png\): cannot be decoded: Image size"):
-        prepared(images(tmp_path / "pets"), {}, kind="image", test=2)
-
-
-@pytest.mark.parametrize(("bad", "said"), [(b"xx", "cannot be decoded"), (None, "there is none")])
-def test_an_image_of_the_hub_that_cannot_be_used_is_named_by_id(bad, said):
-    features = datasets.Features({"picture": datasets.Image(), "kind": datasets.ClassLabel(names=["cat", "dog"])})
-    good = Image.fromarray(np.zeros((4, 4), np.uint8))
-    broken = None if bad is None else {"bytes": bad, "path": None}
-    split = datasets.Dataset.from_dict({"picture": [good, broken], "kind": [0, 1]}, features=features)
-    task = {"kind": "image", "columns": {"image": "picture", "label": "kind"}, "image_size": None, "source": {"id": "own"}}
-    with pytest.raises(UserError, match=f"image id 1: {said}"):
-        of_datasets(task, [split, None])
 
 
 def idx(folder, counts=(6, 4)):

@@ -1,0 +1,108 @@
+"""Folders of images, one a class: which files are taken, and which are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.decoding import Item
+from pipelines.errors import UserError
+from pipelines.sources.pictures import Pictures
+from pipelines.sources.raw import Raw
+
+#: What counts as an image in a folder.
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+LAYOUT = "[train|test/]<class>/<image>"
+
+
+@dataclass
+class Listing:
+    """What lies in folders of classes.
+
+    Attributes:
+        taken: images, in the order of their names.
+        left: files that are none, or lie elsewhere.
+        empty: folders of a class that has no image.
+    """
+
+    taken: list[Path] = field(default_factory=list)
+    left: list[Path] = field(default_factory=list)
+    empty: list[Path] = field(default_factory=list)
+
+    def changes(self) -> dict[str, int]:
+        """Return how many files and folders are not taken, by a line that names the first."""
+        told = (("files not taken", self.left), ("class folders without an image", self.empty))
+        return {f"{what}, the first of them {paths[0]}": len(paths) for what, paths in told if paths}
+
+
+def from_folder(task: dict[str, Any]) -> Raw:
+    """Return the images of ``[train|test/]<class>/<image>`` as raw data.
+
+    Raises:
+        UserError: for a folder that could be meant in two ways.
+    """
+    root = Path(task["source"]["folder"])
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder")
+    found = Listing()
+    for part in _parts(root):
+        _list(part, found)
+    if not (paths := found.taken):
+        raise UserError(f"{root}: has no images; they are looked for in {LAYOUT}")
+
+    def item(i: int) -> Item:
+        return Item(f"id {i} ({paths[i]})", path=str(paths[i]))
+
+    tested = np.array([p.is_relative_to(root / "test") for p in paths]) if _is_divided(root) else np.zeros(len(paths), bool)
+    label = np.array([p.parent.name for p in paths])
+    pictures = Pictures(len(paths), item, task["image_size"])
+    return Raw({"image": pictures}, label, tested if tested.any() else None, changes=found.changes())
+
+
+def _is_divided(root: Path) -> bool:
+    return (root / "train").is_dir()
+
+
+def _parts(root: Path) -> list[Path]:
+    """Return the folders whose folders are classes."""
+    names = [p.name for p in _seen(root) if p.is_dir()]
+    if _is_divided(root):
+        if others := [n for n in names if n not in ("train", "test")]:
+            raise UserError(f"{root / others[0]}: lies beside train/ and is neither that nor test/; move it, or what is in it")
+        return [root / name for name in ("train", "test") if name in names]
+    if "test" in names and any(p.is_dir() for p in _seen(root / "test")):
+        raise UserError(f"{root / 'test'}: has folders, and no train/ beside it; move the other classes to {root / 'train'}")
+    return [root]
+
+
+def _seen(folder: Path) -> Iterable[Path]:
+    """Return what a folder holds, in order, without names that begin with a dot."""
+    return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+
+
+def _list(part: Path, found: Listing) -> None:
+    for child in _seen(part):
+        if not child.is_dir():
+            found.left.append(child)
+            continue
+        before = len(found.taken)
+        for path in _seen(child):
+            if path.is_dir():
+                _refuse_deeper(path)
+            else:
+                (found.taken if path.suffix.lower() in SUFFIXES else found.left).append(path)
+        if len(found.taken) == before:
+            found.empty.append(child)
+
+
+def _refuse_deeper(folder: Path) -> None:
+    """Refuse images in a folder inside that of a class, which could be a class of its own."""
+    for path in _seen(folder):
+        if path.is_dir():
+            _refuse_deeper(path)
+        elif path.suffix.lower() in SUFFIXES:
+            raise UserError(f"{path}: lies deeper than {LAYOUT}; move it into its class's folder")
