@@ -12,6 +12,8 @@ from typing import Any
 FEW_MATTER = 0.55
 #: Examples of training under which a short run comes as near as anything, whatever is selected.
 ENOUGH = 10_000
+#: Epochs of which the first can show the others what matters.
+LEAST_EPOCHS = 3
 #: Estimated share of wrong labels from which on they are worth leaving out.
 NOISY = 0.05
 #: Rows of the largest class over those of the smallest, from which on classes are worth a budget of their own.
@@ -69,15 +71,22 @@ def recommend(facts: Facts) -> Recommendation:
         return Recommendation("target", why, {"fraction": 0.3}, {"epochs": 0, "nearness": "ngrams"}, 0.3)
     if facts.by_class and facts.imbalance is not None and facts.imbalance >= UNEVEN:
         why = f"Models are judged by class, and the largest class has {facts.imbalance:,.0f} times the rows of the smallest."
-        return Recommendation("balanced", why, {"fraction": 0.5, "budget": "square-root", "rare": "keep"}, cost=0.5)
+        return _by_class(facts, why)
     if facts.sample_size is None:
         return Recommendation(None, "Nothing was trained, so that it is not known from how few examples the gradient comes.")
     return _by_importance(facts, facts.sample_size)
 
 
+def _by_class(facts: Facts, why: str) -> Recommendation:
+    """Return importance sampling with class weights; of too few epochs for it, a draw that is balanced by class."""
+    if facts.epochs < LEAST_EPOCHS:
+        return Recommendation("balanced", why, {"fraction": 0.5, "budget": "square-root", "rare": "keep"}, cost=0.5)
+    return Recommendation("importance", why, {"budget": 0.5, "class_weights": "square-root"}, cost=0.5)
+
+
 def _by_importance(facts: Facts, size: float) -> Recommendation:
     noisy = facts.wrong_labels is not None and facts.wrong_labels >= NOISY
-    if facts.epochs < 3:
+    if facts.epochs < LEAST_EPOCHS:
         return Recommendation(None, f"{facts.epochs} epochs are too few for what the first one shows to be of use.")
     if size > FEW_MATTER and not noisy:
         why = f"The gradient comes from many: its effective sample size is {size:.2f} of the examples after the warm-up."

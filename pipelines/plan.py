@@ -201,7 +201,9 @@ def _check_evidence(params: Params, name: str, selector: Selector, warm_up: Warm
     if selector.nearness and params.chosen.target is None:
         raise UserError(f"{where}: draws what is near to a target set, and tasks.{params.task} names none under 'target'")
     if selector.classes and not params.chosen.classifies:
-        raise UserError(f"{where}: is for classes, and task '{params.task}' predicts none; take it out")
+        weighs = any("class_weights" in member["arguments"] for member in resolve(params, name, warm_up.begun))
+        remedy = "take its class_weights out" if weighs else "take it out"
+        raise UserError(f"{where}: is for classes, and task '{params.task}' predicts none; {remedy}")
     if selector.proxy and not params.chosen.classifies:
         raise UserError(f"{where}: ranks by the probabilities of classes, and task '{params.task}' predicts none; take it out")
     for kind, told in APART.items():

@@ -261,8 +261,12 @@ BAD = {
         r"methods.swiftlearn.refresh_by: 'epoch' scores by training, .* the nearest that works is 'sweep'",
     ),
     "a control whose warm-up costs as much": (
-        {"compare": {"full": "none", "importance": "none", "short": "two-epochs"}, "methods.short": {"controls": "importance"}},
-        r"methods.short: controls: must start from a warm-up under the 1.75 epochs .*, got one of 2; the nearest .* 0",
+        {
+            "compare": {"full": "none", "importance": "none", "uniform": "two-epochs"},
+            "methods.importance.budget": 0.35,
+            "methods.uniform": {"controls": "importance"},
+        },
+        r"methods.uniform: controls: must start from a warm-up under the 1.75 epochs .*, got one of 2; the nearest .* 0",
     ),
     "a short run after a long warm-up": (
         {"compare.short": "two-epochs"},
@@ -312,7 +316,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_every_block_builds_and_every_method_has_one(write_params):
-    params = load(write_params({}) / "params.yaml")
+    params = load(write_params({"compare.importance": "none"}) / "params.yaml")
     built = {n: build(resolve(params, n, 2.0)) for n in params.methods}
     assert {type(s) for s in built.values()} >= set(METHODS.values())
 

@@ -24,4 +24,4 @@ def test_the_plan_says_what_each_warm_up_costs_and_for_whom(write_params, capsys
     plan()
     assert "two-epochs, 2 epochs, for swiftlearn, the diagnosis" in capsys.readouterr().err
     assert artifacts.read_json(artifacts.plan_of("warm_ups", "two-epochs"))["needed"]
-    assert not artifacts.read_json(artifacts.plan_of("warm_ups", "to-target"))["needed"]
+    assert artifacts.read_json(artifacts.plan_of("warm_ups", "none"))["needed"]

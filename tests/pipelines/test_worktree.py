@@ -47,7 +47,7 @@ def left():
 
 def test_a_run_stands_in_a_worktree_with_its_own_params_which_is_gone_afterwards(clone, tmp_path, monkeypatch):
     monkeypatch.setenv(worktree.DVC_REMOTE, str(tmp_path / "remote"))
-    text = (ROOT / "params.yaml").read_text().replace("task: domains", "task: digits")
+    text = (ROOT / "params.yaml").read_text().replace("task: reuters", "task: digits")
     with worktree.worktree(worktree.head(), text) as params:
         assert params.task == "digits"
         assert Path.cwd().parent == clone / worktree.WORKTREES
