@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field
 
+from pipelines import yaml_file
 from pipelines.errors import UserError, unknown
 from pipelines.params import Params, load_received
 
@@ -44,7 +45,7 @@ def resolve(held: Params, text: str, task: str, methods: list[str], overrides: d
     if not (task or methods or overrides):
         return held, text
     _check_size(overrides)
-    changed: dict[str, Any] = yaml.safe_load(PATH.read_text(encoding="utf-8"))
+    changed: dict[str, Any] = yaml_file.read(PATH)
     if task:
         changed["task"] = task
     if methods:

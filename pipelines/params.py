@@ -1,4 +1,4 @@
-"""params.yaml, read once, typed, and refused where it is wrong: the only reader of YAML."""
+"""params.yaml, read once, typed, and refused where it is wrong."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from components.comparison import AGOT_EPSILON
+from pipelines import yaml_file
 from pipelines.errors import UserError
 from pipelines.params_checks import check_names
 from pipelines.sections import Advise, Diagnose, Energy, Name, Pools, Section, Seed, Study, Tracking
@@ -52,8 +53,8 @@ def load(path: Path = FILE, over: Path | None = None) -> Params:
     Raises:
         UserError: naming the key, what is wrong with its value, and the nearest that works.
     """
-    held = _read(path)
-    if over is not None and isinstance(held, dict) and isinstance(given := _read(over), dict):
+    held = yaml_file.read(path)
+    if over is not None and isinstance(held, dict) and isinstance(given := yaml_file.read(over), dict):
         path = over
         for key, value in given.items():
             held[key] = laid_over(held.get(key), value, DEPTHS.get(key, 1))
@@ -71,22 +72,14 @@ def load_received(path: Path = Path("params.yaml")) -> Params:
     DVC puts names from this file into commands, so it must read in it what was checked here.
 
     Raises:
-        UserError: as ``load`` does; for aliases, which a few lines of make endless; for what DVC reads otherwise.
+        UserError: as ``load`` does; for aliases, which a few lines of make endless.
     """
-    from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml
-
     try:
-        held = _read(path)
         aliased = any(isinstance(token, yaml.AliasToken) for token in yaml.scan(path.read_text(encoding="utf-8")))
-        same = aliased or load_yaml(str(path)) == held
-    except (YAMLFileCorruptedError, RecursionError) as error:
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
     if aliased:
         raise UserError(f"{path}: has an alias (*name); what works is the value itself in its place")
-    if not same:
-        raise UserError(
-            f"{path}: has values that YAML 1.1 and 1.2 read differently, yes or 010 or 1e-3; what works is true, 8, 1.0e-3"
-        )
     return load(path)
 
 
@@ -95,13 +88,6 @@ def laid_over(own: Any, given: Any, depth: int) -> Any:  # noqa: ANN401 - whatev
     if not (depth and isinstance(own, dict) and isinstance(given, dict)):
         return given
     return {**own, **{key: laid_over(own.get(key), value, depth - 1) for key, value in given.items()}}
-
-
-def _read(path: Path) -> Any:  # noqa: ANN401 - whatever YAML holds
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from None
 
 
 def dumped(value: dict[str, Any]) -> str:

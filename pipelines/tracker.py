@@ -161,8 +161,15 @@ def _tracker() -> Iterator[Tracker]:
 
 
 def _knock(uri: str) -> None:
-    """Raise where a database server does not answer; MLflow itself would try for minutes."""
-    address = urlsplit(uri)
+    """Raise where a database server does not answer; MLflow itself would try for minutes.
+
+    Raises:
+        UserError: for what is no address.
+    """
+    try:
+        address, _ = urlsplit(uri), urlsplit(uri).port
+    except ValueError as error:
+        raise UserError(f"MLFLOW_TRACKING_URI: {uri!r} is no address, http://127.0.0.1:5000 for example: {error}") from None
     if address.port and not address.scheme.startswith("http"):
         socket.create_connection((address.hostname, address.port), timeout=5).close()
 
@@ -172,6 +179,9 @@ def _experiment(client: Any) -> str:  # noqa: ANN401 - an MlflowClient
     found = client.get_experiment_by_name(name)
     # The kind opens the experiment's page with its runs, in place of a page for language model applications.
     kind = {"mlflow.experimentKind": "custom_model_development"}
+    if found and found.lifecycle_stage == "deleted":
+        restore = f"mlflow experiments restore --experiment-id {found.experiment_id}"
+        raise UserError(f"the experiment {name!r} is deleted; '{restore}' brings it back, MLFLOW_EXPERIMENT_NAME names another")
     return str(found.experiment_id if found else client.create_experiment(name, tags=kind))
 
 

@@ -157,7 +157,8 @@ def test_a_child_has_the_numbers_of_the_files(project):
     assert counted[-1] == (len(history) - 1, pytest.approx(account["counted_cpu_seconds"]))
     tested = read_json(result("evaluate", "swiftlearn", "metrics.json"))
     label = account["energy"]["label"]
-    final = {f"test_{k}": v for k, v in tested.items()} | {k: account[k] for k in tracking_metrics.IN_ACCOUNT}
+    final = {k if k.startswith(("chance_", "above_chance")) else f"test_{k}": v for k, v in tested.items()}
+    final |= {k: account[k] for k in tracking_metrics.IN_ACCOUNT}
     final |= {"cpu_seconds": account["measured_cpu_seconds"], f"energy_kwh_{label}": account["energy"]["kwh"]}
     final |= {"energy_kwh_modelled": account["energy_modelled"]["kwh"]}
     final |= {f"saved_energy_kwh_{label}": accounts["full"]["energy"]["kwh"] - account["energy"]["kwh"]}
@@ -259,6 +260,26 @@ def test_a_dead_tracker_costs_one_line(project, monkeypatch, capfd, run_in):
     run_in(project, sys.executable, "-m", "pipelines.tracking", MLFLOW_TRACKING_URI=DEAD)
     parent_id = tracking.publish()
     assert is_complete(Seen(), parent_id)
+
+
+@pytest.mark.parametrize("address", ["http://host:port/", "http://[::1"])
+def test_an_address_that_is_none_costs_one_line_too(project, monkeypatch, capfd, address):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert tracking.publish() is None
+    said = capfd.readouterr().err
+    assert said.startswith("winnow tracking: not told to MLflow, the next publish will do it: ")
+    assert said.count("\n") == 1
+    assert address.partition("://")[0] in said
+
+
+def test_an_experiment_that_was_deleted_is_named_with_the_way_back(project, capfd):
+    client = mlflow.MlflowClient()
+    place = client.create_experiment("winnow")
+    client.delete_experiment(place)
+    assert tracking.publish() is None
+    assert f"the experiment 'winnow' is deleted; 'mlflow experiments restore --experiment-id {place}'" in capfd.readouterr().err
+    client.restore_experiment(place)
+    assert is_complete(Seen(), tracking.publish())
 
 
 def test_a_database_that_cannot_be_opened_costs_one_line_however_often_it_is_tried(project, monkeypatch, capfd):
