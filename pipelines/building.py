@@ -27,10 +27,32 @@ LOOK_BATCHES = 16
 
 def device() -> torch.device:
     """Return the device to run on: ``WINNOW_DEVICE``, else a GPU if there is one; a rank has one of its own."""
-    place = torch.device(os.environ.get("WINNOW_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu"))
+    place = _asked(os.environ.get("WINNOW_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu"))
     if place.type == "cuda" and IN_RANKS in os.environ:
         place = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(place)
+    return place
+
+
+def _asked(name: str) -> torch.device:
+    """Return the device called ``name``.
+
+    Raises:
+        UserError: where there is none.
+    """
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    try:
+        place = torch.device(name)
+    except RuntimeError:
+        nearest = "cuda" if found else "cpu"
+        raise UserError(
+            f"WINNOW_DEVICE: must be cpu, cuda or cuda:1, got {name!r}; the nearest that works is {nearest}"
+        ) from None
+    if place.type == "cuda" and (place.index or 0) >= found:
+        nearest = f"cuda:{found - 1}" if found else "cpu"
+        raise UserError(
+            f"WINNOW_DEVICE: must be a device that there is, got {name!r} and {found} GPUs; the nearest is {nearest}"
+        )
     return place
 
 

@@ -100,7 +100,11 @@ def explained(path: Path | str, errors: Iterable[Any]) -> str:
     lines: dict[str, str] = {}
     for error in errors:
         place = _place(error["loc"])
-        lines[place] = f"{lines[place]}; or: {_text(error)}" if place in lines else f"{path}: {place}{_text(error)}"
+        text = _text(error)
+        if place in lines:
+            lines[place] += "" if lines[place].endswith(text) else f"; or: {text}"
+        else:
+            lines[place] = f"{path}: {place}{text}"
     return "\n".join(lines.values())
 
 
@@ -112,14 +116,17 @@ def _place(loc: tuple[str | int, ...]) -> str:
 
 
 def _text(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
-    text, value = error["msg"].removeprefix("Value error, "), error.get("input")
+    text, value = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be"), error.get("input")
+    if value is None and error["type"] != "value_error":
+        return "has no value; write one, or leave the key out"
     shown = "" if error["type"] in ("value_error", "missing") or isinstance(value, dict) else f", got {value!r}"
     return f"{text}{shown}{_nearest(error)}"
 
 
 def _nearest(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     bounds, kind = error.get("ctx", {}), error["type"]
-    whole = isinstance(error.get("input"), int)
+    # Of a number that need not be whole there is no nearest one above a bound.
+    whole = isinstance(bounds.get("gt"), int)
     if kind in ("greater_than_equal", "less_than_equal"):
         return f"; the nearest that works is {bounds.get('ge', bounds.get('le'))}"
     if kind == "greater_than" and whole:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import shutil
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,8 +108,16 @@ def blocks(count: int, shape: tuple[int, ...]) -> list[slice]:
 
 
 def blank(count: int, shape: tuple[int, ...]) -> pa.Array:
-    """Return a column of ``count`` pictures of zeros, which take no memory: their place in a file is filled afterwards."""
-    each = int(np.prod(shape))
+    """Return a column of ``count`` pictures of zeros, which take no memory: their place in a file is filled afterwards.
+
+    Raises:
+        UserError: where the disk has no room for them.
+    """
+    each, free = int(np.prod(shape)), shutil.disk_usage(".").free
+    if count * each > free:
+        most = int((free // max(1, count * shape[0])) ** 0.5)
+        sizes = f"{shape[1]} x {shape[2]} need {count * each / 1e9:,.1f} GB, and the disk has {free / 1e9:,.1f} GB free"
+        raise UserError(f"{count:,} images of {sizes}; set limit, or an image_size of at most {most}")
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
     zeros = pa.py_buffer(mmap.mmap(-1, max(1, count * each), flags=flags, prot=mmap.PROT_READ))
     return pa.FixedSizeListArray.from_arrays(pa.Array.from_buffers(pa.uint8(), count * each, [None, zeros]), each)

@@ -16,6 +16,7 @@ from components.selection.selector import Selector
 from components.selection.stack import Stack
 from pipelines import artifacts
 from pipelines.errors import UserError, unknown
+from pipelines.fresh import source_of
 from pipelines.params import Params, load
 from pipelines.progress import say
 from pipelines.stage import main
@@ -242,6 +243,7 @@ def files_of(params: Params) -> dict[str, Any]:
             "energy": params.energy.model_dump(),
         },
     }
+    files["source"] = source_of(params)
     files["diagnosis"] = {"warm_up": params.diagnose.warm_up, "epochs": params.chosen.training.epochs}
     for name, warm_up in params.warm_ups.items():
         files[f"warm_ups/{name}"] = warm_up.model_dump(mode="json", by_alias=True) | {"needed": bool(starts(params, name))}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from components.position import Plan
 from components.proxy import rank
 from components.training import Training
 from pipelines import artifacts, building, collector, models, ranks
-from pipelines.checkpoints import Checkpoint, State, unpack
+from pipelines.checkpoints import Checkpoint, State, seconds_between, unpack
 from pipelines.errors import UserError
 from pipelines.frozen import Keeping
 from pipelines.metering import EnergyMeter, machine
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from components.arrays import Array
     from components.selection.selector import Selector
 
-#: Seconds between checkpoints inside an epoch; at the end of an epoch there is one in any case.
-CHECKPOINT_SECONDS = 60.0
 #: What a rank wishes after a batch; the highest wish of any is that of all.
 GO_ON, SAVE, END = range(3)
 
@@ -154,7 +151,7 @@ class Job:
         self._done = checkpoint
 
     def _follow(self, until: float | None, checkpoint: Checkpoint, sweep_every: int) -> None:
-        seconds = float(os.environ.get("WINNOW_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS))
+        seconds = seconds_between()
         saved = time.monotonic()
         leads = self.ranks.leads
         end = self.training.length if until is None else until

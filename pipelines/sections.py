@@ -77,7 +77,7 @@ class Training(Section):
     other way may be used.
     """
 
-    epochs: PositiveInt
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
     batch_size: PositiveInt
     look_size: PositiveInt | None = None
     look_batch: PositiveInt | None = None

@@ -26,6 +26,8 @@ STOP = threading.Event()
 PR_SET_PDEATHSIG = 1
 FAILED, BAD_INPUT, STOPPED = 1, 2, 130
 FAILURES = SCRATCH / "failures"
+#: Stages that go by the plan.
+PLANNED = ("prepare", "warm_up", "subset", "train", "evaluate", "account", "compare", "diagnose")
 #: In the environment of a stage's ranks (pipelines/ranks.py): the folder where they say how they ended, and whether quietly.
 IN_RANKS, QUIET = "WINNOW_IN_RANKS", "WINNOW_QUIET"
 
@@ -61,6 +63,8 @@ def main(
     try:
         arguments = sys.argv[1:2] if file else _arguments(stage, named)
         with alone(address):
+            if stage in PLANNED:
+                _look_at_plan()
             (FAILURES / address).unlink(missing_ok=True)
             code = work(*arguments)
     except UserError as error:
@@ -76,6 +80,13 @@ def main(
         raise
     if code:
         sys.exit(code)
+
+
+def _look_at_plan() -> None:
+    """Say so where the plan is not of params.yaml as it is now."""
+    from pipelines.fresh import check
+
+    check()
 
 
 def _said(address: str, text: str, code: int) -> int:

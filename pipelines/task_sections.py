@@ -13,6 +13,7 @@ from components.comparison import METRICS, Metric
 from pipelines.regime_sections import Duplicates, LabelNoise, LongTail, TargetSet
 from pipelines.sections import Section, Share, Training
 from pipelines.source_sections import DataSource, FromFolder, FromPackage, ModelSource
+from pipelines.task_checks import idle
 
 #: By the kind of data: the columns it must have (one of them at least), those it may have, and where it may come from.
 INPUTS: dict[str, tuple[set[str], set[str]]] = {
@@ -126,7 +127,7 @@ class Task(Section):
     columns: Columns = Field(default_factory=Columns)
     binarize: NonNegativeFloat | None = None
     test: int | float | None = None
-    image_size: PositiveInt | None = None
+    image_size: Annotated[int, Field(ge=1, le=8192)] | None = None
     limit: int | float | None = None
     validation: Annotated[float, Field(gt=0, lt=1)] | None = None
     drop_empty: bool = False
@@ -166,6 +167,12 @@ class Task(Section):
         for key, size in (("test", self.test), ("limit", self.limit)):
             if size is not None and not (size >= 1 if isinstance(size, int) else 0 < size < 1):
                 raise ValueError(f"{key}: must be a number of rows, 1 or more, or a fraction in (0, 1), got {size!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_do_something(self) -> Task:
+        if said := idle(self):
+            raise ValueError(said)
         return self
 
     @model_validator(mode="after")

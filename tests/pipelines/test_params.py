@@ -206,6 +206,13 @@ BAD = {
         r"methods.swiftlearn.fraction: .*valid number, got 'a'",
     ),
     "true is no number": ({f"{TASK}.training.epochs": True}, r"training.epochs: .*valid integer, got True"),
+    "epochs for ever": (
+        {f"{TASK}.training.epochs": 10**12},
+        r"training.epochs: .*; the nearest that works is 100000$",
+    ),
+    "no value": ({"compare.full": None}, r"params.yaml: compare.full: has no value; write one, or leave the key out$"),
+    "no block": ({"methods.swiftlearn": None}, r"methods.swiftlearn: has no value; write one, or leave the key out$"),
+    "no rate": ({f"{TASK}.training.optimizer.learning_rate": 0}, r"learning_rate: must be greater than 0, got 0$"),
     "no epochs": ({f"{TASK}.training.epochs": 0}, r"training.epochs: .*greater than 0, got 0; the nearest that works is 1"),
     "fraction above one": (
         {"methods.swiftlearn.fraction": 1.5},
@@ -381,7 +388,8 @@ def test_a_change_to_one_method_changes_its_plan_alone(write_params):
     Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     plan()
     changed = {p.stem for p, content in before.items() if p.read_bytes() != content}
-    assert changed == {"swiftlearn"}
+    # Of source, which says what all of it was made from, no stage depends.
+    assert changed == {"swiftlearn", "source"}
 
 
 def test_a_stack_holds_its_members(write_params):

@@ -4,6 +4,7 @@ import io
 import subprocess
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import datasets
 import numpy as np
@@ -168,6 +169,15 @@ def test_images_that_are_all_the_same_are_refused(prepared, tmp_path):
     for path in (tmp_path / "pets").glob("*/*"):
         Image.new("L", (8, 8)).save(path)
     with pytest.raises(UserError, match="own: image: all 4 images of the training split are the same"):
+        prepared(source, {}, kind="image", test=2)
+    assert not Path("results/prepare").exists()
+
+
+def test_what_the_disk_has_no_room_for_is_refused_before_it_is_written(prepared, tmp_path, monkeypatch):
+    source = images(tmp_path / "pets")
+    monkeypatch.setattr(pixels.shutil, "disk_usage", lambda path: SimpleNamespace(free=200))
+    said = r"4 images of 8 x 8 need 0\.0 GB, and the disk has 0\.0 GB free; set limit, or an image_size of at most 7"
+    with pytest.raises(UserError, match=said):
         prepared(source, {}, kind="image", test=2)
     assert not Path("results/prepare").exists()
 
