@@ -8,7 +8,7 @@ export DO_NOT_TRACK := 1
 .PHONY: help demo study diagnose advise up down agent test fast lint ui clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {sub(/\$$\(PORT\)/, "$(PORT)", $$2); printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -48,7 +48,7 @@ lint: .venv/ready ## check style and types
 	mypy
 
 ui: .venv/ready ## open MLflow on http://127.0.0.1:$(PORT)
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false MLFLOW_DISABLE_TELEMETRY=true mlflow ui --workers 1 --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
 
 clean: ## end what `make up` started; remove results, checkpoints and DVC's cache; keep .venv, downloads and MLflow's runs
 	@test ! -e .winnow/services.json || python -m pipelines.services down

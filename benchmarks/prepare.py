@@ -68,7 +68,7 @@ def own(folder: Path) -> list[str]:
     task = {"kind": "image", "source": {"from": "folder", "folder": str(folder / "images")}, "test": 0.2}
     task |= {"licence": "MIT", "citation": "none", "model": {"family": "small", "name": "cnn"}}
     task["training"] = params["tasks"]["digits"]["training"]
-    params = {k: v for k, v in params.items() if k not in ("study", "advise", "diagnose")}
+    params = {k: v for k, v in params.items() if k not in ("study", "advise")}
     params |= {"task": "own", "compare": {"full": "none"}, "tasks": {"own": task}}
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     plan = [sys.executable, "-m", "pipelines.plan"]

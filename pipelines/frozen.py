@@ -12,6 +12,7 @@ from components.batch import Rows
 from components.frozen import Kept, check, divided
 from pipelines import artifacts
 from pipelines.errors import UserError
+from pipelines.progress import Lines
 from pipelines.stage import STOP, Stopped
 
 if TYPE_CHECKING:
@@ -55,8 +56,10 @@ class Keeping:
             Stopped: where the run is asked to end.
             UserError: where there is no room for them.
         """
+        lines = Lines("frozen layers", len(self.examples))
         with clock.lap("train"), clock.lap("freeze", len(self.examples)):
-            for _ in self.examples.compute(self._room(), self._device):
+            for done in self.examples.compute(self._room(), self._device):
+                lines.see(done)
                 if STOP.is_set():
                     raise Stopped
 

@@ -33,7 +33,7 @@ class Params(Section):
     study: Study | None = None
     advise: Advise | None = None
     tracking: Tracking = Tracking()
-    diagnose: Diagnose = Diagnose()
+    diagnose: Diagnose
     pools: Pools = Pools(default="cpu-pool", warm_up="gpu-pool", train="gpu-pool")
 
     @property

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from components.arrays import Array, count_of, stream
 from components.energy import Clock
-from pipelines import artifacts, encode, regimes, sources, targeted, targets, texts, tokens
+from pipelines import artifacts, encode, found, regimes, sources, targeted, targets, tokens
 from pipelines.errors import UserError
 from pipelines.packages import digest_of_tree
 from pipelines.pixels import Pixels, blank, fill
@@ -49,7 +49,7 @@ def prepare() -> None:
         facts = ({"dropped_empty": raw.dropped} if task["drop_empty"] else {}) | ({"stream": True} if task["stream"] else {})
         manifest = _write(prepared, prepared.facts | facts, task)
     clock.laps["prepare"].cpu_seconds += _of_children() - begun
-    _warn(manifest)
+    found.tell(manifest, prepared.splits["train"])
     artifacts.write_json(artifacts.cost_of("prepare"), {"laps": clock.record()})
 
 
@@ -160,16 +160,6 @@ def _most(rows: int, task: dict[str, Any]) -> int:
     if limit is None:
         return rows
     return limit if isinstance(limit, int) else count_of(limit, rows)
-
-
-def _warn(manifest: dict[str, Any]) -> None:
-    """Say what was changed on reading, and which texts are not there as a whole."""
-    from pipelines.progress import say
-
-    for what, count in manifest.get("changes", {}).items():
-        say(f"prepare: {count:,} {what}")
-    if any(manifest.get("truncated", {}).values()):
-        say(f"prepare: {texts.truncation(manifest)}; tasks.{manifest['task']}.max_length in params.yaml sets where")
 
 
 def _write(prepared: Prepared, facts: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:

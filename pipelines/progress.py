@@ -19,6 +19,8 @@ from components.moments import EpochRecord, Step
 
 #: The environment variable that names the file, which is written anew when so many seconds have passed.
 FILE, FILE_SECONDS = "WINNOW_PROGRESS", 1.0
+#: Seconds between two lines of a run that no terminal shows.
+LINE_SECONDS = 60.0
 _QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
@@ -43,6 +45,30 @@ def say(line: str) -> None:
         sys.stderr.write(line + "\n")
 
 
+def duration(seconds: float) -> str:
+    """Return a time that is left, to be read."""
+    return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
+
+
+class Lines:
+    """Says once a minute how far something is and how long it will take yet, where there is no terminal to draw a bar on."""
+
+    def __init__(self, title: str, total: float, *, shown: bool = True) -> None:
+        self._title, self._total, self._shown = title, total, shown and not Console(stderr=True).is_terminal
+        self._first: tuple[float, float] | None = None
+        self._said = time.monotonic()
+
+    def see(self, done: float) -> None:
+        """Say it where it is due; ``done`` is of the ``total``."""
+        now = time.monotonic()
+        began, first = self._first = self._first or (now, done)
+        if not self._shown or now - self._said < LINE_SECONDS or done <= first:
+            return
+        self._said = now
+        left = (now - began) * (self._total - done) / (done - first)
+        say(f"{self._title}: {100 * done / self._total:.0f} %, about {duration(left)} left")
+
+
 class Watch:
     """Shows the moments of a run on standard error; of several ranks, one does."""
 
@@ -55,6 +81,7 @@ class Watch:
         )  # fmt: skip
         self._task = self._bar.add_task(title, total=epochs)
         self._file = _File(Path(path), title, epochs) if (path := os.environ.get(FILE)) else None
+        self._lines = Lines(title, epochs, shown=shown)
 
     def __enter__(self) -> Watch:
         self._bar.start()
@@ -66,7 +93,9 @@ class Watch:
     def see(self, moment: Step | EpochRecord) -> None:
         """Show where the run is."""
         if isinstance(moment, Step):
-            self._bar.update(self._task, completed=moment.epoch + moment.done / moment.total)
+            reached = moment.epoch + moment.done / moment.total
+            self._bar.update(self._task, completed=reached)
+            self._lines.see(reached)
             if self._file is not None:
                 self._file.see(moment)
             return

@@ -11,6 +11,7 @@ from pipelines import cells, layout, params, study_tasks
 from pipelines.cells import Place
 from pipelines.errors import UserError
 from pipelines.grid import grid_of
+from pipelines.progress import duration
 from pipelines.stage import FAILED, main
 from pipelines.study_results import say, tell, tell_together
 from pipelines.study_table import Row
@@ -75,8 +76,8 @@ def told(place: Place, missing: list[tuple[int, str]]) -> Callable[[int, str], N
         cells.run(place, seed, name)
         done = sum(cost[cell] for cell in seen)
         left = (time.monotonic() - begun) / done * (sum(cost.values()) - done)
-        rest = f"{left / 60:.0f} min" if left > 90 else f"{left:.0f} s"
-        say(f"{len(seen)}/{len(missing)}: {name}, seed {seed}: {time.monotonic() - started:.1f} s, about {rest} left")
+        took = f"{time.monotonic() - started:.1f} s"
+        say(f"{len(seen)}/{len(missing)}: {name}, seed {seed}: {took}, about {duration(left)} left")
 
     return work
 

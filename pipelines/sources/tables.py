@@ -34,8 +34,17 @@ def from_files(task: dict[str, Any]) -> Raw:
         if (found := digest_of(Path(name)) if Path(name).exists() else "no file") != expected:
             raise UserError(f"{name}: sha256 must be {expected}, got {found}")
     paths = [None if source[split] is None else Path(source[split]) for split in ("train", "test")]
+    _refuse_the_same(*paths)
     wanted = _held(task)
     return of_tables(task, [p and rows.read(p, source, wanted) for p in paths], [str(p) for p in paths])
+
+
+def _refuse_the_same(train: Path | None, test: Path | None) -> None:
+    """Refuse one file for both splits, or two that hold the same: whatever learnt it by heart would be judged best."""
+    if train is None or test is None or not (train.exists() and test.exists()):
+        return
+    if train.stat().st_size == test.stat().st_size and digest_of(train) == digest_of(test):
+        raise UserError(f"{test}: holds what {train} holds, and would judge by what was trained on; set 'test' instead")
 
 
 def from_package(task: dict[str, Any]) -> Raw:

@@ -63,7 +63,7 @@ def text_of(maker, env, methods):
     params["compare"] = dict.fromkeys(["full", *methods], "none")
     # No other warm-up is run, nor named by another section.
     params["warm_ups"] = {"none": {"epochs": 0}}
-    params = {key: value for key, value in params.items() if key not in ("study", "advise", "diagnose")}
+    params = {key: value for key, value in params.items() if key not in ("study", "advise")} | {"diagnose": {"warm_up": "none"}}
     params["tasks"]["digits"]["training"]["epochs"] = LONG
     path.write_text(yaml.safe_dump(params, sort_keys=False))
     before = [f"subset@{name}" for name in params["compare"]]

@@ -213,7 +213,10 @@ BAD = {
     "no value": ({"compare.full": None}, r"params.yaml: compare.full: has no value; write one, or leave the key out$"),
     "no block": ({"methods.swiftlearn": None}, r"methods.swiftlearn: has no value; write one, or leave the key out$"),
     "no rate": ({f"{TASK}.training.optimizer.learning_rate": 0}, r"learning_rate: must be greater than 0, got 0$"),
-    "no epochs": ({f"{TASK}.training.epochs": 0}, r"training.epochs: .*greater than 0, got 0; the nearest that works is 1"),
+    "no epochs": (
+        {f"{TASK}.training.epochs": 0},
+        r"training.epochs: must be .* to 1, got 0; the nearest that works is 1",
+    ),
     "fraction above one": (
         {"methods.swiftlearn.fraction": 1.5},
         r"fraction must be in \(0, 1\], got 1.5; the nearest that works is 1",

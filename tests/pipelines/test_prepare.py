@@ -293,3 +293,12 @@ def test_a_missing_file_and_a_missing_folder_are_named(prepared, tmp_path):
         prepared({"from": "files", "train": f"{tmp_path}/none.csv"}, {"text": "text", "label": "label"}, test=1)
     with pytest.raises(UserError, match="nowhere: no such folder"):
         prepared({"from": "folder", "folder": f"{tmp_path}/nowhere"}, {}, kind="image", test=1)
+
+
+def test_the_same_file_for_both_splits_is_refused(prepared, tmp_path):
+    train = write(f"{tmp_path}/own.csv")
+    copy = tmp_path / "copy.csv"
+    copy.write_bytes(Path(train).read_bytes())
+    for test in (train, str(copy)):
+        with pytest.raises(UserError, match=r"csv: holds what .*own\.csv holds, and would judge by what was trained on"):
+            prepared({"from": "files", "train": train, "test": test}, {"text": "text", "label": "label"})

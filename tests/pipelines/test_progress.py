@@ -41,3 +41,31 @@ def test_without_being_asked_it_writes_nothing(tmp_path, monkeypatch):
     with Watch("train full", 4.0) as watch:
         watch.see(Step(0, 1, 2))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_away_from_a_terminal_a_line_a_minute_says_how_far_it_is(clock, capsys):
+    with Watch("train full", 4.0) as watch:
+        for place in range(8):
+            watch.see(Step(place // 4, 25 * (place % 4), 100))
+            clock[0] += 25
+    # The first minute is over at the fourth step, at three quarters of an epoch; the second, three steps later, at 1.5.
+    assert capsys.readouterr().err.splitlines() == [
+        "train full: 19 %, about 5 min left",
+        "train full: 38 %, about 4 min left",
+    ]
+    with progress.quiet(), Watch("train full", 4.0) as watch:
+        for place in range(8):
+            watch.see(Step(place, 0, 100))
+            clock[0] += 25
+    assert capsys.readouterr().err == ""
+
+
+def test_frozen_layers_say_how_far_they_are_too(clock, capsys):
+    lines = progress.Lines("frozen layers", 1000)
+    for done in (100, 200, 400):
+        lines.see(done)
+        clock[0] += 61
+    assert capsys.readouterr().err.splitlines() == [
+        "frozen layers: 20 %, about 8 min left",
+        "frozen layers: 40 %, about 4 min left",
+    ]
