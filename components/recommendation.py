@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 #: Effective sample size up to which a draw by importance has paid.
-FEW_MATTER = 0.55
+FEW_MATTER = 0.35
 #: Examples of training under which a short run comes as near as anything, whatever is selected.
 ENOUGH = 10_000
 #: Epochs of which the first can show the others what matters.
 LEAST_EPOCHS = 3
 #: Estimated share of wrong labels from which on they are worth leaving out.
-NOISY = 0.05
+NOISY = 0.1
 #: Rows of the largest class over those of the smallest, from which on classes are worth a budget of their own.
 UNEVEN = 5.0
 #: AUC from which on the pool is of another kind than the target set.
@@ -78,9 +78,11 @@ def recommend(facts: Facts) -> Recommendation:
 
 
 def _by_class(facts: Facts, why: str) -> Recommendation:
-    """Return importance sampling with class weights; of too few epochs for it, a draw that is balanced by class."""
-    if facts.epochs < LEAST_EPOCHS:
-        return Recommendation("balanced", why, {"fraction": 0.5, "budget": "square-root", "rare": "keep"}, cost=0.5)
+    """Return importance sampling with class weights where few examples matter, else a draw that is balanced by class."""
+    size = facts.sample_size
+    if size is None or size > FEW_MATTER or facts.epochs < LEAST_EPOCHS:
+        return Recommendation("balanced", why, {"fraction": 0.5, "budget": "equal", "rare": "keep"}, cost=0.5)
+    why += f" The gradient comes from few: its effective sample size is {size:.2f} of the examples after the warm-up."
     return Recommendation("importance", why, {"budget": 0.5, "class_weights": "square-root"}, cost=0.5)
 
 
