@@ -27,7 +27,7 @@ PR_SET_PDEATHSIG = 1
 FAILED, BAD_INPUT, STOPPED = 1, 2, 130
 FAILURES = SCRATCH / "failures"
 #: Stages that go by the plan.
-PLANNED = ("prepare", "warm_up", "subset", "train", "evaluate", "account", "compare", "diagnose")
+BY_PLAN = ("prepare", "warm_up", "subset", "train", "evaluate", "account", "compare", "diagnose")
 #: In the environment of a stage's ranks (pipelines/ranks.py): the folder where they say how they ended, and whether quietly.
 IN_RANKS, QUIET = "WINNOW_IN_RANKS", "WINNOW_QUIET"
 
@@ -63,7 +63,7 @@ def main(
     try:
         arguments = sys.argv[1:2] if file else _arguments(stage, named)
         with alone(address):
-            if stage in PLANNED:
+            if stage in BY_PLAN:
                 _look_at_plan()
             (FAILURES / address).unlink(missing_ok=True)
             code = work(*arguments)

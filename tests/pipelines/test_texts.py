@@ -102,7 +102,7 @@ BAD = {
     ),
     "no second text": (spoiled(sentence=["a", None, "c", "d", "e", "f"]), r"text_pair of id 1 must be a text, got None"),
     "numbers for texts": (spoiled(question=[3, 1, 4, 1, 5, 9]), r"own: text of id 0 must be a text, got 3"),
-    "no such column": ({"question": ["a"], "label": [0]}, r"pairs\.parquet: columns: 'sentence': no such column"),
+    "no such column": ({"question": list("abcdef"), "label": [0] * 6}, r"pairs\.parquet: columns: 'sentence': no such column"),
     "a class of the test split alone": (
         spoiled(label=["a", "b", "a", "b", "a", "c"]),
         r"own: the test split has classes that training lacks: [abc](, [abc])*; give training rows of each, or take its rows",
@@ -123,7 +123,7 @@ def test_many_classes_that_a_limit_leaves_out_are_counted(prepared, encoder, tmp
     table = spoiled() | {"label": ["a"] * 6}
     many = {k: v * 2 for k, v in table.items()} | {"label": list("abcdefghijkl")}
     source = written(tmp_path, many)
-    source["test"] = source["train"]
+    source["test"] = written(tmp_path, {k: v[::-1] for k, v in many.items()}, "test.parquet")["train"]
     with pytest.raises(UserError, match=r"lacks: \w, \w, \w, \w, \w and 5 more; raise limit, which is 2, or leave it out"):
         prepared(source, COLUMNS, limit=2)
 
@@ -189,7 +189,7 @@ def test_cut_texts_are_counted_and_said(prepared, encoder, tmp_path, capsys):
     assert texts.truncation(manifest) == said
     assert f"prepare: {said}; tasks.own.max_length in params.yaml sets where" in capsys.readouterr().err.splitlines()
     prepared(written(tmp_path, pairs()), COLUMNS, test=4, max_length=40)
-    assert "prepare" not in capsys.readouterr().err
+    assert "max_length" not in capsys.readouterr().err
     assert texts.truncation({"counts": {"train": 3}}) is None
 
 

@@ -274,12 +274,14 @@ def test_an_address_that_is_none_costs_one_line_too(project, monkeypatch, capfd,
 
 def test_an_experiment_that_was_deleted_is_named_with_the_way_back(project, capfd):
     client = mlflow.MlflowClient()
-    place = client.create_experiment("winnow")
+    found = client.get_experiment_by_name("winnow")
+    place = found.experiment_id if found else client.create_experiment("winnow")
     client.delete_experiment(place)
     assert tracking.publish() is None
     assert f"the experiment 'winnow' is deleted; 'mlflow experiments restore --experiment-id {place}'" in capfd.readouterr().err
     client.restore_experiment(place)
-    assert is_complete(Seen(), tracking.publish())
+    parent_id = tracking.publish()
+    assert is_complete(Seen(), parent_id)
 
 
 def test_a_database_that_cannot_be_opened_costs_one_line_however_often_it_is_tried(project, monkeypatch, capfd):
