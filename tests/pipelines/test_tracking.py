@@ -273,7 +273,7 @@ def test_an_address_that_is_none_costs_one_line_too(project, monkeypatch, capfd,
 
 
 def test_an_experiment_that_was_deleted_is_named_with_the_way_back(project, capfd):
-    client = mlflow.MlflowClient()
+    client = mlflow.MlflowClient(f"sqlite:///{Path('mlflow.db').resolve()}")
     found = client.get_experiment_by_name("winnow")
     place = found.experiment_id if found else client.create_experiment("winnow")
     client.delete_experiment(place)
