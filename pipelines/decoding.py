@@ -23,15 +23,17 @@ from pipelines.errors import UserError
 if TYPE_CHECKING:
     from components.arrays import Array
 
-#: Pictures of one number a pixel, which are stored with one channel; of 16 bits a number is divided by 257.
+#: Pictures of one number a pixel, which are stored with one channel; and those whose numbers have 16 bits.
 GREY = ("1", "L")
 SIXTEEN = ("I;16", "I;16L", "I;16B", "I;16N")
 #: Pictures with a level of transparency, or with a colour that stands for it.
 TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
 #: Modes that Pillow turns into red, green and blue.
 COLOURED = ("RGB", "P", "CMYK", "YCbCr", "HSV", "RGBX")
-ORIENTATION = 0x0112
-ONE, LEFT = 257, 1
+#: The tag of EXIF's orientation, and the one of a picture that lies as it is to be seen.
+ORIENTATION, UPRIGHT = 0x0112, 1
+#: Of 16 bits, what one of 8 bits is: 65,535 / 255.
+STEP = 257
 #: What was changed on reading.
 SCALED, ON_WHITE, TURNED = (
     "images of 16 bits, divided by 257",
@@ -103,7 +105,7 @@ def _unlike(shape: tuple[int, ...], first: tuple[int, ...]) -> str:
 
 
 def _upright(image: Image.Image, changes: Counter[str]) -> Image.Image:
-    if image.getexif().get(ORIENTATION, LEFT) == LEFT:
+    if image.getexif().get(ORIENTATION, UPRIGHT) == UPRIGHT:
         return image
     changes[TURNED] += 1
     return ImageOps.exif_transpose(image)
@@ -113,7 +115,7 @@ def _plain(image: Image.Image, where: str, changes: Counter[str]) -> Image.Image
     """Return a picture as 8 bits of grey, or of red, green and blue."""
     if image.mode in SIXTEEN:
         changes[SCALED] += 1
-        return Image.fromarray(((np.asarray(image).astype(np.uint32) + ONE // 2) // ONE).astype(np.uint8))
+        return Image.fromarray(((np.asarray(image).astype(np.uint32) + STEP // 2) // STEP).astype(np.uint8))
     if image.mode in TRANSPARENT or "transparency" in image.info:
         return _on_white(image, changes)
     if image.mode in GREY:

@@ -77,15 +77,14 @@ class WithCopies:
 
     def write(self, ids: Array, path: Path, offset: int) -> Counter[str]:
         """Write the pixels of ``ids``, copies as what they are of and then moved where they lie."""
-        copied = ids >= len(self.base)
-        place = ids[copied] - len(self.base)
-        changes = self.base.write(np.concatenate([ids[~copied], self.of[place]]) if copied.any() else ids, path, offset)
-        if self.moves is not None and len(place):
-            first = np.flatnonzero(~copied).size
+        rows = np.flatnonzero(ids >= len(self.base))
+        copies, source = ids[rows] - len(self.base), ids.copy()
+        source[rows] = self.of[copies]
+        changes = self.base.write(source, path, offset)
+        if self.moves is not None and len(rows):
             pixels = np.memmap(path, np.uint8, "r+", offset, (len(ids), *self.shape))
-            for part in blocks(len(place), self.shape):
-                there = slice(first + part.start, first + part.stop)
-                pixels[there] = moved(pixels[there], self.moves[place[part]])
+            for part in blocks(len(rows), self.shape):
+                pixels[rows[part]] = moved(pixels[rows[part]], self.moves[copies[part]])
         return changes
 
 

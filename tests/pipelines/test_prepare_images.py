@@ -276,11 +276,13 @@ def test_copies_are_moved_where_they_lie(tmp_path, monkeypatch):
     moves = np.array([(1, 1), (0, -1), (-1, 0)])
     exact, _ = array_of(WithCopies(Held(base), of, None), [3, 1, 4, 6], tmp_path)
     assert np.array_equal(exact, base[[3, 1, 2, 2]])
+    mixed, _ = array_of(WithCopies(Held(base), of, moves), [5, 3, 4], tmp_path)
     near, _ = array_of(WithCopies(Held(base), of, moves), [3, 4, 5, 6], tmp_path)
     assert np.array_equal(near[0], base[3])
     assert np.array_equal(near[1, 0, :2, :2], base[2, 0, 1:, 1:])
     assert np.array_equal(near[2, 0, :, 1:], base[0, 0, :, :2])
     assert np.array_equal(near[3, 0, 1:], base[2, 0, :2])
+    assert np.array_equal(mixed, near[[2, 0, 1]])
 
 
 def test_the_bytes_of_the_digits_are_recorded(write_params):
