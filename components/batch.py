@@ -88,6 +88,9 @@ class Batch:
 class Refill:
     """A queue that gives out full batches only, so that a step always has the size its learning rate was chosen for.
 
+    The rest of an epoch is a short batch; a single example joins the batch before it, since batch norm over maps of one pixel
+    cannot take it alone.
+
     Attributes:
         size: of a batch.
         waiting: rows that wait for others.
@@ -97,16 +100,20 @@ class Refill:
         """Begin with ``waiting``; ``lengths`` ``(N,)`` are of all examples, where they differ in cost."""
         self.size, self.waiting, self._lengths = size, waiting or Rows.none(), lengths
 
-    def push(self, rows: Rows, shuffle: Shuffle | None = None) -> Iterator[Rows]:
+    def push(self, rows: Rows, shuffle: Shuffle | None = None, *, last: bool = False) -> Iterator[Rows]:
         """Take ``rows`` in, and yield every full batch that this completes.
 
         With ``shuffle``, rows are of mixed lengths: they wait for some batches' worth, and leave with those of like length.
+        The ``last`` rows of an epoch wait for ``flush`` where a single one of them would be left.
         """
         if not len(self.waiting) and len(rows) == self.size:
             yield rows
             return
         mixed = shuffle is not None and self._lengths is not None
         rows, self.waiting = self.waiting.then(rows), Rows.none()
+        if last and leaves_one(len(rows), self.size):
+            self.waiting = rows
+            return
         full = len(rows) - len(rows) % self.size
         if mixed and len(rows) < self.size * MIXED:
             full = 0
@@ -116,7 +123,7 @@ class Refill:
         yield from self._out(rows.between(0, full), shuffle if mixed else None)
 
     def flush(self, shuffle: Shuffle | None = None) -> Iterator[Rows]:
-        """Yield what still waits, the last batch being short."""
+        """Yield what still waits; the last batch may be short, and of more than one there is no last batch of one."""
         rest, self.waiting = self.waiting, Rows.none()
         mixed = shuffle is not None and self._lengths is not None
         yield from self._out(self._sorted(rest) if mixed else rest, shuffle if mixed else None)
@@ -128,9 +135,16 @@ class Refill:
 
     def _out(self, rows: Rows, shuffle: Shuffle | None) -> Iterator[Rows]:
         batches = list(rows.split(self.size))
+        if leaves_one(len(rows), self.size):
+            batches[-2:] = [rows.between((len(batches) - 2) * self.size, len(rows))]
         order = range(len(batches)) if shuffle is None else shuffle().permutation(len(batches))
         for place in order:
             yield batches[place]
+
+
+def leaves_one(rows: int, size: int) -> bool:
+    """Return whether ``rows`` in batches of ``size`` leave a single one after a full batch."""
+    return rows > size > 1 and rows % size == 1
 
 
 def epoch_order(weight: Array, lengths: Array | None, size: int, rng: np.random.Generator) -> Rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from components.arrays import Array
 from components.batch import Batch, Rows
 from components.energy import Clock
 from components.evidence import Evidence, refuse_non_finite
+from components.models import norms_of_one_value
 from components.objectives import OBJECTIVES, Objective
 from components.optimizers import bare_step
 from components.tasks.examples import picked
@@ -118,7 +120,7 @@ class Learner:
             self.model.train()
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * self.schedule(epoch)
-        with self.clock.lap("forward", len(batch)):
+        with self.clock.lap("forward", len(batch)), norms_of_one_value(self.model) if len(batch) == 1 else nullcontext():
             loss, evidence = self._forward(batch, self.precision)
         weight = batch.weight
         if keep is not None:

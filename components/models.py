@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from torch import Tensor, nn
@@ -87,6 +88,8 @@ def table_mlp(columns: int, outputs: int, hidden: Sequence[int] = (128, 64), dro
     return _OnInput(*layers, nn.Linear(columns, outputs))
 
 
+#: Layers that need more than one value a channel in training.
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 #: Small models of tables by name: ``(columns, outputs, **options) -> model``.
 TABLES: dict[str, Callable[..., nn.Module]] = {"table-mlp": table_mlp}
 #: Small models of texts by name: ``(vocabulary, classes, **options) -> model``.
@@ -115,6 +118,23 @@ def freeze_all_but_last(model: nn.Module, layers: int) -> None:
         module.requires_grad_(False)
         module.train = partial(_stay, module)
         module.eval()
+
+
+@contextmanager
+def norms_of_one_value(model: nn.Module) -> Iterator[None]:
+    """Let batch norm of a single value a channel, which has no deviation and raises, use its running statistics."""
+    norms = [m for m in model.modules() if isinstance(m, NORMS) and m.training]
+    hooks = [norm.register_forward_pre_hook(_settle_one_value) for norm in norms]
+    try:
+        yield
+    finally:
+        for norm, hook in zip(norms, hooks, strict=True):
+            hook.remove()
+            norm.train()
+
+
+def _settle_one_value(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    norm.train(inputs[0].numel() > inputs[0].shape[1])
 
 
 def _stay(module: nn.Module, mode: bool = True) -> nn.Module:

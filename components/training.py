@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from components.arrays import Array, Streams
-from components.batch import Batch, Refill, Rows, Shuffle, epoch_order
+from components.batch import Batch, Refill, Rows, Shuffle, epoch_order, leaves_one
 from components.evidence import Evidence
 from components.learner import Learner
 from components.ledger import Ledger
@@ -69,7 +69,7 @@ class Training:
             stop = min(len(rows), round((end - self.position.epoch) / self._span() * len(rows)))
             while self.position.drawn < stop:
                 with self.clock.lap("train"):
-                    self._draw(rows.between(self.position.drawn, min(stop, self.position.drawn + self._stride())))
+                    self._draw(rows.between(self.position.drawn, min(stop, self._next_stop(rows))))
                 yield Step(self.position.epoch, self.position.drawn, len(rows))
             if self.position.drawn < len(rows):
                 return
@@ -100,6 +100,12 @@ class Training:
         """Return how many rows are drawn at once: a look, or a batch where there are none or rows are turned away before."""
         looks = not self.selector.admits and self.selector.look(self._epoch()) in ("fresh", "recalled")
         return self._looking.size if looks else self._training.size
+
+    def _next_stop(self, rows: Rows) -> int:
+        """Return up to which of ``rows`` is drawn at once; the last one of an epoch comes with those before it."""
+        drawn, stride = self.position.drawn, self._stride()
+        left = len(rows) - drawn
+        return len(rows) if left == stride + 1 and leaves_one(left, stride) else drawn + stride
 
     def _batch_in(self, drawn: int) -> int:
         """Return how many examples a step takes in an epoch that draws so many."""
@@ -159,13 +165,17 @@ class Training:
         self._note(drawn)
 
     def _pass(self, rows: Rows) -> None:
-        look = self.selector.look(self._epoch())
+        look, last = self.selector.look(self._epoch()), self._is_last()
         if look in ("fresh", "recalled"):
-            for pool in self._looking.push(rows):
+            for pool in self._looking.push(rows, last=last):
                 self._choose(pool, look)
         else:
-            for ready in self._training.push(rows, self._mixing if self.selector.admits else None):
+            for ready in self._training.push(rows, self._mixing if self.selector.admits else None, last=last):
                 self._step(ready, look)
+
+    def _is_last(self) -> bool:
+        """Return whether everything that this epoch draws has been drawn."""
+        return self.position.rows is not None and self.position.drawn == len(self.position.rows)
 
     def _flush(self) -> None:
         look = self.selector.look(self._epoch())

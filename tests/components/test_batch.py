@@ -50,6 +50,24 @@ def test_the_queue_gives_full_batches_in_order_and_loses_nothing(make_rows, size
     assert list(queue.flush()) == []
 
 
+@given(st.integers(1, 6), st.lists(st.integers(0, 14), min_size=1, max_size=8), st.booleans())
+def test_an_epoch_ends_without_a_batch_of_one_where_there_is_a_batch_before_it(make_rows, size, pushes, by_length):
+    start, out = 0, []
+    lengths = np.arange(120) % 7 if by_length else None
+    queue = Refill(size, lengths=lengths)
+    for turn, count in enumerate(pushes):
+        shuffle = (lambda: np.random.default_rng(0)) if by_length else None
+        out += list(queue.push(make_rows(range(start, start + count)), shuffle, last=turn == len(pushes) - 1))
+        start += count
+    before = len(out)
+    out += list(queue.flush(shuffle))
+    assert sorted(i for rows in out for i in rows.index.tolist()) == list(range(start))
+    sizes = [len(rows) for rows in out]
+    if size > 1 and (len(out) - before > 1 or (pushes[-1] > 1 and start > size)):
+        assert 1 not in sizes
+        assert max(sizes) <= size + 1
+
+
 @given(st.integers(0, 3), st.integers(1, 9))
 def test_what_waits_is_a_copy(make_rows, before, pushed):
     queue, rows = Refill(4), make_rows(range(pushed))

@@ -26,7 +26,15 @@ def factor(epoch):
 
 
 def batches_of(n, lengths, size, epoch):
-    """Yield the places of each batch of an epoch."""
+    """Yield the places of each batch of an epoch; a last one of a single example joins the batch before it."""
+    *before, last = full_and_short_batches(n, lengths, size, epoch)
+    if len(last) == 1:
+        last = before.pop() + last
+    yield from before
+    yield last
+
+
+def full_and_short_batches(n, lengths, size, epoch):
     rng = stream(SEED, "order", epoch)
     order = rng.permutation(n).tolist()
     if lengths is None:

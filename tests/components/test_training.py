@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from components.moments import EpochRecord, Step
 from components.position import Plan, Position
@@ -34,6 +35,39 @@ def test_the_last_short_batch_is_trained_too(make_training, make_images):
     assert (record.drawn, record.trained, record.looked, record.steps) == (20, 20, 0, 3)
     assert [len(b) for b in training.examples.fetched] == [8, 8, 4]
     assert training.ledger.column("trained").tolist() == [1] * 20
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(17, [8, 9]), (9, [9]), (8, [8]), (1, [1]), (18, [8, 8, 2])])
+def test_a_last_batch_of_one_joins_the_batch_before_it(make_training, make_images, n, sizes):
+    training = make_training(examples=make_images(n), epochs=2)
+    records = records_of(training.until())
+    assert [len(b) for b in training.examples.fetched] == sizes * 2
+    assert [(r.drawn, r.trained) for r in records] == [(n, n)] * 2
+
+
+class AdmitEveryOther(Selector):
+    admits = True
+
+    def admit(self, rows, examples, rng):
+        return np.arange(len(rows)) % 2 == 0
+
+
+class KeepEveryOther(Selector):
+    def look(self, epoch):
+        return "fresh"
+
+    def keep(self, evidence, rng):
+        return np.arange(len(evidence)) % 2 == 0
+
+
+@pytest.mark.parametrize("method", [Selector, AdmitEveryOther, KeepEveryOther])
+@pytest.mark.parametrize("n", [*range(9, 19), 34])
+def test_batch_norm_over_one_pixel_trains_on_any_number_of_examples(make_training, make_images, method, n):
+    model = nn.Sequential(nn.Conv2d(1, 5, 4), nn.BatchNorm2d(5), nn.Flatten(), nn.Linear(5, 4))
+    training = make_training(examples=make_images(n), model=model, selector=method(), epochs=2)
+    assert [r.epoch for r in records_of(training.until())] == [0, 1]
+    assert all(module.training for module in model.modules())
+    assert all(torch.isfinite(p).all() for p in model.parameters())
 
 
 def test_a_record_is_the_mean_of_what_the_steps_showed(make_training):
