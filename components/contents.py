@@ -31,9 +31,22 @@ def digests(examples: object) -> Array:
     return np.fromiter(each, "S16")
 
 
-def shingles(examples: object) -> list[list[bytes]]:
-    """Return the set of small parts of each example, whose overlap says how nearly the same two are."""
-    return [[part.tobytes() for part in parts] for parts in _parts(examples)]
+def shingles(splits: Sequence[Any], among: Array) -> list[Array]:
+    """Return the small parts of each example, each once and hashed, whose overlap says how nearly the same two are.
+
+    Args:
+        splits: examples.
+        among: ``(K,)`` places of those that are asked for, in order; they go on from split to split.
+
+    Returns:
+        For each of the K its parts, uint64 in order.
+    """
+    found, first = [], 0
+    for examples in splits:
+        own = among[(among >= first) & (among < first + len(examples))] - first
+        found += [np.unique(parts) for parts in _parts(examples, own)]
+        first += len(examples)
+    return found
 
 
 def vectors(splits: Sequence[Any]) -> Any:  # noqa: ANN401 - an array, or a sparse matrix of scipy
@@ -47,7 +60,7 @@ def vectors(splits: Sequence[Any]) -> Any:  # noqa: ANN401 - an array, or a spar
         return _tfidf(np.concatenate(tokens), np.concatenate([np.diff(s.offsets) for s in splits]))
     if isinstance(first, Blocks):
         return _tfidf(np.concatenate([s.tokens.ravel() for s in splits]), np.full(sum(map(len, splits)), first.tokens.shape[1]))
-    rows = [_reduced(s) if isinstance(s, Images) else np.asarray(s.values) for s in splits]
+    rows = [_reduced(s.pixels) if isinstance(s, Images) else np.asarray(s.values) for s in splits]
     return _unit(np.concatenate(rows))
 
 
@@ -78,18 +91,21 @@ def _bytes(examples: object) -> Iterable[bytes]:
 
 
 @singledispatch
-def _parts(examples: object) -> Iterable[Array]:
+def _parts(examples: object, rows: Array) -> Iterable[Array]:
     raise TypeError(f"{type(examples).__name__} has no parts")
 
 
 @_bytes.register
 def _(examples: Texts) -> Iterable[bytes]:
-    return (examples.tokens[a:b].tobytes() for a, b in _spans(examples.offsets))
+    ends = zip(examples.offsets[:-1].tolist(), examples.offsets[1:].tolist(), strict=True)
+    return (examples.tokens[a:b].tobytes() for a, b in ends)
 
 
 @_parts.register
-def _(examples: Texts) -> Iterable[Array]:
-    return (_threes(examples.tokens[a:b]) for a, b in _spans(examples.offsets))
+def _(examples: Texts, rows: Array) -> Iterable[Array]:
+    sizes = np.diff(examples.offsets)[rows]
+    inside = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return _threes(examples.tokens[np.repeat(examples.offsets[rows], sizes) + inside], sizes)
 
 
 @_bytes.register
@@ -98,8 +114,8 @@ def _(examples: Blocks) -> Iterable[bytes]:
 
 
 @_parts.register
-def _(examples: Blocks) -> Iterable[Array]:
-    return (_threes(row) for row in examples.tokens)
+def _(examples: Blocks, rows: Array) -> Iterable[Array]:
+    return _threes(examples.tokens[rows].ravel(), np.full(len(rows), examples.tokens.shape[1]))
 
 
 @_bytes.register
@@ -108,12 +124,12 @@ def _(examples: Images) -> Iterable[bytes]:
 
 
 @_parts.register
-def _(examples: Images) -> Iterable[Array]:
-    """Yield where an image is how bright, relative to its own brightest and darkest square."""
-    for image in _reduced(examples):
-        span = float(np.ptp(image)) or 1.0
-        level = np.minimum((image - image.min()) / span * LEVELS, LEVELS - 1).astype(np.int32)
-        yield (np.arange(len(level), dtype=np.int32) * LEVELS + level)[:, None]
+def _(examples: Images, rows: Array) -> Iterable[Array]:
+    """Return where an image is how bright, relative to its own brightest and darkest square."""
+    squares = _reduced(examples.pixels[rows])
+    darkest, span = squares.min(1, keepdims=True), np.ptp(squares, axis=1)[:, None]
+    level = np.minimum((squares - darkest) / np.where(span, span, 1.0) * LEVELS, LEVELS - 1).astype(np.int64)
+    return _hashed(np.arange(level.shape[1]), level)
 
 
 @_bytes.register
@@ -122,27 +138,35 @@ def _(examples: Records) -> Iterable[bytes]:
 
 
 @_parts.register
-def _(examples: Records) -> Iterable[Array]:
-    """Yield the values of a row to a hundredth of a deviation, each with its column."""
-    columns = np.arange(examples.values.shape[1], dtype=np.int32)
-    for row in examples.values:
-        yield np.stack([columns, np.rint(row * 100).astype(np.int32)], axis=1)
+def _(examples: Records, rows: Array) -> Iterable[Array]:
+    """Return the values of a row to a hundredth of a deviation, each with its column."""
+    return _hashed(np.arange(examples.values.shape[1]), np.rint(examples.values[rows] * 100).astype(np.int64))
 
 
-def _spans(offsets: Array) -> Iterable[tuple[int, int]]:
-    return zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
+def _threes(tokens: Array, sizes: Array) -> list[Array]:
+    """Return the shingles of texts of ``sizes`` ``(K,)`` tokens, hashed; a text that is no longer than one is one itself."""
+    room = sizes + SHINGLE - 1
+    wide = np.full(room.sum(), -1, np.int64)
+    wide[np.arange(len(tokens)) + (SHINGLE - 1) * np.repeat(np.arange(len(sizes)), sizes)] = tokens
+    hashed = _hashed(*(wide[i : len(wide) - SHINGLE + 1 + i] for i in range(SHINGLE)))
+    first, counts = np.cumsum(room) - room, np.maximum(1, sizes - SHINGLE + 1)
+    return [hashed[a : a + n] for a, n in zip(first.tolist(), counts.tolist(), strict=True)]
 
 
-def _threes(tokens: Array) -> Array:
-    """Return the shingles of a text ``(n, 3)``; a shorter one is a shingle by itself."""
-    if len(tokens) <= SHINGLE:
-        return tokens[None, :]
-    return np.unique(np.lib.stride_tricks.sliding_window_view(tokens, SHINGLE), axis=0)
+def _hashed(*columns: Array) -> Array:
+    """Return 64 bits for what stands beside each other in integer ``columns`` of one shape, or that can be brought to one."""
+    from pandas.util import hash_array
+
+    told = np.uint64(0)
+    for column in columns:
+        flat = np.asarray(told + column.astype(np.uint64))
+        told = hash_array(flat.ravel(), categorize=False).reshape(flat.shape)
+    return np.asarray(told)
 
 
-def _reduced(examples: Images) -> Array:
+def _reduced(pixels: Array) -> Array:
     """Return the means of ``SIDE`` x ``SIDE`` squares of every channel, ``(N, d)`` float32."""
-    parts = np.array_split(examples.pixels, 1 + len(examples) // 4096)
+    parts = np.array_split(pixels, 1 + len(pixels) // 4096)
     return np.concatenate([tiles(part, SIDE) for part in parts])
 
 

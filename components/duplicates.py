@@ -33,41 +33,49 @@ class Copies:
         return np.asarray((self.of != np.arange(len(self.of))) & ~self.exact)
 
 
-def copies(digests: Array, shingles: Sequence[list[bytes]], agree: Callable[[int, int], bool]) -> Copies:
+def copies(digests: Array, among: Array, shingles: Sequence[Array], agree: Callable[[int, int], bool]) -> Copies:
     """Return which examples are copies of earlier ones.
 
     Args:
         digests: ``(N,)``, equal where two examples are equal.
-        shingles: of each example.
+        among: ``(K,)`` places, in order, of those among which near copies are sought.
+        shingles: of each of these, hashed to uint64, in order and each once.
         agree: told the places of two that share ``THRESHOLD`` or more, says whether they are nearly the same.
     """
     _, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
     of = first[inverse]
     exact = of != np.arange(len(digests))
-    originals = np.flatnonzero(~exact)
-    sets = [shingles[i] for i in originals.tolist()]
+    own = np.flatnonzero(~exact[among])
+    originals = among[own]
+    sets = [shingles[i] for i in own.tolist()]
     of[originals] = originals[_nearly(sets, lambda a, b: agree(int(originals[a]), int(originals[b])))]
     return Copies(of[first[inverse]], exact)
 
 
-def _nearly(sets: Sequence[list[bytes]], agree: Callable[[int, int], bool]) -> Array:
+def _nearly(sets: Sequence[Array], agree: Callable[[int, int], bool]) -> Array:
     """Return for each set the place of the first one that it is nearly the same as and that is no copy itself, or its own.
 
     Candidates are found by MinHash; what they share is then counted.
     """
     from datasketch import MinHash, MinHashLSH
 
-    of = np.arange(len(sets))
-    index, kept = MinHashLSH(threshold=THRESHOLD, num_perm=HASHES), [set(parts) for parts in sets]
-    for place, sketch in enumerate(MinHash.bulk(sets, num_perm=HASHES)):
-        like = (o for o in sorted(index.query(sketch)) if similarity(kept[place], kept[o]) >= THRESHOLD and agree(o, place))
+    of, index = np.arange(len(sets)), MinHashLSH(threshold=THRESHOLD, num_perm=HASHES)
+    sketches = MinHash.generator((s.tolist() for s in sets), num_perm=HASHES, hashfunc=_low_half)
+    for place, sketch in enumerate(sketches):
+        like = (o for o in sorted(index.query(sketch)) if similarity(sets[place], sets[o]) >= THRESHOLD and agree(o, place))
         of[place] = next(like, place)
         if of[place] == place:
             index.insert(place, sketch)
     return of
 
 
-def similarity(one: set[bytes], other: set[bytes]) -> float:
-    """Return what two sets share of what either has (Jaccard); of two empty ones 1."""
-    either = len(one | other)
-    return len(one & other) / either if either else 1.0
+def _low_half(hashed: int) -> int:
+    """Return the 32 bits that MinHash works with, of a number that is hashed already."""
+    return hashed & 0xFFFFFFFF
+
+
+def similarity(one: Array, other: Array) -> float:
+    """Return what two sets, as arrays of each element once, share of what either has (Jaccard); of two empty ones 1."""
+    shared = len(np.intersect1d(one, other, assume_unique=True))
+    either = len(one) + len(other) - shared
+    return shared / either if either else 1.0

@@ -109,16 +109,16 @@ def _for_annotators(suspect: Row) -> Row:
 
 def _copies(rows: Together) -> list[Row]:
     """Return a row for each example that says what an earlier one says, which is in training where any such is."""
-    split = ["train" if place < rows.train else "test" for place in range(len(rows.ids))]
+    split, same = ["train" if place < rows.train else "test" for place in range(len(rows.ids))], rows.same
     return [
         {
             "id": int(rows.ids[i]),
             "split": split[i],
-            "same_as": int(rows.ids[rows.of[i]]),
-            "same_as_split": split[rows.of[i]],
-            "exact": bool(rows.exact[i]),
+            "same_as": int(rows.ids[same.of[i]]),
+            "same_as_split": split[same.of[i]],
+            "exact": bool(same.exact[i]),
         }
-        for i in np.flatnonzero(rows.copied)
+        for i in np.flatnonzero(same.exact | same.near)
     ]
 
 

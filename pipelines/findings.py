@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from components import contents
-from components.arrays import Array, stream
+from components.arrays import Array
 from components.comparison import BY_CLASS
 from components.diagnosis import Scores, WrongLabels, concentration, pace, paces, signal
-from components.duplicates import copies
+from components.duplicates import Copies
 from components.recommendation import Facts, recommend
 from components.shift import shift
+from pipelines import leaks
 from pipelines.splits import Split
-
-#: Rows among which near duplicates are sought at most; of more it is a random part.
-MOST = 200_000
 
 
 @dataclass(frozen=True)
@@ -28,43 +25,21 @@ class Together:
     Attributes:
         train: how many rows are training's.
         ids: ``(N + M,)``.
-        of: ``(N + M,)`` the place of the first row that says the same, or its own.
-        exact: ``(N + M,)`` bool, whether it is the same to the byte.
+        same: which of them say what an earlier one says.
         vectors: a row of unit length an example; that of training and of the test split.
-        sought: rows among which near duplicates were sought.
     """
 
     train: int
     ids: Array
-    of: Array
-    exact: Array
+    same: Copies
     vectors: Any
-    sought: int
-
-    @property
-    def copied(self) -> Array:
-        """``(N + M,)`` bool, whether an earlier row says the same."""
-        return np.asarray(self.of != np.arange(len(self.of)))
 
 
 def together(train: Split, test: Split) -> Together:
     """Return both splits as one, and which rows say the same."""
-    splits = [train.examples, test.examples]
-    ids = np.concatenate([train.ids, test.ids])
-    digests = np.concatenate([contents.digests(e) for e in splits])
-    parts = [part for e in splits for part in contents.shingles(e)] if len(ids) <= MOST else _sampled(splits, len(ids))
-    found = copies(digests, parts, partial(contents.agree, splits))
-    return Together(len(train.ids), ids, found.of, found.exact, contents.vectors(splits), min(MOST, len(ids)))
-
-
-def _sampled(splits: list[Any], rows: int) -> list[list[bytes]]:
-    """Return the shingles of ``MOST`` rows, and of the others one that no other has."""
-    chosen = np.zeros(rows, bool)
-    chosen[stream(0, "near duplicates").permutation(rows)[:MOST]] = True
-    every = (part for e in splits for part in contents.shingles(e))
-    return [
-        part if kept else [place.to_bytes(8, "little")] for place, (part, kept) in enumerate(zip(every, chosen, strict=True))
-    ]
+    found = leaks.same_rows([train, test], leaks.MOST)
+    ids, vectors = np.concatenate([train.ids, test.ids]), contents.vectors([train.examples, test.examples])
+    return Together(len(train.ids), ids, found, vectors)
 
 
 def numbers(
@@ -79,7 +54,11 @@ def numbers(
         manifest: of the data.
         train: the training split.
     """
-    told: dict[str, Any] = {"duplicates": _duplicates(rows), "shift": _shift(rows, train), "classes": []}
+    told: dict[str, Any] = {
+        "duplicates": leaks.numbers(rows.same, rows.train, leaks.MOST),
+        "shift": _shift(rows, train),
+        "classes": [],
+    }
     if manifest["classes"]:
         told["classes"] = _classes(train.examples.target, manifest["classes"], scores, wrong)
     if scores is not None:
@@ -90,14 +69,6 @@ def numbers(
     if wrong is not None:
         told["wrong_labels"] = {"rate": wrong.rate, "suspects": len(wrong.suspects)}
     return told
-
-
-def _duplicates(rows: Together) -> dict[str, int]:
-    train = np.arange(len(rows.ids)) < rows.train
-    leaked = ~train & (rows.of < rows.train)
-    found = {"train_exact": train & rows.exact, "train_near": train & rows.copied & ~rows.exact}
-    found |= {"leaked_exact": leaked & rows.exact, "leaked_near": leaked & rows.copied & ~rows.exact}
-    return {**{name: int(which.sum()) for name, which in found.items()}, "sought": rows.sought}
 
 
 def _shift(rows: Together, train: Split) -> dict[str, Any]:

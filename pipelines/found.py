@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from components.arrays import Array
-from pipelines import texts
+from pipelines import leaks, texts
 from pipelines.progress import say
 
 #: Classes that are named with their sizes; of more, the largest and the smallest.
@@ -26,6 +25,7 @@ def told(manifest: dict[str, Any], label: Array | None) -> list[str]:
     unit = "blocks" if manifest["kind"] == "language" else "examples"
     lines = [f"{counts['train']:,} training and {counts['test']:,} test {unit}{_classes(manifest['classes'], label)}"]
     lines += [f"{count:,} {what}" for what, count in manifest.get("changes", {}).items()]
+    lines += leaks.sentences(manifest)
     if any(manifest.get("truncated", {}).values()):
         where = f"tasks.{manifest['task']}.max_length in params.yaml sets where"
         lines.append(f"{texts.truncation(manifest)}; {where}")
@@ -44,8 +44,7 @@ def _classes(names: list[str], label: Array | None) -> str:
     return f" of {len(names)} classes: {', '.join(shown)}"
 
 
-def tell(manifest: dict[str, Any], train: pa.Table) -> None:
-    """Say it of the training split and what is known of both."""
-    label = train["label"].to_numpy() if "label" in train.column_names else None
+def tell(manifest: dict[str, Any], label: Array | None) -> None:
+    """Say it of what is known of both splits, and of the labels of training."""
     for line in told(manifest, label):
         say(f"prepare: {line}")

@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from components.arrays import Array, count_of, stream
 from components.energy import Clock
-from pipelines import artifacts, encode, found, regimes, sources, targeted, targets, tokens
+from pipelines import artifacts, encode, found, leaks, regimes, sources, targeted, targets, tokens
 from pipelines.errors import UserError
 from pipelines.packages import digest_of_tree
 from pipelines.pixels import Pixels, blank, fill
 from pipelines.sources.raw import Raw
-from pipelines.splits import write_split
+from pipelines.splits import read_split, write_split
 from pipelines.stage import main
 
 
@@ -45,11 +45,9 @@ def prepare() -> None:
     with clock.lap("prepare"):
         raw = sources.read(task)
         encode.check(raw, task)
-        prepared = _blocks(raw, task) if task["kind"] == "language" else _rows(raw, task)
-        facts = ({"dropped_empty": raw.dropped} if task["drop_empty"] else {}) | ({"stream": True} if task["stream"] else {})
-        manifest = _write(prepared, prepared.facts | facts, task)
+        manifest, label = _write(raw, task)
     clock.laps["prepare"].cpu_seconds += _of_children() - begun
-    found.tell(manifest, prepared.splits["train"])
+    found.tell(manifest, label)
     artifacts.write_json(artifacts.cost_of("prepare"), {"laps": clock.record()})
 
 
@@ -59,7 +57,7 @@ def _of_children() -> float:
     return spent.children_user + spent.children_system
 
 
-def _rows(raw: Raw, task: dict[str, Any]) -> Prepared:
+def _rows(raw: Raw, task: dict[str, Any], without: Array) -> Prepared:
     """Return both splits of a task whose rows are its examples, and what a reader must know of them."""
     target = targets.read(raw, task)
     classes = None if target.names is None else target.value
@@ -68,7 +66,7 @@ def _rows(raw: Raw, task: dict[str, Any]) -> Prepared:
         train, test = _judged(*_split(raw.tested, target.kept, task), task, classes)
     else:
         train, test, aim = targeted.split(raw, target.kept, task)
-    made = regimes.make(raw, target, train, task)
+    made = regimes.make(raw, target, _left(train, without, task), task)
     settled = targets.settle(made.target, made.train, test, task)
     columns, facts = encode.encode(made.raw, task, made.train, test)
     splits = {}
@@ -86,7 +84,15 @@ def _rows(raw: Raw, task: dict[str, Any]) -> Prepared:
     return Prepared(splits, facts, pictures=pictures)
 
 
-def _blocks(raw: Raw, task: dict[str, Any]) -> Prepared:
+def _left(train: Array, without: Array, task: dict[str, Any]) -> Array:
+    """Return the ids of ``train`` that are not among those it is to go ``without``."""
+    left = train[~np.isin(train, without)]
+    if not len(left):
+        raise UserError(f"params.yaml: tasks.{task['name']}.leaks: 'drop' leaves no row of training: all are in the test split")
+    return left
+
+
+def _blocks(raw: Raw, task: dict[str, Any], without: Array) -> Prepared:
     """Return both splits of running text, divided by document, whose examples are blocks; training's ids come first."""
     texts, block = raw.inputs["text"], task["block"]
     train, test = _split(raw.tested, np.arange(len(texts)), task)
@@ -94,7 +100,7 @@ def _blocks(raw: Raw, task: dict[str, Any]) -> Prepared:
     tokenizer = tokens.tokenizer_of(task, [texts[i] for i in train])
     where = f"params.yaml: tasks.{task['name']}.block: the {{}} split"
     parts = [tokens.cut(texts, ids, tokenizer, block, where.format(n)) for n, ids in (("training", train), ("test", test))]
-    used = _limited(np.arange(len(parts[0].tokens)), task)
+    used = _left(_limited(np.arange(len(parts[0].tokens)), task), without, task)
     copies, made = regimes.duplicates(used, None, task)
     sizes = [len(part.tokens) for part in parts]
     ids = [copies.ids(sum(sizes)), sizes[0] + np.arange(sizes[1])]
@@ -162,27 +168,48 @@ def _most(rows: int, task: dict[str, Any]) -> int:
     return limit if isinstance(limit, int) else count_of(limit, rows)
 
 
-def _write(prepared: Prepared, facts: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
-    """Write both splits, their manifest, and a tokenizer of their own as one folder; return the manifest."""
-    splits, manifest = prepared.splits, {k: task[k] for k in ("kind", "source", "licence", "citation", "seed")} | facts
+def _write(raw: Raw, task: dict[str, Any]) -> tuple[dict[str, Any], Array | None]:
+    """Write both splits, their manifest, and a tokenizer of their own as one folder.
+
+    Training goes without rows that leak until no more are found: a regime may draw others in their place.
+
+    Returns:
+        The manifest, and the labels of the training split; None of running text.
+    """
+    manifest: dict[str, Any] = {}
 
     def written(folder: Path) -> None:
-        for name, table in splits.items():
-            write_split(folder / f"{name}.arrow", table)
-        if prepared.pictures is not None:
-            known = fill(folder, *prepared.pictures, f"{task['name']}: image")
-            manifest.update(known | {"changes": facts["changes"] | known["changes"]})
-        hashes = {name: artifacts.digest_of(folder / f"{name}.arrow") for name in splits}
-        if prepared.tokenizer is not None:
-            prepared.tokenizer.save_pretrained(folder / artifacts.TOKENIZER.name)
-            hashes["tokenizer"] = digest_of_tree(folder / artifacts.TOKENIZER.name)
-        schema = {field.name: str(field.type) for field in splits["train"].schema if field.name not in ("id", "label")}
-        manifest.update({"task": task["name"], "counts": {name: len(table) for name, table in splits.items()}})
-        manifest.update({"content": artifacts.digest(hashes), "files": hashes, "schema": schema})
+        without, fresh = np.empty(0, np.int64), True
+        while fresh:
+            prepared = (_blocks if task["kind"] == "language" else _rows)(raw, task, without)
+            manifest.clear()
+            manifest.update(_fill(folder, prepared, raw, task))
+            counted, more = leaks.look(read_split("train", manifest, folder), read_split("test", manifest, folder), task)
+            without, fresh = np.union1d(without, more), len(more) > 0
+        manifest["duplicates_found"] = counted | {"dropped": len(without)}
         artifacts.write_json(folder / "manifest.json", manifest)
 
     artifacts.write_folder(artifacts.PREPARED, written)
-    return manifest
+    train = read_split("train", manifest).table
+    return manifest, train["label"].to_numpy() if "label" in train.column_names else None
+
+
+def _fill(folder: Path, prepared: Prepared, raw: Raw, task: dict[str, Any]) -> dict[str, Any]:
+    """Write the files of ``prepared`` into ``folder``; return what the manifest says of them."""
+    splits, manifest = prepared.splits, {k: task[k] for k in ("kind", "source", "licence", "citation", "seed")} | prepared.facts
+    manifest |= ({"dropped_empty": raw.dropped} if task["drop_empty"] else {}) | ({"stream": True} if task["stream"] else {})
+    for name, table in splits.items():
+        write_split(folder / f"{name}.arrow", table)
+    if prepared.pictures is not None:
+        known = fill(folder, *prepared.pictures, f"{task['name']}: image")
+        manifest |= known | {"changes": manifest["changes"] | known["changes"]}
+    hashes = {name: artifacts.digest_of(folder / f"{name}.arrow") for name in splits}
+    if prepared.tokenizer is not None:
+        prepared.tokenizer.save_pretrained(folder / artifacts.TOKENIZER.name)
+        hashes["tokenizer"] = digest_of_tree(folder / artifacts.TOKENIZER.name)
+    schema = {field.name: str(field.type) for field in splits["train"].schema if field.name not in ("id", "label")}
+    manifest |= {"task": task["name"], "counts": {name: len(table) for name, table in splits.items()}}
+    return manifest | {"content": artifacts.digest(hashes), "files": hashes, "schema": schema}
 
 
 if __name__ == "__main__":

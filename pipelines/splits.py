@@ -39,13 +39,13 @@ def write_split(path: Path, table: pa.Table) -> None:
         out.write_table(table.combine_chunks())
 
 
-def read_split(name: str, manifest: dict[str, Any]) -> Split:
-    """Return the split ``name`` of the prepared data, none of it in memory yet.
+def read_split(name: str, manifest: dict[str, Any], folder: Path | None = None) -> Split:
+    """Return the split ``name`` of the prepared data, or of those in ``folder``, none of it in memory yet.
 
     Raises:
         UserError: where it is missing or not whole.
     """
-    path = artifacts.PREPARED / f"{name}.arrow"
+    path = (folder or artifacts.PREPARED) / f"{name}.arrow"
     try:
         table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
     except (OSError, pa.ArrowException) as error:

@@ -131,6 +131,7 @@ class Task(Section):
     limit: int | float | None = None
     validation: Annotated[float, Field(gt=0, lt=1)] | None = None
     drop_empty: bool = False
+    leaks: Literal["report", "refuse", "drop"] = "report"
     max_length: Annotated[int, Field(ge=4)] = 128
     label_noise: LabelNoise | None = None
     long_tail: LongTail | None = None

@@ -2,6 +2,8 @@ import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfTransformer
 
 from components.contents import agree, digests, shingles, vectors
@@ -33,20 +35,31 @@ def test_equal_examples_have_equal_digests_and_no_others_have():
     assert (found[0] == found[2], found[0] == found[1]) == (True, False)
 
 
-def test_the_shingles_of_a_text_are_its_threes_each_once():
-    def threes(*rows):
-        return {np.array(row, np.int32).tobytes() for row in rows}
+def threes(words):
+    return {tuple(words[i : i + 3]) for i in range(max(1, len(words) - 2))}
 
-    one, short = shingles(texts([5, 6, 7, 5, 6, 7], [8, 9]))
-    assert set(one) == threes([5, 6, 7], [6, 7, 5], [7, 5, 6])
-    assert len(one) == 3
-    assert set(short) == threes([8, 9])
+
+@given(st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=9), min_size=2, max_size=6), st.integers(1, 5), st.data())
+def test_texts_share_as_many_shingles_as_they_share_threes(words, cut, data):
+    splits = [texts(*part) for part in (words[:cut], words[cut:]) if part]
+    among = sorted(data.draw(st.sets(st.integers(0, len(words) - 1), min_size=1)))
+    found = shingles(splits, np.array(among))
+    for (i, one), (j, other) in itertools.product(zip(among, found, strict=True), repeat=2):
+        assert len(np.intersect1d(one, other)) == len(threes(words[i]) & threes(words[j]))
+        assert len(one) == len(threes(words[i]))
+
+
+def test_blocks_share_shingles_as_texts_do():
+    rows = np.array([[5, 6, 7, 8], [6, 7, 8, 9], [1, 2, 3, 4]], np.int32)
+    as_blocks, as_texts = shingles([Blocks(rows)], np.array([0, 2])), shingles([texts(*rows.tolist())], np.array([0, 2]))
+    for block, text in zip(as_blocks, as_texts, strict=True):
+        np.testing.assert_array_equal(block, text)
 
 
 def test_an_image_that_is_brighter_has_the_same_squares_and_another_picture_has_not():
     rng = np.random.default_rng(0)
     one, other = rng.integers(20, 200, (2, 1, 16, 16))
-    first, brighter, another = (set(parts) for parts in shingles(images([one, one + 30, other])))
+    first, brighter, another = (set(parts) for parts in shingles([images([one, one + 30, other])], np.arange(3)))
     assert first == brighter
     assert len(first & another) < len(first) / 2
     splits = [images([one]), images([one + 30, other])]
@@ -56,7 +69,7 @@ def test_an_image_that_is_brighter_has_the_same_squares_and_another_picture_has_
 
 def test_the_values_of_a_row_are_told_to_a_hundredth():
     same, near, other = (
-        set(p) for p in shingles(Records(np.array([[1, 2], [1.001, 2], [1.1, 2]], np.float32), np.zeros(3), 1))
+        set(p) for p in shingles([Records(np.array([[1, 2], [1.001, 2], [1.1, 2]], np.float32), np.zeros(3), 1)], np.arange(3))
     )
     assert same == near
     assert len(same & other) == 1

@@ -12,7 +12,6 @@ import pytest
 from PIL import Image, ImageOps
 
 from pipelines import decoding, pixels
-from pipelines.artifacts import read_json
 from pipelines.decoding import Item, Wanted, decoded
 from pipelines.errors import UserError
 from pipelines.pixels import Held, WithCopies
@@ -283,13 +282,3 @@ def test_copies_are_moved_where_they_lie(tmp_path, monkeypatch):
     assert np.array_equal(near[2, 0, :, 1:], base[0, 0, :, :2])
     assert np.array_equal(near[3, 0, 1:], base[2, 0, :2])
     assert np.array_equal(mixed, near[[2, 0, 1]])
-
-
-def test_the_bytes_of_the_digits_are_recorded(write_params):
-    from pipelines.plan import plan
-    from pipelines.prepare import prepare
-
-    write_params({"task": "digits"})
-    plan()
-    prepare()
-    assert read_json(Path("results/prepare/manifest.json"))["content"].startswith("e56a7204")
