@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+#: Characters of a name that a message repeats.
+LONGEST = 80
+
 
 class UserError(Exception):
     """A mistake in the input; its text names the key or file, the bound, the value and the nearest valid one."""
@@ -17,12 +20,17 @@ class RankError(Exception):
 
 def unknown(where: str, kind: str, name: str, known: Iterable[str]) -> str:
     """Return the text for a ``name`` that is not among the ``known``: the nearest of them, and all unless they are many."""
-    names = sorted(known)
-    near = get_close_matches(name, names, 8, 0.4)
+    near = [short(n) for n in get_close_matches(name, sorted(known), 8, 0.4)]
+    names, where = sorted(map(short, known)), where.replace(name, short(name))
     hint = f", did you mean {near[0]!r}?" if near else ""
     if len(names) > 20:
         return f"{where}: no such {kind}{hint} ({len(names)} known, the nearest: {', '.join(near) or 'none'})"
     return f"{where}: no such {kind}{hint} (known: {', '.join(names) or 'none'})"
+
+
+def short(name: str) -> str:
+    """Return ``name``, or of a long one how it begins and ends."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}...{name[-LONGEST // 4 :]}"
 
 
 def without_passwords(text: str) -> str:

@@ -25,6 +25,8 @@ def told(manifest: dict[str, Any], label: Array | None) -> list[str]:
     unit = "blocks" if manifest["kind"] == "language" else "examples"
     lines = [f"{counts['train']:,} training and {counts['test']:,} test {unit}{_classes(manifest['classes'], label)}"]
     lines += [f"{count:,} {what}" for what, count in manifest.get("changes", {}).items()]
+    if empty := manifest.get("empty_classes"):
+        lines.append(f"no rows of {', '.join(empty)}: classes that are left out (empty_classes: drop)")
     lines += leaks.sentences(manifest)
     if any(manifest.get("truncated", {}).values()):
         where = f"tasks.{manifest['task']}.max_length in params.yaml sets where"

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from components.comparison import AGOT_EPSILON
 from pipelines import yaml_file
-from pipelines.errors import UserError
+from pipelines.errors import UserError, short
 from pipelines.params_checks import check_names
 from pipelines.sections import Advise, Diagnose, Energy, Name, Pools, Section, Seed, Study, Tracking
 from pipelines.task_sections import Task
@@ -112,14 +112,14 @@ def _place(loc: tuple[str | int, ...]) -> str:
     """Return the key that an error is at, without what pydantic puts between: the kind of a source or model, or a type."""
     kinds = {i for i in range(1, len(loc) - 1) if loc[i - 1] in ("source", "model")}
     kinds |= {i for i in range(2, len(loc)) if str(loc[i]).startswith(("dict[", "list[")) or loc[i] in ("int", "float")}
-    return "".join(f"{part}." for i, part in enumerate(loc) if i not in kinds).removesuffix(".") + ": " * bool(loc)
+    return "".join(f"{short(str(part))}." for i, part in enumerate(loc) if i not in kinds).removesuffix(".") + ": " * bool(loc)
 
 
 def _text(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     text, value = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be"), error.get("input")
     if value is None and error["type"] != "value_error":
         return "has no value; write one, or leave the key out"
-    shown = "" if error["type"] in ("value_error", "missing") or isinstance(value, dict) else f", got {value!r}"
+    shown = "" if error["type"] in ("value_error", "missing") or isinstance(value, dict) else f", got {short(repr(value))}"
     return f"{text}{shown}{_nearest(error)}"
 
 

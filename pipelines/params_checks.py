@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from pipelines.countries import countries, nearest
 from pipelines.errors import UserError, unknown
 
@@ -26,6 +28,7 @@ def check_names(path: Path, params: Params) -> None:
         raise UserError(f"{path}: compare: 'full' is missing; every saving is measured against it")
     _check_country(path, params.energy.country)
     _check_ramp(path, params)
+    _check_memory(path, params)
     _check_diagnosis(path, params)
     _check_proxies(path, params)
     check_methods(path, "compare", params.compare, params)
@@ -72,6 +75,22 @@ def _check_ramp(path: Path, params: Params) -> None:
         )
 
 
+def _check_memory(path: Path, params: Params) -> None:
+    """Check that the pixels of a batch, as float32 of three channels, are within this machine's memory."""
+    side, training = params.chosen.image_size, params.chosen.training
+    batch = max(training.batch_size, training.look_batch or 0)
+    if side is None:
+        return
+    most = psutil.virtual_memory().total // (12 * side**2)
+    if batch > most:
+        key = "batch_size" if batch == training.batch_size else "look_batch"
+        raise UserError(
+            f"{path}: tasks.{params.task}.training.{key}: must be at most {most:,} with images of {side} x {side}, whose "
+            f"pixels alone fill this machine's memory, got {batch:,}; a tenth of that leaves room for a model, and so does a "
+            "smaller image_size"
+        )
+
+
 def _check_diagnosis(path: Path, params: Params) -> None:
     """Check that the warm-up of the diagnosis is there, and has seen examples twice, or trains nothing."""
     where, name = f"{path}: diagnose.warm_up", params.diagnose.warm_up
@@ -101,8 +120,8 @@ def _check_warm_up(path: Path, params: Params, name: str) -> None:
     key = f"tasks.{params.task}.training"
     if asked >= training.epochs:
         raise UserError(
-            f"{path}: warm_ups.{name}.epochs: must be under the {training.epochs} of {key}.epochs, got {asked}; "
-            f"the nearest that works is {training.epochs - 1}"
+            f"{path}: {key}.epochs: must be above the {asked:g} of the warm-up '{name}', got {training.epochs}; "
+            f"the nearest that works is {int(asked) + 1}"
         )
     if asked > training.schedule.hold:
         raise UserError(

@@ -6,6 +6,7 @@ A stage depends on its own part alone, so that changing one method's block makes
 from __future__ import annotations
 
 import inspect
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -255,13 +256,22 @@ def starts(params: Params, warm_up: str) -> list[str]:
     return [n for n, w in params.compare.items() if w == warm_up] + ["the diagnosis"] * (params.diagnose.warm_up == warm_up)
 
 
-def _told(params: Params) -> str:
-    """Return in a line what each warm-up costs, and who starts from it."""
+def _told(params: Params, files: dict[str, Any]) -> Iterator[str]:
+    """Yield a line on how long all of it trains, and one on what each warm-up costs and who starts from it."""
     costs = {n: w.begun + w.extra for n, w in params.warm_ups.items() if w.begun + w.extra and starts(params, n)}
+    own = [m["planned_cost"] - costs.get(m["warm_up"], 0) for n in params.compare if (m := files[f"methods/{n}"])]
+    total, full = sum(own) + sum(costs.values()), files["methods/full"]["planned_cost"]
+    counted = f"{_count(params.compare, 'method')} and {_count(costs, 'warm-up')}"
+    yield f"plan: {counted}: {total:.3g} epochs, {total / full:.3g} times full"
     told = [f"{name}, {cost:.3g} epochs, for {', '.join(starts(params, name))}" for name, cost in costs.items()]
     unneeded = [name for name in params.warm_ups if not starts(params, name)]
     told += [f"not run, since nobody starts from them: {', '.join(unneeded)}"] if unneeded else []
-    return f"plan: warm-ups: {'; '.join(told)}" if told else ""
+    if told:
+        yield f"plan: warm-ups: {'; '.join(told)}"
+
+
+def _count(what: Collection[str], name: str) -> str:
+    return f"{len(what)} {name}{'s' * (len(what) != 1)}"
 
 
 def write(files: dict[str, Any]) -> None:
@@ -277,9 +287,10 @@ def write(files: dict[str, Any]) -> None:
 def plan() -> None:
     """Write the plan of everything that params.yaml asks for."""
     params = load()
-    write(files_of(params))
-    if told := _told(params):
-        say(told)
+    files = files_of(params)
+    write(files)
+    for line in _told(params, files):
+        say(line)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import packages
+from pipelines import hub, packages
 from pipelines.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def location(source: dict[str, Any]) -> tuple[str, dict[str, str]]:
         UserError: for a folder that is not there, or that has a file of weights which is not whole.
     """
     if source["from"] == "hub":
+        hub.away()
         return source["id"], {"revision": source["revision"]}
     path = packages.member(source) if source["from"] == "package" else Path(source["folder"])
     if not (path / "config.json").exists():
@@ -36,6 +37,11 @@ def location(source: dict[str, Any]) -> tuple[str, dict[str, str]]:
     for weights in sorted(path.glob("*.safetensors")):
         check_whole(weights)
     return str(path), {}
+
+
+def _told(place: str, error: Exception) -> str:
+    """Return what to say of an ``error`` of the library, of the folder or hub id ``place``."""
+    return str(error) if Path(place).exists() else hub.told(error)
 
 
 def check_whole(path: Path) -> None:
@@ -65,7 +71,7 @@ def config(source: dict[str, Any] | None) -> Any:  # noqa: ANN401 - a Pretrained
     try:
         return AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
     except (OSError, ValueError) as error:
-        raise UserError(f"{place}: its config.json cannot be used: {error}") from None
+        raise UserError(f"{place}: its config.json cannot be used: {_told(place, error)}") from None
 
 
 def reads(config: Any) -> int | None:  # noqa: ANN401 - a PretrainedConfig
@@ -115,7 +121,7 @@ def tokenizer_at(place: str, options: dict[str, str]) -> Any:  # noqa: ANN401 - 
     try:
         return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **options)
     except Exception as error:  # the tokenizers library raises nothing more special for a file that is not whole
-        raise UserError(f"{place}: its tokenizer cannot be loaded: {error}") from None
+        raise UserError(f"{place}: its tokenizer cannot be loaded: {_told(place, error)}") from None
 
 
 def transformer(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
@@ -146,7 +152,7 @@ def transformer(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
         options["dtype"] = torch.float32
         built, found = kind.from_pretrained(place, config=config, trust_remote_code=False, use_safetensors=True, **options)
     except Exception as error:  # a truncated file raises what its reader raises
-        raise UserError(f"{place}: the model cannot be loaded: {error}") from None
+        raise UserError(f"{place}: the model cannot be loaded: {_told(place, error)}") from None
     _check_encoder(built, found["mismatched_keys"], place)
     if language:
         _check_context(config, manifest["block"])

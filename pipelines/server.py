@@ -13,12 +13,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPException
 
 from pipelines.commands import end, start
+from pipelines.errors import UserError, without_passwords
 from pipelines.workspace import StageFailedError
 
 #: Making the tables of a new database takes long on a busy machine.
 START_SECONDS = 180
+#: How long one that the settings name may take to answer.
+ANSWER_SECONDS = 10
 APPLICATION = ("-m", "uvicorn", "--factory", "prefect.server.api.server:create_app", "--lifespan", "on")
 
 
@@ -30,11 +34,13 @@ def server(meanwhile: Callable[[], object] | None = None) -> Iterator[None]:
         meanwhile: is called while a server of the block's own starts, which takes seconds.
 
     Raises:
-        StageFailedError: where it does not answer in time.
+        UserError: where the one that the settings name does not answer.
+        StageFailedError: where its own does not in time.
     """
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    if PREFECT_API_URL.value():
+    if named := PREFECT_API_URL.value():
+        _ask(named)
         yield
         return
     port = free_port()
@@ -51,6 +57,26 @@ def server(meanwhile: Callable[[], object] | None = None) -> Iterator[None]:
             yield
     finally:
         end(process, seconds=5)
+
+
+def _ask(address: str) -> None:
+    """Refuse a server that is not there, before Prefect does so in forty lines."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=ANSWER_SECONDS):
+                return
+        except urllib.error.HTTPError:
+            return  # it is there, and may want to know who asks
+        except (OSError, ValueError, HTTPException) as error:
+            reason = getattr(error, "reason", error)
+        if time.monotonic() > deadline:
+            told = without_passwords(address)
+            raise UserError(
+                f"PREFECT_API_URL: no Prefect server answers at {told}: {reason}; start it, or unset the variable "
+                "(`prefect config unset PREFECT_API_URL` where a profile says it), and the run brings its own"
+            )
+        time.sleep(0.5)
 
 
 def free_port() -> int:

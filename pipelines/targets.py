@@ -169,7 +169,9 @@ def _settled_numbers(target: Target, train: Array, test: Array, task: dict[str, 
 
 def _settled_classes(target: Target, train: Array, test: Array, task: dict[str, Any]) -> Settled:
     names, clean = target.names or [], target.value
-    _check_classes(clean[train], clean[test], names, task)
+    if empty := _check_classes(clean[train], clean[test], names, task):
+        used = np.unique(clean[train])
+        names, clean = [names[c] for c in used], np.searchsorted(used, clean)
     noisy, noise = _noise(clean, train, len(names), task), task["label_noise"]
     facts = {
         "classes": names,
@@ -178,15 +180,21 @@ def _settled_classes(target: Target, train: Array, test: Array, task: dict[str, 
         "label_scale": None,
         "label_noise": noise and {**noise, "changed": int((noisy != clean)[train].sum())},
     }
-    return Settled(noisy, clean, facts)
+    return Settled(noisy, clean, facts | ({"empty_classes": empty} if empty else {}))
 
 
-def _check_classes(train: Array, test: Array, names: list[str], task: dict[str, Any]) -> None:
+def _check_classes(train: Array, test: Array, names: list[str], task: dict[str, Any]) -> list[str]:
+    """Return the classes that have no row, which the task is to do without; a test split may have none that training lacks."""
     lacking = [names[c] for c in np.setdiff1d(test, train)]
     if lacking:
         raise UserError(f"{task['name']}: the test split has classes that training lacks: {_few(lacking)}; {_remedy(task)}")
-    if empty := [n for n, count in zip(names, np.bincount(train, minlength=len(names)), strict=True) if not count]:
-        raise UserError(f"{task['name']}: training has no example of {_few(empty)}; {_remedy(task)}")
+    empty = [n for n, count in zip(names, np.bincount(train, minlength=len(names)), strict=True) if not count]
+    if empty and task["empty_classes"] == "refuse":
+        raise UserError(
+            f"{task['name']}: training has no example of {_few(empty)}; {_remedy(task)}, or train without with "
+            "'empty_classes: drop'"
+        )
+    return empty
 
 
 def _few(names: list[str], most: int = 5) -> str:

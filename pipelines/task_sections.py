@@ -131,6 +131,7 @@ class Task(Section):
     limit: int | float | None = None
     validation: Annotated[float, Field(gt=0, lt=1)] | None = None
     drop_empty: bool = False
+    empty_classes: Literal["refuse", "drop"] = "refuse"
     leaks: Literal["report", "refuse", "drop"] = "report"
     max_length: Annotated[int, Field(ge=4)] = 128
     label_noise: LabelNoise | None = None
@@ -216,8 +217,8 @@ class Task(Section):
         if self.kind == "language" and self.predicts == "number":
             raise ValueError("predicts: a task of kind 'language' predicts its own tokens, got 'number'; leave it out")
         learnt = "is of kind 'language'" if self.kind == "language" else f"has predicts: {self.predicts}"
-        for key in ("binarize", "label_noise", "long_tail", "metric"):
-            if getattr(self, key) is not None and (self.kind == "language" or self.predicts == "number"):
+        for key in ("binarize", "label_noise", "long_tail", "metric", "empty_classes"):
+            if getattr(self, key) not in (None, "refuse") and (self.kind == "language" or self.predicts == "number"):
                 raise ValueError(f"{key}: is for classes, and this task {learnt}; leave one of the two out")
         return self
 

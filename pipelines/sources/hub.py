@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipelines import hub
 from pipelines.decoding import Item
 from pipelines.errors import UserError, unknown
 from pipelines.sources.pictures import Pictures
@@ -16,6 +18,8 @@ from pipelines.sources.tables import of_tables
 
 def from_hub(task: dict[str, Any]) -> Raw:
     """Return a data set of the hub, at its revision, as raw data."""
+    if not Path(task["source"]["id"]).exists():
+        hub.away()  # asked before the library is loaded, which reads then whether it may ask
     from datasets import load_dataset
 
     source = task["source"]
@@ -26,7 +30,7 @@ def from_hub(task: dict[str, Any]) -> Raw:
     try:
         parts = [split(source["train_split"]), split(source["test_split"])]
     except Exception as error:  # whatever the hub's client raises, it is the same to the user
-        raise UserError(f"hub data set {source['id']} at {source['revision']}: cannot be loaded: {error}") from None
+        raise UserError(f"hub data set {source['id']} at {source['revision']}: cannot be loaded: {hub.told(error)}") from None
     return of_datasets(task, parts)
 
 

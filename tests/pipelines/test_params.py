@@ -23,6 +23,16 @@ BAD = {
     ),
     "unknown top-level key": ({"sed": 1}, r"'sed': no such key, did you mean 'seed'\?"),
     "unknown task": ({"task": "movie-review"}, r"task: 'movie-review': no such task, did you mean 'movie-reviews'\?"),
+    "a name of many letters": ({"task": "x" * 300}, r"^params.yaml: task: String should match .{,40}, got 'x{39}\.\.\.x{19}'$"),
+    "a batch that memory cannot hold": (
+        {
+            "task": "fashion-vit",
+            "tasks.fashion-vit.source": {"from": "folder", "folder": "photographs"},
+            "tasks.fashion-vit.image_size": 8000,
+            "tasks.fashion-vit.training.batch_size": 10**6,
+        },
+        r"fashion-vit.training.batch_size: must be at most [\d,]+ with images of 8000 x 8000, .* got 1,000,000; a tenth of th",
+    ),
     "unknown setting of MLflow": (
         {"tracking.registr": True},
         r"tracking: 'registr': no such key, did you mean 'register_best'\?",
@@ -255,7 +265,7 @@ BAD = {
     "K below one": ({"methods.swiftlearn.refresh": 0}, r"refresh must be at least 1, got 0; the nearest that works is 1"),
     "warm-up too long": (
         {"warm_ups.two-epochs.epochs": 5},
-        r"warm_ups.two-epochs.epochs: must be under the 5 .*nearest that works is 4",
+        r"training.epochs: must be above the 5 of the warm-up 'two-epochs', got 5; the nearest that works is 6",
     ),
     "warm-up beyond the hold": ({f"{TASK}.training.schedule.hold": 1}, r"schedule.hold: must be at least the 2.0 epochs"),
     "warm-up too short to score": (

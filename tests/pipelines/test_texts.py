@@ -91,6 +91,20 @@ def test_a_label_out_of_range_is_named(prepared, encoder, tmp_path, bad, said):
     assert not Path("results/prepare").exists()
 
 
+@pytest.mark.usefixtures("cached")
+def test_a_class_without_a_row_is_refused_or_left_out(prepared, tmp_path):
+    moved = {"train": pairs() | {"label": [2 * y for y in pairs()["label"]]}}
+    moved["validation"] = pairs(6) | {"label": [2 * y for y in pairs(6)["label"]]}
+    source = hub(tmp_path, moved, ["not", "perhaps", "same", "never"])
+    with pytest.raises(UserError, match=r"own: training has no example of perhaps, never; .* or train without with 'empty_cl"):
+        prepared(source, COLUMNS)
+    manifest, train, test = prepared(source, COLUMNS, empty_classes="drop")
+    assert (manifest["classes"], manifest["outputs"]) == (["not", "same"], 2)
+    assert manifest["empty_classes"] == ["perhaps", "never"]
+    assert train.examples.target.tolist() == pairs()["label"]
+    assert test.examples.target.tolist() == pairs(6)["label"]
+
+
 def spoiled(**columns):
     return {k: columns.get(k, v) for k, v in pairs(6).items()}
 

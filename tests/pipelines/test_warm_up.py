@@ -22,6 +22,8 @@ def test_a_warm_up_that_nobody_starts_from_is_not_run(write_params, capsys):
 def test_the_plan_says_what_each_warm_up_costs_and_for_whom(write_params, capsys):
     write_params({})
     plan()
-    assert "two-epochs, 2 epochs, for swiftlearn, the diagnosis" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "plan: 5 methods and 1 warm-up: 17.8 epochs, 3.56 times full" in said
+    assert "two-epochs, 2 epochs, for swiftlearn, the diagnosis" in said
     assert artifacts.read_json(artifacts.plan_of("warm_ups", "two-epochs"))["needed"]
     assert artifacts.read_json(artifacts.plan_of("warm_ups", "none"))["needed"]

@@ -1,0 +1,47 @@
+"""Whether the hub of data sets and models answers; where it does not, its client is to look into its cache at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+import urllib.error
+import urllib.request
+from functools import cache
+from http.client import HTTPException
+
+#: How long the hub may take to answer. Its own client tries again for half a minute, in ten lines.
+ANSWER_SECONDS = 5
+
+
+@cache
+def away() -> str | None:
+    """Return why the hub does not answer, and from then on have its client use what is in the cache; None where it answers."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set"
+    try:
+        with urllib.request.urlopen(constants.ENDPOINT, timeout=ANSWER_SECONDS):
+            return None
+    except urllib.error.HTTPError:
+        return None
+    except (OSError, ValueError, HTTPException) as error:
+        _offline()
+        return f"it does not answer at {constants.ENDPOINT}: {getattr(error, 'reason', error)}"
+
+
+def told(error: Exception) -> str:
+    """Return what to say of an ``error`` of the hub's client: that the hub is away, where it is, or what the client says."""
+    if (reason := away()) is None:
+        return str(error)
+    return f"the hub cannot be asked ({reason}), and the cache of this machine lacks it"
+
+
+def _offline() -> None:
+    """Tell the hub's client, the processes that are started from here, and the library of data sets if it is loaded."""
+    from huggingface_hub import constants
+
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    constants.HF_HUB_OFFLINE = True
+    if (config := sys.modules.get("datasets.config")) is not None:
+        config.HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
