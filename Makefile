@@ -48,6 +48,7 @@ lint: .venv/ready ## check style and types
 	mypy
 
 ui: .venv/ready ## open MLflow on http://127.0.0.1:$(PORT)
+	@MLFLOW_TRACKING_URI=sqlite:///mlflow.db python -m pipelines.experiment_page http://127.0.0.1:$(PORT)
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false MLFLOW_DISABLE_TELEMETRY=true mlflow ui --workers 1 --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
 
 clean: ## end what `make up` started; remove results, checkpoints and DVC's cache; keep .venv, downloads and MLflow's runs

@@ -25,6 +25,7 @@ from prefect.states import Cancelled, Completed, Failed  # noqa: E402
 
 from pipelines import collector, compare, params, plan, remote, tracking, workspace  # noqa: E402
 from pipelines.errors import UserError  # noqa: E402
+from pipelines.progress import say  # noqa: E402
 from pipelines.server import server  # noqa: E402
 from pipelines.stage import BAD_INPUT, FAILED, STOP, STOPPED, Stopped, alone, end_when_asked  # noqa: E402
 from pipelines.workspace import StageFailedError  # noqa: E402
@@ -150,6 +151,7 @@ def main() -> int:
     try:
         with alone("flow"):
             plan.files_of(params.load())
+            say("winnow: params.yaml is sound; asking DVC what has to be run")
             workspace.release_the_dead()
             ran = _run() if workspace.stale() else []
             tracking.publish()

@@ -7,6 +7,8 @@ import os
 import platform
 from typing import Any
 
+import psutil
+
 from pipelines.stage import IN_RANKS
 
 #: Where CodeCarbon reads a counter of the CPU: a mode of its class for most, a class of its own for others. Whatever else it
@@ -43,6 +45,7 @@ class EnergyMeter:
         )
         self._windows = 0
         self._intensity = 0.0
+        self._busy: list[float] = []
         # CodeCarbon needs a first reading of the process's CPU time to take the next one's difference from.
         self._tracker.start_task("first")
         self._last = self._tracker.stop_task("first")
@@ -57,6 +60,7 @@ class EnergyMeter:
         self._last = self._tracker.stop_task(str(self._windows))
         for part, spent in (("cpu", "cpu_energy"), ("gpu", "gpu_energy"), ("memory", "ram_energy")):
             self.kwh[part] += getattr(self._last, spent)
+        self._busy.append(psutil.getloadavg()[0])
         if self._last.energy_consumed:
             self._intensity = self._last.emissions / self._last.energy_consumed
 
@@ -80,6 +84,7 @@ class EnergyMeter:
             "cpu_watts_last": self._last.cpu_power,
             "cpu_design_watts": next((h._tdp for h in self._tracker._hardware if hasattr(h, "_tdp")), None),  # noqa: SLF001
             "memory_watts": self._last.ram_power,
+            "load": sum(self._busy) / len(self._busy) if self._busy else None,
             "cpu_model": self._last.cpu_model,
             "gpu_model": self._last.gpu_model,
         }

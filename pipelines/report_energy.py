@@ -19,7 +19,7 @@ def of_comparison(rows: list[Row], controls: set[str]) -> list[Section]:
     text = [
         f"The processor is {record['label']}: {record['reason']}. {_gpu(record)}{record['method']}. Emissions are energy "
         f"times the carbon intensity of {record['country']}, {record['intensity_kg_per_kwh']:.3f} kg CO2e a kWh as CodeCarbon "
-        "has it.",
+        f"has it. {_waiting(record)}",
     ]
     names = [r["method"] for r in rows]
     return [energy(rows, ["method"], [[n] for n in names], text), _saved(rows, controls)]
@@ -29,6 +29,14 @@ def _gpu(record: Row) -> str:
     """Return what is said of the GPU, if there was one."""
     model = record["gpu_model"]
     return f"The GPU, {model}, is {record['labels']['gpu']}: its own counter is read. " if model else ""
+
+
+def _waiting(record: Row) -> str:
+    """Return how memory is charged, and how busy the machine was meanwhile, as far as the record says it."""
+    told = f"The processor is charged by its own seconds, and memory, {record['memory_watts']:.0f} W, by wall time"
+    if record.get("load") is None:
+        return f"{told}."
+    return f"{told}: where the machine was shared, with waiting for others; its load was {record['load']:.1f} as full trained."
 
 
 def _saved(rows: list[Row], controls: set[str]) -> Section:

@@ -57,7 +57,7 @@ def up(*, agents: bool = True) -> None:
     except BaseException:
         processes.end_all()
         raise
-    pages = {"Prefect": prefect, "MLflow": mlflow}
+    pages = {"Prefect": prefect, "MLflow": mlflow, "MLflow, this project's runs": _page(mlflow, environment)}
     processes.record(pages=pages)
     return _show(pages)
 
@@ -114,6 +114,12 @@ def _deploy(environment: dict[str, str]) -> None:
     )
     if done.returncode:
         raise StageFailedError(f"prefect deploy --all: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+
+def _page(server: str, environment: dict[str, str]) -> str:
+    """Return the page of MLflow to open first."""
+    command = [sys.executable, "-m", "pipelines.experiment_page", server]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout.strip() or server
 
 
 def _watch_comparisons(api: str, environment: dict[str, str]) -> None:

@@ -87,6 +87,7 @@ def metered(count, *readings):
 def test_what_rapl_counts_is_measured(powercap):
     record = metered(powercap, 1090, 1150)
     assert record["label"] == record["labels"]["cpu"] == "measured"
+    assert record["load"] >= 0
     assert record["kwh_by_part"]["cpu"] == pytest.approx(150 / KWH, rel=1e-3)
     assert "intel_rapl" in record["method"]
     assert record["reason"].startswith("the counters of intel_rapl are read")
