@@ -29,7 +29,7 @@ def against_cost(controls: Sequence[Point], methods: Sequence[Point], value: str
     """Return the figure; ``full`` is among the ``controls``, ``value`` is what the axis is called."""
     with drawn() as plt:
         figure: Figure
-        figure, axes = plt.subplots(figsize=(9.0, 4.6), layout="constrained")
+        figure, axes = plt.subplots(figsize=(6.2, 3.9), layout="constrained")
         every = [*controls, *methods]
         _shade(axes, controls, every, higher)
         axes.plot(
@@ -44,7 +44,7 @@ def against_cost(controls: Sequence[Point], methods: Sequence[Point], value: str
         axes.set_ylabel(value)
         axes.margins(y=0.02)
         axes.grid(alpha=0.25, color=INK)
-        figure.legend(loc="outside lower center", ncols=4, fontsize=9)
+        figure.legend(loc="outside lower center", ncols=3, fontsize=9)
     return figure
 
 

@@ -68,14 +68,14 @@ def _of_one(best: Row, full: Row, blind: Sequence[Row], metric: str, higher: boo
     """Return what one seed supports: a gain over the best control, with its interval over the test examples."""
     sign = 1 if higher else -1
     over_full = points(sign * (best[metric] - full[metric]), metric)
-    head = f"{best['method']} took {best['time_measured']:.2f} of the time of full, and is {over_full} beside it"
+    head = f"{best['method']} took {best['time_measured']:.2f} of the time of full and differs from it by {over_full}"
     if not blind:
         return f"{head}. There is no control here to hold it against."
     rival = max(blind, key=lambda r: sign * r[metric])
     gain = sign * (best[metric] - rival[metric])
     errors = [r.get(f"{metric}_standard_error") for r in (best, rival)]
     if None in errors:
-        return f"{head} and {points(gain, metric)} beside the best control, {rival['method']}. One seed."
+        return f"{head}, and from the best control, {rival['method']}, by {points(gain, metric)}. One seed."
     half = ERRORS * sum(e**2 for e in errors if e is not None) ** 0.5
     between = f"{points(gain - half, metric)} to {points(gain + half, metric)}"
     verb = "above" if gain - half > 0 else "level with" if gain + half > 0 else "below"

@@ -100,7 +100,7 @@ def compared(*rows, metric="accuracy", higher=True):
 def test_a_comparison_says_what_one_seed_supports():
     found = compared(row("full", 0.91, 1000), row("short", 0.9, 350), row("a", 0.91, 350))
     assert found.sentence == (
-        "a took 0.35 of the time of full, and is +0.00 points beside it; it is above the best control, short: +1.00 points "
+        "a took 0.35 of the time of full and differs from it by +0.00 points; it is above the best control, short: +1.00 points "
         "(+0.45 points to +1.55 points over the test examples). One seed."
     )
     assert [f.value for f in found.figures] == ["0.35", "0.9100", "0.35"]
@@ -114,7 +114,7 @@ def test_a_comparison_says_what_one_seed_supports():
 def test_a_comparison_without_errors_or_controls_or_methods():
     found = compared(row("full", 5.0, 1000, None, metric="perplexity"), row("short", 6.0, 350, None, metric="perplexity"),
                      row("a", 5.5, 350, None, metric="perplexity"), metric="perplexity", higher=False)  # fmt: skip
-    assert "is -0.50 beside it and +0.50 beside the best control, short. One seed." in found.sentence
+    assert "differs from it by -0.50, and from the best control, short, by +0.50. One seed." in found.sentence
     assert "no control here" in compared(row("full", 0.91, 1000), row("a", 0.9, 350)).sentence
     assert compared(row("full", 0.91, 1000), row("short", 0.9, 350)) is None
 
