@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from components.arrays import Array
 from pipelines import pretrained
 from pipelines.errors import UserError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 #: Texts that are tokenized at once: a tokenizer keeps much more of each than its tokens.
 AT_ONCE = 4096
@@ -46,7 +50,6 @@ def encoded(parts: Sequence[Sequence[str]], task: dict[str, Any]) -> Encoded:
     Raises:
         UserError: where tokenizer, model and ``max_length`` do not fit each other.
     """
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     tokenizer, config = pretrained.tokenizer(task["tokenizer"]), pretrained.config(task["tokenizer"])
     where = f"params.yaml: tasks.{task['name']}"
     if not tokenizer.is_fast:
@@ -54,22 +57,45 @@ def encoded(parts: Sequence[Sequence[str]], task: dict[str, Any]) -> Encoded:
     _check_length(task["max_length"], pretrained.reads(config), where)
     # A model that tells two texts apart has embeddings for it, and its tokenizer says which is which.
     told = len(parts) == 2 and getattr(config, "type_vocab_size", 0) > 1 and "token_type_ids" in tokenizer.model_input_names
-    found = [_at_once([p[i : i + AT_ONCE] for p in parts], tokenizer, task, told) for i in range(0, len(parts[0]), AT_ONCE)]
+    backend = tokenizer.backend_tokenizer
+    backend.enable_truncation(task["max_length"])
+    backend.no_padding()
+    with _all_cores():
+        found = [_at_once(_some(parts, i), backend, told, where) for i in range(0, len(parts[0]), AT_ONCE)]
     tokens, sizes, second, cut = (np.concatenate(column) for column in zip(*found, strict=True))
     _check_tokens(tokens, sizes, getattr(config, "vocab_size", None), where)
     return Encoded(tokens, sizes, second if told else None, cut, tokenizer.pad_token_id or 0, len(tokenizer))
 
 
-def _at_once(parts: list[Sequence[str]], tokenizer: Any, task: dict[str, Any], told: bool) -> tuple[Array, ...]:  # noqa: ANN401
+@contextmanager
+def _all_cores() -> Iterator[None]:
+    """Let the tokenizers library work on all cores, which elsewhere it is asked not to, since processes fork there."""
+    before = os.environ.get("TOKENIZERS_PARALLELISM")
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"
+    try:
+        yield
+    finally:
+        os.environ.pop("TOKENIZERS_PARALLELISM")
+        if before is not None:
+            os.environ["TOKENIZERS_PARALLELISM"] = before
+
+
+def _some(parts: Sequence[Sequence[str]], start: int) -> list[str] | list[tuple[str, str]]:
+    """Return the next texts or pairs, as the tokenizers library takes them."""
+    some = [list(part[start : start + AT_ONCE]) for part in parts]
+    return some[0] if len(some) == 1 else list(zip(*some, strict=True))
+
+
+def _at_once(some: list[str] | list[tuple[str, str]], backend: Tokenizer, told: bool, where: str) -> tuple[Array, ...]:
     """Return the columns of ``Encoded`` for some texts; without being ``told``, where the second begins is left at 0."""
-    options = {"truncation": True, "max_length": task["max_length"], "return_attention_mask": False}
-    written = tokenizer(*map(list, parts), **options, return_token_type_ids=told)
-    sizes = np.fromiter(map(len, written["input_ids"]), np.int64)
-    cut = np.fromiter((bool(e.overflowing) for e in written.encodings), bool)
+    written = backend.encode_batch_fast(some)  # which does not say where in the text each token was
+    ids = [each.ids for each in written]
+    sizes = np.fromiter(map(len, ids), np.int64)
+    cut = np.fromiter((bool(each.overflowing) for each in written), bool)
     second = np.zeros(len(sizes), np.int32)
     if told:
-        second = second_at(_flat(written["token_type_ids"]), sizes, f"params.yaml: tasks.{task['name']}.model")
-    return _flat(written["input_ids"]), sizes, second, cut
+        second = second_at(_flat([each.type_ids for each in written]), sizes, f"{where}.model")
+    return _flat(ids), sizes, second, cut
 
 
 def _flat(lists: Sequence[Sequence[int]]) -> Array:

@@ -100,8 +100,8 @@ def compared(*rows, metric="accuracy", higher=True):
 def test_a_comparison_says_what_one_seed_supports():
     found = compared(row("full", 0.91, 1000), row("short", 0.9, 350), row("a", 0.91, 350))
     assert found.sentence == (
-        "a took 0.35 of the time of full and differs from it by +0.00 points; it is above the best control, short: +1.00 points "
-        "(+0.45 points to +1.55 points over the test examples). One seed."
+        "a took 0.35 of the time of full and differs from it by +0.00 points; it is above the best control, short: "
+        "+1.00 points (+0.45 points to +1.55 points over the test examples). One seed."
     )
     assert [f.value for f in found.figures] == ["0.35", "0.9100", "0.35"]
     assert "level with" in compared(row("full", 0.91, 1000), row("short", 0.91, 350), row("a", 0.91, 350)).sentence
