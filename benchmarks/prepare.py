@@ -23,7 +23,7 @@ from benchmarks.common import FASHION_MNIST, ROOT, save, summary
 from pipelines.sources.images import from_idx
 
 #: Seconds between two looks at the memory of a process and its children.
-LOOK = 0.02
+LOOK = 0.2
 SETS = {"32 x 32": (32, 60_000), "224 x 224": (224, 2_000)}
 IN_MEMORY = """
 import sys
@@ -72,18 +72,19 @@ def own(folder: Path) -> list[str]:
     params |= {"task": "own", "compare": {"full": "none"}, "tasks": {"own": task}}
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     plan = [sys.executable, "-m", "pipelines.plan"]
-    subprocess.run(plan, cwd=folder, env=_environment(), check=True, capture_output=True)
+    subprocess.run(plan, cwd=folder, env=environment(), check=True, capture_output=True)
     return [sys.executable, "-m", "pipelines.prepare"]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Return what the commands are run in."""
     return os.environ | {"PYTHONPATH": str(ROOT), "HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "HF_HUB_OFFLINE": "1"}
 
 
 def measured(command: list[str], folder: Path) -> tuple[float, float]:
     """Return the seconds that ``command`` took and the most bytes that it and its children had to themselves."""
     begun, peak = time.perf_counter(), 0
-    process = psutil.Popen(command, cwd=folder, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = psutil.Popen(command, cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None:
         try:
             held = [p.memory_full_info().uss for p in (process, *process.children(recursive=True))]
@@ -126,7 +127,8 @@ def main() -> None:
                     peaks.setdefault(arm, []).append(peak / 2**20)
             table[name] = {arm: {"seconds": summary(seconds[arm]), "peak_mib": summary(peaks[arm])} for arm in seconds}
             print(name, json.dumps(table[name]))
-    save("prepare", {"images": {name: count for name, (_, count) in SETS.items()}, "ways": table})
+    for (name, (_, count)), ways in zip(SETS.items(), table.values(), strict=True):
+        save(f"prepare.{name.replace(' ', '')}", {"examples": count, "ways": ways})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Choosing among ten million examples: seconds, and memory beyond what the scores take, each in a process of its own."""
+"""Choosing among ten million examples: seconds, and memory beyond what the scores take, each in a process of its own.
+
+Reading the column once is measured beside it.
+"""
 
 from __future__ import annotations
 
@@ -66,6 +69,20 @@ def _score_table(rows: int) -> None:
     tables.write_table(artifacts.result("warm_up", WARM_UP, "scores.parquet"), columns, origin)
 
 
+def read(folder: Path) -> dict[str, float]:
+    """Return what it takes pyarrow to read the one column that is chosen by, start to end."""
+    from pipelines.artifacts import result
+
+    path = str(result("warm_up", WARM_UP, "scores.parquet"))
+    wall = time.perf_counter()
+    _, idle = _command(folder, "-c", "import pyarrow.parquet, numpy")
+    start_up = time.perf_counter() - wall
+    program = "import sys, pyarrow.parquet as pq; pq.read_table(sys.argv[1], columns=['change'])['change'].to_numpy()"
+    wall = time.perf_counter()
+    cpu, peak = _command(folder, "-c", program, path)
+    return _spent(time.perf_counter() - wall, cpu, peak - idle) | {"start_up_wall_seconds": start_up}
+
+
 def stage(folder: Path, method: str) -> dict[str, float]:
     """Return what the command of the stage ``subset`` takes, start to end; memory beyond that of starting it."""
     wall = time.perf_counter()
@@ -102,6 +119,7 @@ def measure(rows: int, rounds: int) -> dict[str, Any]:
             check=True,
         )
         for _ in range(rounds):
+            runs.setdefault("reading the column with pyarrow", []).append(read(folder))
             for method, rule in methods.items():
                 runs.setdefault(f"choose.{rule}", []).append(_alone(folder, rule, rows))
                 runs.setdefault(f"subset {method}", []).append(stage(folder, method))

@@ -180,7 +180,20 @@ def _publish(_: str, r: dict[str, Any]) -> list[list[object]]:
     ]
 
 
+def _prepare(what: str, r: dict[str, Any]) -> list[list[object]]:
+    name = f"prepare, {r['examples']:,} {what if what == 'texts' else f'JPEGs of {what}'}"
+    own, found = r["ways"]["winnow"], list[list[object]]()
+    for way, m in r["ways"].items():
+        told = f"{m['seconds']['median']:.1f} s, {m['peak_mib']['median']:,.0f} MiB"
+        ratio = (
+            "" if way == "winnow" else f"; winnow's seconds over these: {own['seconds']['median'] / m['seconds']['median']:.2f}"
+        )
+        found.append([f"{name}: {way}", f"{told}{ratio}", ""])
+    return found
+
+
 KINDS = {
+    "prepare": _prepare,
     "dispatch": _dispatch,
     "loop": _loop,
     "draws": _draws,

@@ -21,6 +21,8 @@ SHINGLE = 3
 SIDE, LEVELS = 8, 6
 #: Correlation of the pixels of two images from which on they are nearly the same.
 CORRELATED = 0.985
+#: Bytes of pixels that are held at once.
+AT_ONCE = 2**24
 #: Features that n-grams are hashed into, for similarity.
 BUCKETS = 2**18
 
@@ -60,7 +62,7 @@ def vectors(splits: Sequence[Any]) -> Any:  # noqa: ANN401 - an array, or a spar
         return _tfidf(np.concatenate(tokens), np.concatenate([np.diff(s.offsets) for s in splits]))
     if isinstance(first, Blocks):
         return _tfidf(np.concatenate([s.tokens.ravel() for s in splits]), np.full(sum(map(len, splits)), first.tokens.shape[1]))
-    rows = [_reduced(s.pixels) if isinstance(s, Images) else np.asarray(s.values) for s in splits]
+    rows = [_reduced(s) if isinstance(s, Images) else np.asarray(s.values) for s in splits]
     return _unit(np.concatenate(rows))
 
 
@@ -126,7 +128,7 @@ def _(examples: Images) -> Iterable[bytes]:
 @_parts.register
 def _(examples: Images, rows: Array) -> Iterable[Array]:
     """Return where an image is how bright, relative to its own brightest and darkest square."""
-    squares = _reduced(examples.pixels[rows])
+    squares = _reduced(examples, rows)
     darkest, span = squares.min(1, keepdims=True), np.ptp(squares, axis=1)[:, None]
     level = np.minimum((squares - darkest) / np.where(span, span, 1.0) * LEVELS, LEVELS - 1).astype(np.int64)
     return _hashed(np.arange(level.shape[1]), level)
@@ -164,10 +166,12 @@ def _hashed(*columns: Array) -> Array:
     return np.asarray(told)
 
 
-def _reduced(pixels: Array) -> Array:
-    """Return the means of ``SIDE`` x ``SIDE`` squares of every channel, ``(N, d)`` float32."""
-    parts = np.array_split(pixels, 1 + len(pixels) // 4096)
-    return np.concatenate([tiles(part, SIDE) for part in parts])
+def _reduced(examples: Images, rows: Array | None = None) -> Array:
+    """Return the means of ``SIDE`` x ``SIDE`` squares of every channel, ``(N, d)`` float32, of all or of ``rows`` ``(K,)``."""
+    places = np.arange(len(examples)) if rows is None else rows
+    some = max(1, AT_ONCE // examples.pixels[0].nbytes)
+    parts = (places[i : i + some] for i in range(0, max(1, len(places)), some))
+    return np.concatenate([tiles(examples.pixels[part], SIDE) for part in parts])
 
 
 def _unit(rows: Array) -> Array:

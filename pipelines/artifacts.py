@@ -148,9 +148,18 @@ def digest_of_columns(columns: Mapping[str, Array]) -> str:
     """Return the SHA-256 of the columns' names, types and bytes, in order."""
     sha = hashlib.sha256()
     for name, column in columns.items():
-        sha.update(f"{name}:{column.dtype.str}:{column.shape}".encode())
+        sha.update(_head(name, column.dtype, column.shape))
         sha.update(np.ascontiguousarray(column).data)
     return sha.hexdigest()
+
+
+def digest_begun(name: str, kind: np.dtype[Any], shape: tuple[int, ...]) -> hashlib._Hash:
+    """Return the digest of one column, to be updated with its bytes; then it is that of ``digest_of_columns``."""
+    return hashlib.sha256(_head(name, kind, shape))
+
+
+def _head(name: str, kind: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    return f"{name}:{kind.str}:{shape}".encode()
 
 
 def check_origin(path: Path, facts: Mapping[str, object], expected: Mapping[str, object]) -> None:

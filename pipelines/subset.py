@@ -8,6 +8,7 @@ import numpy as np
 
 from components.arrays import stream
 from components.energy import Clock
+from components.selection import choose
 from pipelines import artifacts, tables
 from pipelines.artifacts import plan_of, result
 from pipelines.errors import UserError
@@ -24,7 +25,7 @@ def subset(name: str) -> None:
     plan = artifacts.read_json(plan_of("methods", name))
     path = result("warm_up", plan["warm_up"], "scores.parquet")
     with clock.lap("select"):
-        scores, facts = tables.read_table(path)
+        scores, facts = tables.open_table(path)
         manifest = artifacts.read_json(artifacts.MANIFEST)
         params = artifacts.digest(artifacts.read_json(plan_of("training")))
         warm_up = artifacts.read_json(plan_of("warm_ups", plan["warm_up"]))
@@ -36,11 +37,11 @@ def subset(name: str) -> None:
         except ValueError as error:
             raise UserError(f"{path}: {error}") from None
         kept = np.flatnonzero(chosen.weight > 0)
-        best = kept[np.argsort(-chosen.score[kept], kind="stable")]
+        best = choose.best_first(chosen.score[kept])
         columns = {
-            "id": scores["id"][best],
-            "weight": chosen.weight[best],
-            "score": chosen.score[best],
+            "id": scores.at("id", kept)[best],
+            "weight": chosen.weight[kept][best],
+            "score": chosen.score[kept][best],
             "rank": np.arange(len(best), dtype=np.int64),
         }
     origin = {k: facts[k] for k in ("seed", "data", "params", "checkpoint")}

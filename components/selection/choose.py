@@ -6,6 +6,11 @@ import numpy as np
 
 from components.arrays import Array
 
+#: Scores by which the bound of the k largest is guessed, and half the width of the guess in standard deviations.
+SAMPLE, WIDTH = 2**16, 6
+#: Numbers that are drawn at once.
+AT_ONCE = 2**20
+
 
 def top(score: Array, k: int) -> Array:
     """Return the places ``(k,)`` of the k largest scores, best first; of equal ones the earlier is better.
@@ -14,7 +19,7 @@ def top(score: Array, k: int) -> Array:
         ValueError: for a score that is NaN.
     """
     chosen = largest(score, k)
-    return chosen[np.argsort(-score[chosen], kind="stable")]
+    return chosen[best_first(score[chosen])]
 
 
 def largest(score: Array, k: int) -> Array:
@@ -23,14 +28,50 @@ def largest(score: Array, k: int) -> Array:
     Raises:
         ValueError: for a score that is NaN.
     """
-    if np.isnan(score).any():
+    if len(score) and np.isnan(score.max()):  # which takes no memory
         raise ValueError(f"the score of the example at place {int(np.isnan(score).argmax())} is not a number")
     if k == 0 or k >= len(score):
         return np.arange(min(k, len(score)))
-    bound = np.partition(score, len(score) - k)[len(score) - k]
+    bound = _bound(score, k)
+    kept = np.flatnonzero(score >= bound)
+    if len(kept) == k:
+        return kept
     above = np.flatnonzero(score > bound)
     level = np.flatnonzero(score == bound)[: k - len(above)]
     return np.sort(np.concatenate([above, level]))
+
+
+def best_first(score: Array) -> Array:
+    """Return the places of scores ``(k,)``, the largest first; of equal ones the earlier is first.
+
+    Scores of 32 bits and their places are sorted as one number of 64, several times as fast as a stable sort of the scores.
+    """
+    if score.dtype != np.float32 or len(score) > 2**32:
+        return np.argsort(-score, kind="stable")
+    bits = (score + np.float32(0)).view(np.uint32)  # -0 becomes 0, which it is equal to
+    # The bits of numbers go up with them where these are positive, and down where negative; here the largest is to be first.
+    falling = np.where(bits >> 31, bits, ~bits & np.uint32(2**31 - 1))
+    keys = falling.astype(np.uint64) << np.uint64(32)
+    keys |= np.arange(len(score), dtype=np.uint64)
+    keys.sort()
+    keys &= np.uint64(2**32 - 1)
+    return keys.view(np.int64)
+
+
+def _bound(score: Array, k: int) -> Array:
+    """Return the k-th largest score: by a guess from a sample, which is made sure by counting, or where it fails by all."""
+    among, rank = score, k
+    if len(score) > 8 * SAMPLE:
+        sample = np.sort(score[:: len(score) // SAMPLE])
+        share = 1 - k / len(score)
+        half = WIDTH * np.sqrt(len(sample) * share * (1 - share)) + 1
+        low, high = (np.clip(share * len(sample) + d, 0, len(sample) - 1) for d in (-half, half))
+        near = score[(score >= sample[int(low)]) & (score <= sample[int(high)])]
+        left = k - int(np.count_nonzero(score > sample[int(high)]))
+        if 0 < left <= len(near):
+            among, rank = near, left
+    bound: Array = np.partition(among, len(among) - rank)[len(among) - rank]
+    return bound
 
 
 def softmax(score: Array, temperature: float) -> Array:
@@ -45,9 +86,17 @@ def gumbel_top(score: Array, k: int, temperature: float, rng: np.random.Generato
 
     Adding Gumbel noise and taking the top k is the same draw (Vieira 2014; Kool et al., arXiv 1903.06059).
     """
-    noise = rng.gumbel(size=len(score)).astype(np.float32)
-    noise += score / np.float32(temperature)
-    return top(noise, k)
+    return top(perturbed(score, temperature, rng), k)
+
+
+def perturbed(score: Array, temperature: float, rng: np.random.Generator) -> Array:
+    """Return ``score / temperature`` with Gumbel noise ``(N,)`` float32: its k largest are what ``gumbel_top`` draws."""
+    noise = np.empty(len(score), np.float32)
+    for start in range(0, len(score), AT_ONCE):
+        part = noise[start : start + AT_ONCE]
+        part[:] = rng.gumbel(size=len(part))
+        part += score[start : start + AT_ONCE] / np.float32(temperature)
+    return noise
 
 
 def standardised(score: Array) -> Array:

@@ -97,9 +97,9 @@ class SwiftLearn(Selector):
     def _choose(self, change: Array, rng: np.random.Generator) -> Subset:
         k = count_of(self.fraction, len(change))
         if self.select_by == "top":
-            chosen = choose.top(change, k)
+            chosen = choose.largest(change, k)
         else:
-            chosen = choose.gumbel_top(choose.standardised(change), k, self.temperature, rng)
+            chosen = choose.largest(choose.perturbed(choose.standardised(change), self.temperature, rng), k)
         weight = np.zeros(len(change), np.float32)
         weight[chosen] = 1
         return Subset(weight, change)

@@ -45,7 +45,7 @@ class Target(Selector):
         if self.samples:
             return Subset(np.ones(len(score), np.float32), score)
         weight = np.zeros(len(score), np.float32)
-        weight[choose.top(score, max(count_of(self.fraction, len(score)), int(scores["target"].sum())))] = 1
+        weight[choose.largest(score, max(count_of(self.fraction, len(score)), int(scores["target"].sum())))] = 1
         return Subset(weight, score)
 
     @override

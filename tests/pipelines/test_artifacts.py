@@ -48,7 +48,7 @@ def test_a_table_comes_back_with_its_facts(table):
     assert facts["seed"] == 3
     assert facts["data"] == "abc"
     assert facts["sign"] == "higher = keep"
-    assert facts["schema_version"] == 1
+    assert facts["schema_version"] == tables.SCHEMA_VERSION == 2
 
 
 @pytest.mark.parametrize("rows", [0, 1, 7, 9, 2_200_000])
@@ -83,6 +83,31 @@ def test_a_tampered_table_is_refused(table):
         tables.read_table(table)
 
 
+def test_a_table_with_another_column_is_refused(table):
+    pq.write_table(pq.read_table(table).append_column("more", pa.array([1, 2, 3, 4])), table)
+    with pytest.raises(UserError, match="was changed after it was written"):
+        tables.read_table(table)
+
+
+def test_a_column_is_read_and_checked_by_itself(tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "t.parquet"
+    written = {"id": np.arange(2_200_000), "loss": rng.random(2_200_000, np.float32)}
+    tables.write_table(path, written, {})
+    assert pq.ParquetFile(path).num_row_groups > 1
+    tampered = pq.read_table(path)
+    pq.write_table(tampered.set_column(1, "loss", pa.array(np.zeros(2_200_000, np.float32))), path)
+    table, _ = tables.open_table(path)
+    for places in ([], [0, 7, 1_048_575, 1_048_576, 2_199_999], np.sort(rng.permutation(2_200_000)[:1000])):
+        np.testing.assert_array_equal(table.at("id", np.asarray(places, np.int64)), places)
+    np.testing.assert_array_equal(table["id"], written["id"])
+    assert (len(table), table.rows, list(table)) == (2, 2_200_000, ["id", "loss"])
+    for ask in (lambda: table["loss"], lambda: table.at("loss", np.arange(3))):
+        with pytest.raises(UserError, match="was changed after it was written"):
+            ask()
+    assert "margin" not in table
+
+
 def test_a_truncated_table_is_refused(table):
     table.write_bytes(table.read_bytes()[:-40])
     with pytest.raises(UserError, match=r"t\.parquet: cannot be read"):
@@ -92,7 +117,7 @@ def test_a_truncated_table_is_refused(table):
 def test_a_table_of_another_schema_is_refused(table):
     old = pq.read_table(table).replace_schema_metadata({"winnow": json.dumps({"schema_version": 0})})
     pq.write_table(old, table)
-    with pytest.raises(UserError, match="schema_version must be 1, got 0"):
+    with pytest.raises(UserError, match="schema_version must be 2, got 0"):
         tables.read_table(table)
 
 

@@ -21,6 +21,38 @@ def test_top_is_the_head_of_a_stable_sort(scores, data):
     assert choose.top(np.array(scores, np.float32), k).tolist() == expected
 
 
+@given(hnp.arrays(np.float32, st.integers(0, 40), elements=st.floats(width=32, allow_nan=False)))
+def test_the_best_come_first_as_by_a_stable_sort(scores):
+    for score in (scores, scores.astype(np.float64)):
+        np.testing.assert_array_equal(choose.best_first(score), np.argsort(-score, kind="stable"))
+
+
+@pytest.mark.parametrize("kind", ["spread", "few values", "sorted", "sorted, the sample's places high", "all equal", "heavy"])
+@pytest.mark.parametrize("share", [1e-5, 0.01, 0.3, 0.5, 0.999])
+def test_among_many_the_largest_are_those_of_a_stable_sort(kind, share):
+    n = 8 * choose.SAMPLE + 12345
+    rng = np.random.default_rng(0)
+    score = {
+        "spread": rng.standard_normal(n),
+        "few values": rng.integers(0, 5, n),
+        "sorted": np.arange(n),
+        "sorted, the sample's places high": np.where(np.arange(n) % (n // choose.SAMPLE) == 0, 10, 0) + rng.random(n),
+        "all equal": np.zeros(n),
+        "heavy": rng.standard_cauchy(n),
+    }[kind].astype(np.float32)
+    k = max(1, round(share * n))
+    np.testing.assert_array_equal(choose.largest(score, k), np.sort(np.argsort(-score, kind="stable")[:k]))
+
+
+def test_noise_is_drawn_the_same_however_much_at_once(monkeypatch):
+    score = np.random.default_rng(1).standard_normal(100).astype(np.float32)
+    whole = choose.perturbed(score, 0.5, np.random.default_rng(0))
+    monkeypatch.setattr(choose, "AT_ONCE", 7)
+    np.testing.assert_array_equal(choose.perturbed(score, 0.5, np.random.default_rng(0)), whole)
+    expected = np.random.default_rng(0).gumbel(size=100).astype(np.float32) + score / np.float32(0.5)
+    np.testing.assert_array_equal(whole, expected)
+
+
 def test_top_refuses_what_is_not_a_number_by_place():
     with pytest.raises(ValueError, match="place 2"):
         choose.top(np.array([1, 2, np.nan, np.nan]), 1)
