@@ -11,7 +11,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet dvc==3.67.1 pyyaml==6.0.3
+"$folder/venv/bin/pip" install --quiet --quiet dvc==3.67.1 pyyaml==6.0.3
 export PATH="$folder/venv/bin:$PATH" DVC_NO_ANALYTICS=1
 mkdir "$folder/project"
 cd "$folder/project"

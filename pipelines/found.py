@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from components.arrays import Array
-from pipelines import leaks, texts
+from pipelines import texts
 from pipelines.progress import say
 
 #: Classes that are named with their sizes; of more, the largest and the smallest.
@@ -27,10 +27,26 @@ def told(manifest: dict[str, Any], label: Array | None) -> list[str]:
     lines += [f"{count:,} {what}" for what, count in manifest.get("changes", {}).items()]
     if empty := manifest.get("empty_classes"):
         lines.append(f"no rows of {', '.join(empty)}: classes that are left out (empty_classes: drop)")
-    lines += leaks.sentences(manifest)
+    lines += repeated(manifest)
     if any(manifest.get("truncated", {}).values()):
         where = f"tasks.{manifest['task']}.max_length in params.yaml sets where"
         lines.append(f"{texts.truncation(manifest)}; {where}")
+    return lines
+
+
+def repeated(manifest: dict[str, Any]) -> list[str]:
+    """Return in words what a manifest says of rows that repeat others."""
+    if (counted := manifest.get("duplicates_found")) is None:
+        return []
+    among = "" if counted["sought"] >= sum(manifest["counts"].values()) else f" (near ones among {counted['sought']:,} rows)"
+    kinds = {"training": ("repeat an earlier one", "train"), "test": ("stand in training too", "leaked")}
+    lines = [
+        f"of {split} rows {sum(found):,} {what}, {found[0]:,} to the byte{among}"
+        for split, (what, kind) in kinds.items()
+        if sum(found := (counted[f"{kind}_exact"], counted[f"{kind}_near"]))
+    ]
+    if counted["dropped"]:
+        lines.append(f"left out of training, since test rows say the same: {counted['dropped']:,}")
     return lines
 
 

@@ -69,19 +69,3 @@ def _source_ids(train: Split) -> Array:
         return train.ids
     of = train.table["copy_of"].to_pandas().to_numpy(np.float64)
     return np.where(np.isnan(of), train.ids, np.nan_to_num(of)).astype(np.int64)
-
-
-def sentences(manifest: dict[str, Any]) -> list[str]:
-    """Return in words what a manifest says of rows that repeat others."""
-    if (counted := manifest.get("duplicates_found")) is None:
-        return []
-    among = "" if counted["sought"] >= sum(manifest["counts"].values()) else f" (near ones among {counted['sought']:,} rows)"
-    kinds = {"training": ("repeat an earlier one", "train"), "test": ("stand in training too", "leaked")}
-    lines = [
-        f"of {split} rows {sum(found):,} {what}, {found[0]:,} to the byte{among}"
-        for split, (what, kind) in kinds.items()
-        if sum(found := (counted[f"{kind}_exact"], counted[f"{kind}_near"]))
-    ]
-    if counted["dropped"]:
-        lines.append(f"left out of training, since test rows say the same: {counted['dropped']:,}")
-    return lines

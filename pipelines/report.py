@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipelines import artifacts, leaks, texts
+from pipelines import artifacts, found, texts
 from pipelines.facts import commit
 from pipelines.figures import to_svg
 
@@ -86,7 +86,7 @@ def provenance(manifest: dict[str, Any], cost: dict[str, Any], seeds: Sequence[i
     threads = f"{machine['threads']} thread{'s' * (machine['threads'] != 1)} on {machine['cores']} cores"
     processor = energy.get("cpu_model") or machine["processor"]
     counts = ", ".join(f"{n:,} {split}" for split, n in manifest["counts"].items())
-    cut, same = texts.truncation(manifest), leaks.sentences(manifest)
+    cut, same = texts.truncation(manifest), found.repeated(manifest)
     return [
         ("command", command),
         ("seeds of training" if len(seeds) > 1 else "seed", ", ".join(map(str, seeds))),

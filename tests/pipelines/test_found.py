@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.found import told
+from pipelines.found import repeated, told
 
 COUNTS = {"train": 1234, "test": 56}
 
@@ -23,3 +23,10 @@ def test_numbers_and_blocks_have_no_classes():
     assert told(manifest, None) == ["1,234 training and 56 test blocks"]
     manifest = {"kind": "table", "task": "own", "counts": COUNTS, "classes": [], "changes": {"names composed (NFC)": 2}}
     assert told(manifest, np.zeros(3)) == ["1,234 training and 56 test examples", "2 names composed (NFC)"]
+
+
+def test_what_is_said_names_how_many_rows_near_ones_were_sought_among():
+    counted = {"train_exact": 3, "train_near": 1, "leaked_exact": 0, "leaked_near": 0, "sought": 10_000, "dropped": 0}
+    manifest = {"counts": {"train": 20_000, "test": 10}, "duplicates_found": counted}
+    assert repeated(manifest) == ["of training rows 4 repeat an earlier one, 3 to the byte (near ones among 10,000 rows)"]
+    assert repeated(manifest | {"duplicates_found": counted | {"train_exact": 0, "train_near": 0}}) == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines import artifacts, leaks
+from pipelines import artifacts
 from pipelines.errors import UserError
 
 COLUMNS = {"text": "text", "label": "label"}
@@ -142,12 +142,3 @@ def test_blocks_of_running_text_that_leak_are_dropped(prepared, tmp_path):
     assert [r for r in whole.examples.tokens.tolist() if tuple(r) not in tested] == train.examples.tokens.tolist()
     assert manifest["duplicates_found"]["dropped"] == len(whole.ids) - len(train.ids) > 0
     assert before["duplicates_found"]["leaked_exact"] > 0
-
-
-def test_what_is_said_names_how_many_rows_near_ones_were_sought_among():
-    counted = {"train_exact": 3, "train_near": 1, "leaked_exact": 0, "leaked_near": 0, "sought": 10_000, "dropped": 0}
-    manifest = {"counts": {"train": 20_000, "test": 10}, "duplicates_found": counted}
-    assert leaks.sentences(manifest) == [
-        "of training rows 4 repeat an earlier one, 3 to the byte (near ones among 10,000 rows)"
-    ]
-    assert leaks.sentences(manifest | {"duplicates_found": counted | {"train_exact": 0, "train_near": 0}}) == []
