@@ -31,10 +31,10 @@ def away() -> str | None:
 
 
 def told(error: Exception) -> str:
-    """Return what to say of an ``error`` of the hub's client: that the hub is away, where it is, or what the client says."""
+    """Return what the hub's client says in an ``error``, and where the hub is away, why it was not asked."""
     if (reason := away()) is None:
         return str(error)
-    return f"the hub cannot be asked ({reason}), and the cache of this machine lacks it"
+    return f"{str(error).splitlines()[0].rstrip('.')}; the hub cannot be asked: {reason}"
 
 
 def _offline() -> None:

@@ -61,8 +61,9 @@ except UserError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    reason = f"the hub cannot be asked (it does not answer at http://127.0.0.1:{port}: [Errno 111] Connection refused)"
-    said = f"hub data set nobody/nothing at main: cannot be loaded: {reason}, and the cache of this machine lacks it"
+    reason = f"the hub cannot be asked: it does not answer at http://127.0.0.1:{port}: [Errno 111] Connection refused"
+    client = "Couldn't reach 'nobody/nothing' on the Hub (OfflineModeIsEnabled)"
+    said = f"hub data set nobody/nothing at main: cannot be loaded: {client}; {reason}"
     assert (done.stdout.strip(), done.stderr) == (said, "")
 
 
