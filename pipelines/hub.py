@@ -9,7 +9,7 @@ import urllib.request
 from functools import cache
 from http.client import HTTPException
 
-#: How long the hub may take to answer. Its own client tries again for half a minute, in ten lines.
+#: How long the hub may take to answer. Its own client tries again and again, and says so each time.
 ANSWER_SECONDS = 5
 
 

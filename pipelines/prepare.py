@@ -66,7 +66,10 @@ def _rows(raw: Raw, task: dict[str, Any], without: Array) -> Prepared:
         train, test = _judged(*_split(raw.tested, target.kept, task), task, classes)
     else:
         train, test, aim = targeted.split(raw, target.kept, task)
-    made = regimes.make(raw, target, _left(train, without, task), task)
+    left = _left(train, without, task)
+    if raw.aimed is not None:
+        aim["target_set"] |= targeted.counts(raw.aimed[left], task)
+    made = regimes.make(raw, target, left, task)
     settled = targets.settle(made.target, made.train, test, task)
     columns, facts = encode.encode(made.raw, task, made.train, test)
     splits = {}

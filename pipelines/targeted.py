@@ -46,8 +46,22 @@ def split(raw: Raw, kept: Array, task: dict[str, Any]) -> tuple[Array, Array, di
     if task["limit"] is not None:
         most = task["limit"] if isinstance(task["limit"], int) else count_of(task["limit"], len(pool))
         pool = np.sort(stream(task["seed"], "limit").permutation(pool)[:most])
-    facts = {**asked, "target_rows": len(target), "pool_rows": len(pool)}
-    return np.sort(np.concatenate([pool, target])), test, {"target_set": facts}
+    return np.sort(np.concatenate([pool, target])), test, {"target_set": dict(asked)}
+
+
+def counts(aimed: Array, task: dict[str, Any]) -> dict[str, int]:
+    """Return how many rows of training ``(N,)`` bool are of the target set, and how many of the pool.
+
+    Raises:
+        UserError: where leaks that were dropped leave none of either.
+    """
+    found = {"target_rows": int(aimed.sum()), "pool_rows": int((~aimed).sum())}
+    if not all(found.values()):
+        which = "target set" if not found["target_rows"] else "pool"
+        raise UserError(
+            f"params.yaml: tasks.{task['name']}.leaks: 'drop' leaves no row of the {which}: all are in the test split"
+        )
+    return found
 
 
 def _own_test(pool: Array, tested: Array, task: dict[str, Any]) -> Array:

@@ -55,6 +55,23 @@ def test_the_test_split_is_of_the_domain_and_training_has_some_of_it(domains):
     assert again.ids.tolist() == train.ids.tolist()
 
 
+def test_rows_that_leak_are_not_counted_and_must_leave_a_target_set(domains, prepared, tmp_path):
+    with pytest.raises(
+        UserError, match=r"tasks\.own\.leaks: 'drop' leaves no row of the target set: all are in the test split"
+    ):
+        domains(leaks="drop")
+    films = [row for row in ROWS if row[2] == "film"]
+    words = ["joy", "bore", "fine", "dull", "good", "film", "all", "no"]
+    books = [(f"{words[i % 8]} {words[i // 8]}", "good" if i % 2 else "bad", "book") for i in range(29)]
+    books.append((books[0][0], "bad", "book"))
+    source = {"from": "files", "train": write(tmp_path / "rows.csv", [*films, *books])}
+    options = {"target": {"domain": "book", "rows": 20}, "test": 10, "leaks": "drop"}
+    manifest, train, _ = prepared(source, COLUMNS | {"domain": "domain"}, **options)
+    told = manifest["target_set"]
+    assert (told["target_rows"], told["pool_rows"]) == (aimed(train).sum(), (~aimed(train)).sum())
+    assert told["target_rows"] == 20 - manifest["duplicates_found"]["dropped"]
+
+
 def test_a_limit_is_of_the_pool_and_validation_of_the_target_set(domains):
     _, train, _ = domains(limit=0.5)
     assert (aimed(train).sum(), (~aimed(train)).sum()) == (8, 20)
