@@ -34,7 +34,7 @@ down: .venv/ready ## end what `make up` started, and nothing else
 	@python -m pipelines.services down
 
 agent: .venv/ready ## run an agent of POOL in this clone; docs/operations.md says what it needs in its environment
-	@python -m pipelines.agent $(POOL)
+	@python -m pipelines.services.worker $(POOL)
 
 test: .venv/ready ## run the whole test suite
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -42,13 +42,14 @@ test: .venv/ready ## run the whole test suite
 fast: .venv/ready ## run the tests that need no real run (two minutes)
 	python -m pytest -n 2 -m "not slow"
 
-lint: .venv/ready ## check style and types
+lint: .venv/ready ## check style, types and which package imports which
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 
 ui: .venv/ready ## open MLflow on http://127.0.0.1:$(PORT)
-	@MLFLOW_TRACKING_URI=sqlite:///mlflow.db python -m pipelines.experiment_page http://127.0.0.1:$(PORT)
+	@MLFLOW_TRACKING_URI=sqlite:///mlflow.db python -m pipelines.tracking.experiment_page http://127.0.0.1:$(PORT)
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false MLFLOW_DISABLE_TELEMETRY=true mlflow ui --workers 1 --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
 
 clean: ## end what `make up` started; remove results, checkpoints and DVC's cache; keep .venv, downloads and MLflow's runs

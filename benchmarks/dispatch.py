@@ -24,7 +24,7 @@ import numpy as np
 import yaml
 
 from benchmarks.common import ROOT, environment, inside, save, summary
-from pipelines.server import free_port
+from pipelines.flows.prefect_server import free_port
 
 TARGETS = {"dispatch_seconds": 8.0}
 #: A table of a million examples with four columns of 32 bits, and how much of them is sent.
@@ -100,7 +100,7 @@ def run(deployment: str, patience: float = PATIENCE_SECONDS, **parameters: str) 
     """Have a deployment run, polled as the comparison polls its stages, and return its run; at once for no ``patience``."""
     from prefect.deployments import run_deployment
 
-    from pipelines.following import POLL_SECONDS
+    from pipelines.agents.run_watcher import POLL_SECONDS
 
     return run_deployment(deployment, parameters=parameters, poll_interval=POLL_SECONDS, timeout=patience, as_subflow=False)
 

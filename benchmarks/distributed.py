@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from benchmarks.common import FASHION_MNIST, ONE_THREAD, environment, inside, params_of, repro, save, summary
-from pipelines import artifacts
+from pipelines.core import artifacts
 
 TASK = "fashion-mnist"
 BLOCKS: dict[str, dict[str, Any]] = {"full": {}, "adaselection": {"fraction": 0.2}}

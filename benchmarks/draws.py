@@ -12,14 +12,14 @@ import numpy as np
 import torch
 
 from benchmarks.common import save
-from components.arrays import stream
-from components.ledger import Ledger, LogitMemory
-from components.selection.balanced import Balanced
-from components.selection.clean import Clean
-from components.selection.importance import Importance
-from components.selection.infobatch import InfoBatch
+from components.evidence.ledger import Ledger, LogitMemory
+from components.rng import stream
+from components.selection.draw.balanced import Balanced
+from components.selection.draw.clean import Clean
+from components.selection.draw.importance import Importance
+from components.selection.draw.infobatch import InfoBatch
+from components.selection.draw.uniform import Uniform
 from components.selection.selector import Epoch, Selector
-from components.selection.uniform import Uniform
 
 #: Examples that LeNet trains on in a CPU second: what an epoch is taken to last, of a small model.
 LENET = 8_000

@@ -12,10 +12,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.common import ONE_THREAD, asked, inside, params_of, repro, save, summary
-from pipelines import artifacts
+from pipelines.core import artifacts
 
 if TYPE_CHECKING:
-    from pipelines.running import Job
+    from pipelines.training.job import Job
 
 WARM_UP = "two-epochs"
 METHODS = {"full": "none", "swiftlearn-10": WARM_UP, "swiftlearn-30": WARM_UP, "multistage": "none"}
@@ -38,7 +38,7 @@ def _cpu(laps: dict[str, Any], *names: str) -> float:
 
 def in_turns(jobs: dict[str, Job]) -> dict[str, dict[str, float]]:
     """Train all of ``jobs`` to their ends, a part of each at a time; return what each had spent when its stage 2 began."""
-    from components.moments import Step
+    from components.records import Step
 
     turned: dict[str, dict[str, float]] = {}
     runs = {name: (job.training, iter(job.training.until())) for name, job in jobs.items()}

@@ -27,7 +27,7 @@ def once(params: dict[str, Any]) -> dict[str, Any]:
     """Train both ways in turns, in a fresh copy; return their CPU seconds by lap, and the ratio of the two."""
     from components.selection.selector import Selector
     from pipelines.plan import plan
-    from pipelines.running import Job
+    from pipelines.training.job import Job
 
     with inside(params) as folder:
         repro(folder, "prepare")

@@ -26,7 +26,7 @@ FRACTION = 0.2
 
 def keeping_some(setting: Setting) -> Loop:
     """Train through ``Training`` with AdaSelection at the door before the backward pass."""
-    from components.selection.adaselection import AdaSelection
+    from components.selection.keep.adaselection import AdaSelection
 
     return winnow(setting, AdaSelection(FRACTION))
 

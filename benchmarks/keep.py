@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.common import ONE_THREAD, asked, inside, params_of, repro, save, summary
 from benchmarks.loop import Setting
-from pipelines import artifacts
+from pipelines.core import artifacts
 
 if TYPE_CHECKING:
+    from components.engine.training import Training
     from components.selection.selector import Selector
-    from components.training import Training
 
 #: Task -> examples of an epoch.
 LIMITS: dict[str, int | None] = {"fashion-mnist": 24_000, "fashion-vit": 7_680, "movie-reviews": 1_024}
@@ -37,8 +37,8 @@ TARGETS = {"measured_over_ideal": 1.05, "selection_share": 0.01, "milliseconds":
 
 def methods() -> dict[str, Selector]:
     """Return the contestants by name."""
-    from components.selection.adaselection import AdaSelection
-    from components.selection.rule import ByRule
+    from components.selection.keep.adaselection import AdaSelection
+    from components.selection.keep.rule import ByRule
 
     named: dict[str, Selector] = {f"{rule} {f}": ByRule(rule, f) for rule in RULES for f in FRACTIONS}
     named |= {f"adaselection {f}": AdaSelection(f) for f in FRACTIONS}
@@ -98,7 +98,7 @@ def forward(learner: Any, batch: Any) -> None:  # noqa: ANN401
 
 def alternate(learner: Any, batch: Any) -> None:  # noqa: ANN401
     """Take the losses of a batch, and a step on its first half."""
-    from components.batch import Batch
+    from components.tasks.batch import Batch
 
     half = len(batch) // 2
     look(learner, batch)
@@ -118,9 +118,9 @@ def training(setting: Setting, selector: Selector) -> Training:
     """Return a run of the project's own."""
     import torch
 
-    from components.ledger import Ledger, LogitMemory
-    from components.position import Plan
-    from components.training import Training
+    from components.engine.training import Training
+    from components.evidence.ledger import Ledger, LogitMemory
+    from components.trainer_state import Plan
 
     learner, examples = setting.learner(), setting.examples
     learner.norms = "norm" in selector.wants
@@ -132,7 +132,7 @@ def training(setting: Setting, selector: Selector) -> Training:
 
 def advancing(run: Training) -> Iterator[float]:
     """Train, and yield how much of the contest is done."""
-    from components.moments import Step
+    from components.records import Step
 
     for moment in run.until():
         yield min(moment.epoch + (moment.done / moment.total if isinstance(moment, Step) else 1), EPOCHS) / EPOCHS
@@ -157,9 +157,9 @@ def of_128(classes: int = 10, looks: int = 2000) -> float:
     """Return milliseconds in which AdaSelection's seven rules learn from a look of 128 examples and choose among them."""
     import torch
 
-    from components.evidence import Evidence
-    from components.objectives import OBJECTIVES
-    from components.selection.adaselection import AdaSelection
+    from components.evidence.evidence import Evidence
+    from components.evidence.objectives import OBJECTIVES
+    from components.selection.keep.adaselection import AdaSelection
 
     torch.set_num_threads(1)
     method, target = AdaSelection(0.2), torch.randint(0, classes, (128,))
@@ -204,8 +204,8 @@ def once(task: str, params: dict[str, Any]) -> dict[str, dict[str, float]]:
 
 def prepared() -> Setting:
     """Return the planned task, and learners for it."""
-    from pipelines.building import learner_of, look_batch, prepare_torch
-    from pipelines.splits import read_split
+    from pipelines.data.splits import read_split
+    from pipelines.training.builders import learner_of, look_batch, prepare_torch
 
     plan, manifest = artifacts.read_json(artifacts.plan_of("training")), artifacts.read_json(artifacts.MANIFEST)
     place = prepare_torch(plan["training"], plan["seed"])

@@ -1,6 +1,6 @@
 """What channels last save on a CPU: steps and looks of image models in both layouts, in turns in one process, on noise.
 
-``components`` builds the models; ``pipelines.building.placed`` lays them out as every stage does.
+``components`` builds the models; ``pipelines.training.builders.placed`` lays them out as every stage does.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ BATCHES = 4
 
 def models() -> dict[str, tuple[nn.Module, tuple[int, ...], int]]:
     """Return models by name, each with the shape of its images and the size of a batch."""
-    from components.models import cnn, lenet
-    from components.vision import vision
+    from components.models.small import cnn, lenet
+    from components.models.vision import vision
 
     vit = {"patch_size": 7, "num_layers": 3, "num_heads": 4, "hidden_dim": 64, "mlp_dim": 128}
     return {
@@ -59,7 +59,7 @@ def measure(rounds: int) -> dict[str, Any]:
     """Return, by model, medians of channels last over channels first."""
     import torch
 
-    from pipelines.building import placed
+    from pipelines.training.builders import placed
 
     torch.set_num_threads(1)
     found: dict[str, Any] = {}

@@ -25,9 +25,9 @@ from benchmarks.common import ONE_THREAD, asked, cpu_seconds, inside, params_of,
 if TYPE_CHECKING:
     import torch
 
-    from components.batch import Rows
-    from components.learner import Learner
+    from components.engine.learner import Learner
     from components.selection.selector import Selector
+    from components.tasks.batch import Rows
     from components.tasks.examples import Examples
 
 #: Task -> steps of a turn, rounds.
@@ -49,8 +49,8 @@ class Setting:
         """Return the rows of epoch 0, as Winnow draws them; those of like length in runs of ``size``, by default a batch."""
         import numpy as np
 
-        from components.arrays import stream
-        from components.batch import epoch_order
+        from components.rng import stream
+        from components.tasks.batch import epoch_order
 
         everything = np.ones(len(self.examples), np.float32)
         return epoch_order(everything, self.examples.lengths, size or self.training["batch_size"], stream(0, "order", 0))
@@ -85,11 +85,11 @@ def winnow(setting: Setting, selector: Selector | None = None) -> Loop:
     """Train through ``Training`` with all doors open, or with ``selector`` at them."""
     import torch
 
-    from components.ledger import Ledger, LogitMemory
-    from components.position import Plan
+    from components.engine.training import Training
+    from components.evidence.ledger import Ledger, LogitMemory
     from components.selection.selector import Selector
-    from components.training import Training
-    from pipelines.building import look_batch
+    from components.trainer_state import Plan
+    from pipelines.training.builders import look_batch
 
     learner, n = setting.learner(), len(setting.examples)
     outputs, settings, device = setting.examples.outputs, setting.training, learner.device
@@ -102,7 +102,7 @@ def winnow(setting: Setting, selector: Selector | None = None) -> Loop:
 
 def keeping_all(setting: Setting) -> Loop:
     """Train through ``Training`` with a method at the door before the backward pass that keeps everything."""
-    from components.selection.adaselection import AdaSelection
+    from components.selection.keep.adaselection import AdaSelection
 
     return winnow(setting, AdaSelection(1.0))
 
@@ -113,7 +113,7 @@ def plain(setting: Setting) -> Loop:
     from torch.nn.functional import cross_entropy
     from torch.nn.utils import clip_grad_norm_
 
-    from components.learner import PRECISIONS
+    from components.engine.learner import PRECISIONS
 
     learner, size, clip = setting.learner(), setting.training["batch_size"], setting.training["clip_norm"]
     model, optimizer, device = learner.model, learner.optimizer, learner.device
@@ -216,11 +216,11 @@ def setting_of() -> Setting:
     """Prepare the planned task here, and return what all ways start from."""
     import torch
 
-    from pipelines import artifacts
-    from pipelines.building import learner_of, prepare_torch
+    from pipelines.core import artifacts
+    from pipelines.data.splits import read_split
     from pipelines.plan import plan
     from pipelines.prepare import prepare
-    from pipelines.splits import read_split
+    from pipelines.training.builders import learner_of, prepare_torch
 
     plan()
     prepare()

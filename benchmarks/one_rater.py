@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import params_of
-from pipelines import packages
+from pipelines.sources import package_index
 
 ARCHIVE = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
 RATINGS = "hutto_ICWSM_2014/movieReviewSnippets_anonDataRatings.txt"
@@ -34,7 +34,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
 
 def _lines(name: str) -> list[str]:
     source = params_of("movie-reviews", ".")["tasks"]["movie-reviews"]["source"]
-    path = packages.member(source | {"member": [ARCHIVE, name], "member_sha256": None})
+    path = package_index.member(source | {"member": [ARCHIVE, name], "member_sha256": None})
     return path.read_text(encoding="utf-8").splitlines()
 
 

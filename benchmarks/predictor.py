@@ -31,7 +31,7 @@ def once(seed: int) -> dict[str, float]:
     from scipy.sparse import csr_matrix
     from sklearn.naive_bayes import BernoulliNB
 
-    from components.selection.naive_bayes import NaiveBayes
+    from components.selection.admit.naive_bayes import NaiveBayes
     from components.tasks.bags import Bags
 
     rng = np.random.default_rng(seed)

@@ -19,9 +19,9 @@ import yaml
 
 from benchmarks.common import ROOT, save, summary
 from benchmarks.prepare import environment, measured
-from pipelines.near_copies import reworded
-from pipelines.packages import member
+from pipelines.data.near_duplicates import reworded
 from pipelines.sources import read
+from pipelines.sources.package_index import member
 
 TOKENS = 64
 #: What ``datasets`` does of the same: reads the file, and writes the tokens of every text.
@@ -62,7 +62,7 @@ def make(folder: Path, count: int) -> Path:
 
 def _planned(task: dict[str, object]) -> dict[str, object]:
     """Return what a reader of the source needs to know of ``task``."""
-    from pipelines.task_sections import Task
+    from pipelines.config.schema.task import Task
 
     return {"name": "movie-reviews", **Task.model_validate(task).model_dump(mode="json", by_alias=True)}
 

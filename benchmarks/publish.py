@@ -49,7 +49,7 @@ def _change(path: str, change: Any) -> None:  # noqa: ANN401 - a function of a J
 
 def _lock(names: list[str]) -> None:
     """Write the dvc.lock that DVC would have written."""
-    from pipelines.facts import md5_of
+    from pipelines.versioning.dvc_lock import md5_of
 
     lock = yaml.safe_load(Path("dvc.lock").read_text(encoding="utf-8"))
     for name in names[1:]:

@@ -34,27 +34,29 @@ def _ask(study: dict[str, Any]) -> None:
 
 
 def _place() -> Any:  # noqa: ANN401 - a Place
-    from pipelines import layout, params
-    from pipelines.grid import grid_of
+    from pipelines.config import loader
+    from pipelines.trials import plan_files
+    from pipelines.trials.grid import grid_of
 
-    read = params.load()
-    return layout.lay_out(read, grid_of(read))
+    read = loader.load()
+    return plan_files.lay_out(read, grid_of(read))
 
 
 def _copy(source: Any, place: Any) -> int:  # noqa: ANN401 - two Places
     """Give every run of ``place`` the files of the run of ``source`` of its method, perturbed; return how many there are."""
-    from pipelines import artifacts, cells
+    from pipelines.core import artifacts
+    from pipelines.trials import folder as trials_folder
 
     real = {c.method: c.name for c in source.grid.cells}
     rng = random.Random(0)
     for seed in place.seeds:
         folder = place.of(seed)
-        cells.link_data(folder)
+        trials_folder.link_data(folder)
         for cell in place.grid.cells:
             _copy_run(source.of(source.seeds[0]) / "results", folder / "results", real[cell.method], cell.name, rng)
             with chdir(folder):
-                for address, key, _ in cells.steps(cell.name):
-                    artifacts.write_json(cells.mark_of(address), key)
+                for address, key in trials_folder.steps(cell.name):
+                    artifacts.write_json(trials_folder.mark_of(address), key)
     return len(place.seeds) * len(place.grid.cells)
 
 
@@ -89,10 +91,10 @@ def main() -> None:
         _ask(LARGE)
         place = _place()
         runs = _copy(source, place)
-        from pipelines import study_results
+        from pipelines.study import publish
 
         start, cpu = time.perf_counter(), time.process_time()
-        study_results._write(place, "digits", {})  # noqa: SLF001
+        publish._write(place, "digits", {})  # noqa: SLF001
         spent = {"wall_seconds": round(time.perf_counter() - start, 2), "cpu_seconds": round(time.process_time() - cpu, 2)}
         size = os.path.getsize("results/study/digits/report.html") / 1e6
     result = {

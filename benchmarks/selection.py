@@ -34,7 +34,7 @@ def _peak() -> int:
 
 def choose(rule: str, rows: int) -> dict[str, float]:
     """Return what one call of ``choose.<rule>`` over ``rows`` float32 scores takes."""
-    from components.selection import choose as rules
+    from components.selection.common import choose as rules
 
     scores = np.random.default_rng(0).standard_normal(rows, dtype=np.float32) ** 2
     k, before = int(FRACTION * rows), _peak()
@@ -52,8 +52,8 @@ def _spent(wall: float, cpu: float, size: int) -> dict[str, float]:
 
 def _score_table(rows: int) -> None:
     """Write a plan, a manifest and a score table of ``rows`` examples, as the stages before ``subset`` would."""
-    from components.arrays import stream
-    from pipelines import artifacts, tables
+    from components.rng import stream
+    from pipelines.core import artifacts, tables
     from pipelines.plan import plan
 
     plan()
@@ -73,7 +73,7 @@ def _score_table(rows: int) -> None:
 
 def read(folder: Path) -> dict[str, float]:
     """Return what it takes pyarrow to read the one column that is chosen by, start to end."""
-    from pipelines.artifacts import result
+    from pipelines.core.artifacts import result
 
     path = str(result("warm_up", WARM_UP, "scores.parquet"))
     wall = time.perf_counter()

@@ -1,6 +1,6 @@
-"""Thin runs over the components: the room that knows files, DVC, Prefect and MLflow, and no arithmetic on examples."""
+"""The pipeline: its stages are the files here, what they stand on the packages; the arithmetic is in components."""
 
-from pipelines.loopback import ask_directly
+from pipelines.core.loopback import ask_directly
 
 # Whatever is begun here may ask a server of its own, or start what does: Prefect's client, its workers, MLflow's.
 ask_directly()

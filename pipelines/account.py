@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.comparison import Counts, Speed, Unit, counted_seconds, paper_time
-from components.energy import modelled_co2e_kg, modelled_kwh
-from pipelines import artifacts
-from pipelines.artifacts import cost_of, plan_of, read_json
-from pipelines.metering import by_label
-from pipelines.stage import main
-
-#: The stages whose cost a method is charged with, each in full, also where it shared one.
-CHARGED = ("warm_up", "subset", "train")
-#: Of a stage without a meter.
-UNMETERED: dict[str, Any] = {"kwh": 0.0, "co2e_kg": 0.0, "kwh_by_part": {}, "labels": {}}
+from components.costs.comparison import Counts, Speed, Unit, counted_seconds, paper_time
+from components.costs.energy import modelled_co2e_kg, modelled_kwh
+from pipelines.config.plan_freshness import check_plan
+from pipelines.core import artifacts
+from pipelines.core.artifacts import cost_of, plan_of, read_json
+from pipelines.core.command import main
+from pipelines.costs import records
+from pipelines.costs.records import counts_of, outermost
 
 
 def account() -> None:
@@ -22,7 +19,7 @@ def account() -> None:
     plan = read_json(plan_of("comparison"))
     training = read_json(plan_of("training"))["training"]
     unit = _unit(read_json(cost_of("train", "full"))["laps"])
-    full = _spent("full")["total"]["cpu_seconds"]
+    full = records.spent("full")["total"]["cpu_seconds"]
     offered = read_json(cost_of("train", "full"))["counts"]["examples"] * training["epochs"]
     methods = {name: _method(name, plan["energy"], training, unit, full, offered) for name in plan["methods"]}
     shared = {"prepare": outermost(read_json(cost_of("prepare"))), "offered": offered, "unit_cpu_seconds": vars(unit)}
@@ -32,35 +29,6 @@ def account() -> None:
 def _unit(laps: dict[str, Any]) -> Unit:
     """Return T_f and T_b in CPU seconds an example, of a run: the one that trained on everything, or a proxy's."""
     return Unit(*(laps[part]["cpu_seconds"] / laps[part]["examples"] for part in ("forward", "backward")))
-
-
-def outermost(cost: dict[str, Any]) -> dict[str, float]:
-    """Return the seconds of a stage's outermost lap: "train", or the only one there is."""
-    laps = cost["laps"]
-    lap: dict[str, float] = laps.get("train") or next(iter(laps.values()), {})
-    return {k: lap.get(k, 0.0) for k in ("cpu_seconds", "wall_seconds")}
-
-
-def _spent(name: str) -> dict[str, dict[str, float]]:
-    """Return the seconds and, where metered, the energy of each charged stage of a method, and their total."""
-    warm_up = read_json(plan_of("methods", name))["warm_up"]
-    stages: dict[str, dict[str, float]] = {}
-    for stage in CHARGED:
-        cost = read_json(cost_of(stage, warm_up if stage == "warm_up" else name))
-        energy = cost.get("energy", UNMETERED)
-        kwh = {f"{label}_kwh": spent for label, spent in by_label(energy).items()}
-        stages[stage] = outermost(cost) | {"kwh": energy["kwh"], "co2e_kg": energy["co2e_kg"], **kwh}
-    total = {k: sum(s[k] for s in stages.values()) for k in stages["train"]}
-    selecting = read_json(cost_of("train", name))["laps"].get("select", {}).get("cpu_seconds", 0.0)
-    return {**stages, "selection": {"cpu_seconds": stages["subset"]["cpu_seconds"] + selecting}, "total": total}
-
-
-def counts_of(name: str, train: dict[str, int]) -> dict[str, int]:
-    """Return how many examples a method treated how: training goes on counting where its warm-up stopped, but for a holdout."""
-    warm_up = read_json(plan_of("methods", name))["warm_up"]
-    apart = read_json(plan_of("warm_ups", warm_up))["holdout"]
-    other = read_json(cost_of("warm_up", warm_up))["counts"] if apart else {}
-    return {k: train[k] + other.get(k, 0) for k in ("looked", "kept", "trained")}
 
 
 def _proxied(name: str, offered: int) -> dict[str, Any]:
@@ -78,7 +46,7 @@ def _method(
     name: str, watts: dict[str, Any], training: dict[str, Any], unit: Unit, full: float, offered: int
 ) -> dict[str, Any]:
     train, plan = read_json(cost_of("train", name)), read_json(plan_of("methods", name))
-    spent = _spent(name)
+    spent = records.spent(name)
     counts, proxy = Counts(offered, **counts_of(name, train["counts"])), _proxied(name, offered)
     beside = proxy.get("counted_cpu_seconds", 0.0)
     counted, measured = counted_seconds(counts, unit) + beside, spent["total"]["cpu_seconds"]
@@ -118,4 +86,4 @@ def _method(
 
 
 if __name__ == "__main__":
-    main("account", account)
+    main("account", account, before=check_plan)

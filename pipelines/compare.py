@@ -8,12 +8,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from components.comparison import Metric
-from pipelines import artifacts, report, report_comparison
-from pipelines.artifacts import COMPARISON, plan_of, read_json, result
-from pipelines.columns import AT_CHANCE, IN_ACCOUNT, at_chance, found, gains
-from pipelines.figures import to_png
-from pipelines.stage import main
+from components.costs.comparison import Metric
+from pipelines.config.plan_freshness import check_plan
+from pipelines.core import artifacts
+from pipelines.core.artifacts import COMPARISON, plan_of, read_json, result
+from pipelines.core.command import main
+from pipelines.costs.columns import AT_CHANCE, IN_ACCOUNT, at_chance, found, gains
+from pipelines.report import comparison, page
+from pipelines.report.charts import to_png
 
 Row = dict[str, Any]
 
@@ -31,8 +33,8 @@ def compare() -> None:
         facts = {"task": plan["task"], "metric": metric.name, "agot_epsilon": plan["agot_epsilon"]}
         artifacts.write_json(folder / "comparison.json", facts | {"rows": rows})
         artifacts.write_csv(folder / "comparison.csv", rows)
-        to_png(report_comparison.drawn(rows, metric), folder / "score_against_time.png")
-        report.write(folder / "report.html", report_comparison.page(plan, rows, metric))
+        to_png(comparison.drawn(rows, metric), folder / "score_against_time.png")
+        page.write(folder / "report.html", comparison.page(plan, rows, metric))
 
     artifacts.write_folder(COMPARISON, fill)
     show()
@@ -88,4 +90,4 @@ def show() -> None:
 
 
 if __name__ == "__main__":
-    main("compare", compare)
+    main("compare", compare, before=check_plan)

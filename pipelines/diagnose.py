@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from components.diagnosis import Scores, WrongLabels, agreeing, wrong_labels
-from components.energy import Clock
-from pipelines import artifacts, findings, report, report_diagnosis, tables
-from pipelines.artifacts import DIAGNOSIS, plan_of, result
-from pipelines.findings import Together
-from pipelines.report_runs import label_of
-from pipelines.splits import Split, read_split
-from pipelines.stage import main
+from components.costs.energy import Clock
+from components.diagnosis.measures import Scores, WrongLabels, agreeing, wrong_labels
+from pipelines.config.plan_freshness import check_plan
+from pipelines.core import artifacts, tables
+from pipelines.core.artifacts import DIAGNOSIS, plan_of, result
+from pipelines.core.command import main
+from pipelines.data import findings
+from pipelines.data.findings import Together
+from pipelines.data.splits import Split, read_split
+from pipelines.report import diagnosis, page
+from pipelines.report.run_results import label_of
 
 #: Suspects whose nearest agreeing examples are sought, and whose pictures are written.
 SHOWN = 200
@@ -43,11 +46,11 @@ def diagnose() -> None:
         artifacts.write_csv(folder / "duplicates.csv", copies, COPY)
         if manifest["kind"] == "image":
             _write_pictures(folder / "suspects", suspects[:SHOWN], train, manifest)
-        report.write(folder / "report.html", report_diagnosis.page(told, suspects, manifest))
+        page.write(folder / "report.html", diagnosis.page(told, suspects, manifest))
 
     artifacts.write_folder(DIAGNOSIS, fill)
     artifacts.write_json(artifacts.cost_of("diagnose"), {"laps": clock.record()})
-    report_diagnosis.show(told)
+    diagnosis.show(told)
 
 
 #: What a row of each table has.
@@ -134,4 +137,4 @@ def _write_pictures(folder: Path, suspects: list[Row], train: Split, manifest: R
 
 
 if __name__ == "__main__":
-    main("diagnose", diagnose)
+    main("diagnose", diagnose, before=check_plan)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sys
 
-from pipelines import params, plan, report_diagnosis, tracking, workspace
-from pipelines.artifacts import DIAGNOSIS, read_json
-from pipelines.stage import FAILED, main
-from pipelines.workspace import StageFailedError
+from pipelines.config import loader, planning
+from pipelines.core.artifacts import DIAGNOSIS, read_json
+from pipelines.core.command import FAILED, main
+from pipelines.core.errors import StageFailedError
+from pipelines.report import diagnosis as report_diagnosis
+from pipelines.tracking import comparison as tracking
+from pipelines.versioning import dvc_project
 
 STAGE = "diagnose"
 
 
 def diagnosis() -> int:
     """Run what is stale up to the diagnosis, publish and print it, and return the exit status."""
-    plan.files_of(params.load())
-    workspace.release_the_dead()
+    planning.files_of(loader.load())
+    dvc_project.release_the_dead()
     try:
         _run()
     except StageFailedError as error:
@@ -28,13 +31,13 @@ def diagnosis() -> int:
 
 def _run() -> None:
     """Run the stages up to the diagnosis that are stale."""
-    if "plan" in workspace.stale():
-        workspace.reproduce("plan")
-    stale, needs, ran = workspace.stale(), workspace.depends_on(), set[str]()
-    for stage in [*workspace.before(STAGE), STAGE]:
+    if "plan" in dvc_project.stale():
+        dvc_project.reproduce("plan")
+    stale, needs, ran = dvc_project.stale(), dvc_project.depends_on(), set[str]()
+    for stage in [*dvc_project.before(STAGE), STAGE]:
         if stage in stale or not needs[stage].isdisjoint(ran):
             # What the stage says of itself is said below, also where DVC restores it.
-            workspace.reproduce(stage, said=_unsaid if stage == STAGE else None)
+            dvc_project.reproduce(stage, said=_unsaid if stage == STAGE else None)
             ran.add(stage)
 
 

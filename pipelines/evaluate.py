@@ -6,30 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines import artifacts, collector, tables
-from pipelines.artifacts import plan_of, result
-from pipelines.stage import main
-from pipelines.subset import names
+from pipelines.config.plan_freshness import check_plan
+from pipelines.core import artifacts, garbage_collection, tables
+from pipelines.core.artifacts import plan_of, result
+from pipelines.core.command import main
 
 if TYPE_CHECKING:
-    from components.evaluation import Columns
-    from pipelines.splits import Split
+    from components.evaluation.metrics import Columns
+    from pipelines.data.splits import Split
 
 
 def evaluate(name: str) -> None:
     """Write the metrics and predictions of the method ``name``; with ``full``, also the score before training."""
-    from components.energy import Clock
-    from components.evaluation import in_unit, metrics, predict
-    from pipelines import models
-    from pipelines.building import learner_of, look_batch, prepare_torch
-    from pipelines.splits import read_split
+    from components.costs.energy import Clock
+    from components.evaluation.metrics import in_unit, metrics, predict
+    from pipelines.data.splits import read_split
+    from pipelines.training import models
+    from pipelines.training.builders import learner_of, look_batch, prepare_torch
 
     plan = artifacts.read_json(plan_of("training"))
     manifest = artifacts.read_json(artifacts.MANIFEST)
     split, kind, scale = read_split("test", manifest), manifest["target"], manifest["label_scale"]
     place = prepare_torch(plan["training"], plan["seed"])
     learner = learner_of(plan, manifest, place, 1)
-    collector.loaded()
+    garbage_collection.loaded()
 
     def predicted() -> Columns:
         found = predict(learner, split.examples, look_batch(plan["training"], place), kind)
@@ -54,8 +54,8 @@ def evaluate(name: str) -> None:
 
 def _beside_chance(predictions: Columns, split: Split, manifest: dict[str, Any]) -> dict[str, float]:
     """Return the metric of predictions that say the same of every example, and how far above it the model surely is."""
-    from components.chance import beyond
-    from components.comparison import Metric
+    from components.costs.comparison import Metric
+    from components.evaluation.chance import beyond
 
     metric = Metric(manifest["metric"], manifest["higher"])
     chance, above = beyond(predictions, _constant(predictions, split, manifest), manifest["target"], metric)
@@ -64,9 +64,9 @@ def _beside_chance(predictions: Columns, split: Split, manifest: dict[str, Any])
 
 def _constant(predictions: Columns, split: Split, manifest: dict[str, Any]) -> Columns:
     """Return the predictions of who knows the training split's targets alone."""
-    from components.chance import constant
+    from components.evaluation.chance import constant
     from components.tasks.language import Blocks
-    from pipelines.splits import read_split
+    from pipelines.data.splits import read_split
 
     learnt, scale = read_split("train", manifest).examples, manifest["label_scale"]
     if isinstance(learnt, Blocks) and isinstance(split.examples, Blocks):
@@ -77,4 +77,4 @@ def _constant(predictions: Columns, split: Split, manifest: dict[str, Any]) -> C
 
 
 if __name__ == "__main__":
-    main("evaluate", evaluate, named=names, model=True)
+    main("evaluate", evaluate, named=artifacts.planned_methods, model=True, before=check_plan)

@@ -10,15 +10,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from components.arrays import Array, count_of, stream
-from components.energy import Clock
-from pipelines import artifacts, encode, found, leaks, regimes, sources, targeted, targets, tokens
-from pipelines.errors import UserError
-from pipelines.packages import digest_of_tree
-from pipelines.pixels import Pixels, blank, fill
+from components.arrays import Array, count_of
+from components.costs.energy import Clock
+from components.rng import stream
+from pipelines import sources
+from pipelines.config.plan_freshness import check_plan
+from pipelines.core import artifacts
+from pipelines.core.command import main
+from pipelines.core.errors import UserError
+from pipelines.data import encoding, leaks, resampling, summary, target_set, targets, token_blocks
+from pipelines.data.splits import read_split, write_split
+from pipelines.sources.package_index import digest_of_tree
+from pipelines.sources.pixels import Pixels, blank, fill
 from pipelines.sources.raw import Raw
-from pipelines.splits import read_split, write_split
-from pipelines.stage import main
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,10 @@ def prepare() -> None:
     clock, begun = Clock(), _of_children()
     with clock.lap("prepare"):
         raw = sources.read(task)
-        encode.check(raw, task)
+        encoding.check(raw, task)
         manifest, label = _write(raw, task)
     clock.laps["prepare"].cpu_seconds += _of_children() - begun
-    found.tell(manifest, label)
+    summary.tell(manifest, label)
     artifacts.write_json(artifacts.cost_of("prepare"), {"laps": clock.record()})
 
 
@@ -65,13 +69,13 @@ def _rows(raw: Raw, task: dict[str, Any], without: Array) -> Prepared:
     if raw.aimed is None:
         train, test = _judged(*_split(raw.tested, target.kept, task), task, classes)
     else:
-        train, test, aim = targeted.split(raw, target.kept, task)
+        train, test, aim = target_set.split(raw, target.kept, task)
     left = _left(train, without, task)
     if raw.aimed is not None:
-        aim["target_set"] |= targeted.counts(raw.aimed[left], task)
-    made = regimes.make(raw, target, left, task)
+        aim["target_set"] |= target_set.counts(raw.aimed[left], task)
+    made = resampling.make(raw, target, left, task)
     settled = targets.settle(made.target, made.train, test, task)
-    columns, facts = encode.encode(made.raw, task, made.train, test)
+    columns, facts = encoding.encode(made.raw, task, made.train, test)
     splits = {}
     for split, ids, chosen, label in (("train", made.ids, made.train, settled.train), ("test", test, test, settled.test)):
         place = pa.array(chosen)
@@ -79,7 +83,7 @@ def _rows(raw: Raw, task: dict[str, Any], without: Array) -> Prepared:
         if task["kind"] == "image":
             stored = {"pixels": blank(len(chosen), made.raw.inputs["image"].shape)}
         splits[split] = pa.table({"id": ids, "label": label[chosen], **stored})
-    splits["train"] = regimes.told(splits["train"], made.copies)
+    splits["train"] = resampling.told(splits["train"], made.copies)
     if made.raw.aimed is not None:
         splits["train"] = splits["train"].append_column("target", pa.array(made.raw.aimed[made.train]))
     facts |= settled.facts | made.facts | aim | {"changes": raw.changes | target.changes}
@@ -100,21 +104,23 @@ def _blocks(raw: Raw, task: dict[str, Any], without: Array) -> Prepared:
     texts, block = raw.inputs["text"], task["block"]
     train, test = _split(raw.tested, np.arange(len(texts)), task)
     train, test = _judged(train, test, task | {"limit": None}, None)
-    tokenizer = tokens.tokenizer_of(task, [texts[i] for i in train])
+    tokenizer = token_blocks.tokenizer_of(task, [texts[i] for i in train])
     where = f"params.yaml: tasks.{task['name']}.block: the {{}} split"
-    parts = [tokens.cut(texts, ids, tokenizer, block, where.format(n)) for n, ids in (("training", train), ("test", test))]
+    parts = [
+        token_blocks.cut(texts, ids, tokenizer, block, where.format(n)) for n, ids in (("training", train), ("test", test))
+    ]
     used = _left(_limited(np.arange(len(parts[0].tokens)), task), without, task)
-    copies, made = regimes.duplicates(used, None, task)
+    copies, made = resampling.duplicates(used, None, task)
     sizes = [len(part.tokens) for part in parts]
     ids = [copies.ids(sum(sizes)), sizes[0] + np.arange(sizes[1])]
     chosen = [np.concatenate([copies.kept, copies.of]), np.arange(sizes[1])]
     splits = {}
     for name, part, place, rows in zip(("train", "test"), parts, ids, chosen, strict=True):
-        columns = {"id": place, "document": part.document[rows], "tokens": encode.listed(part.tokens[rows])}
+        columns = {"id": place, "document": part.document[rows], "tokens": encoding.listed(part.tokens[rows])}
         splits[name] = pa.table(columns)
-    splits["train"] = regimes.told(splits["train"], copies)
+    splits["train"] = resampling.told(splits["train"], copies)
     facts = {"shape": [block], "block": block, "outputs": block - 1, "classes": [], "label_scale": None, "label_noise": None}
-    facts |= {"vocabulary": len(tokenizer), "end": tokens.end_of(tokenizer)}
+    facts |= {"vocabulary": len(tokenizer), "end": token_blocks.end_of(tokenizer)}
     facts |= {"tokens": {name: part.total for name, part in zip(splits, parts, strict=True)}}
     own = tokenizer if task["tokenizer"] is None else None
     return Prepared(splits, facts | made | targets.judged_by("tokens"), own)
@@ -216,4 +222,4 @@ def _fill(folder: Path, prepared: Prepared, raw: Raw, task: dict[str, Any]) -> d
 
 
 if __name__ == "__main__":
-    main("prepare", prepare)
+    main("prepare", prepare, before=check_plan)

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.arrays import stream
-from components.energy import Clock
-from components.selection import choose
-from pipelines import artifacts, tables
-from pipelines.artifacts import plan_of, result
-from pipelines.errors import UserError
-from pipelines.plan import build
-from pipelines.stage import main
+from components.costs.energy import Clock
+from components.rng import stream
+from components.selection.common import choose
+from pipelines.config.plan_freshness import check_plan
+from pipelines.config.planning import build
+from pipelines.core import artifacts, tables
+from pipelines.core.artifacts import plan_of, result
+from pipelines.core.command import main
+from pipelines.core.errors import UserError
 
 if TYPE_CHECKING:
     from components.selection.selector import Selector
@@ -59,10 +60,5 @@ def _check_classes(selector: Selector, name: str, manifest: dict[str, Any]) -> N
         raise UserError(f"params.yaml: methods.{name}: {error}") from None
 
 
-def names() -> list[str]:
-    """Return the methods that are planned."""
-    return sorted(p.stem for p in (artifacts.PLAN / "methods").glob("*.json"))
-
-
 if __name__ == "__main__":
-    main("subset", subset, named=names)
+    main("subset", subset, named=artifacts.planned_methods, before=check_plan)

@@ -9,15 +9,16 @@ import numpy as np
 
 from components.arrays import Array
 from components.selection.selector import Subset
-from pipelines import artifacts, ranks, tables
-from pipelines.artifacts import plan_of, result
-from pipelines.errors import UserError
-from pipelines.plan import APART, build
-from pipelines.stage import main
-from pipelines.subset import names
+from pipelines.config.plan_freshness import check_plan
+from pipelines.config.planning import APART, build
+from pipelines.core import artifacts, tables
+from pipelines.core.artifacts import plan_of, result
+from pipelines.core.command import main
+from pipelines.core.errors import UserError
+from pipelines.training import launcher
 
 if TYPE_CHECKING:
-    from pipelines.running import Job
+    from pipelines.training.job import Job
 
 #: The columns of a ledger file, beside the id.
 LEDGER = (
@@ -27,10 +28,10 @@ LEDGER = (
 
 def train(name: str) -> None:
     """Write the model, ledger, history and cost of the method ``name``."""
-    from pipelines import models
-    from pipelines.running import provenance
+    from pipelines.training import models
+    from pipelines.training.job import provenance
 
-    if ranks.started("train", name):
+    if launcher.started("train", name):
         return
     plan = artifacts.read_json(plan_of("methods", name))
     job, inputs = begin(plan)
@@ -48,7 +49,7 @@ def train(name: str) -> None:
 
 def begin(plan: dict[str, Any]) -> tuple[Job, list[object]]:
     """Return the planned method's job where its warm-up left it, and everything that its result depends on."""
-    from pipelines.running import Job, provenance
+    from pipelines.training.job import Job, provenance
 
     warm_up = artifacts.read_json(plan_of("warm_ups", plan["warm_up"]))
     first = 0 if any(warm_up[kind] for kind in APART) else math.ceil(warm_up["epochs"])
@@ -65,7 +66,7 @@ def begin(plan: dict[str, Any]) -> tuple[Job, list[object]]:
 
 def _state(job: Job, plan: dict[str, Any], warm_up: dict[str, Any]) -> Any:  # noqa: ANN401 - a State
     """Return the warm-up's state, made from the same data and settings, its own included."""
-    from pipelines.running import provenance
+    from pipelines.training.job import provenance
 
     path = result("warm_up", plan["warm_up"], "state.safetensors")
     state = artifacts.read_state(path)
@@ -75,7 +76,7 @@ def _state(job: Job, plan: dict[str, Any], warm_up: dict[str, Any]) -> Any:  # n
 
 def _subset(job: Job, plan: dict[str, Any]) -> Subset:
     """Return the selected subset by place in the training split."""
-    from pipelines.running import provenance
+    from pipelines.training.job import provenance
 
     path = result("subset", plan["name"], "subset.parquet")
     columns, facts = tables.read_table(path)
@@ -95,4 +96,4 @@ def _places(ids: Array, chosen: Array, path: object) -> Array:
 
 
 if __name__ == "__main__":
-    main("train", train, named=names, model=True)
+    main("train", train, named=artifacts.planned_methods, model=True, before=check_plan)

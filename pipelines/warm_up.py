@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.arrays import Array
-from components.selection.holdout import Holdout
+from components.selection.draw.holdout import Holdout
+from components.selection.draw.short import Short
 from components.selection.selector import Selector
-from components.selection.short import Short
-from pipelines import artifacts, ranks, tables
-from pipelines.artifacts import plan_of, result
-from pipelines.errors import UserError
-from pipelines.stage import main
+from pipelines.config.plan_freshness import check_plan
+from pipelines.core import artifacts, tables
+from pipelines.core.artifacts import plan_of, result
+from pipelines.core.command import main
+from pipelines.core.errors import UserError
+from pipelines.training import launcher
 
 if TYPE_CHECKING:
-    from pipelines.running import Job
+    from pipelines.training.job import Job
 
 #: The columns of a score table, beside the id; the ledger says what they mean.
 SCORES = ("loss", "change", "el2n", "margin", "margin_mean", "gradient_norm", "correct", "predicted", "forgotten", "seen")
@@ -25,7 +27,7 @@ SCORES = ("loss", "change", "el2n", "margin", "margin_mean", "gradient_norm", "c
 
 def warm_up(name: str) -> None:
     """Write the score table and the state of the warm-up ``name``."""
-    if ranks.started("warm_up", name):
+    if launcher.started("warm_up", name):
         return
     plan = artifacts.read_json(plan_of("warm_ups", name))
     if not plan["needed"]:
@@ -53,7 +55,7 @@ def _nothing(name: str) -> None:
 
 def _own(name: str, plan: dict[str, Any]) -> None:
     """Train the task's model, and leave it where the methods go on."""
-    from pipelines.running import Job, provenance
+    from pipelines.training.job import Job, provenance
 
     by_looks = plan["scores_in"] == "eval"
     job = Job("warm_up", name, Selector(), looks_only=by_looks)
@@ -64,7 +66,7 @@ def _own(name: str, plan: dict[str, Any]) -> None:
 
 def _holdout(name: str, plan: dict[str, Any]) -> None:
     """Train on the holdout alone: the methods start from nothing, and what is trained here only tells them losses."""
-    from pipelines.running import Job, provenance
+    from pipelines.training.job import Job, provenance
 
     seed = artifacts.read_json(plan_of("training"))["seed"]
     holdout = Holdout(plan["holdout"], int(plan["epochs"]), seed)
@@ -76,8 +78,8 @@ def _holdout(name: str, plan: dict[str, Any]) -> None:
 
 def _proxy(name: str, plan: dict[str, Any]) -> None:
     """Train the proxy on everything, its rate decaying to the end, and let it rank: the methods start from nothing."""
-    from components.proxy import rank
-    from pipelines.running import Job, provenance
+    from components.engine.proxy import rank
+    from pipelines.training.job import Job, provenance
 
     start = Job("warm_up", name, Selector())
     _write_state(start, plan)
@@ -90,8 +92,8 @@ def _proxy(name: str, plan: dict[str, Any]) -> None:
 
 def _fake_class(name: str, plan: dict[str, Any]) -> None:
     """Train a model on one class more, which a random part of the rows is put into: they show what a wrong label looks like."""
-    from components.arrays import stream
-    from pipelines.running import Job, provenance
+    from components.rng import stream
+    from pipelines.training.job import Job, provenance
 
     manifest = artifacts.read_json(artifacts.MANIFEST)
     classes = len(manifest["classes"])
@@ -115,9 +117,9 @@ def _fake_class(name: str, plan: dict[str, Any]) -> None:
 
 def _nearness(name: str, plan: dict[str, Any]) -> None:
     """Compare every example with the target set: nothing is trained, and the methods start from nothing."""
-    from components import nearness
+    from components.evidence import nearness
     from components.tasks.text import Texts
-    from pipelines.running import Job, provenance
+    from pipelines.training.job import Job, provenance
 
     job = Job("warm_up", name, Selector())
     _write_state(job, plan)
@@ -146,7 +148,7 @@ def _write_scores(job: Job, plan: dict[str, Any], checkpoint: str | None, more: 
 
     ``checkpoint`` is the digest of what told the scores; None for that of the state that was written.
     """
-    from pipelines.running import provenance
+    from pipelines.training.job import provenance
 
     if not job.ended():
         return
@@ -160,15 +162,15 @@ def _write_scores(job: Job, plan: dict[str, Any], checkpoint: str | None, more: 
 
 def _digest_of(job: Job) -> str:
     """Return the digest of a model that nobody goes on from, and all that belongs to it."""
-    from pipelines.checkpoints import pack
+    from pipelines.training.checkpoints import pack
 
     return artifacts.digest_of_columns({k: v.cpu().numpy() for k, v in pack(job.training, [])[1].items()})
 
 
 def _write_state(job: Job, plan: dict[str, Any]) -> None:
     """Write from where a method's training goes on; every rank packs, and one writes."""
-    from pipelines.checkpoints import pack
-    from pipelines.running import provenance
+    from pipelines.training.checkpoints import pack
+    from pipelines.training.job import provenance
 
     numbers, tensors = pack(job.training, job.records)
     if job.ranks.leads:
@@ -185,4 +187,4 @@ def names() -> list[str]:
 
 
 if __name__ == "__main__":
-    main("warm_up", warm_up, named=names, model=True)
+    main("warm_up", warm_up, named=names, model=True, before=check_plan)

@@ -1,22 +1,22 @@
 """Who may pass: one file a method, one line each here."""
 
-from components.selection.adaselection import AdaSelection
-from components.selection.autoassist import AutoAssist
-from components.selection.balanced import Balanced
-from components.selection.clean import Clean
-from components.selection.importance import Importance
-from components.selection.infobatch import InfoBatch
-from components.selection.multistage import Multistage
-from components.selection.rho_loss import RhoLoss
-from components.selection.rule import ByRule
-from components.selection.selection_via_proxy import SelectionViaProxy
-from components.selection.selective_backprop import SelectiveBackprop
+from components.selection.admit.autoassist import AutoAssist
+from components.selection.admit.multistage import Multistage
+from components.selection.draw.balanced import Balanced
+from components.selection.draw.clean import Clean
+from components.selection.draw.importance import Importance
+from components.selection.draw.infobatch import InfoBatch
+from components.selection.draw.selection_via_proxy import SelectionViaProxy
+from components.selection.draw.short import Short
+from components.selection.draw.swiftlearn import SwiftLearn
+from components.selection.draw.target import Target
+from components.selection.draw.uniform import Uniform
+from components.selection.keep.adaselection import AdaSelection
+from components.selection.keep.rho_loss import RhoLoss
+from components.selection.keep.rule import ByRule
+from components.selection.keep.selective_backprop import SelectiveBackprop
+from components.selection.keep.threshold import LossThreshold
 from components.selection.selector import Selector
-from components.selection.short import Short
-from components.selection.swiftlearn import SwiftLearn
-from components.selection.target import Target
-from components.selection.threshold import LossThreshold
-from components.selection.uniform import Uniform
 
 METHODS: dict[str, type[Selector]] = {
     "full": Selector,

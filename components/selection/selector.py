@@ -12,11 +12,11 @@ import numpy as np
 from components.arrays import Array
 
 if TYPE_CHECKING:
-    from components.batch import Rows
-    from components.evidence import Evidence
-    from components.ledger import Ledger
-    from components.position import Plan
+    from components.evidence.evidence import Evidence
+    from components.evidence.ledger import Ledger
+    from components.tasks.batch import Rows
     from components.tasks.examples import Examples
+    from components.trainer_state import Plan
 
 
 #: What a forward pass costs, in steps, for planning: a third where the backward pass takes twice as long.

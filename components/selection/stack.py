@@ -14,11 +14,11 @@ from components.arrays import Array
 from components.selection.selector import Batching, Epoch, Look, Selector, Subset
 
 if TYPE_CHECKING:
-    from components.batch import Rows
-    from components.evidence import Evidence
-    from components.ledger import Ledger
-    from components.position import Plan
+    from components.evidence.evidence import Evidence
+    from components.evidence.ledger import Ledger
+    from components.tasks.batch import Rows
     from components.tasks.examples import Examples
+    from components.trainer_state import Plan
 
 
 class Stack(Selector):

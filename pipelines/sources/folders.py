@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.decoding import Item
-from pipelines.errors import UserError
+from pipelines.core.errors import UserError
+from pipelines.sources.decoding import Item
 from pipelines.sources.pictures import Pictures
 from pipelines.sources.raw import Raw
 

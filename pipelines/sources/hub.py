@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pipelines import hub
-from pipelines.decoding import Item
-from pipelines.errors import UserError, unknown
+from pipelines.core.errors import UserError, unknown
+from pipelines.sources import hub_status
+from pipelines.sources.decoding import Item
 from pipelines.sources.pictures import Pictures
 from pipelines.sources.raw import Raw
 from pipelines.sources.tables import of_tables
@@ -19,7 +19,7 @@ from pipelines.sources.tables import of_tables
 def from_hub(task: dict[str, Any]) -> Raw:
     """Return a data set of the hub, at its revision, as raw data."""
     if not Path(task["source"]["id"]).exists():
-        hub.away()  # asked before the library is loaded, which reads then whether it may ask
+        hub_status.away()  # asked before the library is loaded, which reads then whether it may ask
     from datasets import load_dataset
 
     source = task["source"]
@@ -30,7 +30,9 @@ def from_hub(task: dict[str, Any]) -> Raw:
     try:
         parts = [split(source["train_split"]), split(source["test_split"])]
     except Exception as error:  # whatever the hub's client raises, it is the same to the user
-        raise UserError(f"hub data set {source['id']} at {source['revision']}: cannot be loaded: {hub.told(error)}") from None
+        raise UserError(
+            f"hub data set {source['id']} at {source['revision']}: cannot be loaded: {hub_status.told(error)}"
+        ) from None
     return of_datasets(task, parts)
 
 

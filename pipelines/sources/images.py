@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from components.arrays import Array
-from pipelines.errors import UserError
-from pipelines.pixels import Held
+from pipelines.core.errors import UserError
+from pipelines.sources.pixels import Held
 from pipelines.sources.raw import Raw
 
 

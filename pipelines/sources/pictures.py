@@ -16,9 +16,9 @@ from queue import SimpleQueue
 from typing import Any
 
 from components.arrays import Array
-from pipelines.decoding import Item, Wanted, decoded, write
-from pipelines.errors import UserError
-from pipelines.pixels import blocks
+from pipelines.core.errors import UserError
+from pipelines.sources.decoding import Item, Wanted, decoded, write
+from pipelines.sources.pixels import blocks
 
 ROOT = Path(__file__).parents[2]
 #: Pictures of one call, at most; and under how many no process is started.
@@ -65,7 +65,7 @@ def _cores() -> int:
 
 def _start() -> subprocess.Popen[bytes]:
     """Start a process that decodes; it ends when this one does, and not by the Ctrl-C that this one is to see."""
-    command = [sys.executable, "-m", "pipelines.decoding"]
+    command = [sys.executable, "-m", "pipelines.sources.decoding"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, start_new_session=True)

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from components.arrays import Array
-from pipelines import packages
-from pipelines.artifacts import digest_of
-from pipelines.errors import UserError, unknown
-from pipelines.sources import rows
+from pipelines.core.artifacts import digest_of
+from pipelines.core.errors import UserError, unknown
+from pipelines.sources import package_index
 from pipelines.sources.raw import Raw
+from pipelines.sources.readers import rows
 
 #: What the label is called beside the inputs, whatever they are called.
 LABEL = "the label"
@@ -51,8 +51,8 @@ def from_package(task: dict[str, Any]) -> Raw:
     """Return a file out of a package, and one for testing, as raw data."""
     source = task["source"]
     if source["members"]:
-        return of_tables(task, [_one(task, packages.parts(source))], [source["package"]])
-    paths = packages.members(source)
+        return of_tables(task, [_one(task, package_index.parts(source))], [source["package"]])
+    paths = package_index.members(source)
     parts = [rows.read(path, source, _held(task), packed=True) for path in paths]
     return of_tables(task, parts, [path.name for path in paths])
 

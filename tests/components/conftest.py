@@ -13,17 +13,17 @@ import torch
 from hypothesis import settings
 from torch import nn
 
-from components.batch import Rows
-from components.evidence import Evidence
-from components.learner import Learner
-from components.ledger import Ledger, LogitMemory
-from components.optimizers import build_optimizer
-from components.position import Plan
-from components.schedules import Schedule
+from components.engine.learner import Learner
+from components.engine.optimizers import build_optimizer
+from components.engine.schedules import Schedule
+from components.engine.training import Training
+from components.evidence.evidence import Evidence
+from components.evidence.ledger import Ledger, LogitMemory
 from components.selection.selector import Selector
+from components.tasks.batch import Rows
 from components.tasks.image import Images
 from components.tasks.text import Texts
-from components.training import Training
+from components.trainer_state import Plan
 
 #: Where ``make_training`` trains: on a GPU by the project's own setting, ``WINNOW_DEVICE=cuda``.
 DEVICE = torch.device(os.environ.get("WINNOW_DEVICE", "cpu"))
@@ -65,7 +65,7 @@ def left_by_ranks(tmp_path_factory):
         "-x",
         "-k",
         "as_a_rank",
-        str(here / "test_distributed.py"),
+        str(here / "engine/test_distributed.py"),
         str(here / "selection/test_contract.py"),
     ]
     done = subprocess.run(
@@ -78,7 +78,7 @@ def left_by_ranks(tmp_path_factory):
 @pytest.fixture(scope="session")
 def ranks():
     """The two ranks, for a test that is one of them."""
-    from components.distributed import Group
+    from components.engine.distributed import Group
 
     group = Group(torch.device("cpu"), 60)
     yield group

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from components.arrays import Streams, count_of, stream
+from components.arrays import count_of
+from components.rng import Streams, stream
 
 
 @pytest.mark.parametrize(

@@ -14,16 +14,16 @@ import pytest
 import torch
 import yaml
 
-from pipelines import artifacts, models
-from pipelines.artifacts import read_json, result
+from pipelines.core import artifacts
+from pipelines.core.artifacts import read_json, result
+from pipelines.data.splits import read_split
+from pipelines.flows.prefect_server import free_port
 from pipelines.plan import plan
 from pipelines.prepare import prepare
-from pipelines.server import free_port
-from pipelines.splits import read_split
-from pipelines.tracker import AWAY
-from tests.conftest import defaults
+from pipelines.tracking.client import AWAY
+from pipelines.training import models
+from tests.conftest import ROOT, defaults
 
-ROOT = Path(__file__).parent.parent.parent
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a fine film no good at all dull bore joy ,".split()  # noqa: SIM905
 PASSWORD, DATABASES = "not-for-everyone", ("prefect", "mlflow")
 TINY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "book"]
@@ -291,8 +291,8 @@ def log_models(text_results):
     _, plan, manifest = text_results
 
     def run(*names):
-        from pipelines.tracker import told
-        from pipelines.tracking_models import models_of
+        from pipelines.tracking.client import told
+        from pipelines.tracking.models import models_of
 
         def work(tracker):
             with models_of(plan, manifest) as each:

@@ -2,14 +2,15 @@
 
 import csv
 import json
-from pathlib import Path
 
 import pytest
 
-from components.comparison import METRICS
-from pipelines import artifacts, compare
-from pipelines.artifacts import plan_of, result, write_json
-from pipelines.metering import by_label
+from components.costs.comparison import METRICS
+from pipelines import compare
+from pipelines.core import artifacts
+from pipelines.core.artifacts import plan_of, result, write_json
+from pipelines.costs.energy_meter import by_label
+from tests.conftest import ROOT
 
 #: By what a target is: what full and another method reach, and what there is beside it.
 SCORES = {
@@ -21,14 +22,14 @@ SCORES = {
 
 ESTIMATED = {"kwh": 1e-5, "measured_kwh": 0.0, "estimated_kwh": 1e-5, "co2e_kg": 1e-6, "label": "estimated"}
 #: What the meter recorded of a training on all movie reviews, beside an NVIDIA H200 and with no counters of the processor.
-RECORDED = Path(__file__).parent / "recorded" / "energy_h200.json"
+RECORDED = ROOT / "tests/pipelines/report/recorded/energy_h200.json"
 
 
 @pytest.fixture
 def compared(tmp_path, monkeypatch, capsys):
     """Compare two methods that are said to have reached ``SCORES``; return the rows, the csv's and what was printed."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(compare.report_comparison, "page", lambda *made_of: "")  # it has tests of its own
+    monkeypatch.setattr(compare.comparison, "page", lambda *made_of: "")  # it has tests of its own
 
     def run(kind, epsilon=0.95, energy=ESTIMATED):
         full, other, before = SCORES[kind]

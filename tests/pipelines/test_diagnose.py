@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines import artifacts
-from pipelines.artifacts import DIAGNOSIS, plan_of, read_json, result
+from pipelines.config.loader import load
+from pipelines.core import artifacts
+from pipelines.core.artifacts import DIAGNOSIS, plan_of, read_json, result
+from pipelines.core.errors import UserError
+from pipelines.core.tables import write_table
 from pipelines.diagnose import COPY, SUSPECT, diagnose
-from pipelines.errors import UserError
-from pipelines.params import load
 from pipelines.plan import plan
-from pipelines.report_diagnosis import lines
-from pipelines.tables import write_table
+from pipelines.report.diagnosis import lines
 
 COLUMNS = {"text": "text", "label": "label"}
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.batch import Rows
-from pipelines import artifacts
-from pipelines.errors import UserError
+from components.tasks.batch import Rows
+from pipelines.core import artifacts
+from pipelines.core.errors import UserError
 from pipelines.plan import plan
 from pipelines.prepare import prepare
 

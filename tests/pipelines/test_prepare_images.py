@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from pipelines import decoding, pixels
-from pipelines.decoding import Item, Wanted, decoded
-from pipelines.errors import UserError
-from pipelines.pixels import Held, WithCopies
-from pipelines.sources import pictures
+from pipelines.core.errors import UserError
+from pipelines.sources import decoding, pictures, pixels
+from pipelines.sources.decoding import Item, Wanted, decoded
 from pipelines.sources.hub import of_datasets
 from pipelines.sources.pictures import Pictures
+from pipelines.sources.pixels import Held, WithCopies
 
 TASK = {"kind": "image", "columns": {"image": "picture", "label": "kind"}, "image_size": None, "source": {"id": "own"}}
 RNG = np.random.default_rng(0)
@@ -266,7 +265,7 @@ def test_other_processes_write_the_same_bytes_and_name_the_first_that_cannot_be_
     content[40] = content[9] = b"none"
     with pytest.raises(UserError, match="image id 9: cannot be decoded"):
         array_of(found, np.arange(50), tmp_path)
-    assert not subprocess.run(["pgrep", "-f", "pipelines.decoding"], capture_output=True, check=False).stdout
+    assert not subprocess.run(["pgrep", "-f", "pipelines.sources.decoding"], capture_output=True, check=False).stdout
 
 
 def test_copies_are_moved_where_they_lie(tmp_path, monkeypatch):

@@ -12,12 +12,16 @@ import numpy as np
 import pytest
 import torch
 
-from components.batch import Rows
-from pipelines import artifacts, models, packages, pretrained, tokens
-from pipelines.errors import UserError
+from components.tasks.batch import Rows
+from pipelines.core import artifacts
+from pipelines.core.errors import UserError
+from pipelines.data import token_blocks
+from pipelines.data.splits import read_split
+from pipelines.sources import package_index, pretrained
 from pipelines.sources.documents import untagged
 from pipelines.sources.hub import of_datasets
-from pipelines.splits import read_split
+from pipelines.training import models
+from tests.conftest import ROOT
 
 LINE = "it was the best of times , it was the worst of times"
 GPT = {"family": "gpt", "layers": 1, "width": 16, "heads": 2}
@@ -42,7 +46,9 @@ def test_documents_end_to_end_in_blocks(prepared, tmp_path):
     assert tokenizer.convert_ids_to_tokens(end) == "<|endoftext|>"
     texts = [(tmp_path / "books" / f"{i}.txt").read_text() for i in range(8)]
     learnt = [texts[i] for i in sorted(set(train.table["document"].to_pylist()))]
-    assert tokenizer.get_vocab() == tokens.trained(learnt, 300).get_vocab() != tokens.trained(texts, 300).get_vocab()
+    assert (
+        tokenizer.get_vocab() == token_blocks.trained(learnt, 300).get_vocab() != token_blocks.trained(texts, 300).get_vocab()
+    )
     before = 0
     for split in (train, test):
         found = split.examples.tokens.ravel().tolist()
@@ -79,13 +85,13 @@ def test_cutting_by_hand():
         def __call__(self, texts, **options):
             return {"input_ids": [[ord(c) - 96 for c in text] for text in texts]}
 
-    found = tokens.cut(["abc", "zzzz", "d", "efgh"], np.array([0, 2, 3]), Letters(), 4, "here")
+    found = token_blocks.cut(["abc", "zzzz", "d", "efgh"], np.array([0, 2, 3]), Letters(), 4, "here")
     # a b c 0 | d 0 e f | g h 0: the last three are no whole block.
     assert found.tokens.tolist() == [[1, 2, 3, 0], [4, 0, 5, 6]]
     assert found.document.tolist() == [0, 2]
     assert found.total == 11
     with pytest.raises(UserError, match="here has 2 tokens, under the 4 of one block; the nearest that works is 2"):
-        tokens.cut(["a"], np.array([0]), Letters(), 4, "here")
+        token_blocks.cut(["a"], np.array([0]), Letters(), 4, "here")
 
 
 def test_a_limit_draws_blocks_of_training(prepared, tmp_path):
@@ -99,18 +105,18 @@ def test_a_limit_draws_blocks_of_training(prepared, tmp_path):
 
 def test_the_tokenizer_is_the_same_for_the_same_texts_in_another_process():
     texts = [f"{LINE} {'by and by ' * i}" for i in range(6)]
-    code = "import json, sys; from pipelines.tokens import trained\n"
+    code = "import json, sys; from pipelines.data.token_blocks import trained\n"
     code += "print(trained(json.loads(sys.argv[1]), 270)._tokenizer.to_str())"
     said = [
         subprocess.run(
             [sys.executable, "-c", code, json.dumps(texts)],
             env={**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONWARNINGS": "ignore"},
-            cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True,
+            cwd=ROOT, capture_output=True, text=True, check=True,
         ).stdout
         for seed in (1, 2)
     ]  # fmt: skip
     assert said[0] == said[1]
-    tokenizer = tokens.trained(texts, 270)
+    tokenizer = token_blocks.trained(texts, 270)
     assert len(tokenizer) == 270
     assert tokenizer.decode(tokenizer("wörst times")["input_ids"]) == "wörst times"
 
@@ -252,9 +258,9 @@ def test_an_archive_of_another_hash_is_not_kept(prepared, npm, tmp_path):
 
 
 def test_a_folder_out_of_an_archive_is_held_to_its_hash(prepared, npm):
-    place = packages.member(npm)
-    prepared(npm | {"member_sha256": packages.digest_of_tree(place)}, {}, **LANGUAGE)
-    with pytest.raises(UserError, match=rf"package: sha256 must be {'0' * 64}, got {packages.digest_of_tree(place)}"):
+    place = package_index.member(npm)
+    prepared(npm | {"member_sha256": package_index.digest_of_tree(place)}, {}, **LANGUAGE)
+    with pytest.raises(UserError, match=rf"package: sha256 must be {'0' * 64}, got {package_index.digest_of_tree(place)}"):
         prepared(npm | {"member_sha256": "0" * 64}, {}, **LANGUAGE)
 
 

@@ -11,11 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from components.batch import Rows
-from pipelines import artifacts, models
-from pipelines.errors import UserError
+from components.tasks.batch import Rows
+from pipelines.core import artifacts
+from pipelines.core.errors import UserError
+from pipelines.data.splits import read_split
 from pipelines.sources import hub
-from pipelines.splits import read_split
+from pipelines.training import models
 
 CSV = """day,degrees,wind,sky,code,count
 2011-01-03,10,1.5,clear,01,5

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines import artifacts, tables
-from pipelines.artifacts import plan_of, result
-from pipelines.errors import UserError
+from pipelines.core import artifacts, tables
+from pipelines.core.artifacts import plan_of, result
+from pipelines.core.errors import UserError
 from pipelines.plan import plan
 from pipelines.subset import subset
 

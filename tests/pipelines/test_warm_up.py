@@ -1,6 +1,6 @@
 """Which warm-ups are run, and what the plan says of them."""
 
-from pipelines import artifacts
+from pipelines.core import artifacts
 from pipelines.plan import plan
 from pipelines.warm_up import names, warm_up
 

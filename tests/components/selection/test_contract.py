@@ -14,23 +14,23 @@ import numpy as np
 import pytest
 import torch
 
-from components.arrays import stream
-from components.distributed import DistributedLearner
-from components.moments import EpochRecord
-from components.proxy import rank
+from components.engine.distributed import DistributedLearner
+from components.engine.proxy import rank
+from components.records import EpochRecord
+from components.rng import stream
 from components.selection import METHODS
-from components.selection.holdout import Holdout
-from components.selection.naive_bayes import NaiveBayes
+from components.selection.admit.naive_bayes import NaiveBayes
+from components.selection.draw.holdout import Holdout
+from components.selection.draw.short import Short
+from components.selection.keep.threshold import LossThreshold
+from components.selection.keep.window import Window
 from components.selection.selector import Epoch, Selector
-from components.selection.short import Short
-from components.selection.threshold import LossThreshold
-from components.selection.window import Window
-from pipelines.checkpoints import pack, unpack
-from pipelines.params import load
-from pipelines.plan import build, resolve
-from pipelines.warm_up_sections import WarmUp
+from pipelines.config.loader import load
+from pipelines.config.planning import build, resolve
+from pipelines.config.schema.warm_up import WarmUp
+from pipelines.training.checkpoints import pack, unpack
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parents[3]
 EPOCHS, EXAMPLES = 5, 60
 
 

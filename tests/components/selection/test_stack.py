@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from components.arrays import stream
-from components.position import Plan
-from components.selection.infobatch import InfoBatch
+from components.rng import stream
+from components.selection.draw.infobatch import InfoBatch
+from components.selection.draw.short import Short
+from components.selection.draw.swiftlearn import SwiftLearn
+from components.selection.draw.uniform import Uniform
 from components.selection.selector import Epoch, Selector, Subset
-from components.selection.short import Short
 from components.selection.stack import Stack
-from components.selection.swiftlearn import SwiftLearn
-from components.selection.uniform import Uniform
+from components.trainer_state import Plan
 
 PLAN = Plan(epochs=2, batch_size=8, look_size=16, look_batch=16, seed=0)
 

@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 import torch
 
-from components.evaluation import metrics, predict
-from components.learner import Learner
-from components.ledger import Ledger, LogitMemory
-from components.models import freeze_all_but_last
-from components.objectives import OBJECTIVES
-from components.optimizers import build_optimizer
-from components.position import Plan
+from components.engine.learner import Learner
+from components.engine.optimizers import build_optimizer
+from components.engine.training import Training
+from components.evaluation.metrics import metrics, predict
+from components.evidence.ledger import Ledger, LogitMemory
+from components.evidence.objectives import OBJECTIVES
+from components.models.small import freeze_all_but_last
 from components.selection.selector import Selector
 from components.tasks.language import Blocks
-from components.training import Training
+from components.trainer_state import Plan
 
 CPU = torch.device("cpu")
 

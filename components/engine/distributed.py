@@ -1,0 +1,213 @@
+"""One training in several processes, one a rank: each forwards its part of every batch, and all know what every part showed.
+
+Doors, ledger, order and random streams are the same on every rank, so that ranks cannot disagree about what is trained on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from torch import Tensor, distributed
+from torch.nn.parallel import DistributedDataParallel
+from typing_extensions import override
+
+from components.arrays import Array
+from components.engine.learner import Learner
+from components.evidence.evidence import OPTIONAL, Evidence
+from components.tasks.batch import Batch, Rows
+
+if TYPE_CHECKING:
+    from components.tasks.examples import Examples
+
+T = TypeVar("T")
+
+
+class Ranks:
+    """The processes of one training, of which this one is the only one.
+
+    Attributes:
+        rank: of this process, from 0.
+        count: how many there are.
+    """
+
+    rank, count = 0, 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the rank that writes what all have made."""
+        return self.rank == 0
+
+    def highest(self, wish: int) -> int:
+        """Return the highest ``wish`` of any rank: the same on all of them."""
+        return wish
+
+    def all(self, value: T) -> list[T]:
+        """Return the ``value`` of every rank, in their order."""
+        return [value]
+
+    def wait(self) -> None:
+        """Wait until every rank is here."""
+
+    def part(self, examples: int) -> slice:
+        """Return the places of a batch of B ``examples`` that are this rank's: contiguous, and empty where B is too small."""
+        size, more = divmod(examples, self.count)
+        start = self.rank * size + min(self.rank, more)
+        return slice(start, start + size + (self.rank < more))
+
+
+class Group(Ranks):
+    """The ranks that ``torchrun`` has started: by NCCL among GPUs, else by gloo."""
+
+    def __init__(self, device: torch.device, seconds: float) -> None:
+        """Meet the others on ``device``; a rank that does not answer for so many ``seconds`` ends all of them."""
+        limit = timedelta(seconds=seconds)
+        by_gpu = device.type == "cuda"
+        distributed.init_process_group("nccl" if by_gpu else "gloo", timeout=limit)
+        self.rank, self.count = distributed.get_rank(), distributed.get_world_size()
+        # What is on the host is agreed upon there: a GPU would have to be waited for.
+        self._host: Any = distributed.new_group(backend="gloo", timeout=limit) if by_gpu else None
+
+    @override
+    def highest(self, wish: int) -> int:
+        highest = torch.tensor(wish)
+        distributed.all_reduce(highest, distributed.ReduceOp.MAX, group=self._host)
+        return int(highest)
+
+    @override
+    def all(self, value: T) -> list[T]:
+        found: list[Any] = [None] * self.count
+        distributed.all_gather_object(found, value, group=self._host)
+        return found
+
+    @override
+    def wait(self) -> None:
+        distributed.barrier(group=self._host)
+
+    def joined(self, own: Tensor, examples: int) -> Tensor:
+        """Return the rows ``(B, ...)`` of all ranks' parts, given this one's: bytes, so that nothing is rounded."""
+        size = -(-examples // self.count)
+        room = own.new_zeros(size, *own.shape[1:])
+        room[: len(own)] = own
+        found = own.new_empty(self.count * size, *own.shape[1:])
+        distributed.all_gather_single(found, room)
+        less = self.count * size - examples
+        if not less:
+            return found
+        # The first ranks have one more than the last ones, `less` of which have a row to spare.
+        full = (self.count - less) * size
+        rest = found[full:].view(less, size, *own.shape[1:])[:, : size - 1]
+        return torch.cat([found[:full], rest.flatten(0, 1)])
+
+
+def _length(place: slice) -> int:
+    return int(place.stop - place.start)
+
+
+@dataclass(frozen=True)
+class Part(Batch):
+    """A rank's part of a batch of B examples.
+
+    ``rows`` are those of the whole batch, and its length is B; what was fetched is of ``place`` alone. Gradients are averaged
+    over ranks, so ``weight`` is multiplied by their number. A rank whose place is empty has fetched one example that weighs
+    nothing, since every rank takes part in every step.
+
+    Attributes:
+        place: this rank's examples among the rows.
+    """
+
+    place: slice
+
+    @override
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def own(self) -> int:
+        """How many examples of the batch are this rank's."""
+        return _length(self.place)
+
+
+@dataclass
+class DistributedLearner(Learner):
+    """A learner that forwards its part of each batch, and returns the evidence of the whole.
+
+    Attributes:
+        group: the ranks.
+    """
+
+    group: Group = field(kw_only=True)
+
+    @override
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        on_gpu = [self.device] if self.device.type == "cuda" else None
+        # Buffers are alike on all ranks: statistics are synchronised, and nothing else moves them.
+        self._parallel = DistributedDataParallel(self.model, device_ids=on_gpu, forward_sync_buffers=False)
+        if self.group.rank:
+            torch.manual_seed((torch.initial_seed() + self.group.rank) % 2**63)
+
+    @override
+    def fetch(self, examples: Examples, rows: Rows) -> Part:
+        place = self.group.part(len(rows))
+        own = _length(place) > 0
+        part = examples.fetch(rows.between(place.start, place.stop) if own else rows.between(0, 1), self.device)
+        return Part(rows, part.inputs, part.target, part.weight * (self.group.count * own), place)
+
+    @override
+    def picked(self, batch: Batch, rows: Rows, answer: Array) -> None:
+        return None  # this rank's part of them is another than it was of the look
+
+    @override
+    def forwarded(self, examples: int) -> int:
+        return max(1, _length(self.group.part(examples)))
+
+    @override
+    def whole(self, own: Tensor, examples: int) -> Tensor:
+        return self._joined({"": own}, self.group.part(examples), examples)[""]
+
+    @override
+    def random_state(self) -> dict[str, Tensor]:
+        first, *others = self.group.all(super().random_state())
+        return first | {f"{k}.{rank}": v for rank, state in enumerate(others, 1) for k, v in state.items()}
+
+    @override
+    def restore_random(self, state: Mapping[str, Tensor]) -> None:
+        own = f".{self.group.rank}" if self.group.rank else ""
+        super().restore_random({k: state[k + own] for k in ("cpu", "cuda") if k + own in state})
+
+    @override
+    def _forward(self, batch: Batch, precision: str, *, looked: bool = False) -> tuple[Tensor, Evidence]:
+        assert isinstance(batch, Part)
+        # A look takes no gradient of the parameters, so there is nothing to synchronise.
+        loss, own = self._pass(self._parallel if self.model.training else self.model, batch, precision, looked)
+        held = {n: t for n in ("target", "loss", "output", *OPTIONAL) if (t := getattr(own, n)) is not None}
+        everyone: dict[str, Any] = self._joined(held, batch.place, len(batch))
+        return loss, replace(own, **everyone)
+
+    @override
+    def _look_by_input(self, batch: Batch) -> Evidence:
+        evidence = super()._look_by_input(batch)
+        assert evidence.input_norm is not None
+        return replace(evidence, input_norm=self.whole(evidence.input_norm, len(batch)))
+
+    @override
+    def _weight(self, batch: Batch, answer: Array) -> Tensor:
+        assert isinstance(batch, Part)
+        return batch.weight * torch.from_numpy(answer[batch.place] if batch.own else answer[:1]).to(batch.weight.device)
+
+    def _joined(self, own: Mapping[str, Tensor], place: slice, examples: int) -> dict[str, Tensor]:
+        """Return tensors ``(B, ...)`` of the whole batch, given this rank's, all in one exchange."""
+        n = _length(place)
+        with self.clock.lap("gather", examples):
+            rows = [t[:n].reshape(n, math.prod(t.shape[1:])).contiguous().view(torch.uint8) for t in own.values()]
+            widths = [r.shape[1] for r in rows]
+            found = self.group.joined(torch.cat(rows, 1), examples).split(widths, 1)
+            return {
+                name: part.clone(memory_format=torch.contiguous_format).view(t.dtype).view(examples, *t.shape[1:])
+                for (name, t), part in zip(own.items(), found, strict=True)
+            }

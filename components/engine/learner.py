@@ -1,0 +1,204 @@
+"""A model that can look at a batch, and learn from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from components.arrays import Array
+from components.costs.energy import Clock
+from components.engine.optimizers import bare_step
+from components.evidence.evidence import Evidence, refuse_non_finite
+from components.evidence.objectives import OBJECTIVES, Objective
+from components.models.small import norms_of_one_value
+from components.tasks.batch import Batch, Rows
+from components.tasks.examples import picked
+
+if TYPE_CHECKING:
+    from components.tasks.examples import Examples
+
+#: Name -> the type that autocast computes in; None computes as the model is.
+PRECISIONS: dict[str, torch.dtype | None] = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass
+class Learner:
+    """A model, the optimizer that moves it, and how a step is made.
+
+    Attributes:
+        model: takes a batch's inputs by keyword; gives what ``objective`` reads, or an object that has it as ``logits``.
+        optimizer: its ``initial_lr`` is scaled by ``schedule``.
+        schedule: epoch -> factor of the learning rate.
+        objective: the kind of target.
+        precision: one of ``PRECISIONS``, of steps; on ``fp16`` gradients are scaled.
+        look_precision: of looks; None for that of steps.
+        clip_norm: bound of the gradient's norm; None leaves it.
+        norms: whether evidence must have gradient norms, also where they cost a pass over the logits.
+        clock: where forward, backward and look are timed. On a GPU the laps are the host's.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: Callable[[float], float]
+    objective: Objective = OBJECTIVES["class"]
+    precision: str = "fp32"
+    look_precision: str | None = None
+    clip_norm: float | None = None
+    norms: bool = False
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        self._modules = list(self.model.modules())
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self.device = next(self.model.parameters()).device
+        self._shares: dict[int, Tensor] = {}
+        self._move = bare_step(self.optimizer)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+        for group in self.optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+
+    def fetch(self, examples: Examples, rows: Rows) -> Batch:
+        """Return ``rows`` as this learner looks at them and learns from them."""
+        return examples.fetch(rows, self.device)
+
+    def picked(self, batch: Batch, rows: Rows, answer: Array) -> Batch | None:
+        """Return ``rows``, those of a fetched ``batch`` that passed a door with ``answer``; None where they must be fetched."""
+        return picked(batch, rows, answer)
+
+    def forwarded(self, examples: int) -> int:
+        """Return of how many of a batch of B ``examples`` this process makes a forward pass."""
+        return examples
+
+    def whole(self, own: Tensor, examples: int) -> Tensor:
+        """Return ``(B, ...)``, of a batch of B ``examples``, given what this process made of those that it forwarded."""
+        return own
+
+    def random_state(self) -> dict[str, Tensor]:
+        """Return where dropout's random streams are."""
+        state = {"cpu": torch.get_rng_state()}
+        return state | ({"cuda": torch.cuda.get_rng_state()} if self.device.type == "cuda" else {})
+
+    def restore_random(self, state: Mapping[str, Tensor]) -> None:
+        """Put the random streams where ``random_state`` said."""
+        torch.set_rng_state(state["cpu"])
+        if "cuda" in state and self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda"])
+
+    def look(self, batch: Batch, *, by_input: bool = False) -> Evidence:
+        """Return the evidence of a forward pass that leaves no trace: no graph, no dropout, no statistics.
+
+        Args:
+            batch: B examples.
+            by_input: whether to ask for the norms of the gradient by the input too, which costs a backward pass through
+                the activations.
+        """
+        training = [module for module in self._modules if module.training]
+        put_in_mode(training, False)
+        with self.clock.lap("look", len(batch)):
+            evidence = self._look_by_input(batch) if by_input else self._look(batch)
+        put_in_mode(training, True)
+        return evidence
+
+    def step(self, batch: Batch, epoch: float, keep: Callable[[Evidence], Array] | None = None) -> Evidence:
+        """Take one optimizer step on the weighted mean loss of ``batch``; return what its forward pass showed.
+
+        Args:
+            batch: B examples.
+            epoch: where on the schedule this step stands.
+            keep: given what the forward pass showed, answers with weights ``(B,)``; where all are 0 the backward pass is
+                skipped, and the evidence says so.
+
+        Raises:
+            NonFiniteLossError: before the weights are touched.
+        """
+        if not self.model.training:
+            self.model.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * self.schedule(epoch)
+        with self.clock.lap("forward", len(batch)), norms_of_one_value(self.model) if len(batch) == 1 else nullcontext():
+            loss, evidence = self._forward(batch, self.precision)
+        weight = batch.weight
+        if keep is not None:
+            refuse_non_finite(evidence)
+            answer = keep(evidence)
+            if not answer.any():
+                return replace(evidence, looked=True)
+            weight = batch.weight if (answer == 1).all() else self._weight(batch, answer)
+        with self.clock.lap("backward", len(batch)):
+            self._descend(loss, self._share(weight, len(batch)), evidence)
+        return evidence
+
+    def _look(self, batch: Batch) -> Evidence:
+        with torch.inference_mode():
+            evidence = self._forward(batch, self.look_precision or self.precision, looked=True)[1]
+            refuse_non_finite(evidence)
+            return evidence
+
+    def _look_by_input(self, batch: Batch) -> Evidence:
+        """Look with a gradient by the one input, which must be continuous; that of the parameters is not taken."""
+        ((name, given),) = batch.inputs.items()
+        asked = given.detach().requires_grad_()
+        asking = replace(batch, inputs={name: asked})
+        loss, evidence = self._forward(asking, self.look_precision or self.precision, looked=True)
+        refuse_non_finite(evidence)
+        (gradient,) = torch.autograd.grad(loss.sum(), asked)
+        return replace(evidence, input_norm=gradient.flatten(1).norm(dim=1))
+
+    def _weight(self, batch: Batch, answer: Array) -> Tensor:
+        """Return what the losses of ``batch`` are multiplied by, after a door answered with weights ``(B,)``."""
+        return batch.weight * torch.from_numpy(answer).to(batch.weight.device)
+
+    def _share(self, weight: Tensor, examples: int) -> Tensor:
+        """Return ``weight / B``, where B is the ``examples`` of the batch; the same tensor again where none is weighted."""
+        if weight.stride(0):
+            return weight * (1 / examples)
+        if examples not in self._shares:
+            self._shares[examples] = weight * (1 / examples)
+        return self._shares[examples]
+
+    def _descend(self, loss: Tensor, share: Tensor, evidence: Evidence) -> None:
+        """Step down the gradient of ``(weight * loss).mean()``, given to autograd as what it is: ``weight / B`` a loss.
+
+        A loss that is no number is refused after the backward pass was asked for: a GPU would be idle if it were waited for
+        before.
+        """
+        evidence.depart()
+        scaled = self.scaler.is_enabled()
+        for parameter in self.parameters:  # as zero_grad does, whose hooks take 65 microseconds
+            parameter.grad = None
+        loss.backward(self.scaler.scale(share) if scaled else share)
+        refuse_non_finite(evidence)
+        if self.clip_norm is not None:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
+        if scaled:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        else:
+            self._move()
+
+    def _forward(self, batch: Batch, precision: str, *, looked: bool = False) -> tuple[Tensor, Evidence]:
+        return self._pass(self.model, batch, precision, looked)
+
+    def _pass(self, model: nn.Module, batch: Batch, precision: str, looked: bool) -> tuple[Tensor, Evidence]:
+        """Return the losses of what ``batch`` has fetched, with their graph, and the evidence without."""
+        if (kind := PRECISIONS[precision]) is None:
+            output = model(**batch.inputs)
+        else:
+            with torch.autocast(self.device.type, dtype=kind):
+                output = model(**batch.inputs)
+        seen = self.objective.see(getattr(output, "logits", output).float(), batch.target, norm=self.norms)
+        loss, output = seen.loss.detach(), seen.output.detach()
+        log_p = None if seen.log_p is None else seen.log_p.detach()
+        return seen.loss, Evidence(batch.rows.index, batch.target, loss, output, looked, self.objective, seen.norm, log_p)
+
+
+def put_in_mode(modules: list[nn.Module], training: bool) -> None:
+    """Put each of ``modules`` in the mode of training or of evaluation, past ``nn.Module``'s own setter, which is slower."""
+    for module in modules:
+        object.__setattr__(module, "training", training)

@@ -1,0 +1,78 @@
+"""What a trained proxy says of every example: the scores that Selection via Proxy ranks by (arXiv 1906.11829)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from components.arrays import Array
+from components.engine.learner import Learner
+from components.engine.training import Training
+from components.evidence import scoring
+from components.evidence.evidence import Evidence
+from components.evidence.ledger import logit_dimensions, projection
+
+#: Float32 features kept before they are projected: 16 MiB, which k-centres reads once a centre.
+FEATURES_KEPT = 2**22
+
+
+class Ranking:
+    """Follows one sweep over all examples, and keeps what is asked of it.
+
+    Features are the input of the model's last linear layer, ``(N, d)`` float32; where N of them are too many numbers they are
+    projected.
+    """
+
+    def __init__(self, learner: Learner, examples: int, seed: int) -> None:
+        """Get ready for a sweep with the model of ``learner`` over N ``examples``; ``seed`` is of the projection."""
+        self._learner, self._examples, self._seed = learner, examples, seed
+        self._confidence, self._entropy = torch.zeros(examples), torch.zeros(examples)
+        self._features: Tensor | None = None
+        self._signs: Tensor | None = None
+        self._last: Tensor | None = None
+        layers = [m for m in learner.model.modules() if isinstance(m, nn.Linear)]
+        self._hook = layers[-1].register_forward_pre_hook(self._catch) if layers else None
+
+    def __call__(self, evidence: Evidence) -> None:
+        """Take in a look at B examples, the one that the model made last."""
+        index, p = evidence.index, scoring.probabilities(evidence.output)
+        self._confidence[index] = scoring.least_confidence(p).cpu()
+        self._entropy[index] = scoring.entropy(p).cpu()
+        # A layer that is fed each token, or several times, has no one vector an example.
+        forwarded = self._learner.forwarded(len(evidence))
+        if self._last is not None and self._last.shape == (forwarded, self._last.shape[-1]):
+            self._keep(index, self._learner.whole(self._last.float(), len(evidence)))
+        self._last = None
+
+    def columns(self, training: Training) -> dict[str, Array]:
+        """Return the scores by name, ``(N,)``, and the ``features`` where the model has them; ``training`` is the proxy's."""
+        if self._hook is not None:
+            self._hook.remove()
+        ledger = training.ledger.columns
+        scores = {
+            "least_confidence": self._confidence,
+            "entropy": self._entropy,
+            "forgetting": scoring.forgetting(ledger["forgotten"], ledger["correct"]).cpu(),
+        }
+        scores |= {} if self._features is None else {"features": self._features}
+        return {name: score.numpy() for name, score in scores.items()}
+
+    def _catch(self, layer: nn.Module, given: tuple[Any, ...]) -> None:
+        self._last = given[0]
+
+    def _keep(self, index: Tensor, features: Tensor) -> None:
+        if self._features is None:
+            width = features.shape[1]
+            d = logit_dimensions(self._examples, width, FEATURES_KEPT)
+            self._features = torch.zeros(self._examples, d)
+            self._signs = projection(width, d, self._seed, features.device) if d < width else None
+        self._features[index] = (features if self._signs is None else features @ self._signs).cpu()
+
+
+def rank(training: Training) -> dict[str, Array]:
+    """Look at everything once with the proxy that ``training`` trained, and return what it says, columns by name."""
+    ranking = Ranking(training.learner, len(training.examples), training.plan.seed)
+    training.sweep(ranking)
+    return ranking.columns(training)

@@ -1,0 +1,266 @@
+"""The one road from an example to the weights of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import cast
+
+import numpy as np
+import torch
+
+from components.arrays import Array
+from components.engine.learner import Learner
+from components.engine.recording import Recorder
+from components.evidence.evidence import Evidence
+from components.evidence.ledger import Ledger
+from components.records import EpochRecord, Step, Tally
+from components.rng import Streams
+from components.selection.draw.short import epochs_begun
+from components.selection.selector import Epoch, Look, Selector
+from components.tasks.batch import Batch, Refill, Rows, Shuffle, epoch_order, leaves_one
+from components.tasks.examples import Examples
+from components.trainer_state import Plan, Position
+
+#: How often an epoch a method is asked what it has to say of itself.
+COURSE = 16
+
+
+class Training:
+    """A run under way: a learner, the examples, a selector at the three doors and the ledger behind them."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        examples: Examples,
+        selector: Selector,
+        ledger: Ledger,
+        plan: Plan,
+        position: Position | None = None,
+    ) -> None:
+        self.learner, self.examples, self.selector, self.plan = learner, examples, selector, plan
+        self.clock = learner.clock
+        self.length = selector.length(plan.epochs)
+        self._learns = type(selector).learn is not Selector.learn
+        self._recorder = Recorder(ledger, self.clock, position or Position())
+        self.go_on_from(self._recorder.position)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, with everything that was drawn and seen so far written into it."""
+        self._recorder.settle()
+        return self._recorder.ledger
+
+    def settled(self) -> Position:
+        """Return where this run stands, with everything seen so far counted and written, to be saved."""
+        self._recorder.settle()
+        return self.position
+
+    def until(self, end: float | None = None) -> Iterator[Step | EpochRecord]:
+        """Train in place up to epoch ``end``, by default the method's own length.
+
+        Yields a ``Step`` after each batch or look that was drawn and an ``EpochRecord`` after each epoch, outside what the
+        clock times. An ``end`` inside an epoch stops there, and the next call goes on at the next example.
+        """
+        end = self.length if end is None else end
+        while self.position.epoch < epochs_begun(end):
+            if self.position.rows is None:
+                with self.clock.lap("train"):
+                    self.position.rows = self._begin_epoch()
+            rows = self.position.rows
+            stop = min(len(rows), round((end - self.position.epoch) / self._span() * len(rows)))
+            while self.position.drawn < stop:
+                with self.clock.lap("train"):
+                    self._draw(rows.between(self.position.drawn, min(stop, self._next_stop(rows))))
+                yield Step(self.position.epoch, self.position.drawn, len(rows))
+            if self.position.drawn < len(rows):
+                return
+            with self.clock.lap("train"):
+                self._flush()
+            yield self._end_epoch()
+
+    def go_on_from(self, position: Position) -> None:
+        """Take ``position`` for where this run stands."""
+        self.position = position
+        self._recorder.go_on_from(position)
+        self._streams = Streams(self.plan.seed, position.epoch)
+        pool = self.plan.look_size if self.selector.pooled else self.plan.look_batch
+        self._looking = Refill(pool, position.looking)
+        size = self.plan.batch_size if position.rows is None else self._batch_in(len(position.rows))
+        self._training = Refill(size, position.training, self.examples.lengths)
+
+    def sweep(self, see: Callable[[Evidence], None] | None = None) -> None:
+        """Look at every example, in the order of length, without training; ``see`` is shown each look right after it."""
+        with self.clock.lap("train"):
+            self._look_at_all(see)
+
+    def _span(self) -> float:
+        """Return how much of an epoch the epoch under way is: 1, or what is left of the run."""
+        return min(1.0, self.length - self.position.epoch)
+
+    def _stride(self) -> int:
+        """Return how many rows are drawn at once: a look, or a batch where there are none or rows are turned away before."""
+        looks = not self.selector.admits and self.selector.look(self._epoch()) in ("fresh", "recalled")
+        return self._looking.size if looks else self._training.size
+
+    def _next_stop(self, rows: Rows) -> int:
+        """Return up to which of ``rows`` is drawn at once; the last one of an epoch comes with those before it."""
+        drawn, stride = self.position.drawn, self._stride()
+        left = len(rows) - drawn
+        return len(rows) if left == stride + 1 and leaves_one(left, stride) else drawn + stride
+
+    def _batch_in(self, drawn: int) -> int:
+        """Return how many examples a step takes in an epoch that draws so many."""
+        return self.selector.batch_of(self.plan.batch_size, min(1.0, drawn / (len(self.examples) * self._span())))
+
+    def _place(self, drawn: float) -> float:
+        """Return how far the run is, in epochs, when ``drawn`` rows of this epoch have passed door 1."""
+        rows = self.position.rows
+        assert rows is not None
+        return self.position.epoch + self._span() * max(0.0, drawn) / len(rows)
+
+    def _epoch(self) -> Epoch:
+        return Epoch(self.position.epoch, self.length, self.plan.first)
+
+    def _begin_epoch(self) -> Rows:
+        epoch = self._epoch()
+        self.position.tally = Tally()
+        if self.selector.sweeps(epoch):
+            self._look_at_all()
+        with self.clock.lap("select"):
+            self.selector.review(epoch, self.ledger, self._streams.of("review"))
+            weight = self.selector.draw(epoch, self.ledger, self._streams.of("draw"))
+        order = self._streams.of("order")
+        self.position.drawn = 0
+        self._recorder.go_on_from(self.position)
+        thinned = not self.selector.pooled or self.selector.look(epoch) in ("fresh", "recalled")
+        self._training.size = self._batch_in(int(np.count_nonzero(weight)))
+        together = self.plan.look_size if thinned else self._training.size
+        return epoch_order(weight, self.examples.lengths, together, order)
+
+    def _look_at_all(self, see: Callable[[Evidence], None] | None = None) -> None:
+        lengths = self.examples.lengths
+        order = np.arange(len(self.examples)) if lengths is None else np.argsort(lengths, kind="stable")
+        index = torch.from_numpy(order)
+        for rows in Rows.unweighted(index).split(self.plan.look_batch):
+            evidence = self._look(self._fetch(rows))
+            if see is not None:
+                see(evidence)
+        self._recorder.settle()
+
+    def _look(self, batch: Batch, *, by_input: bool = False) -> Evidence:
+        evidence = self.learner.look(batch, by_input=by_input)
+        self._recorder.see(evidence)
+        return evidence
+
+    def _draw(self, rows: Rows) -> None:
+        """Take rows that passed door 1 through the other two."""
+        position, drawn = self.position, len(rows)
+        position.drawn += drawn
+        position.tally.drawn += drawn
+        if self.selector.admits:
+            with self.clock.lap("select"):
+                rng = self._chance("admit", position.drawn)
+                rows = rows.through(self.selector.admit(rows, self.examples, rng))
+        self._pass(rows)
+        position.looking, position.training = self._looking.waiting, self._training.waiting
+        self._note(drawn)
+
+    def _pass(self, rows: Rows) -> None:
+        look, last = self.selector.look(self._epoch()), self._is_last()
+        if look in ("fresh", "recalled"):
+            for pool in self._looking.push(rows, last=last):
+                self._choose(pool, look)
+        else:
+            for ready in self._training.push(rows, self._mixing if self.selector.admits else None, last=last):
+                self._step(ready, look)
+
+    def _is_last(self) -> bool:
+        """Return whether everything that this epoch draws has been drawn."""
+        return self.position.rows is not None and self.position.drawn == len(self.position.rows)
+
+    def _flush(self) -> None:
+        look = self.selector.look(self._epoch())
+        for pool in self._looking.flush():
+            self._choose(pool, look)
+        for ready in self._training.flush(self._mixing if self.selector.admits else None):
+            self._step(ready, look)
+        self._recorder.settle()
+
+    def _choose(self, rows: Rows, look: Look | None) -> None:
+        """Let door 3 choose among ``rows``, and step on what it keeps."""
+        evidence, batch = None, None
+        if look == "recalled":
+            with self.clock.lap("select"):
+                norms = "norm" in self.selector.wants
+                evidence = self._recorder.ledger.recalled(rows.index, self.learner.objective, norms=norms)
+        if evidence is None:
+            evidence, batch = self._see(rows)
+        answer = self._answer(evidence)
+        kept = rows.through(answer)
+        self.position.tally.kept += 0 if batch is None else len(kept)
+        # What is kept is still there, if one pass looked at it; texts would carry the padding of those that are not.
+        held = None if batch is None or len(batch) < len(rows) or self.examples.lengths is not None else batch
+        for ready in self._training.push(kept) if self.plan.refill else kept.split(self._training.size):
+            self._step(ready, look, self.learner.picked(held, kept, answer) if held is not None and ready is kept else None)
+
+    def _see(self, rows: Rows) -> tuple[Evidence, Batch]:
+        """Look at ``rows``, in as many passes as it takes; return also the batch of the last."""
+        by_input, seen = "input_norm" in self.selector.wants, []
+        for part in rows.split(self.plan.look_batch):
+            batch = self._fetch(part)
+            seen.append(self._look(batch, by_input=by_input))
+        return Evidence.joined(seen), batch
+
+    def _answer(self, evidence: Evidence) -> Array:
+        """Let the method learn from what was seen, and ask door 3."""
+        with self.clock.lap("select"):
+            self.selector.learn(evidence, self.examples)
+            return self.selector.keep(evidence, self._chance("keep", int(evidence.index.numpy()[0])))
+
+    def _step(self, rows: Rows, look: Look | None, batch: Batch | None = None) -> None:
+        whole = look == "whole-batch"
+        batch = self._fetch(rows) if batch is None else batch
+        evidence = self.learner.step(batch, self._place(self.position.drawn - len(rows) / 2), self._answer if whole else None)
+        self._recorder.see(evidence)
+        self.position.steps += not evidence.looked
+        self.position.tally.learning_rate = self.learner.optimizer.param_groups[0]["lr"]
+        if look is None and self._learns:
+            with self.clock.lap("select"):
+                self.selector.learn(evidence, self.examples)
+
+    def _fetch(self, rows: Rows) -> Batch:
+        with self.clock.lap("fetch", len(rows)):
+            return self.learner.fetch(self.examples, rows)
+
+    def _note(self, drawn: int) -> None:
+        """Write down what happened, and what the method says of itself where another part of the epoch is done."""
+        position = self.position
+        assert position.rows is not None
+        self._tell(self.selector.events())
+        total = len(position.rows)
+        if COURSE * position.drawn // total > COURSE * (position.drawn - drawn) // total and (facts := self.selector.facts()):
+            position.tally.course.append({"place": self._place(position.drawn), **facts})
+
+    def _tell(self, events: Iterable[str]) -> None:
+        position = self.position
+        for event in events:
+            position.tally.events.append({"place": self._place(position.drawn), "step": position.steps, "event": event})
+
+    def _end_epoch(self) -> EpochRecord:
+        self._tell(self.selector.events())
+        self._tell(filter(None, [self.selector.remark()]))
+        tally, epoch = self.position.tally, self.position.epoch
+        self.go_on_from(Position(epoch=epoch + 1, steps=self.position.steps))
+        return tally.closed(epoch, classes=self.learner.objective.classes)
+
+    def _chance(self, door: str, place: int) -> np.random.Generator:
+        """Return the random stream for a door, which a method that draws no random numbers does without."""
+        return self._streams.at(door, place) if self.selector.chance else cast(np.random.Generator, None)
+
+    @property
+    def _mixing(self) -> Shuffle | None:
+        """How what door 2 let pass is ordered anew by length; not at all where it must not grow old meanwhile."""
+        return self._shuffle if self.selector.pooled else None
+
+    def _shuffle(self) -> np.random.Generator:
+        return self._streams.of("refill", self.position.drawn)

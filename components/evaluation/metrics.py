@@ -1,0 +1,127 @@
+"""How good a model is on examples it was not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from components.arrays import Array
+from components.costs.comparison import BY_CLASS
+from components.engine.learner import Learner
+from components.evaluation.significance import standard_error
+from components.evidence.evidence import Evidence
+from components.tasks.batch import Rows
+from components.tasks.examples import Examples
+
+#: What a model says of N examples, by name, each ``(N,)``; which there are depends on the kind of target.
+Columns = dict[str, Array]
+
+
+def predict(learner: Learner, examples: Examples, batch_size: int, kind: str = "class") -> Columns:
+    """Return the predictions for all of ``examples``, in their order; batches go by length.
+
+    Of a class: ``target``, ``predicted`` (the likeliest), ``confidence`` (the probability of the true one) and ``loss``. Of a
+    number: ``target``, ``predicted`` and ``loss``, in standard deviations. Of tokens: how many ``tokens`` were predicted, and
+    their mean ``loss``.
+    """
+    n = len(examples)
+    order = np.arange(n) if examples.lengths is None else np.argsort(examples.lengths, kind="stable")
+    batches = Rows(torch.from_numpy(order), torch.ones(n)).split(batch_size)
+    parts = [READ[kind](learner.look(examples.fetch(rows, learner.device))) for rows in batches]
+    columns: Columns = {}
+    for name in parts[0]:
+        read = torch.cat([part[name] for part in parts]).cpu().numpy()
+        columns[name] = np.empty_like(read)
+        columns[name][order] = read
+    return columns
+
+
+def _of_classes(evidence: Evidence) -> dict[str, Tensor]:
+    confidence = torch.exp(-evidence.loss)
+    return {
+        "target": evidence.target,
+        "predicted": evidence.output.argmax(1),
+        "confidence": confidence,
+        "loss": evidence.loss,
+    }
+
+
+def _of_numbers(evidence: Evidence) -> dict[str, Tensor]:
+    return {"target": evidence.target, "predicted": evidence.output.squeeze(1), "loss": evidence.loss}
+
+
+def _of_tokens(evidence: Evidence) -> dict[str, Tensor]:
+    tokens = torch.full((len(evidence),), evidence.target.shape[1] - 1, dtype=torch.int64, device=evidence.loss.device)
+    return {"tokens": tokens, "loss": evidence.loss}
+
+
+def in_unit(columns: Columns, mean: float, deviation: float) -> Columns:
+    """Return the predictions of numbers in the label's own unit, from those in standard deviations around the mean."""
+    # In float64: of labels of 1.7e9 +- 20, float32 knows only the hundreds.
+    return columns | {name: columns[name].astype(np.float64) * deviation + mean for name in ("target", "predicted")}
+
+
+def metrics(columns: Columns, kind: str = "class") -> dict[str, float]:
+    """Return what the predictions are worth, by name; the kind's own metric comes first."""
+    return METRICS_OF[kind](columns) | {"loss": float(columns["loss"].mean(dtype=np.float64))}
+
+
+def _class_metrics(columns: Columns) -> dict[str, float]:
+    """Return accuracy, macro-averaged F1, and the mean and the least of the classes' accuracies, each with its standard error.
+
+    F1 is of the classes that are in targets or predictions, the others are of those in the targets. The standard error is what
+    another test split of the same size would change, and not what another seed would; of accuracy ``sqrt(a (1 - a) / N)``.
+    """
+    target, predicted = columns["target"], columns["predicted"]
+    accuracy = float((target == predicted).mean())
+    found = {"accuracy": accuracy, "accuracy_standard_error": (accuracy * (1 - accuracy) / len(target)) ** 0.5}
+    for name, value in zip(BY_CLASS, (_macro_f1(target, predicted), *_recalls(target, predicted)), strict=True):
+        found |= {name: value, f"{name}_standard_error": standard_error(columns, name) if len(target) > 1 else 0.0}
+    return found
+
+
+def _recalls(target: Array, predicted: Array) -> tuple[float, float]:
+    """Return the mean and the least of the classes' accuracies."""
+    rows = np.bincount(target)
+    recall = np.bincount(target[target == predicted], minlength=len(rows))[rows > 0] / rows[rows > 0]
+    return float(recall.mean()), float(recall.min())
+
+
+def _macro_f1(target: Array, predicted: Array) -> float:
+    """Return the mean over classes of ``2 hits / (times it was the target + times it was predicted)``.
+
+    As scikit-learn's, whose import would take longer than the work: an evaluation is a process of its own.
+    """
+    classes, found = np.unique([target, predicted], return_inverse=True)
+    wanted, guessed = (np.bincount(row, minlength=len(classes)) for row in found.reshape(2, -1))
+    hits = np.bincount(found.reshape(2, -1)[0][target == predicted], minlength=len(classes))
+    return float((2 * hits / (wanted + guessed)).mean())
+
+
+def _number_metrics(columns: Columns) -> dict[str, float]:
+    """Return the share of the variance that is explained, 1 at best, and the root of the mean squared error."""
+    from sklearn.metrics import r2_score, root_mean_squared_error
+
+    target, predicted = (columns[name].astype(np.float64) for name in ("target", "predicted"))
+    return {"r2": float(r2_score(target, predicted)), "rmse": float(root_mean_squared_error(target, predicted))}
+
+
+def _token_metrics(columns: Columns) -> dict[str, float]:
+    """Return the perplexity: ``exp`` of the mean loss of a token, over all tokens."""
+    return {"perplexity": float(np.exp(np.average(columns["loss"].astype(np.float64), weights=columns["tokens"])))}
+
+
+#: By what a target is: what is kept of a look, and what is made of it.
+READ: dict[str, Callable[[Evidence], dict[str, Tensor]]] = {
+    "class": _of_classes,
+    "number": _of_numbers,
+    "tokens": _of_tokens,
+}
+METRICS_OF: dict[str, Callable[[Columns], dict[str, float]]] = {
+    "class": _class_metrics,
+    "number": _number_metrics,
+    "tokens": _token_metrics,
+}

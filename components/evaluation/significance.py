@@ -1,0 +1,69 @@
+"""How much of a difference between two models may be due to the examples that judge: both are judged by the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from components.arrays import Array
+
+#: Predictions of N examples, columns ``(N,)`` as ``evaluation.predict`` returns them.
+Predicted = Mapping[str, Array]
+
+
+def paired_error(mine: Sequence[Predicted], others: Sequence[Predicted], metric: str) -> float:
+    """Return the standard error, over the examples, of the difference of a metric that is averaged over the same seeds.
+
+    Args:
+        mine: predictions of a seed each.
+        others: of the other model, on the same examples in the same order.
+        metric: its name.
+    """
+    differences = np.mean([shares(m, metric) - shares(o, metric) for m, o in zip(mine, others, strict=True)], axis=0)
+    return _error(differences)
+
+
+def standard_error(columns: Predicted, metric: str) -> float:
+    """Return what another test split of the same size would change, to first order: no other seed is in it."""
+    return _error(shares(columns, metric))
+
+
+def _error(shares: Array) -> float:
+    return float(shares.std(ddof=1) / len(shares) ** 0.5)
+
+
+def shares(columns: Predicted, metric: str) -> Array:
+    """Return each example's part ``(N,)`` in the metric: means of these differ as the metric does, to first order.
+
+    Accuracy is the mean of hits; R2 is 1 less the mean of squared errors over the variance of the targets; perplexity, the
+    exponential of the mean loss, changes by itself times the change of that mean. Metrics by class are those of
+    ``components.evaluation.metrics``, each example's part being the derivative by its weight.
+    """
+    if metric == "r2":
+        target = columns["target"].astype(np.float64)
+        return np.asarray(-((columns["predicted"] - target) ** 2) / target.var())
+    if metric == "perplexity":
+        loss = columns["loss"].astype(np.float64)
+        return np.asarray(np.exp(loss.mean()) * loss)
+    hit = columns["target"] == columns["predicted"]
+    return hit.astype(np.float64) if metric == "accuracy" else _by_class(columns["target"], columns["predicted"], hit, metric)
+
+
+def _by_class(target: Array, predicted: Array, hit: Array, metric: str) -> Array:
+    n = len(target)
+    classes, places = np.unique([target, predicted], return_inverse=True)
+    true, guessed = places.reshape(2, -1)
+    wanted, told = (np.bincount(row, minlength=len(classes)) for row in (true, guessed))
+    hits = np.bincount(true[hit], minlength=len(classes))
+    if metric == "macro_f1":
+        f1 = 2 * hits / (wanted + told)
+        per = n / len(classes) / (wanted + told)
+        return np.asarray(f1.mean() + 2 * hit * per[true] - f1[true] * per[true] - f1[guessed] * per[guessed])
+    recall = np.divide(hits, wanted, out=np.full(len(classes), np.nan), where=wanted > 0)
+    there = int((wanted > 0).sum())
+    part = n / np.maximum(wanted, 1)[true] * (hit - recall[true])
+    if metric == "balanced_accuracy":
+        return np.asarray(np.nanmean(recall) + part / there)
+    worst = int(np.nanargmin(recall))
+    return np.asarray(recall[worst] + part * (true == worst))

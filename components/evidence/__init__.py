@@ -1,0 +1,1 @@
+"""What is known of examples: losses, signals, the ledger."""

@@ -1,0 +1,130 @@
+"""What a forward pass tells about each example."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from components.arrays import Array
+from components.evidence.objectives import OBJECTIVES, Objective
+from components.evidence.signals import Signals
+
+#: What evidence may lack.
+OPTIONAL = ("norm", "log_p", "input_norm")
+
+
+class NonFiniteLossError(FloatingPointError):
+    """A loss that is not a number, or infinite.
+
+    Attributes:
+        index: the first such example's place in the training split.
+        value: its loss.
+    """
+
+    def __init__(self, index: int, value: float) -> None:
+        super().__init__(f"the loss of the example at place {index} is {value}")
+        self.index, self.value = index, value
+
+
+class Departed:
+    """A number that a GPU has yet to compute, on its way to the host."""
+
+    def __init__(self, number: Tensor) -> None:
+        self._number = number.to("cpu", non_blocking=True)
+        self._arrival = torch.cuda.current_stream(number.device).record_event()
+
+    def __float__(self) -> float:
+        self._arrival.synchronize()
+        return float(self._number)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One forward pass over B examples, detached from its graph.
+
+    Attributes:
+        index: ``(B,)`` int64, each example's place in the training split.
+        target: ``(B, ...)`` what the loss compared with.
+        loss: ``(B,)`` float32, unweighted; its unit is the objective's.
+        output: ``(B, d)`` float32, what two sights are compared by: logits ``(B, C)`` where targets are classes.
+        looked: whether no gradient was taken from it: a look, or a whole batch that was skipped.
+        objective: what made ``loss`` and ``output``.
+        norm: ``(B,)`` gradient norms, where ``output`` does not tell them.
+        log_p: ``(B, C)`` log-probabilities, where the objective has them anyway.
+        input_norm: ``(B,)`` norms of the loss's gradient by the input, where they were asked for.
+    """
+
+    index: Tensor
+    target: Tensor
+    loss: Tensor
+    output: Tensor
+    looked: bool
+    objective: Objective = OBJECTIVES["class"]
+    norm: Tensor | None = None
+    log_p: Tensor | None = None
+    input_norm: Tensor | None = None
+    _departed: Departed | None = field(default=None, init=False)
+
+    def __len__(self) -> int:
+        return self.index.numel()
+
+    @cached_property
+    def total_loss(self) -> float:
+        """The sum of ``loss``; a GPU is waited for until it has done all it was asked, or all before ``depart``."""
+        return float(self._departed or self.loss.sum())
+
+    def depart(self) -> None:
+        """Get ``total_loss``, which a GPU sends meanwhile: the host may ask more of it before it reads that."""
+        if self.loss.is_cuda:
+            object.__setattr__(self, "_departed", Departed(self.loss.sum()))
+        else:
+            _ = self.total_loss  # while the losses are in the processor's caches
+
+    @cached_property
+    def predicted(self) -> Tensor:
+        """``(B,)`` int64, the class of the largest logit; -1 where there are no classes."""
+        return self.objective.predicted(self.output)
+
+    @cached_property
+    def correct(self) -> Tensor:
+        """``(B,)`` bool, whether the target has the largest logit; False where there are no classes."""
+        return self.predicted == self.target if self.objective.classes else self.predicted >= 0
+
+    @cached_property
+    def gradient_norm(self) -> Tensor:
+        """``(B,)`` norm of the loss's gradient by the model's output."""
+        return self.objective.gradient_norm(self.output, self.target, self.log_p) if self.norm is None else self.norm
+
+    @cached_property
+    def signals(self) -> Signals:
+        """What rules judge by, on the host; a GPU is waited for."""
+        by_input = None if self.input_norm is None else self.input_norm.cpu().numpy()
+        return Signals(self.loss.cpu().numpy(), self._norm_on_host, by_input, self.objective.likelihood)
+
+    def _norm_on_host(self) -> Array:
+        if self.norm is not None:
+            return np.asarray(self.norm.cpu().numpy())
+        return self.objective.norm_on_host(self.output, self.target, self.log_p)
+
+    @staticmethod
+    def joined(sights: Sequence[Evidence]) -> Evidence:
+        """Return several sights of one kind as one."""
+        if len(sights) == 1:
+            return sights[0]
+        first = sights[0]
+        held = [n for n in ("index", "target", "loss", "output", *OPTIONAL) if getattr(first, n) is not None]
+        joined = {n: torch.cat([getattr(s, n) for s in sights]) for n in held}
+        return Evidence(looked=first.looked, objective=first.objective, **joined)
+
+
+def refuse_non_finite(evidence: Evidence) -> None:
+    """Raise for the first example whose loss is no finite number; a GPU is waited for, as ``total_loss`` says."""
+    if not math.isfinite(evidence.total_loss) and not (finite := evidence.loss.isfinite()).all():
+        first = int((~finite).nonzero()[0])
+        raise NonFiniteLossError(int(evidence.index[first]), float(evidence.loss[first]))

@@ -1,0 +1,152 @@
+"""What each kind of target is learnt by: a loss an example, and what else the model's output says of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, nll_loss
+from typing_extensions import override
+
+from components.arrays import Array
+from components.evidence import scoring
+
+#: Classes up to which a look's gradient norms are worked out by numpy.
+FEW = 256
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an objective makes of a forward pass over B examples.
+
+    Attributes:
+        loss: ``(B,)``, with its graph.
+        output: ``(B, d)`` what two sights of an example are compared by.
+        norm: ``(B,)`` gradient norms, where ``output`` does not tell them and they were asked for.
+        log_p: ``(B, C)`` log-probabilities, where the loss is made of them.
+    """
+
+    loss: Tensor
+    output: Tensor
+    norm: Tensor | None = None
+    log_p: Tensor | None = None
+
+
+class Objective(ABC):
+    """A kind of target, the same for every example of a task.
+
+    Attributes:
+        classes: whether an example is right or wrong.
+        likelihood: whether ``exp(-loss)`` is a probability.
+    """
+
+    classes = False
+    likelihood = True
+
+    @abstractmethod
+    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> Seen:
+        """Return what the model's ``output`` says of ``target``; ``norm``: gradient norms are wanted."""
+
+    @abstractmethod
+    def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
+        """Return the norm of each loss's gradient by the model's output, ``(B,)``; arguments as for ``signals``."""
+
+    def norm_on_host(self, output: Tensor, target: Tensor, log_p: Tensor | None) -> Array:
+        """Return ``gradient_norm`` where the host can read it, ``(B,)``; a GPU is waited for."""
+        return np.asarray(self.gradient_norm(output, target, log_p).cpu().numpy())
+
+    def signals(self, output: Tensor, target: Tensor, norm: Tensor | None, log_p: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return gradient norm and margin, ``(B,)`` each, NaN where unknown.
+
+        Args:
+            output: ``(B, d)``, of ``see``.
+            target: as ``see`` was given it.
+            norm: of ``see``, if it gave one.
+            log_p: of ``see``, if it gave them.
+        """
+        known = self.gradient_norm(output, target) if norm is None else norm
+        return known, torch.full_like(known, torch.nan)
+
+    def predicted(self, output: Tensor) -> Tensor:
+        """Return ``(B,)`` int64, the class of the largest logit; -1 where there are no classes."""
+        return torch.full((len(output),), -1, device=output.device)
+
+
+class Classification(Objective):
+    """One class an example: cross-entropy, in nats, of logits ``(B, C)``."""
+
+    classes = True
+
+    @override
+    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> Seen:
+        # Cross-entropy in its two steps: what is between them tells the probabilities.
+        log_p = output.log_softmax(1)
+        return Seen(nll_loss(log_p, target, reduction="none"), output, log_p=log_p)
+
+    @override
+    def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
+        return scoring.error_norm(_probabilities(output, log_p), target)
+
+    @override
+    def norm_on_host(self, output: Tensor, target: Tensor, log_p: Tensor | None) -> Array:
+        if log_p is None or not log_p.is_cpu or log_p.shape[1] > FEW:
+            return super().norm_on_host(output, target, log_p)
+        return scoring.error_norm_on_host(np.exp(log_p.numpy()), target.numpy())
+
+    @override
+    def signals(self, output: Tensor, target: Tensor, norm: Tensor | None, log_p: Tensor | None) -> tuple[Tensor, Tensor]:
+        p = _probabilities(output, log_p)
+        return scoring.error_norm(p, target), scoring.margin(p, target)
+
+    @override
+    def predicted(self, output: Tensor) -> Tensor:
+        return output.max(1).indices  # as argmax, in a third of its time
+
+
+class SquaredError(Objective):
+    """One number an example, in standard deviations: ``(prediction - target)^2`` of predictions ``(B, 1)``."""
+
+    likelihood = False
+
+    @override
+    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> Seen:
+        return Seen((output.squeeze(1) - target).square(), output)
+
+    @override
+    def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
+        return 2 * (output.squeeze(1) - target).abs()
+
+
+class NextToken(Objective):
+    """A sequence that tells its own next token: the mean cross-entropy, in nats, of all tokens but the first.
+
+    Two sights are compared by the true tokens' log-probabilities ``(B, T - 1)``: logits would be a vocabulary's worth a token.
+    """
+
+    @override
+    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> Seen:
+        before, after = output[:, :-1].flatten(0, 1), target[:, 1:]
+        each = cross_entropy(before, after.flatten(), reduction="none").view(after.shape)
+        return Seen(each.mean(1), -each.detach(), token_norm(before.detach(), after) if norm else None)
+
+    @override
+    def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
+        return output.new_full((len(output),), torch.nan)
+
+
+def _probabilities(output: Tensor, log_p: Tensor | None) -> Tensor:
+    return scoring.probabilities(output) if log_p is None else log_p.exp()
+
+
+def token_norm(logits: Tensor, target: Tensor) -> Tensor:
+    """Return ``||e||_2 / T`` ``(B,)``, e the error norms of a sequence's tokens, from their logits ``(B * T, V)``."""
+    each = scoring.error_norm(scoring.probabilities(logits), target.flatten()).view(target.shape)
+    norm: Tensor = torch.linalg.vector_norm(each, dim=1)
+    return norm / target.shape[1]
+
+
+#: What a prepared target is -> what it is learnt by.
+OBJECTIVES: dict[str, Objective] = {"class": Classification(), "number": SquaredError(), "tokens": NextToken()}

@@ -1,0 +1,1 @@
+"""Methods that turn examples away before the forward pass."""

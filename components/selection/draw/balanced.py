@@ -1,0 +1,77 @@
+"""Draw each epoch so many examples of each class: as there are, by the square roots of that, or equally many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from typing_extensions import override
+
+from components.arrays import Array, count_of
+from components.selection.common import budgets, sampling, sizes
+from components.selection.selector import Epoch, Selector, check_choice, check_fraction
+
+if TYPE_CHECKING:
+    from components.evidence.ledger import Ledger
+
+#: The part of the probability that the examples of a class share, as of ``importance``.
+FLOOR = 0.2
+
+
+class Balanced(Selector):
+    """Draw ``fraction`` of the examples, afresh every epoch, by class budgets; inside a class blindly or by importance."""
+
+    classes = True
+
+    def __init__(self, fraction: float, budget: str = "equal", inside: str = "uniform", rare: str = "refuse") -> None:
+        """Set the rule.
+
+        Args:
+            fraction: of the examples of an epoch, in (0, 1].
+            budget: "proportional" to the sizes of the classes, to their "square-root", or "equal"; a class that has fewer
+                rows than its budget is drawn whole, and the others share the rest.
+            inside: "uniform", or "importance": by the gradient that an example left last time, half-corrected by weights.
+            rare: "refuse" a class of one row, which is drawn in every epoch, or "keep" it.
+        """
+        self.fraction = check_fraction("fraction", fraction)
+        self.power = budgets.POWERS[check_choice("budget", budget, tuple(budgets.POWERS))]
+        self.by_importance = check_choice("inside", inside, ("uniform", "importance")) == "importance"
+        self.refuses = check_choice("rare", rare, ("refuse", "keep")) == "refuse"
+
+    @override
+    def check_classes(self, rows: Mapping[str, int]) -> None:
+        lone = [name for name, count in rows.items() if count == 1]
+        if lone and self.refuses and self.power < 1:
+            raise ValueError(
+                f"rare must be 'keep' where classes have one row, which every epoch draws, got 'refuse': {len(lone)} of "
+                f"{len(rows)} have, the first of them {lone[0]!r}"
+            )
+
+    @override
+    def draw(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> Array:
+        assert ledger.target is not None
+        weight = np.zeros(len(ledger), np.float32)
+        counts = np.bincount(ledger.target)
+        budget = budgets.by_class(counts, count_of(self.fraction, len(ledger)), self.power)
+        weighs = self.by_importance and bool((ledger.column("seen") > 0).any())
+        size = sizes.floored(sizes.signal_of(ledger), FLOOR) if weighs else np.ones(len(ledger), np.float32)
+        order = np.argsort(ledger.target, kind="stable")
+        for members, k in zip(np.split(order, np.cumsum(counts)[:-1]), budget, strict=True):
+            if k:
+                p = sampling.inclusion(size[members], int(k))
+                drawn = sampling.pareto(p, int(k), rng)
+                weight[members[drawn]] = sizes.weighted_draw(p, drawn, 0.5 if weighs else 0.0)
+        return weight
+
+    @override
+    @classmethod
+    def at_cost(cls, cost: float, epochs: int, warm_up: float) -> dict[str, float]:
+        begun = math.ceil(warm_up)
+        return {"fraction": min(1.0, round((cost - begun) / max(1, epochs - begun), 4))}
+
+    @override
+    def planned_cost(self, epochs: int, warm_up: float) -> float:
+        begun = math.ceil(warm_up)
+        return begun + self.fraction * (epochs - begun)

@@ -1,0 +1,1 @@
+"""Methods that choose within a batch which examples get a backward pass."""

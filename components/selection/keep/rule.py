@@ -1,0 +1,25 @@
+"""One rule alone at the door before the backward pass (the baselines of AdaSelection, arXiv 2306.10728, section 4)."""
+
+from __future__ import annotations
+
+import numpy as np
+from typing_extensions import override
+
+from components.arrays import Array
+from components.evidence.signals import Signals
+from components.selection.keep.keeper import Keeper
+from components.selection.keep.rules import RULES, check_rules, wanted
+
+
+class ByRule(Keeper):
+    """Keep the ``fraction`` that one rule puts first."""
+
+    def __init__(self, rule: str, fraction: float, look: str = "fresh") -> None:
+        """Set the rule, one of ``RULES``, the fraction kept, in (0, 1], and how examples become known (``Keeper``)."""
+        super().__init__(fraction, look, draws=rule == "uniform")
+        check_rules((rule,), look)
+        self.rule, self.wants = rule, wanted((rule,))
+
+    @override
+    def score(self, seen: Signals, index: Array, rng: np.random.Generator) -> Array:
+        return RULES[self.rule](seen, rng)

@@ -1,0 +1,1 @@
+"""make advise: a method and its settings, proposed from cheap trials."""

@@ -1,0 +1,201 @@
+"""advise: a method and its settings, within a tolerance or a budget, from cheap trials; or that none is worth it."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NoReturn
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from components.costs.comparison import Metric
+from components.costs.halving import Goal
+from pipelines.advise import report as advise_report
+from pipelines.advise import rungs as advise_rungs
+from pipelines.advise import tracking
+from pipelines.advise.proposal import advice, balance
+from pipelines.advise.report import lines
+from pipelines.advise.rungs import UNITS, Rung, section_of, spent
+from pipelines.config import loader
+from pipelines.config.params import Params
+from pipelines.config.schema.sections import Advise
+from pipelines.core import artifacts
+from pipelines.core.artifacts import ADVICE, read_json
+from pipelines.core.command import FAILED
+from pipelines.core.errors import UserError, unknown
+from pipelines.core.locks import alone
+from pipelines.report import page
+from pipelines.trials import runner
+from pipelines.trials.folder import Place
+from pipelines.trials.summary import Row
+
+#: The flags of goals, each with the unit of its costs; a tolerance is in points, and costs are CPU seconds.
+GOALS = {"tolerance": "cpu_seconds", "budget_cpu_seconds": "cpu_seconds", "budget_kwh": "energy_kwh"}
+
+
+class _Parser(ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(message)
+
+
+def arguments(given: list[str]) -> Namespace:
+    """Return the command line, read.
+
+    Raises:
+        UserError: for what it cannot be.
+    """
+    parser = _Parser(prog="python -m pipelines.advise", description=__doc__)
+    parser.add_argument("--tolerance", type=float, metavar="POINTS", help="at most so much below full, in the task's metric")
+    parser.add_argument("--budget-cpu-seconds", type=float, metavar="SECONDS", help="of one training")
+    parser.add_argument("--budget-kwh", type=float, metavar="KWH", help="of one training")
+    parser.add_argument("--methods", nargs="+", metavar="METHOD", help="of advise.methods in params.yaml; all without")
+    parser.add_argument("--seeds", nargs="+", type=int, metavar="SEED", help="of the last rung")
+    parser.add_argument("--study", type=Path, metavar="FILE", help="keys that stand in the place of params.yaml's")
+    asked = parser.parse_args(given)
+    flags = [name for name in GOALS if getattr(asked, name) is not None]
+    if len(flags) != 1:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in GOALS)
+        raise UserError(f"takes one of {names}, got {len(flags)}; one that works: --tolerance 0.01")
+    asked.goal, asked.bound = flags[0], getattr(asked, flags[0])
+    _check_bound(asked)
+    return asked
+
+
+def _check_bound(asked: Namespace) -> None:
+    flag, least = f"--{asked.goal.replace('_', '-')}", "0 or more" if asked.goal == "tolerance" else "above 0"
+    if not math.isfinite(asked.bound) or asked.bound < 0 or (asked.bound == 0 and asked.goal != "tolerance"):
+        works = {"tolerance": "0.0", "budget_cpu_seconds": "1", "budget_kwh": "0.001"}[asked.goal]
+        raise UserError(f"{flag}: must be a finite number, {least}, got {asked.bound!r}; the nearest that works is {works}")
+
+
+def narrowed(read: Params, methods: list[str] | None, seeds: list[int] | None) -> Params:
+    """Return ``read`` with no other candidates than ``methods``, and other ``seeds``.
+
+    Raises:
+        UserError: for a method that is no candidate, and for seeds that cannot be.
+    """
+    asked = section_of(read)
+    for name in methods or []:
+        if name not in asked.methods:
+            raise UserError(unknown(f"--methods {name}", "method in advise.methods", name, asked.methods))
+    changed = asked.model_dump() | ({"seeds": seeds} if seeds else {})
+    if methods:
+        changed |= {k: {n: v for n, v in getattr(asked, k).items() if n in methods} for k in ("methods", "vary")}
+    try:
+        return read.model_copy(update={"advise": Advise.model_validate(changed)})
+    except ValidationError as error:
+        raise UserError(f"--{error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+
+
+def advise(given: list[str]) -> int:
+    """Run what trials are missing, write and print the advice, and return the exit status."""
+    asked = arguments(given)
+    read = narrowed(loader.load(over=asked.study), asked.methods, asked.seeds)
+    unit, metric = GOALS[asked.goal], read.chosen.judged
+    goal = Goal("tolerance" if asked.goal == "tolerance" else "budget", asked.bound, metric.higher)
+    before: dict[str, dict[str, float]] = {}
+    with alone("study"), ExitStack() as stack:
+        run = _runner(stack, before)
+        rungs = list(advise_rungs.climb(read, goal, unit, run))
+        written = advice(read, goal, unit, metric, rungs)
+        costs: dict[str, dict[str, float]] = {}
+        for rung in rungs:
+            costs |= spent(rung.place, sorted({r["cell"] for r in rung.rows}))
+        written["test"], more = _test(read, written["answer"], run, metric)
+        written["balance"] = balance(written, costs | more, before)
+    _write(written, rungs[-1])
+    tracking.publish(written)
+    show(read.task)
+    failed = any(r["failed"] for r in written["rungs"]) or "error" in (written["test"] or {})
+    return FAILED if failed else 0
+
+
+def _runner(stack: ExitStack, before: dict[str, dict[str, float]]) -> advise_rungs.Run:
+    """Return what runs cells in flows that share a server, started for the first; ``before`` takes the costs spent earlier."""
+    flows: list[Callable[..., dict[tuple[int, str], str]]] = []
+
+    def run(place: Place, missing: list[tuple[int, str]]) -> dict[tuple[int, str], str]:
+        before.update(spent(place, [c.name for c in place.grid.cells]))
+        if not missing:
+            return {}
+        if not flows:
+            # Prefect takes two seconds to import: not where there is nothing to do.
+            from pipelines.flows.trials import trials
+
+            flows.append(stack.enter_context(trials("advise")))
+        return flows[0](missing, _told(place, len(missing)))
+
+    return run
+
+
+def _told(place: Place, many: int) -> Callable[[int, str], None]:
+    seen = set[tuple[int, str]]()
+
+    def work(seed: int, name: str) -> None:
+        seen.add((seed, name))
+        started = time.monotonic()
+        runner.run(place, seed, name)
+        _say(f"{len(seen)}/{many}: {name}, seed {seed}: {time.monotonic() - started:.1f} s")
+
+    return work
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"winnow advise: {text}\n")
+
+
+def _test(read: Params, answer: Row, run: advise_rungs.Run, metric: Metric) -> tuple[Row | None, dict[str, dict[str, float]]]:
+    """Train the proposal once on all training data, and return its metric on the test split, and what that cost.
+
+    Nothing is chosen by it. Who is told to train on everything does so next.
+    """
+    if answer["kind"] not in ("method", "control"):
+        return None, {}
+    place, name = advise_rungs.place_of_test(read), answer["name"]
+    names = [n for n in (place.grid[name].after, name) if n]
+    failed = run(place, [(read.seed, n) for n in names if not place.done(read.seed, n)])
+    costs = spent(place, names)
+    if failed:
+        return {"error": "; ".join(failed.values())}, costs
+    found = read_json(place.of(read.seed) / artifacts.result("evaluate", name, "metrics.json"))
+    keys = (metric.name, f"{metric.name}_standard_error")
+    return {"seed": read.seed, "score": found[keys[0]], "standard_error": found.get(keys[1])}, costs
+
+
+def _write(written: Row, last: Rung) -> None:
+    def fill(folder: Path) -> None:
+        artifacts.write_json(folder / "advice.json", written)
+        artifacts.write_csv(folder / "advice.csv", written["trials"])
+        page.write(folder / "report.html", advise_report.page(last.place, written))
+
+    artifacts.write_folder(ADVICE / written["task"], fill)
+
+
+def show(task: str) -> None:
+    """Print the advice for ``task`` that was written last."""
+    written = read_json(ADVICE / task / "advice.json")
+    console = Console()
+    console.print(_table(written))
+    for line in lines(written):
+        console.print(line, markup=False, highlight=False)
+    if written["block"]:
+        console.print(f"\nfor params.yaml:\n\n{written['block']}", markup=False, highlight=False)
+    console.print(f"written to {ADVICE / task}/ (json, csv, report.html); 'make ui' opens MLflow")
+
+
+def _table(written: Row) -> Table:
+    """Return the trials, and how far each came."""
+    table = Table(title=f"{written['task']}: trials by share of the training data; in () what did not go on")
+    rungs = written["rungs"]
+    for head in ("", *(f"{written['metric']} at {r['share']:g}" for r in rungs), UNITS[written["unit"]]):
+        table.add_column(head, justify="right" if head else "left", no_wrap=not head)
+    for outcome in rungs[0]["outcomes"]:
+        table.add_row(*advise_report.course_of(outcome["name"], rungs))
+    return table

@@ -1,0 +1,54 @@
+"""An advice, told to MLflow once: a parent run an advice, a child run a trial."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.advise.report import asked
+from pipelines.core.artifacts import ADVICE, digest
+from pipelines.tracking.client import REASON, Tracker, points, told
+from pipelines.trials.summary import Row
+from pipelines.versioning.provenance import versions
+
+
+def publish(written: Row) -> str | None:
+    """Tell MLflow of the advice that was written, and return the id of its run.
+
+    Returns:
+        None where there is no tracker to tell it to: then the next call tells it.
+    """
+    return told(lambda tracker: _publish(tracker, written))
+
+
+def _publish(tracker: Tracker, written: Row) -> str:
+    # What was spent now is another number at each call.
+    key = digest(["advice", {k: v for k, v in written.items() if k != "balance"}])
+    for run in tracker.runs("winnow.key", key):
+        if "winnow.complete" in run.data.tags:
+            return str(run.info.run_id)
+        for left in [*tracker.runs("mlflow.parentRunId", run.info.run_id), run]:
+            tracker.forget(left)
+    tags = {"task": written["task"], "goal": asked(written), **versions()}
+    parent = tracker.create(f"{written['task']} advice", {**tags, "winnow.key": key, "advice": written["sentence"]})
+    run_id = str(parent.info.run_id)
+    for trial in written["trials"]:
+        _tell_trial(tracker, written, trial, {**tags, "mlflow.parentRunId": run_id})
+    balance, path = written["balance"], ADVICE / written["task"] / "advice.json"
+    found = [(f"advice_{k}", v, 0) for k, v in (*balance["cost"].items(), ("saving", balance["saving"]))]
+    tracker.log(run_id, points(found, path), {"bound": written["bound"], "goal": written["goal"]}, {})
+    tracker.client.log_artifacts(run_id, str(path.parent), "advice")
+    tracker.finish(parent)
+    tracker.point_caller("winnow.advice", run_id)
+    return run_id
+
+
+def _tell_trial(tracker: Tracker, written: Row, trial: Row, tags: dict[str, str]) -> None:
+    own: dict[str, Any] = {k: trial[k] for k in ("cell", "role", "method", "seed", "share")}
+    name = f"{trial['cell']} on {trial['share']:g} seed {trial['seed']}"
+    run = tracker.create(name, {**tags, **{k: str(v) for k, v in own.items()}})
+    found = [(k, v, 0) for k, v in trial.items() if isinstance(v, int | float) and k not in own]
+    tracker.log(run.info.run_id, points(found, ADVICE / written["task"] / "advice.json"), own, {})
+    if trial["error"]:
+        tracker.failed(run, trial["error"][:REASON])
+    else:
+        tracker.finish(run)

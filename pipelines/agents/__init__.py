@@ -1,0 +1,1 @@
+"""Stages and studies sent to Prefect work pools, and run there."""

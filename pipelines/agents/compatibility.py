@@ -1,0 +1,54 @@
+"""Whether an agent has the packages and the flows of the comparison that it works for; one that has others refuses the work."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pipelines.core import artifacts
+from pipelines.core.errors import UserError
+
+#: What the bytes of results depend on.
+PACKAGES = (
+    "datasets", "numpy", "pyarrow", "safetensors", "scikit-learn", "scipy", "tokenizers", "torch", "torchvision",
+    "transformers",
+)  # fmt: skip
+#: What a stage's flow is made of, in the clone of the agent; the stage itself is of the revision.
+FLOWS = ("agents", "config", "core", "flows", "versioning")
+
+
+def packages() -> dict[str, str]:
+    """Return the versions that results depend on.
+
+    Builds of one version (``2.14.1+cpu``) count as one: agents with and without a GPU serve one comparison.
+    """
+    found = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name).partition("+")[0]
+        except PackageNotFoundError:
+            found[name] = "none"
+    return found
+
+
+def flows() -> str:
+    """Return the SHA-256 of the flows' code in this clone."""
+    root = Path(__file__).parents[1]
+    files = sorted(path for name in FLOWS for path in (root / name).rglob("*.py"))
+    return artifacts.digest({path.relative_to(root).as_posix(): artifacts.digest_of(path) for path in files})
+
+
+def check(agent: str, asked: Mapping[str, str], flows_asked: str) -> None:
+    """Refuse work that was sent from another set of packages, or by other flows; what is not asked for is not compared.
+
+    Raises:
+        UserError: naming the agent and all that differs.
+    """
+    own = packages()
+    differ = [f"{name} {own.get(name, 'none')} (asked: {v})" for name, v in sorted(asked.items()) if own.get(name) != v]
+    if differ:
+        raise UserError(f"agent {agent}: has other packages than the comparison: {', '.join(differ)}; see constraints.txt")
+    if flows_asked and flows_asked != flows():
+        raise UserError(f"agent {agent}: its clone has other flows than the comparison's; 'git pull' in {Path.cwd()} there")

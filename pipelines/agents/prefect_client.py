@@ -1,0 +1,66 @@
+"""Asking Prefect's server, which may be away for a while: what waits for it is told so once, and goes on when it is back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+from pipelines.core.errors import StageFailedError, without_passwords
+from pipelines.core.logs import Log
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+T = TypeVar("T")
+#: How long a server may be away, between two questions how long, and how long an answer may take.
+PATIENCE_SECONDS, PAUSE_SECONDS, ANSWER_SECONDS = 600.0, 2.0, 15.0
+#: A busy server refuses a question now and then; only one that is away for longer is worth a line.
+WARN_SECONDS = 10.0
+
+
+@contextmanager
+def client() -> Iterator[SyncPrefectClient]:
+    """Give a client that says at once when the server is away: whoever asks decides for how long to go on asking."""
+    with (
+        temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: ANSWER_SECONDS}),
+        get_client(sync_client=True) as made,
+    ):
+        yield made
+
+
+def is_away(error: Exception) -> bool:
+    """Return whether ``error`` says that the server does not answer now, and not that it has answered no."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code >= 500 or error.response.status_code in (408, 429)
+    return isinstance(error, httpx.TransportError)
+
+
+def answer(ask: Callable[[], T], log: Log, seconds: float | None = None) -> T:
+    """Return what ``ask`` returns, asked again while the server is away.
+
+    Raises:
+        StageFailedError: where it is away for longer than ``seconds``, by default ``PATIENCE_SECONDS``.
+    """
+    most = PATIENCE_SECONDS if seconds is None else seconds
+    since = time.monotonic()
+    warned = False
+    while True:
+        try:
+            return ask()
+        except httpx.HTTPError as error:
+            if not is_away(error):
+                raise
+            reason = without_passwords(str(error).partition("\n")[0]) or type(error).__name__
+            away = time.monotonic() - since
+            if away > most:
+                raise StageFailedError(f"Prefect's server has been away for {most:.0f} s: {reason}") from None
+            if away >= WARN_SECONDS and not warned:
+                log.warning("Prefect's server does not answer (%s); waiting for it, %.0f s at most", reason, most)
+                warned = True
+        time.sleep(PAUSE_SECONDS)

@@ -1,0 +1,98 @@
+"""The walk of a comparison through DVC's graph: each stage is sent as soon as what it depends on is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from prefect.futures import PrefectFuture, as_completed
+
+from pipelines.core import artifacts
+from pipelines.core.errors import StageFailedError, Stopped, UserError
+from pipelines.tracking import agents
+from pipelines.tracking import comparison as tracking
+from pipelines.versioning import dvc_project, dvc_remote
+
+if TYPE_CHECKING:
+    from pipelines.core.logs import Log
+
+Future = PrefectFuture[dict[str, Any]]
+
+
+def walk(send: Callable[[str], Future], log: Log) -> None:
+    """Restore in this worktree what was run before, have the rest run, and publish what is evaluated meanwhile.
+
+    Args:
+        send: has a stage, by its address, run elsewhere; its result tells the ``agent`` and the ``queued_seconds``.
+        log: is told what is waited for.
+
+    Raises:
+        UserError: for a mistake in the input.
+        Stopped: where a stage was cancelled.
+        StageFailedError: where one failed, or what it made is not in the DVC remote.
+    """
+    dvc_remote.patiently(dvc_remote.learn_runs, log)
+    Walk(send, log).to_the_end()
+
+
+class Walk:
+    """What is left of the graph, what is under way, and what is here."""
+
+    def __init__(self, send: Callable[[str], Future], log: Log) -> None:
+        """Begin where nothing is here yet."""
+        self._send, self._log = send, log
+        self._needs, self._left = dvc_project.depends_on(), dvc_project.stages()
+        self._here: set[str] = set()
+        self._running: dict[Future, str] = {}
+        self._sent: dict[str, Any] = {}
+
+    def to_the_end(self) -> None:
+        """Take up each stage that has ended, and send those that waited for it."""
+        self._advance()
+        while self._running:
+            future = next(as_completed(list(self._running)))
+            stage = self._running.pop(future)
+            self._sent[stage] = self._result(stage, future)
+            artifacts.write_json(agents.SENT, self._sent)
+            self._bring(stage)
+            self._advance()
+            if stage.startswith("evaluate@"):
+                tracking.publish(self._log.warning)
+
+    def _advance(self) -> None:
+        while ready := [stage for stage in self._left if self._needs[stage] <= self._here]:
+            for stage in ready:
+                self._left.remove(stage)
+                if self._restore(stage):
+                    self._here.add(stage)
+                else:
+                    self._running[self._send(stage)] = stage
+
+    def _bring(self, stage: str) -> None:
+        dvc_remote.patiently(dvc_remote.learn_runs, self._log)
+        if not self._restore(stage):
+            raise StageFailedError(
+                f"{stage}: its results are not in the DVC remote {dvc_remote.address()}; agents must share one"
+            )
+        self._here.add(stage)
+
+    def _restore(self, stage: str) -> bool:
+        return dvc_remote.patiently(partial(dvc_remote.restore, stage), self._log)
+
+    def _result(self, stage: str, future: Future) -> dict[str, Any]:
+        """Return what a stage tells; where it failed, wait for the others, and let MLflow know all that failed for good."""
+        told = self._told(stage, future)
+        if isinstance(told, dict):
+            return told
+        others = [self._told(other, running) for running, other in self._running.items()]
+        raise next(e for e in (told, *others) if isinstance(e, Exception))
+
+    def _told(self, stage: str, future: Future) -> dict[str, Any] | Exception:
+        try:
+            return future.result()
+        except Stopped as error:
+            return error
+        except (UserError, StageFailedError) as error:
+            tracking.fail(stage, str(error), self._log.warning)
+            return error

@@ -1,0 +1,113 @@
+"""Sending one stage, or cells of a study, to the agents of a work pool, and what the end tells."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
+from prefect.runtime import task_run
+from prefect.states import Cancelled, Cancelling, Crashed, Failed
+
+from pipelines.agents import compatibility, prefect_client, run_watcher
+from pipelines.core import logs
+from pipelines.core.errors import GivenUpError, StageFailedError, Stopped, UserError, without_passwords
+from pipelines.flows.retry import worth_a_retry
+
+BAD_INPUT = "Bad input"
+#: The name of the state of a run that did what it could: its message is JSON, the reasons by the name of what failed.
+IN_PART = "Failed in part"
+#: How often what failed, or whose agent was lost, is sent again.
+AGAIN = 2
+#: The states of runs that have not ended.
+OPEN = ["SCHEDULED", "PENDING", "RUNNING", "PAUSED"]
+
+
+@task(retries=AGAIN, retry_delay_seconds=1, retry_condition_fn=worth_a_retry, task_run_name="{what}", cache_policy=NO_CACHE)
+def send(what: str, deployment: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Have an agent run ``what``, wait for its end, and return the ``agent`` and the ``queued_seconds``.
+
+    Args:
+        what: as it is called in messages.
+        deployment: to run.
+        asked: its parameters, beside those by which an agent that is not up to date refuses.
+
+    Returns:
+        Of what failed in part, ``failed`` too, the reasons by name.
+
+    Raises:
+        UserError: for a mistake in the input.
+        Stopped: where it was cancelled.
+        StageFailedError: where it failed, or its agent was lost.
+    """
+    log = get_run_logger()
+    with prefect_client.client() as client:
+        sent = _begin(what, deployment, asked, log)
+        try:
+            run = run_watcher.follow(client, sent.id, log)
+        except StageFailedError as error:
+            again = "; it is sent again" if (task_run.run_count or 0) <= AGAIN else ""
+            log.warning("%s: %s%s", what, error, again)
+            raise StageFailedError(f"{what}: {error}") from None
+    failed = _check(what, run)
+    # Both by the server's clock.
+    waited = (run.start_time - run.created).total_seconds() if run.start_time and run.created else 0.0
+    told = {"agent": run_watcher.agent_of(run), "queued_seconds": max(0.0, waited)}
+    return told | ({"failed": failed} if failed else {})
+
+
+def cancel_sent(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ANN401 - Prefect's
+    """Cancel what a cancelled run has sent, which would go on without it."""
+    asked = {"parent_flow_run_id": {"any_": [flow_run.id]}, "state": {"type": {"any_": OPEN}}}
+    with get_client(sync_client=True) as client:
+        for sent in client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(asked)):
+            client.set_flow_run_state(sent.id, Cancelling())
+
+
+def state_of(error: Exception) -> State[Any]:
+    """Return the state of a run that ended with ``error``; its message is all that another agent learns of it."""
+    if isinstance(error, Stopped):
+        return Cancelled(message="stopped")
+    if isinstance(error, GivenUpError):
+        return Crashed(name=run_watcher.LOST, message=str(error))
+    name = BAD_INPUT if isinstance(error, UserError) else "Failed"
+    return Failed(name=name, message=without_passwords(str(error)))
+
+
+def _begin(what: str, deployment: str, asked: dict[str, Any], log: logs.Log) -> FlowRun:
+    """Create the run, once, also where the server takes the request and is away before it answers."""
+    parameters = asked | {"packages": compatibility.packages(), "flows": compatibility.flows()}
+    once = str(uuid4())
+
+    def create() -> Any:  # noqa: ANN401 - a FlowRun, or one to be awaited
+        return run_deployment(
+            deployment, parameters=parameters, flow_run_name=what, timeout=0, tags=["winnow"], idempotency_key=once
+        )
+
+    try:
+        made: FlowRun = prefect_client.answer(create, log)
+    except ObjectNotFound:
+        raise UserError(f"params.yaml: pools: there is no deployment {deployment!r}; add it to prefect.yaml") from None
+    return made
+
+
+def _check(what: str, run: FlowRun) -> dict[str, str]:
+    """Raise what the end of a run means, unless it has ended well, or in part: then return why the rest failed, by name."""
+    state: Any = run.state
+    if state.is_completed():
+        return {}
+    message = str(state.message)
+    if state.name == IN_PART:
+        return dict(json.loads(message))
+    if state.name == BAD_INPUT:
+        raise UserError(message)
+    if state.is_cancelled():
+        raise Stopped
+    raise StageFailedError(f"{what}: {message.removeprefix(f'{what}: ')}")

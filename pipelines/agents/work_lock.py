@@ -1,0 +1,76 @@
+"""A claim on work: of runs that are asked for the same at once, one does it, and the others wait and take its results.
+
+A claim is a variable of Prefect's server, which lets one of a name be made once; it holds the id of the run that made it. It is
+worth what this run is: when the run has ended, or its agent is lost, the next one takes the claim over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import httpx
+from prefect.client.schemas.actions import VariableCreate
+from prefect.exceptions import ObjectAlreadyExists
+
+from pipelines.agents import prefect_client, run_watcher
+from pipelines.core.errors import StageFailedError, Stopped
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import Variable
+
+    from pipelines.core.logs import Log
+
+#: How long a claim is tried to be dropped: a busy server refuses now and then, and one that is away need not be waited for.
+DROP_SECONDS = 30.0
+
+
+@contextmanager
+def claimed(work: str, run_id: UUID, log: Log) -> Iterator[bool]:
+    """Let the run ``run_id`` alone do what ``work`` names, a digest; give whether others have had it before.
+
+    Raises:
+        StageFailedError: where Prefect's server stays away.
+    """
+    name, waited = f"winnow-{work}", False
+    with prefect_client.client() as client:
+        while (claim := _claim(client, name, run_id, log)).value != str(run_id):
+            log.info("run %s is at the same; this one waits for it", claim.value)
+            # However it ends, what it has shared is taken, and what it has not is done here.
+            with suppress(StageFailedError, Stopped):
+                run_watcher.follow(client, UUID(str(claim.value)), log)
+            _drop(client, claim, log)
+            waited = True
+    try:
+        yield waited
+    finally:
+        with prefect_client.client() as client:
+            _drop(client, claim, log)
+
+
+def _claim(client: SyncPrefectClient, name: str, run_id: UUID, log: Log) -> Variable:
+    """Return the claim of this name, made for ``run_id`` where there is none."""
+    wanted = VariableCreate(name=name, value=str(run_id), tags=["winnow"])
+
+    def ask() -> Variable | None:
+        try:
+            return client.create_variable(wanted)
+        except ObjectAlreadyExists:
+            return client.read_variable_by_name(name)
+
+    while (found := prefect_client.answer(ask, log)) is None:
+        pass  # it was dropped between the two questions
+    return found
+
+
+def _drop(client: SyncPrefectClient, claim: Variable, log: Log) -> None:
+    """Drop this very claim, and not one of the same name that another has made since; where it stays, its run has ended."""
+
+    def ask() -> object:
+        return client.request("DELETE", "/variables/{id}", path_params={"id": str(claim.id)})
+
+    with suppress(httpx.HTTPError, StageFailedError):
+        prefect_client.answer(ask, log, DROP_SECONDS)

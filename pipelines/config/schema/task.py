@@ -1,0 +1,140 @@
+"""A task of params.yaml, its keys checked against each other."""
+
+from __future__ import annotations
+
+from pydantic import model_validator
+
+from pipelines.config.schema.model import Small, Transformer
+from pipelines.config.schema.source import FromFolder, FromPackage
+from pipelines.config.schema.task_checks import idle
+from pipelines.config.schema.task_keys import TaskKeys
+
+#: By the kind of data: the columns it must have (one of them at least), those it may have, and where it may come from.
+INPUTS: dict[str, tuple[set[str], set[str]]] = {
+    "text": ({"text"}, {"text_pair"}),
+    "image": ({"image"}, set()),
+    "table": ({"numbers", "categories", "dates"}, set()),
+    "language": ({"text"}, set()),
+}
+SOURCES = {
+    "text": ("hub", "files", "package"),
+    "image": ("hub", "folder", "idx", "scikit-learn"),
+    "table": ("hub", "files", "package"),
+    "language": ("hub", "files", "folder", "package"),
+}
+#: The sources that are tables, whose columns must be named.
+TABULAR = ("hub", "files", "package")
+#: The keys of a source that are for documents alone.
+DOCUMENTS = {"files", "tagged"}
+#: By the kind of data: the families of models, and the small ones by name.
+MODELS: dict[str, tuple[str, ...]] = {
+    "text": ("transformers",),
+    "image": ("torchvision", "small"),
+    "table": ("small",),
+    "language": ("transformers", "gpt"),
+}
+SMALL: dict[str, tuple[str, ...]] = {"image": ("cnn", "lenet", "mlp"), "table": ("table-mlp",)}
+
+
+class Task(TaskKeys):
+    """What is learnt, from what, by which model; refused where its keys do not fit each other."""
+
+    @model_validator(mode="after")
+    def _source_fits_kind(self) -> Task:
+        if (source := self.source.source) not in (fit := SOURCES[self.kind]):
+            raise ValueError(f"source.from: {source!r} has nothing of kind {self.kind!r}; that comes from {', '.join(fit)}")
+        documents = self.kind == "language" and (source == "folder" or (source == "package" and not list(self.columns.named())))
+        if isinstance(self.source, FromFolder | FromPackage) and not documents and self.source.model_fields_set & DOCUMENTS:
+            raise ValueError("source.files, source.tagged: are for documents: kind 'language', and no columns")
+        if source in TABULAR and not documents:
+            self._check_columns(set(self.columns.model_dump()))
+        for key, size in (("test", self.test), ("limit", self.limit)):
+            if size is not None and not (size >= 1 if isinstance(size, int) else 0 < size < 1):
+                raise ValueError(f"{key}: must be a number of rows, 1 or more, or a fraction in (0, 1), got {size!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_do_something(self) -> Task:
+        if said := idle(self):
+            raise ValueError(said)
+        return self
+
+    @model_validator(mode="after")
+    def _empty_texts_alone(self) -> Task:
+        if self.drop_empty and (self.kind not in ("text", "language") or not self.columns.text):
+            raise ValueError("drop_empty: is for kind 'text' or 'language' with a column 'text'; leave it out")
+        return self
+
+    def _check_columns(self, named: set[str]) -> None:
+        wanted, more = INPUTS[self.kind]
+        label = set() if self.kind == "language" else {"label"}
+        more = more | ({"domain"} if self.target is not None and self.target.domain is not None else set())
+        if not (wanted & named and label <= named <= wanted | more | label):
+            also = " and 'label'" if label else " alone"
+            raise ValueError(f"columns: must name {listed(wanted)}{also}, got {', '.join(sorted(named)) or 'none'}")
+
+    @model_validator(mode="after")
+    def _model_fits_kind(self) -> Task:
+        fit = MODELS[self.kind]
+        if self.model.family not in fit:
+            raise ValueError(f"model.family: a task of kind {self.kind!r} takes {listed(fit)}, got {self.model.family!r}")
+        if isinstance(self.model, Small) and self.model.name not in SMALL[self.kind]:
+            names = listed(SMALL[self.kind])
+            raise ValueError(f"model.name: a task of kind {self.kind!r} takes {names}, got {self.model.name!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _something_is_frozen(self) -> Task:
+        frozen = isinstance(self.model, Transformer) and self.model.train_layers is not None
+        if self.training.keep_frozen and not (self.kind == "text" and frozen):
+            lacking = "whose model has no train_layers" if self.kind == "text" else f"of kind {self.kind!r}"
+            raise ValueError(
+                "training.keep_frozen: must be false but for a task of kind 'text' whose model has train_layers, "
+                f"got true for one {lacking}; the nearest that works is false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _keys_fit_target(self) -> Task:
+        if self.kind == "language" and self.predicts == "number":
+            raise ValueError("predicts: a task of kind 'language' predicts its own tokens, got 'number'; leave it out")
+        learnt = "is of kind 'language'" if self.kind == "language" else f"has predicts: {self.predicts}"
+        for key in ("binarize", "label_noise", "long_tail", "metric", "empty_classes"):
+            if getattr(self, key) not in (None, "refuse") and (self.kind == "language" or self.predicts == "number"):
+                raise ValueError(f"{key}: is for classes, and this task {learnt}; leave one of the two out")
+        return self
+
+    @model_validator(mode="after")
+    def _target_set_can_be_had(self) -> Task:
+        if self.target is None:
+            return self
+        if self.kind not in ("text", "table") or self.source.source not in TABULAR:
+            raise ValueError("target: is of rows of texts or tables, whose source is files, package or hub; leave it out")
+        if self.target.domain is not None and self.columns.domain is None:
+            raise ValueError("target.domain: is a value of the column columns.domain, which names none; name it")
+        return self
+
+    @model_validator(mode="after")
+    def _stream_is_seen_once(self) -> Task:
+        if self.stream and self.training.epochs != 1:
+            raise ValueError(
+                "training.epochs: must be 1 for a task with 'stream: true', of which each example is seen once at most, got "
+                f"{self.training.epochs}; the nearest that works is 1"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _near_copies_can_be_made(self) -> Task:
+        near = self.duplicates is not None and self.duplicates.near
+        if near and (self.kind == "language" or (self.kind == "table" and not self.columns.numbers)):
+            lacking = "of kind 'language'" if self.kind == "language" else "whose columns name no numbers"
+            raise ValueError(
+                "duplicates.near: changes words, pixels or numbers a little, and must be false for a task "
+                f"{lacking}, got true; the nearest that works is false"
+            )
+        return self
+
+
+def listed(names: tuple[str, ...] | set[str]) -> str:
+    """Return ``names`` as alternatives."""
+    return " or ".join(repr(name) for name in sorted(names))

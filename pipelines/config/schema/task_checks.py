@@ -1,0 +1,44 @@
+"""Keys of a task that would change nothing: refused, since whoever set one meant something by it."""
+
+from __future__ import annotations
+
+from pipelines.config.schema.task_keys import TaskKeys
+
+#: By key, the kinds of data that it is for.
+FOR = {"image_size": ("image",), "max_length": ("text",), "block": ("language",), "vocabulary": ("language",)}
+#: The sources whose images have one size, and whose parts have no names.
+WITHOUT_COLUMNS = ("idx", "scikit-learn", "folder")
+SIZED = ("idx", "scikit-learn")
+#: The files that say the names of their columns themselves, in every row.
+NAMED = (".jsonl", ".parquet")
+
+
+def idle(task: TaskKeys) -> str | None:
+    """Return what is wrong with the first key that is set and would do nothing; None where all do something."""
+    said, source = task.model_fields_set, task.source
+    for key, kinds in FOR.items():
+        if key in said and getattr(task, key) is not None and task.kind not in kinds:
+            return f"{key}: is for a task of kind {kinds[0]!r}, and this one is of kind {task.kind!r}; leave it out"
+    if task.image_size is not None and source.source in SIZED:
+        return f"image_size: is for images of a folder or the hub, and these are of {source.source!r}; leave it out"
+    if task.kind == "image" and source.source in WITHOUT_COLUMNS and list(task.columns.named()):
+        return f"columns: images of {source.source!r} have none, got {', '.join(task.columns.named())}; leave it out"
+    if task.test is not None and (own := _own_test(task)):
+        return f"test: must be left out where the source has a test split, {own}; or leave that out"
+    return _idle_header(task)
+
+
+def _own_test(task: TaskKeys) -> str | None:
+    """Return the key that names the source's own test split, None where it has none."""
+    for key in ("test", "test_member", "test_split"):
+        if named := getattr(task.source, key, None):
+            return f"source.{key}: {named!r}"
+    return "t10k" if task.source.source == "idx" else None
+
+
+def _idle_header(task: TaskKeys) -> str | None:
+    train = getattr(task.source, "train", None)
+    if train is None or not train.removesuffix(".gz").endswith(NAMED):
+        return None
+    key = next((k for k in ("header", "skip") if getattr(task.source, k)), None)
+    return key and f"source.{key}: is for csv and tsv files, and {train} names its columns itself; leave it out"

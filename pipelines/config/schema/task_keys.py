@@ -1,0 +1,85 @@
+"""The keys of a task: what is learnt, from what, by which model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeFloat, model_serializer, model_validator
+
+from components.costs.comparison import METRICS, Metric
+from pipelines.config.schema.model import Model
+from pipelines.config.schema.sections import Section, Training
+from pipelines.config.schema.source import DataSource
+from pipelines.config.schema.split_options import Duplicates, LabelNoise, LongTail, TargetSet
+
+
+class Columns(Section):
+    """Which column of the source is what."""
+
+    text: str | None = None
+    text_pair: str | None = None
+    image: str | None = None
+    numbers: list[str] = Field(default_factory=list)
+    categories: list[str] = Field(default_factory=list)
+    dates: list[str] = Field(default_factory=list)
+    label: str | None = None
+    domain: str | None = None
+
+    @model_serializer
+    def _named_alone(self) -> dict[str, Any]:
+        return {role: columns for role, columns in vars(self).items() if columns}
+
+    def named(self) -> Iterator[str]:
+        """Yield the columns' names."""
+        for columns in vars(self).values():
+            yield from [columns] if isinstance(columns, str) else columns or []
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Columns:
+        if twice := [name for name, count in Counter(self.named()).items() if count > 1]:
+            raise ValueError(f"each column may be named once, got {twice[0]!r} {Counter(self.named())[twice[0]]} times")
+        return self
+
+
+class TaskKeys(Section):
+    """What is learnt, from what, by which model."""
+
+    kind: Literal["text", "image", "table", "language"]
+    predicts: Literal["class", "number"] = "class"
+    metric: Literal["accuracy", "macro_f1", "balanced_accuracy", "worst_class_accuracy"] | None = None
+    source: DataSource
+    columns: Columns = Field(default_factory=Columns)
+    binarize: NonNegativeFloat | None = None
+    test: int | float | None = None
+    image_size: Annotated[int, Field(ge=1, le=8192)] | None = None
+    limit: int | float | None = None
+    validation: Annotated[float, Field(gt=0, lt=1)] | None = None
+    drop_empty: bool = False
+    empty_classes: Literal["refuse", "drop"] = "refuse"
+    leaks: Literal["report", "refuse", "drop"] = "report"
+    max_length: Annotated[int, Field(ge=4)] = 128
+    label_noise: LabelNoise | None = None
+    long_tail: LongTail | None = None
+    duplicates: Duplicates | None = None
+    target: TargetSet | None = None
+    stream: bool = False
+    block: Annotated[int, Field(ge=2)] = 128
+    vocabulary: Annotated[int, Field(ge=257)] = 4096
+    licence: str
+    citation: str
+    model: Model
+    training: Training
+
+    @property
+    def classifies(self) -> bool:
+        """Whether an example's target is a class."""
+        return self.kind != "language" and self.predicts == "class"
+
+    @property
+    def judged(self) -> Metric:
+        """What its models are judged by."""
+        of_kind = METRICS["tokens" if self.kind == "language" else self.predicts]
+        return replace(of_kind, name=self.metric) if self.metric else of_kind

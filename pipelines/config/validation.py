@@ -1,0 +1,130 @@
+"""What in params.yaml refers to another key, or depends on two of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from pipelines.config.countries import countries, nearest
+from pipelines.core.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from pipelines.config.params import Params
+
+
+def check_names(path: Path, params: Params) -> None:
+    """Check what refers to another key, and what depends on two of them.
+
+    Raises:
+        UserError: for the first that cannot be.
+    """
+    if params.task not in params.tasks:
+        raise UserError(unknown(f"{path}: task: {params.task!r}", "task", params.task, params.tasks))
+    if not params.compare:
+        raise UserError(f"{path}: compare: names no method; 'full: none' is the least that can be run")
+    if "full" not in params.compare:
+        raise UserError(f"{path}: compare: 'full' is missing; every saving is measured against it")
+    _check_country(path, params.energy.country)
+    _check_ramp(path, params)
+    _check_memory(path, params)
+    _check_diagnosis(path, params)
+    _check_proxies(path, params)
+    check_methods(path, "compare", params.compare, params)
+
+
+def check_methods(path: Path, key: str, methods: dict[str, str], params: Params) -> None:
+    """Check that the ``methods`` under ``key`` are blocks, and what they start from warm-ups that fit the training.
+
+    Raises:
+        UserError: for the first that is not.
+    """
+    for method, warm_up in methods.items():
+        where = f"{path}: {key}.{method}"
+        if method not in params.methods:
+            raise UserError(unknown(where, "method in 'methods'", method, params.methods))
+        if warm_up not in params.warm_ups:
+            raise UserError(unknown(f"{where}: {warm_up!r}", "warm-up in 'warm_ups'", warm_up, params.warm_ups))
+        if params.chosen.stream and params.warm_ups[warm_up].epochs:
+            fits = ", ".join(n for n, w in params.warm_ups.items() if not w.epochs) or "none is defined"
+            raise UserError(
+                f"{where}: must start from a warm-up of 0 epochs, since tasks.{params.task}.stream lets training see an "
+                f"example once, got {warm_up!r} of {params.warm_ups[warm_up].epochs:g}; one that works: {fits}"
+            )
+    for name in sorted(set(methods.values())):
+        _check_warm_up(path, params, name)
+
+
+def _check_country(path: Path, code: str) -> None:
+    """Check that it is known how much carbon the country's electricity has."""
+    if code not in countries():
+        near = nearest(code)
+        hint = f"; did you mean {near!r}, {countries()[near]}?" if near else ""
+        raise UserError(f"{path}: energy.country: must be a country by its ISO 3166 alpha-3 code, got {code!r}{hint}")
+
+
+def _check_ramp(path: Path, params: Params) -> None:
+    """Check that the learning rate has risen before training ends."""
+    epochs, ramp = params.chosen.training.epochs, params.chosen.training.schedule.ramp
+    if ramp >= epochs:
+        key = f"tasks.{params.task}.training"
+        raise UserError(
+            f"{path}: {key}.schedule.ramp: must be under the {epochs} of {key}.epochs, got {ramp}; "
+            f"the nearest that works is {epochs - 1}"
+        )
+
+
+def _check_memory(path: Path, params: Params) -> None:
+    """Check that the pixels of a batch, as float32 of three channels, are within this machine's memory."""
+    side, training = params.chosen.image_size, params.chosen.training
+    batch = max(training.batch_size, training.look_batch or 0)
+    if side is None:
+        return
+    most = psutil.virtual_memory().total // (12 * side**2)
+    if batch > most:
+        key = "batch_size" if batch == training.batch_size else "look_batch"
+        raise UserError(
+            f"{path}: tasks.{params.task}.training.{key}: must be at most {most:,} with images of {side} x {side}, whose "
+            f"pixels alone fill this machine's memory, got {batch:,}; a tenth of that leaves room for a model, and so does a "
+            "smaller image_size"
+        )
+
+
+def _check_diagnosis(path: Path, params: Params) -> None:
+    """Check that the warm-up of the diagnosis is there, and has seen examples twice, or trains nothing."""
+    where, name = f"{path}: diagnose.warm_up", params.diagnose.warm_up
+    if name not in params.warm_ups:
+        raise UserError(unknown(f"{where}: {name!r}", "warm-up in 'warm_ups'", name, params.warm_ups))
+    if 0 < params.warm_ups[name].epochs < 2:
+        fits = [n for n, w in params.warm_ups.items() if w.epochs >= 2] or ["none is defined"]
+        raise UserError(
+            f"{where}: must be of 2 epochs or more, or of 0, which looks at the data alone, got {name!r} of "
+            f"{params.warm_ups[name].epochs:g}; one that works: {', '.join(fits)}"
+        )
+
+
+def _check_proxies(path: Path, params: Params) -> None:
+    """Check that each proxy can rank the task's examples: every warm-up is run."""
+    for name, warm_up in params.warm_ups.items():
+        if warm_up.proxy is not None:
+            try:
+                warm_up.proxy.check_fits(params.chosen)
+            except ValueError as error:
+                raise UserError(f"{path}: warm_ups.{name}.proxy: {error} (task '{params.task}')") from None
+
+
+def _check_warm_up(path: Path, params: Params, name: str) -> None:
+    """Check that a warm-up ends before training does, and before its learning rate decays."""
+    training, asked = params.chosen.training, params.warm_ups[name].begun
+    key = f"tasks.{params.task}.training"
+    if asked >= training.epochs:
+        raise UserError(
+            f"{path}: {key}.epochs: must be above the {asked:g} of the warm-up '{name}', got {training.epochs}; "
+            f"the nearest that works is {int(asked) + 1}"
+        )
+    if asked > training.schedule.hold:
+        raise UserError(
+            f"{path}: {key}.schedule.hold: must be at least the {asked} epochs of the warm-up '{name}', which cannot know "
+            f"what decays after it; got {training.schedule.hold}; the nearest that works is {asked}"
+        )

@@ -1,0 +1,74 @@
+"""YAML 1.2, as DVC reads it; what other readers take for something else is refused, and so is a key that is there twice."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+
+from pipelines.core.errors import UserError
+
+#: What YAML 1.1 and 1.2 read differently where it has no quotes, each with what works.
+AMBIGUOUS = (
+    (re.compile(r"[-+]?0[0-9_]+"), "write the number without the 0 before it, or a text in quotes"),
+    (re.compile(r"[-+]?0o[0-7_]+"), "write the number in tens, or a text in quotes"),
+    (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), "write the number, or a text in quotes"),
+    (re.compile(r"yes|no|on|off", re.IGNORECASE), "write true or false, or a text in quotes"),
+    (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"), "write it in quotes"),
+)
+
+
+def read(path: Path) -> Any:  # noqa: ANN401 - whatever YAML holds
+    """Return what ``path`` holds.
+
+    Raises:
+        UserError: naming the line of what cannot be read, or could be read in two ways.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = YAML(typ="safe", pure=True).compose(text)
+        _check(root, path, set())
+        return YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise UserError(f"{path}: cannot be read: {line}{error.problem or error.context}") from None
+    except (OSError, YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+
+
+def _check(node: Node | None, path: Path, seen: set[int]) -> None:
+    if node is None or id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, ScalarNode):
+        _check_scalar(node, path)
+        return
+    if isinstance(node, MappingNode):
+        _check_keys(node, path)
+    for child in node.value:
+        for part in child if isinstance(child, tuple) else (child,):
+            _check(part, path, seen)
+
+
+def _check_keys(node: MappingNode, path: Path) -> None:
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, ScalarNode):
+            continue
+        if (first := lines.get(key.value)) is not None:
+            raise UserError(f"{path}: line {line}: {key.value!r} is there already, in line {first}; keep one of them")
+        lines[key.value] = line
+
+
+def _check_scalar(node: ScalarNode, path: Path) -> None:
+    if node.style is not None:
+        return
+    for pattern, remedy in AMBIGUOUS:
+        if pattern.fullmatch(node.value):
+            line = node.start_mark.line + 1
+            raise UserError(f"{path}: line {line}: {node.value}: YAML 1.1 and 1.2 read differently what it is; {remedy}")

@@ -1,0 +1,1 @@
+"""Files, errors, processes, locks: what every package stands on."""

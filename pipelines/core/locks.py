@@ -1,0 +1,46 @@
+"""Locks of this working copy: one process a stage."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipelines.core.artifacts import SCRATCH
+from pipelines.core.errors import UserError
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Hold the lock of ``name`` in this working copy.
+
+    Raises:
+        UserError: where another process holds it, or the folder cannot be written to.
+    """
+    path = SCRATCH / "locks" / name
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+", encoding="ascii")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise UserError(f"{name}: process {file.read().strip()} is at it in {Path.cwd()}; wait for it, or end it") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+@contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Hold the lock file ``path``, when no other process does any more."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,136 @@
+"""What is seen of a stage that trains: a bar on a terminal, a line an epoch elsewhere, and a file for who started it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from components.records import EpochRecord, Step
+
+#: The environment variable that names the file, which is written anew when so many seconds have passed.
+FILE, FILE_SECONDS = "WINNOW_PROGRESS", 1.0
+#: Seconds between two lines of a run that no terminal shows.
+LINE_SECONDS = 60.0
+_QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let stages inside the block write no lines: whoever runs many of them tells of each as a whole."""
+    token = _QUIET.set(True)
+    try:
+        yield
+    finally:
+        _QUIET.reset(token)
+
+
+def is_quiet() -> bool:
+    """Return whether stages are to write no lines."""
+    return _QUIET.get()
+
+
+def say(line: str) -> None:
+    """Write a line of a stage's own."""
+    if not _QUIET.get():
+        sys.stderr.write(line + "\n")
+
+
+def duration(seconds: float) -> str:
+    """Return a time that is left, to be read."""
+    return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
+
+
+class Lines:
+    """Says once a minute how far something is and how long it will take yet, where there is no terminal to draw a bar on."""
+
+    def __init__(self, title: str, total: float, *, shown: bool = True) -> None:
+        self._title, self._total, self._shown = title, total, shown and not Console(stderr=True).is_terminal
+        self._first: tuple[float, float] | None = None
+        self._said = time.monotonic()
+
+    def see(self, done: float) -> None:
+        """Say it where it is due; ``done`` is of the ``total``."""
+        now = time.monotonic()
+        began, first = self._first = self._first or (now, done)
+        if not self._shown or now - self._said < LINE_SECONDS or done <= first:
+            return
+        self._said = now
+        left = (now - began) * (self._total - done) / (done - first)
+        say(f"{self._title}: {100 * done / self._total:.0f} %, about {duration(left)} left")
+
+
+class Watch:
+    """Shows the moments of a run on standard error; of several ranks, one does."""
+
+    def __init__(self, title: str, epochs: float, *, shown: bool = True) -> None:
+        console = Console(stderr=True)
+        self._title, self._shown = title, shown
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
+            console=console, disable=not (shown and console.is_terminal), transient=True,
+        )  # fmt: skip
+        self._task = self._bar.add_task(title, total=epochs)
+        self._file = _File(Path(path), title, epochs) if (path := os.environ.get(FILE)) else None
+        self._lines = Lines(title, epochs, shown=shown)
+
+    def __enter__(self) -> Watch:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def see(self, moment: Step | EpochRecord) -> None:
+        """Show where the run is."""
+        if isinstance(moment, Step):
+            reached = moment.epoch + moment.done / moment.total
+            self._bar.update(self._task, completed=reached)
+            self._lines.see(reached)
+            if self._file is not None:
+                self._file.see(moment)
+            return
+        if _QUIET.get() or not self._shown:
+            return
+        loss = "-" if moment.loss is None else f"{moment.loss:.4f}"
+        counts = f"drawn {moment.drawn:,}, looked {moment.looked:,}, trained {moment.trained:,}"
+        line = f"{self._title}: epoch {moment.epoch + 1}, {counts}, loss {loss}"
+        told = [f"{self._title}: at epoch {e['place']:.2f}, step {e['step']:,}: {e['event']}" for e in moment.events]
+        for said in (*told, line):
+            if self._bar.disable:
+                sys.stderr.write(said + "\n")
+            else:
+                self._bar.console.print(said)
+
+
+class _File:
+    """The last step of a run, in a file that is there whole or not at all."""
+
+    def __init__(self, path: Path, title: str, epochs: float) -> None:
+        self._path, self._title, self._epochs = path, title, epochs
+        self._begun: tuple[float, float] | None = None
+        self._written = -FILE_SECONDS
+
+    def see(self, step: Step) -> None:
+        now, reached = time.monotonic(), step.epoch + step.done / step.total
+        if self._begun is None:
+            self._begun = now, reached
+        if now - self._written < FILE_SECONDS:
+            return
+        self._written = now
+        since, first = self._begun
+        left = (now - since) * (self._epochs - reached) / (reached - first) if reached > first else None
+        where = {"epoch": step.epoch, "done": step.done, "total": step.total, "seconds_left": left}
+        part = self._path.with_name(f".{self._path.name}.part")
+        share = {"title": self._title, "epochs": self._epochs, "percent": min(100.0, 100 * reached / self._epochs)}
+        part.write_text(json.dumps(share | where), encoding="utf-8")
+        part.replace(self._path)

@@ -1,0 +1,1 @@
+"""Cost records: time, counts and energy of a stage."""

@@ -1,0 +1,128 @@
+"""Energy by CodeCarbon, offline and of this process alone; every figure says whether it was measured or estimated."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from typing import Any
+
+import psutil
+
+from pipelines.core.command import IN_RANKS
+
+#: Where CodeCarbon reads a counter of the CPU: a mode of its class for most, a class of its own for others. Whatever else it
+#: does for a CPU is an estimate from its load and its design power.
+COUNTERS = ("intel_rapl", "intel_power_gadget", "windows_emi", "AppleSiliconChip", "Raspberry")
+#: Where Linux has the counters of the CPU.
+POWERCAP = "/sys/class/powercap"
+
+
+class EnergyMeter:
+    """Adds up the energy of the windows between ``start`` and ``stop``.
+
+    Attributes:
+        kwh: so far, by part: ``cpu``, ``gpu``, ``memory``.
+    """
+
+    def __init__(self, country: str, kwh: dict[str, float] | None = None) -> None:
+        """Estimate for the grid of ``country`` (ISO 3166 alpha-3), going on from ``kwh``."""
+        from codecarbon import OfflineEmissionsTracker
+
+        # It speaks before it has read the log level that it is given.
+        logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
+
+        self.kwh = dict(kwh or {"cpu": 0.0, "gpu": 0.0, "memory": 0.0})
+        self.country = country
+        self._tracker = OfflineEmissionsTracker(
+            country_iso_code=country,
+            tracking_mode="process",
+            measure_power_secs=1,
+            output_methods=[],
+            log_level="critical",
+            allow_multiple_runs=True,
+            **_own_gpu(),
+        )
+        self._windows = 0
+        self._intensity = 0.0
+        self._busy: list[float] = []
+        # CodeCarbon needs a first reading of the process's CPU time to take the next one's difference from.
+        self._tracker.start_task("first")
+        self._last = self._tracker.stop_task("first")
+
+    def start(self) -> None:
+        """Open a window."""
+        self._windows += 1
+        self._tracker.start_task(str(self._windows))
+
+    def stop(self) -> None:
+        """Close the window and add its energy."""
+        self._last = self._tracker.stop_task(str(self._windows))
+        for part, spent in (("cpu", "cpu_energy"), ("gpu", "gpu_energy"), ("memory", "ram_energy")):
+            self.kwh[part] += getattr(self._last, spent)
+        self._busy.append(psutil.getloadavg()[0])
+        if self._last.energy_consumed:
+            self._intensity = self._last.emissions / self._last.energy_consumed
+
+    def record(self) -> dict[str, Any]:
+        """Return the energy with its label, unit, method and coefficients; the label of the whole is that of the CPU."""
+        modes = {type(h).__name__: str(getattr(h, "_mode", "")) for h in self._tracker._hardware}  # noqa: SLF001
+        cpu = modes.get("CPU") or next((name for name in modes if name in COUNTERS), "")
+        total = sum(self.kwh.values())
+        read = {"cpu": cpu in COUNTERS, "gpu": "GPU" in modes, "memory": False}
+        labels = {part: "measured" if counted else "estimated" for part, counted in read.items()}
+        return {
+            "label": labels["cpu"],
+            "labels": labels,
+            "reason": reason(cpu),
+            "kwh": total,
+            "kwh_by_part": self.kwh,
+            "co2e_kg": total * self._intensity,
+            "method": f"CodeCarbon {self._last.codecarbon_version}, process mode, CPU by {cpu or 'nothing'}",
+            "intensity_kg_per_kwh": self._intensity,
+            "country": self.country,
+            "cpu_watts_last": self._last.cpu_power,
+            "cpu_design_watts": next((h._tdp for h in self._tracker._hardware if hasattr(h, "_tdp")), None),  # noqa: SLF001
+            "memory_watts": self._last.ram_power,
+            "load": sum(self._busy) / len(self._busy) if self._busy else None,
+            "cpu_model": self._last.cpu_model,
+            "gpu_model": self._last.gpu_model,
+        }
+
+
+def _own_gpu() -> dict[str, list[str]]:
+    """Return how CodeCarbon is told of the one GPU that a rank is to meter; without, it meters all that can be seen."""
+    if IN_RANKS not in os.environ:
+        return {}
+    visible, own = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ["LOCAL_RANK"]
+    return {"gpu_ids": [visible.split(",")[int(own)] if visible else own]}
+
+
+def reason(cpu: str) -> str:
+    """Return why the energy of the CPU, which CodeCarbon takes by ``cpu``, has the label that it has."""
+    if cpu in COUNTERS:
+        return f"the counters of {cpu} are read, which are of the whole processor: what else runs on it is in them"
+    if platform.system() == "Linux":
+        return f"no RAPL counters readable at {POWERCAP}"
+    return f"no counters that CodeCarbon reads on {platform.system()}"
+
+
+def by_label(energy: dict[str, Any]) -> dict[str, float]:
+    """Return the kWh of a record that were ``measured`` and those that were ``estimated``."""
+    parts, labels = energy["kwh_by_part"], energy["labels"]
+    return {label: sum(parts[p] for p in parts if labels[p] == label) for label in ("measured", "estimated")}
+
+
+def machine() -> dict[str, Any]:
+    """Return what timings depend on."""
+    import torch
+
+    return {
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }

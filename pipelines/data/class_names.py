@@ -1,0 +1,60 @@
+"""Class labels as names: taken as they are written, in one order for the same data in any format."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+import numpy as np
+
+from components.arrays import Array
+from pipelines.core.errors import UserError
+
+#: A whole number as one writes it: 7, not 07.
+WHOLE = re.compile(r"0|-?[1-9][0-9]*")
+#: A number with a point or an exponent.
+BROKEN = re.compile(r"[+-]?([0-9]+[.][0-9]*|[.][0-9]+|[0-9]+(?=[eE]))([eE][+-]?[0-9]+)?")
+
+
+def classes_of(label: Array, task: str) -> tuple[Array, list[str], int]:
+    """Return the class of each row ``(N,)``, the names, and how many labels were put into Unicode's composed form.
+
+    Args:
+        label: ``(N,)`` texts, integers or booleans.
+        task: its name.
+
+    Raises:
+        UserError: for numbers that are no whole ones, and for fewer than two classes.
+    """
+    read, composed = _composed(label) if label.dtype.kind == "U" else (label, 0)
+    found, place = np.unique(read, return_inverse=True)
+    if label.dtype.kind == "f" or (label.dtype.kind == "U" and any(map(BROKEN.fullmatch, found)) and all(map(_number, found))):
+        raise UserError(
+            f"{task}: labels must be classes, got {label[0]}; 'predicts: number' learns the number, and 'binarize' makes two "
+            "classes of its sign"
+        )
+    names = [str(name) for name in found]
+    if len(names) < 2:
+        raise UserError(f"{task}: labels must have 2 classes or more, got {names}")
+    order = sorted(range(len(names)), key=_key(names))
+    rank = np.empty(len(names), np.int64)
+    rank[order] = np.arange(len(names))
+    return rank[place], [names[i] for i in order], composed
+
+
+def _composed(label: Array) -> tuple[Array, int]:
+    """Return texts in the form NFC, where é is one character, and how many were not."""
+    found, place = np.unique(label, return_inverse=True)
+    put = np.array([unicodedata.normalize("NFC", name) for name in found])
+    return put[place], int((put != found)[place].sum())
+
+
+def _number(name: str) -> bool:
+    return bool(WHOLE.fullmatch(name) or BROKEN.fullmatch(name))
+
+
+def _key(names: list[str]) -> Any:  # noqa: ANN401 - what sorts places of names
+    """Return by what classes are sorted: as numbers where all are whole ones, else as texts."""
+    whole = all(map(WHOLE.fullmatch, names))
+    return lambda place: int(names[place]) if whole else names[place]

@@ -1,0 +1,72 @@
+"""Rows that say the same: how many there are within training, and of the test split in training too (leaks)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from components.arrays import Array
+from components.diagnosis import contents
+from components.diagnosis.duplicates import Copies, copies
+from components.rng import stream
+from pipelines.core.errors import UserError
+from pipelines.data.splits import Split
+
+#: Rows among which near duplicates are sought where nobody asked: some seconds' worth. Of more it is a random part.
+COUNTED = 10_000
+#: The same where leaks are to be refused or dropped, and in a diagnosis.
+MOST = 200_000
+
+
+def same_rows(splits: Sequence[Split], most: int) -> Copies:
+    """Return which rows of all ``splits`` say what an earlier one says, near duplicates among ``most`` rows."""
+    examples = [split.examples for split in splits]
+    digests = np.concatenate([contents.digests(e) for e in examples])
+    among = np.sort(stream(0, "near duplicates").permutation(len(digests))[:most])
+    return copies(digests, among, contents.shingles(examples, among), partial(contents.agree, examples))
+
+
+def numbers(found: Copies, train: int, most: int) -> dict[str, int]:
+    """Return how many of the first ``train`` rows repeat an earlier one, and how many of the others one of training."""
+    own = np.arange(len(found.of)) < train
+    leaked = ~own & (found.of < train)
+    which = {"train_exact": own & found.exact, "train_near": own & found.near}
+    which |= {"leaked_exact": leaked & found.exact, "leaked_near": leaked & found.near}
+    return {**{name: int(rows.sum()) for name, rows in which.items()}, "sought": min(most, len(found.of))}
+
+
+def leaking(found: Copies, train: int) -> Array:
+    """Return the places in training of all rows that a test row says again."""
+    first = np.unique(found.of[train:])
+    return np.flatnonzero(np.isin(found.of[:train], first[first < train]))
+
+
+def look(train: Split, test: Split, task: dict[str, Any]) -> tuple[dict[str, int], Array]:
+    """Return what was counted, and the ids in the source of the rows that training is to go without.
+
+    Raises:
+        UserError: where the task refuses leaks and there are any.
+    """
+    most = COUNTED if task["leaks"] == "report" else MOST
+    found = same_rows([train, test], most)
+    told, places = numbers(found, len(train.ids), most), leaking(found, len(train.ids))
+    if task["leaks"] == "refuse" and len(places):
+        tested = int(np.flatnonzero(found.of[len(train.ids) :] == found.of[places[0]])[0])
+        many = told["leaked_exact"] + told["leaked_near"]
+        raise UserError(
+            f"params.yaml: tasks.{task['name']}.leaks: 'refuse', and {many:,} test row{'s are' if many > 1 else ' is'} in "
+            f"training too ({told['leaked_exact']:,} to the byte), the first of them id {test.ids[tested]}, which says what id "
+            f"{train.ids[places[0]]} says; 'drop' trains without such rows"
+        )
+    return told, _source_ids(train)[places] if task["leaks"] == "drop" else places[:0]
+
+
+def _source_ids(train: Split) -> Array:
+    """Return the ids in the source, of a copy that a regime made that of its original."""
+    if "copy_of" not in train.table.column_names:
+        return train.ids
+    of = train.table["copy_of"].to_pandas().to_numpy(np.float64)
+    return np.where(np.isnan(of), train.ids, np.nan_to_num(of)).astype(np.int64)

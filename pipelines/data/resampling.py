@@ -1,0 +1,155 @@
+"""Training splits in which selection may matter: classes of very different sizes, and rows that say the same again.
+
+A task asks for them by ``long_tail`` and ``duplicates``. In this order: the split is cut, ``limit`` draws from it, the tail
+is cut, copies take the place of rows, and labels become wrong; so a copy may have another label than its original.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from components.arrays import Array, count_of
+from components.rng import stream
+from pipelines.core.errors import UserError
+from pipelines.data import near_duplicates
+from pipelines.data.targets import Target
+from pipelines.sources.raw import Raw
+
+
+@dataclass(frozen=True)
+class Copies:
+    """A training split of N rows, copies among them.
+
+    Attributes:
+        kept: ``(N - K,)`` ids of the rows that stay, in order.
+        of: ``(K,)`` the id that each copy is of, the first copies before the second ones.
+        turn: ``(K,)`` which copy of it this is, from 1.
+    """
+
+    kept: Array
+    of: Array
+    turn: Array
+
+    def ids(self, total: int) -> Array:
+        """Return the ids for life ``(N,)``: that of the n-th copy of i is i + n * ``total``, the rows of the whole source."""
+        return np.concatenate([self.kept, self.of + self.turn * total])
+
+
+@dataclass(frozen=True)
+class Made:
+    """A task's rows with the regimes that it asks for.
+
+    Attributes:
+        raw: with a row for every copy, behind those of the source.
+        target: of the same rows.
+        train: ``(N,)`` places in ``raw`` of the training split's rows.
+        ids: ``(N,)`` their ids for life.
+        copies: which of them are copies.
+        facts: what a reader must know of them.
+    """
+
+    raw: Raw
+    target: Target
+    train: Array
+    ids: Array
+    copies: Copies
+    facts: dict[str, Any]
+
+
+def make(raw: Raw, target: Target, train: Array, task: dict[str, Any]) -> Made:
+    """Return the rows of a task whose training split was ``train``, by id.
+
+    Raises:
+        UserError: for what the split is too small for.
+    """
+    train, tail = long_tail(train, target.value, task)
+    copies, facts = duplicates(train, target.value if target.names is not None else None, task)
+    total, ids = len(target.value), copies.ids(len(target.value))
+    if len(copies.of):
+        rng = stream(task["duplicates"]["seed"], "near duplicates")
+        inputs = near_duplicates.added(raw.inputs, copies.of, task, rng if task["duplicates"]["near"] else None)
+        aimed = None if raw.aimed is None else np.concatenate([raw.aimed, raw.aimed[copies.of]])
+        raw = replace(raw, inputs=inputs, aimed=aimed)
+        target = replace(target, value=np.concatenate([target.value, target.value[copies.of]]))
+    places = np.concatenate([copies.kept, total + np.arange(len(copies.of))])
+    return Made(raw, target, places, ids, copies, tail | facts)
+
+
+def told(split: pa.Table, copies: Copies) -> pa.Table:
+    """Return the training split with a column ``copy_of``: the id that a row is a copy of, null for an original.
+
+    Without copies there is no such column.
+    """
+    if not len(copies.of):
+        return split
+    ids = np.concatenate([np.zeros_like(copies.kept), copies.of])
+    return split.append_column("copy_of", pa.array(ids, mask=np.arange(len(ids)) < len(copies.kept)))
+
+
+def profile(sizes: Array, ratio: float) -> Array:
+    """Return the class sizes ``(C,)`` of a long tail: n_max * ratio^(-c / (C - 1)), c the place by size, then by class.
+
+    This is the exponential profile of Cui et al. (arXiv 1901.05555, section 5.1), whose largest class is ``ratio`` times the
+    smallest. A class that has fewer keeps what it has, and none is left with nothing.
+    """
+    order = np.argsort(-sizes, kind="stable")
+    wanted = np.empty(len(sizes), np.int64)
+    wanted[order] = np.round(sizes.max() * ratio ** (-np.arange(len(sizes)) / (len(sizes) - 1)))
+    return np.minimum(sizes, np.maximum(wanted, 1))
+
+
+def long_tail(train: Array, target: Array, task: dict[str, Any]) -> tuple[Array, dict[str, Any]]:
+    """Return the ids of ``train`` that the task's ``long_tail`` leaves, drawn at random, and what the manifest says of it.
+
+    Args:
+        train: ids, in order.
+        target: ``(N,)`` classes of all rows, by id.
+        task: as planned.
+    """
+    if (asked := task["long_tail"]) is None:
+        return train, {}
+    classes, place = np.unique(target[train], return_inverse=True)
+    left = profile(np.bincount(place), asked["ratio"])
+    drawn = stream(asked["seed"], "long tail").permutation(len(train))
+    kept = np.concatenate([drawn[place[drawn] == c][:n] for c, n in zip(range(len(classes)), left, strict=True)])
+    facts = {**asked, "sizes": left.tolist(), "dropped": len(train) - len(kept)}
+    return train[np.sort(kept)], {"long_tail": facts}
+
+
+def duplicates(train: Array, target: Array | None, task: dict[str, Any]) -> tuple[Copies, dict[str, Any]]:
+    """Return which of ``train`` stay and which are copied, as the task's ``duplicates`` says, and what the manifest says of it.
+
+    The size stays. Rows are copied equally often, but for a remainder that is drawn: half duplicates are half of the rows,
+    each twice. One row of every class stays.
+
+    Args:
+        train: ids, in order.
+        target: ``(N,)`` classes of all rows, by id; None where an example has none.
+        task: as planned.
+
+    Raises:
+        UserError: where more would be copies than can be.
+    """
+    none = np.empty(0, np.int64)
+    if (asked := task["duplicates"]) is None:
+        return Copies(train, none, none), {}
+    count, where = count_of(asked["fraction"], len(train)), f"params.yaml: tasks.{task['name']}.duplicates.fraction"
+    rng = stream(asked["seed"], "duplicates")
+    drawn = rng.permutation(train)
+    first = np.sort(np.unique(target[drawn], return_index=True)[1]) if target is not None else np.arange(1)
+    if count > (most := len(train) - len(first)):
+        least = "one row of each class" if target is not None else "one row"
+        raise UserError(
+            f"{where}: must leave {least}, {len(first)} of {len(train)}, got {asked['fraction']}; the nearest that works is "
+            f"{np.floor(most / len(train) * 1e4) / 1e4:g}"
+        )
+    kept = np.concatenate([drawn[first], np.delete(drawn, first)])[: len(train) - count]
+    whole, rest = divmod(count, len(kept))
+    kept = np.sort(kept)
+    of = np.concatenate([np.tile(kept, whole), np.sort(rng.permutation(kept)[:rest])])
+    turn = np.repeat(np.arange(whole + 1) + 1, [len(kept)] * whole + [rest])
+    return Copies(kept, of, turn), {"duplicates": {**asked, "copies": count, "originals": len(kept)}}

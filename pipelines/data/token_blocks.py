@@ -1,0 +1,78 @@
+"""Documents as blocks of tokens: by the model's own tokenizer, or by one that is trained on the training documents."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from components.arrays import Array
+from pipelines.core.errors import UserError
+from pipelines.sources import pretrained
+
+#: What stands between two documents for a tokenizer of our own; its id is 0.
+END = "<|endoftext|>"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The documents of a split, end to end, in blocks.
+
+    Attributes:
+        tokens: ``(N, block)`` int32; what is left after the last whole block is not used.
+        document: ``(N,)`` int64, the id of the document that each block starts in.
+        total: tokens of all documents.
+    """
+
+    tokens: Array
+    document: Array
+    total: int
+
+
+def tokenizer_of(task: dict[str, Any], texts: Sequence[str]) -> Any:  # noqa: ANN401 - a PreTrainedTokenizerFast
+    """Return the tokenizer of the task's model; where it has none, one that is trained on ``texts``."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if task["tokenizer"] is not None:
+        return pretrained.tokenizer(task["tokenizer"])
+    return trained(texts, task["vocabulary"])
+
+
+def trained(texts: Sequence[str], vocabulary: int) -> Any:  # noqa: ANN401 - a PreTrainedTokenizerFast
+    """Return a byte-level BPE of at most ``vocabulary`` tokens (Sennrich et al. 2016), the same for the same ``texts``."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=[END], initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=END, eos_token=END, pad_token=END)
+
+
+def end_of(tokenizer: Any) -> int | None:  # noqa: ANN401 - a PreTrainedTokenizerFast
+    """Return the token that stands between two documents, if the tokenizer has one for it."""
+    known = (tokenizer.eos_token_id, tokenizer.sep_token_id)
+    return next((token for token in known if token is not None), None)
+
+
+def cut(texts: Sequence[str], ids: Array, tokenizer: Any, block: int, where: str) -> Cut:  # noqa: ANN401
+    """Return the documents ``ids`` of ``texts``, in order, end to end in blocks of ``block`` tokens.
+
+    Raises:
+        UserError: where they have not as many tokens as one block; ``where`` says whose they are.
+    """
+    between = [] if (end := end_of(tokenizer)) is None else [end]
+    encoded = tokenizer([texts[i] for i in ids], add_special_tokens=False, verbose=False)["input_ids"]
+    whole = [np.array([*tokens, *between], np.int32) for tokens in encoded]
+    stream, starts = np.concatenate(whole), np.cumsum([0, *map(len, whole)])
+    count = len(stream) // block
+    if not count:
+        total = len(stream)
+        raise UserError(f"{where} has {total} tokens, under the {block} of one block; the nearest that works is {total}")
+    first = np.searchsorted(starts, np.arange(count) * block, side="right") - 1
+    return Cut(stream[: count * block].reshape(count, block), ids[first].astype(np.int64), len(stream))

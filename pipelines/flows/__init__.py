@@ -1,0 +1,13 @@
+"""Prefect flows that run on this machine."""
+
+import os
+
+# Before Prefect is imported, which reads its settings once.
+for _name, _value in {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    # What fails is said once, by the stage or by this file; Prefect would add its own way through the code.
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+}.items():
+    os.environ.setdefault(_name, _value)

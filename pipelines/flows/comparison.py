@@ -1,0 +1,48 @@
+"""The Prefect flow of a comparison on this machine, and its task for one stage."""
+
+from __future__ import annotations
+
+from prefect import flow, task
+
+from pipelines.core import errors
+from pipelines.core.errors import StageFailedError, UserError
+from pipelines.flows.retry import worth_a_retry
+from pipelines.tracking import comparison as tracking
+from pipelines.versioning import dvc_project, dvc_remote
+
+
+@task(retries=2, retry_delay_seconds=1, retry_condition_fn=worth_a_retry, task_run_name="{stage}")
+def run_stage(stage: str, shared: bool) -> None:
+    """Bring one stage up to date, and share it where there is a DVC remote; a retry goes on from its last checkpoint."""
+    dvc_project.reproduce(stage, pull=shared)
+    try:
+        if shared:
+            dvc_remote.push(stage)
+    except errors.AwayError as error:
+        raise StageFailedError(f"{error}; 'dvc push --run-cache {stage}' sends it later") from None
+
+
+@flow(name="winnow")
+def winnow() -> list[str]:
+    """Run every stage that is not fresh, in the order of DVC's graph, and return which those were."""
+    shared = bool(dvc_remote.address())
+    if "plan" in dvc_project.stale():
+        _run_or_tell("plan", shared)
+    stale, needs = dvc_project.stale(), dvc_project.depends_on()
+    ran: list[str] = []
+    for stage in dvc_project.stages():
+        if stage in stale or not needs[stage].isdisjoint(ran):
+            _run_or_tell(stage, shared)
+            ran.append(stage)
+            if stage.startswith("evaluate@"):
+                tracking.publish()
+    return ran
+
+
+def _run_or_tell(stage: str, shared: bool) -> None:
+    """Run a stage; where it fails, for good, MLflow shall know it as failed too."""
+    try:
+        run_stage(stage, shared)
+    except (UserError, StageFailedError) as error:
+        tracking.fail(stage, str(error))
+        raise

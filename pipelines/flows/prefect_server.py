@@ -1,0 +1,102 @@
+"""A Prefect server for a flow that has none: on a free loopback port, and gone with the flow, whatever ends it.
+
+Prefect starts one by itself too, but leaves it running where the flow is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
+
+from pipelines.core.errors import StageFailedError, UserError, without_passwords
+from pipelines.core.subprocesses import end, start
+
+#: Making the tables of a new database takes long on a busy machine.
+START_SECONDS = 180
+#: How long one that the settings name may take to answer.
+ANSWER_SECONDS = 10
+APPLICATION = ("-m", "uvicorn", "--factory", "prefect.server.api.server:create_app", "--lifespan", "on")
+
+
+@contextmanager
+def server(meanwhile: Callable[[], object] | None = None) -> Iterator[None]:
+    """Give the block a Prefect server: the one that the settings name, or one of its own.
+
+    Args:
+        meanwhile: is called while a server of the block's own starts, which takes seconds.
+
+    Raises:
+        UserError: where the one that the settings name does not answer.
+        StageFailedError: where its own does not in time.
+    """
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    if named := PREFECT_API_URL.value():
+        _ask(named)
+        yield
+        return
+    port = free_port()
+    # The server must not take itself for one that has to start another.
+    process = start(
+        sys.executable, *APPLICATION, "--host", "127.0.0.1", "--port", str(port), "--log-level", "critical",
+        PREFECT__SERVER_EPHEMERAL="1", PREFECT__SERVER_FINAL="1", PREFECT_UI_ENABLED="0",
+    )  # fmt: skip
+    try:
+        if meanwhile is not None:
+            meanwhile()
+        wait_for(f"http://127.0.0.1:{port}/api/health", process.poll)
+        with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}):
+            yield
+    finally:
+        end(process, seconds=5)
+
+
+def _ask(address: str) -> None:
+    """Refuse a server that is not there, before Prefect does so in forty lines."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=ANSWER_SECONDS):
+                return
+        except urllib.error.HTTPError:
+            return  # it is there, and may want to know who asks
+        except (OSError, ValueError, HTTPException) as error:
+            reason = getattr(error, "reason", error)
+        if time.monotonic() > deadline:
+            told = without_passwords(address)
+            raise UserError(
+                f"PREFECT_API_URL: no Prefect server answers at {told}: {reason}; start it, or unset the variable "
+                "(`prefect config unset PREFECT_API_URL` where a profile says it), and the run brings its own"
+            )
+        time.sleep(0.5)
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(address: str, ended: Callable[[], int | None], of: str = "Prefect's server") -> None:
+    """Wait until ``address`` answers.
+
+    Raises:
+        StageFailedError: where it does not in time, or the process ``of`` it has ended.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(urllib.error.URLError, OSError), urllib.request.urlopen(address, timeout=5):
+            return
+        if ended() is not None:
+            break
+        time.sleep(0.05)
+    home = os.environ.get("PREFECT_HOME", "~/.prefect")
+    raise StageFailedError(f"{of} did not answer at {address}; Prefect's database is in {home}")

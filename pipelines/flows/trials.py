@@ -1,0 +1,78 @@
+"""The Prefect flow that runs the trials of a study, and its task for one trial."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed, Failed
+
+from pipelines.core.errors import Stopped, UserError
+from pipelines.core.signals import STOP, end_when_asked
+from pipelines.flows.prefect_server import server
+from pipelines.flows.retry import worth_a_retry
+
+
+@task(
+    retries=2,
+    retry_delay_seconds=1,
+    retry_condition_fn=worth_a_retry,
+    task_run_name="{name}, seed {seed}",
+    cache_policy=NO_CACHE,
+)
+def run_cell(seed: int, name: str, work: Callable[[int, str], None]) -> State[None] | None:
+    """Run one cell of a study, in this process; a retry goes on from its last checkpoint."""
+    try:
+        work(seed, name)
+    except UserError as error:
+        return Failed(message=str(error))
+    except Stopped:
+        return Cancelled(message="stopped")
+    except Exception:
+        traceback.print_exc()
+        raise
+    return None
+
+
+@flow(name="study", validate_parameters=False)
+def study(cells: list[tuple[int, str]], work: Callable[[int, str], None], failed: dict[tuple[int, str], str]) -> State[None]:
+    """Run the cells of a study, each whatever became of the others, and put into ``failed`` why some did not end well."""
+    # Prefect has put its own answer to SIGTERM in the place of ours.
+    end_when_asked()
+    for seed, name in cells:
+        state = run_cell(seed, name, work, return_state=True)
+        if STOP.is_set():
+            return Cancelled(message="stopped")
+        if not state.is_completed():
+            failed[seed, name] = str(state.message).removeprefix("Task run encountered an exception ")
+    return Failed(message=f"{len(failed)} of {len(cells)} cells failed") if failed else Completed()
+
+
+def run_study(cells: list[tuple[int, str]], work: Callable[[int, str], None]) -> dict[tuple[int, str], str]:
+    """Run the cells of a study, given by seed and name, and return the reasons of those that failed.
+
+    Raises:
+        Stopped: where the study was asked to end.
+    """
+    with trials("study") as run:
+        return run(cells, work)
+
+
+@contextmanager
+def trials(name: str) -> Iterator[Callable[[list[tuple[int, str]], Callable[[int, str], None]], dict[tuple[int, str], str]]]:
+    """Give what runs cells as ``run_study`` does, flows called ``name`` that share one server."""
+    named = study.with_options(name=name)
+
+    def run(cells: list[tuple[int, str]], work: Callable[[int, str], None]) -> dict[tuple[int, str], str]:
+        failed: dict[tuple[int, str], str] = {}
+        named(cells, work, failed, return_state=True)
+        if STOP.is_set():
+            raise Stopped
+        return failed
+
+    with server():
+        yield run

@@ -1,0 +1,152 @@
+"""Figures: a metric against time, and what methods said of themselves; as a file, or as part of a page in its colours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.costs.comparison import pareto_front
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Stands for the colour of the page's text, which is not known before the page is shown.
+INK = "#123456"
+#: Seen on a light page and on a dark one.
+COLOURS = ("#4c8fd6", "#e08a2e", "#3fa66b", "#c85a7c", "#8f79d6", "#8c9a2e", "#2ea6a6", "#b5763d", "#d8523f", "#7d8aa0")
+STYLE: Any = {
+    "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "text.color": INK,
+    "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "svg.fonttype": "none",
+    "svg.hashsalt": "winnow", "font.size": 10, "savefig.dpi": 160,
+}  # fmt: skip
+Course = dict[str, list[tuple[float, float]]]
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points of one kind: time, value, and the value's error or None; joined by a line where they belong together."""
+
+    label: str
+    points: Sequence[tuple[float, float, float | None]]
+    joined: bool = False
+    best: Best | None = None
+
+
+@dataclass(frozen=True)
+class Best:
+    """The point of highest AGOT of a method: time, value, and its ceiling, the time that its passes alone take."""
+
+    time: float
+    value: float
+    ceiling: float
+
+
+def against_time(series: Sequence[Series], value: str, higher: bool) -> Figure:
+    """Return a figure of ``value`` against normalised time: the Pareto front, and each method's best by AGOT."""
+    with drawn() as plt:
+        figure: Figure
+        figure, axes = plt.subplots(figsize=(7.5, 5.0), layout="constrained")
+        every = [(x, y) for s in series for x, y, _ in s.points]
+        front = [every[i] for i in pareto_front(every, higher=higher)]
+        axes.plot(*zip(*front, strict=True), "o-", color=INK, alpha=0.18, markersize=13, zorder=1, label="Pareto front")
+        for place, one in enumerate(series):
+            x, y = [p[0] for p in one.points], [p[1] for p in one.points]
+            errors = [p[2] or 0.0 for p in one.points]
+            style = {"fmt": "o-" if one.joined else "o", "elinewidth": 0.8, "capsize": 3, "linewidth": 1.2}
+            axes.errorbar(x, y, yerr=errors, color=COLOURS[place % len(COLOURS)], label=one.label, zorder=2, **style)
+            if one.best:
+                _mark(axes, one.best, COLOURS[place % len(COLOURS)])
+        _explain(axes, marked=any(one.best for one in series))
+        axes.set_xlabel("normalised time: CPU seconds over those of full, all included")
+        axes.set_ylabel(value)
+        axes.set_xlim(0, 1.05 * max(x for x, _ in every))
+        axes.grid(alpha=0.25, color=INK)
+        figure.legend(loc="outside lower center", ncols=4, fontsize=9)
+    return figure
+
+
+def _mark(axes: Any, best: Best, colour: str) -> None:  # noqa: ANN401 - matplotlib's Axes
+    """Put a star on the best point, and draw a dotted line from it to a bar at its ceiling."""
+    line = {"color": colour, "linewidth": 1.2, "zorder": 2}
+    axes.plot([best.ceiling, best.time], [best.value] * 2, ":", **line)
+    axes.plot([best.ceiling], [best.value], "|", markersize=12, markeredgewidth=2, **line)
+    axes.plot([best.time], [best.value], "*", color=colour, markeredgecolor=INK, markersize=14, zorder=3)
+
+
+def _explain(axes: Any, *, marked: bool) -> None:  # noqa: ANN401 - matplotlib's Axes
+    """Say in the legend what the marks are."""
+    if marked:
+        axes.plot([], [], "*", color="none", markeredgecolor=INK, markersize=11, label="best AGOT of a method")
+        axes.plot([], [], ":|", color=INK, markeredgewidth=2, markersize=9, label="its ceiling in time")
+
+
+def courses(panels: Sequence[tuple[str, Course]]) -> Figure:
+    """Return a figure of what one method said of itself over its epochs: a panel each, given by title and lines."""
+    with drawn() as plt:
+        columns = min(3, len(panels))
+        rows = -(-len(panels) // columns)
+        size = (7.5, 3.4) if columns == 1 else (8.5, 0.6 + 2.4 * rows)
+        figure: Figure
+        figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False, sharey=True)
+        for axes in grid.flat[len(panels) :]:
+            axes.set_visible(False)
+        for axes, (title, lines) in zip(grid.flat, panels, strict=False):
+            for place, (name, points) in enumerate(lines.items()):
+                axes.plot(*zip(*points, strict=True), color=COLOURS[place % len(COLOURS)], label=name, linewidth=1.4)
+            axes.set_title(title, fontsize=10)
+            axes.set_xlabel("epochs")
+            axes.grid(alpha=0.25, color=INK)
+        names = list(dict.fromkeys(name for _, lines in panels for name in lines))
+        figure.legend(
+            *grid.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(4, len(names)), fontsize=9
+        )
+    return figure
+
+
+class drawn:  # noqa: N801 - a context
+    """Gives pyplot in the style of the figures."""
+
+    def __enter__(self) -> Any:  # noqa: ANN401 - a module
+        import matplotlib as mpl
+
+        mpl.use("Agg")
+        from matplotlib import pyplot as plt
+
+        self._context = mpl.rc_context(STYLE)
+        self._context.__enter__()
+        return plt
+
+    def __exit__(self, *error: object) -> None:
+        self._context.__exit__(None, None, None)
+
+
+def to_png(figure: Figure, path: Path) -> None:
+    """Write ``figure`` on white."""
+    figure.savefig(path, dpi=120, facecolor="white")
+    _close(figure)
+
+
+def to_svg(figure: Figure, name: str, text: str) -> str:
+    """Return ``figure`` as an element of a page, in the colour of its text; ``name`` keeps its ids apart from others'."""
+    import matplotlib as mpl
+
+    out = StringIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    _close(figure)
+    svg = out.getvalue()
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
+    label = text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    return re.sub(r'<svg ([^>]*?)width="[^"]*"', f'<svg \\1role="img" aria-label="{label}"', svg, count=1, flags=re.DOTALL)
+
+
+def _close(figure: Figure) -> None:
+    from matplotlib import pyplot as plt
+
+    plt.close(figure)

@@ -1,0 +1,130 @@
+"""One page of HTML that needs nothing else: a headline, tables, figures, and where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pipelines.core import artifacts
+from pipelines.data import summary, tokenization
+from pipelines.report.charts import to_svg
+from pipelines.versioning.provenance import commit
+
+TEMPLATES = Path(__file__).parent / "templates"
+NOTHING = "–"  # noqa: RUF001 - a dash
+
+
+@dataclass(frozen=True)
+class Table:
+    """Texts in rows, each row's first its name; a cell that is ``Markup`` is not escaped.
+
+    Attributes:
+        best: places, by row and column, that stand out.
+        prose: columns of running text, which is broken into lines.
+    """
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    best: frozenset[tuple[int, int]] = frozenset()
+    prose: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure as an element of the page."""
+
+    svg: Markup
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page."""
+
+    title: str
+    text: Sequence[str] = ()
+    table: Table | None = None
+    figures: Sequence[Drawing] = field(default=())
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that stands by itself, with what it is of and its interval."""
+
+    value: str
+    label: str
+    interval: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The first screen of a page."""
+
+    sentence: str
+    figures: Sequence[Figure] = ()
+    chart: Drawing | None = None
+
+
+def render(
+    title: str,
+    headline: Sequence[str],
+    sections: Iterable[Section],
+    facts: Sequence[tuple[str, str]],
+    verdict: Verdict | None = None,
+) -> str:
+    """Return the page; whatever is not a drawing is escaped. Where there is a ``verdict``, all else is folded below it."""
+    pages = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    page = pages.get_template("report.html")
+    return page.render(title=title, headline=headline, sections=list(sections), facts=facts, verdict=verdict) + "\n"
+
+
+def write(path: Path, page: str) -> None:
+    """Write the page to ``path``."""
+    with artifacts.whole(path) as part:
+        part.write_text(page, encoding="utf-8")
+
+
+def drawing(figure: Any, name: str, caption: str) -> Drawing:  # noqa: ANN401 - a matplotlib Figure
+    """Return ``figure`` drawn into the page; the caption is also what is read out in its place."""
+    return Drawing(Markup(to_svg(figure, name, caption)), caption)
+
+
+def provenance(manifest: dict[str, Any], cost: dict[str, Any], seeds: Sequence[int], command: str) -> list[tuple[str, str]]:
+    """Return what the results were made of and by, by name."""
+    machine, energy = cost["machine"], cost["energy"]
+    threads = f"{machine['threads']} thread{'s' * (machine['threads'] != 1)} on {machine['cores']} cores"
+    processor = energy.get("cpu_model") or machine["processor"]
+    counts = ", ".join(f"{n:,} {split}" for split, n in manifest["counts"].items())
+    cut, same = tokenization.truncation(manifest), summary.repeated(manifest)
+    return [
+        ("command", command),
+        ("seeds of training" if len(seeds) > 1 else "seed", ", ".join(map(str, seeds))),
+        ("data", f"{manifest['task']}: {counts}; sha256 {manifest['content']}; split with seed {manifest['seed']}"),
+        *([("texts", cut)] if cut else []),
+        *([("duplicates", "; ".join(same))] if same else []),
+        ("licence", str(manifest["licence"])),
+        ("citation", str(manifest["citation"])),
+        ("commit", commit() or NOTHING),
+        ("versions", f"Python {machine['python']}, torch {machine['torch']}"),
+        ("machine", f"{machine['device']}, {threads}; {processor}; {machine['platform']}"),
+        ("energy", f"{energy['label']}: {energy['method']}; {energy['reason']}"),
+    ]
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Return a number of so many digits after the point, or a dash."""
+    return NOTHING if value is None else f"{value:,.{digits}f}"
+
+
+def with_error(value: float | None, error: float | None, digits: int | None = None) -> str:
+    """Return a value and its error, if it has one; with four digits, or two where the value is large."""
+    if digits is None:
+        digits = 4 if value is None or abs(value) < 10 else 2
+    return number(value, digits) if error is None else f"{number(value, digits)} ± {error:.{digits}f}"

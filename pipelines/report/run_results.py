@@ -1,0 +1,117 @@
+"""What a run left behind, as the report reads it: plans, tables and the prepared data, without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from components.arrays import Array
+from pipelines.core import artifacts
+from pipelines.core.artifacts import check_origin, plan_of, read_json, result
+from pipelines.core.errors import UserError
+from pipelines.core.tables import read_table
+
+#: Methods that look at no example before they draw or stop.
+BLIND = ("full", "uniform", "short")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One method's run, each part of it read when it is asked for.
+
+    Attributes:
+        name: of the method's block in params.yaml.
+        data: the hash of the data that it must have been made from; None for any.
+    """
+
+    name: str
+    data: str | None = None
+
+    @cached_property
+    def kind(self) -> str:
+        """The class that the block sets; of a stack, all of them."""
+        return "+".join(member["method"] for member in read_json(plan_of("methods", self.name))["members"])
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The epochs' records, those of the warm-up first where training went on from it."""
+        return list(read_json(result("train", self.name, "history.json")))
+
+    @cached_property
+    def ledger(self) -> dict[str, Array]:
+        """The columns of the ledger, ``(N,)`` each, in the order of the training split."""
+        return self._table(result("train", self.name, "ledger.parquet"))
+
+    @cached_property
+    def subset(self) -> dict[str, Array]:
+        """The columns of the subset that training started from, best first."""
+        return self._table(result("subset", self.name, "subset.parquet"))
+
+    @cached_property
+    def scores(self) -> dict[str, Array]:
+        """The score table of the method's warm-up, in the order of the training split."""
+        warm_up = read_json(plan_of("methods", self.name))["warm_up"]
+        return self._table(result("warm_up", warm_up, "scores.parquet"))
+
+    @cached_property
+    def predictions(self) -> dict[str, Array]:
+        """What the model says of the test split."""
+        return self._table(result("evaluate", self.name, "predictions.parquet"))
+
+    def _table(self, path: Path) -> dict[str, Array]:
+        """Return the columns of a table.
+
+        Raises:
+            UserError: where it was made from other data.
+        """
+        columns, facts = read_table(path)
+        check_origin(path, facts, {} if self.data is None else {"data": self.data})
+        return columns
+
+    @cached_property
+    def kept(self) -> Array:
+        """``(N,)`` bool, which of the training split are in the subset."""
+        return np.isin(self.ledger["id"], self.subset["id"])
+
+    @cached_property
+    def selected_by(self) -> str | None:
+        """The column of the score table that the subset's scores are; None where it keeps all, or scores by none of them."""
+        score = self.subset["score"]
+        if len(score) == len(self.scores["id"]) or not np.ptp(score):
+            return None
+        place = places_of(self.scores["id"], self.subset["id"])
+        columns = {k: v for k, v in self.scores.items() if k != "id" and v.ndim == 1}
+        return next((k for k, v in columns.items() if np.array_equal(v[place].astype(np.float32), score)), None)
+
+
+def places_of(ids: Array, wanted: Array) -> Array:
+    """Return where in ``ids`` ``(N,)`` each of ``wanted`` ``(M,)`` is; all of them are there."""
+    order = np.argsort(ids)
+    found: Array = order[np.searchsorted(ids, wanted, sorter=order)]
+    return found
+
+
+def prepared(split: str) -> pa.Table:
+    """Return the prepared ``split``, memory-mapped.
+
+    Raises:
+        UserError: where it is missing or not whole.
+    """
+    path = artifacts.PREPARED / f"{split}.arrow"
+    try:
+        return pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{path}: cannot be read: {error}; run 'dvc repro -f prepare'") from None
+
+
+def label_of(manifest: dict[str, Any], label: Any) -> str:  # noqa: ANN401 - a class's place, or a number
+    """Return what a label is called: its class, or the number itself in the label's own unit."""
+    if manifest["classes"]:
+        return str(manifest["classes"][int(label)])
+    scale = manifest["label_scale"] or {"mean": 0.0, "deviation": 1.0}
+    return f"{label * scale['deviation'] + scale['mean']:,.4g}"

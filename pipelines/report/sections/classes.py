@@ -1,0 +1,86 @@
+"""By class: how much of each was trained on, and how good each model is on each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import chdir
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.arrays import Array
+from components.costs.comparison import mean_and_deviation
+from pipelines.report.page import Section, Table, number, with_error
+from pipelines.report.run_results import Run, prepared
+from pipelines.report.sections.trials import runs as runs_of
+from pipelines.report.sections.trials import title
+
+if TYPE_CHECKING:
+    from pipelines.trials.folder import Place
+    from pipelines.trials.grid import Cell
+
+#: Classes that are shown, the largest of the training split first.
+MOST = 20
+#: Of each class ``(C,)`` how often a run trained on its examples, and how many test examples it has right.
+Counts = tuple[Array, Array]
+
+
+def of_comparison(runs: Sequence[Run], manifest: dict[str, Any], epochs: int) -> list[Section]:
+    """Return both tables of the methods' ``runs``; none where there are no classes.
+
+    Args:
+        runs: the methods'.
+        manifest: of the data.
+        epochs: in which full trains on everything.
+    """
+    if not (names := manifest["classes"]):
+        return []
+    label, tested = prepared("train")["label"].to_numpy(), prepared("test")["label"].to_numpy()
+    return _tables({run.name: [_counts(run, label, len(names))] for run in runs}, names, label, tested, epochs, "")
+
+
+def of_study(place: Place, best: Sequence[Cell], manifest: dict[str, Any], epochs: int) -> list[Section]:
+    """Return both tables of a study's ``best`` cells, means over seeds; none where there are no classes or no runs."""
+    if not (names := manifest["classes"]):
+        return []
+    with chdir(place.of(place.seeds[0])):
+        label, tested = prepared("train")["label"].to_numpy(), prepared("test")["label"].to_numpy()
+    found = {title(c): [_counts(r, label, len(names)) for r in runs_of(place, c, manifest["content"])] for c in best}
+    found = {name: seeds for name, seeds in found.items() if seeds}
+    text = " Of each method the cell of highest AGOT."
+    text += " Means over seeds, ± their standard deviation." if len(place.seeds) > 1 else ""
+    return _tables(found, names, label, tested, epochs, text) if found else []
+
+
+def _counts(run: Run, label: Array, classes: int) -> Counts:
+    predicted, target = run.predictions["predicted"], run.predictions["target"]
+    return np.bincount(label, run.ledger["trained"], classes), np.bincount(target, predicted == target, classes)
+
+
+def _tables(
+    found: dict[str, list[Counts]], names: Sequence[str], label: Array, tested: Array, epochs: int, text: str
+) -> list[Section]:
+    """Return both tables; a run's column is the mean over its seeds, with their deviation where there are several."""
+    sizes, tests = (np.bincount(each, minlength=len(names)) for each in (label, tested))
+    shown = np.argsort(-sizes, kind="stable")[:MOST]
+    cut = f" The {MOST} largest of {len(sizes)} classes." if len(sizes) > MOST else ""
+    passes = f"The share, in %, of the passes over each class, {epochs} an example, that were trained.{cut}{text}"
+    right = f"The share, in %, of the test examples of each class that were predicted right.{cut}{text}"
+    trained = [[counts[0] / epochs for counts in seeds] for seeds in found.values()]
+    good = [[counts[1] for counts in seeds] for seeds in found.values()]
+    return [
+        Section("Trained, by class", [passes], Table(["class", "examples", *found], _rows(names, shown, sizes, trained))),
+        Section("Accuracy, by class", [right], Table(["class", "test", *found], _rows(names, shown, tests, good))),
+    ]
+
+
+def _rows(names: Sequence[str], shown: Array, sizes: Array, parts: Sequence[Sequence[Array]]) -> list[list[str]]:
+    """Return a row for each class ``shown``, and one for all classes, with what each of ``parts`` is of ``sizes``, in %."""
+    rows = [[names[c], number(sizes[c], 0), *(_percent([s[c] for s in p], sizes[c]) for p in parts)] for c in map(int, shown)]
+    return [*rows, ["all", number(sizes.sum(), 0), *(_percent([s.sum() for s in p], sizes.sum()) for p in parts)]]
+
+
+def _percent(seeds: Sequence[float], whole: float) -> str:
+    """Return the mean over ``seeds`` of their shares of ``whole``."""
+    mean, deviation = mean_and_deviation([100 * part / whole for part in seeds] if whole else [])
+    return with_error(mean, deviation, 1)

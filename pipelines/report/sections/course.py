@@ -1,0 +1,105 @@
+"""What methods said of themselves while they trained, for the report: lines over the epochs, and what happened when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from pipelines.core.artifacts import read_json, result
+from pipelines.report.charts import Course, courses
+from pipelines.report.page import Section, Table, drawing
+from pipelines.report.sections.trials import kept
+
+if TYPE_CHECKING:
+    from pipelines.trials.folder import Place
+
+History = list[dict[str, Any]]
+#: Rows of the table of events; a study may have more, and each cell's history holds them all.
+MOST = 200
+
+
+def of_comparison(names: list[str]) -> list[Section]:
+    """Return what the methods ``names`` said."""
+    histories = [(name, history_of(result("train", name, "history.json"))) for name in names]
+    return [*_lines({name: [("", course_of(history))] for name, history in histories}), *_events(histories)]
+
+
+def of_study(place: Place) -> list[Section]:
+    """Return what the methods of a study said: a panel a cell, the mean over seeds, and each seed's events."""
+    return [*_lines(_courses(place)), *_events([(f"{name}, seed {s}", h) for name, s, h in _histories(place)])]
+
+
+def history_of(path: Path) -> list[dict[str, Any]]:
+    """Return a method's history; none where it is not here."""
+    return list(read_json(path)) if path.exists() else []
+
+
+def course_of(history: list[dict[str, Any]]) -> Course:
+    """Return the lines of what a method said of itself, by name: (epochs, value)."""
+    lines: Course = {}
+    for facts in (f for record in history for f in record.get("course", [])):
+        for name, value in facts.items():
+            if name != "place":
+                lines.setdefault(name, []).append((facts["place"], value))
+    return lines
+
+
+def _lines(panels: dict[str, list[tuple[str, Course]]]) -> list[Section]:
+    """Return the section with a figure for every method that has a course, if there is any."""
+    told = {method: [p for p in found if p[1]] for method, found in panels.items()}
+    drawings = [
+        drawing(courses(found), f"course-{place}", f"{method}: what it said of itself, sixteen times an epoch")
+        for place, (method, found) in enumerate(told.items())
+        if found
+    ]
+    text = [
+        "Of a method that mixes rules the weight of each; of one in stages its stage, its threshold, and the loss of its "
+        "predictor in nats."
+    ]
+    return [Section("What the methods said", text, figures=drawings)] if drawings else []
+
+
+def _events(histories: list[tuple[str, History]]) -> list[Section]:
+    """Return the section that tells of every event in the named ``histories``, if there is any."""
+    rows = [
+        [name, f"{event['place']:.3f}", f"{event['step']:,}", event["event"]]
+        for name, history in histories
+        for record in history
+        for event in record.get("events", [])
+    ]
+    if not rows:
+        return []
+    text = [f"The first {MOST} of {len(rows):,} events."] if len(rows) > MOST else []
+    return [Section("What happened when", text, Table(["method", "epochs", "steps", "event"], rows[:MOST]))]
+
+
+def _histories(place: Place) -> Iterator[tuple[str, int, History]]:
+    """Yield the methods' cells that are done, by name and seed, with their histories."""
+    for cell in place.grid.cells:
+        for seed in place.seeds if cell.role == "method" else ():
+            if place.done(seed, cell.name):
+                yield cell.name, seed, history_of(place.of(seed) / result("train", cell.name, "history.json"))
+
+
+def _courses(place: Place) -> dict[str, list[tuple[str, Course]]]:
+    """Return for each method a panel a fraction, the mean over seeds."""
+    panels: dict[str, list[tuple[str, Course]]] = {}
+    for cell in place.grid.cells:
+        paths = [place.of(s) / result("train", cell.name, "history.json") for s in place.seeds if place.done(s, cell.name)]
+        found = [course_of(history_of(path)) for path in paths]
+        if cell.role == "method" and found:
+            panels.setdefault(cell.method, []).append((kept(cell), _mean_course(found)))
+    return panels
+
+
+def _mean_course(found: list[Course]) -> Course:
+    """Return the mean of each line at the places that all seeds have."""
+    lines: Course = {}
+    for name in found[0]:
+        each = [dict(course.get(name, [])) for course in found]
+        places = sorted(set.intersection(*(set(e) for e in each)))
+        if places:
+            lines[name] = [(p, fmean(e[p] for e in each)) for p in places]
+    return lines

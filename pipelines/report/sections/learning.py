@@ -1,0 +1,144 @@
+"""How methods learnt: the loss against what was spent by then, and the data map of the run that trained on everything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.rng import stream
+from pipelines.core.artifacts import cost_of, plan_of, read_json
+from pipelines.report.charts import COLOURS
+from pipelines.report.data_charts import Curve, Map, curves, data_map
+from pipelines.report.page import Drawing, Section, drawing
+from pipelines.report.run_results import BLIND, Run
+from pipelines.report.sections.course import History
+from pipelines.report.sections.trials import kept, runs, title
+
+if TYPE_CHECKING:
+    from pipelines.trials.folder import Place
+    from pipelines.trials.grid import Cell
+
+#: Points of a data map: more would make the page large, and hide each other.
+POINTS = 2000
+AXES = ("examples trained", "CPU seconds", "Wh, {}")
+#: Curves of a figure: more have no colours of their own.
+MOST = len(COLOURS)
+MEANING = (
+    "A point an epoch. The loss is the mean over what a method trained on in that epoch, as its steps found it: a method "
+    "that chooses hard examples has a higher one for that alone. The test split is looked at once, after training: "
+    "there is no test metric by epoch."
+)
+CAPTION = "Training loss against examples trained, CPU seconds and energy, warm-up and subset included."
+Record = dict[str, Any]
+#: By epoch: examples trained, CPU seconds and kWh by its end, None where they are not known, and its loss.
+Points = dict[int, tuple[Any, ...]]
+
+
+def of_comparison(runs: Sequence[Run], manifest: dict[str, Any]) -> list[Section]:
+    """Return the sections on the methods' ``runs``."""
+    return [_curves(runs), *(_data_map(runs) if manifest["target"] == "class" else [])]
+
+
+def _curves(runs: Sequence[Run]) -> Section:
+    label = read_json(cost_of("train", runs[0].name))["energy"]["label"]
+    found = [curve_of(run.name, _points(run)) for run in runs]
+    return Section("Learning curves", [MEANING], figures=[_drawing(found, label, "learning", CAPTION)])
+
+
+def _drawing(found: Sequence[Curve], label: str, name: str, caption: str) -> Drawing:
+    figure = curves([c for c in found if c.values], [a.format(label) for a in AXES], "training loss")
+    return drawing(figure, name, caption)
+
+
+def of_study(place: Place, best: Sequence[Cell]) -> list[Section]:
+    """Return the section on a study: its ``best`` cells side by side, then each method's cells; none where none has run."""
+    cells = [cell for cell in place.grid.cells if cell.role != "control"]
+    known = {cell.name: seeds for cell in cells if (seeds := [_points(run) for run in runs(place, cell)])}
+    labels = [read_json(cost_of("train", run.name))["energy"]["label"] for run in runs(place, place.grid["full"])]
+    if not labels:
+        return []
+    groups = {"full, and of each method the cell of highest AGOT": best}
+    groups |= {f"the cells of {m}": [c for c in cells if c.method == m] for m in dict.fromkeys(c.method for c in cells)}
+    drawings: list[Drawing] = []
+    for of, group in groups.items():
+        found = {title(c) if group is best else kept(c): known[c.name] for c in group if c.name in known}
+        if group is best or len(found) > 1:
+            drawings.append(_of_group(f"learning-{len(drawings)}", of, found, labels[0]))
+    several = "Lines are means over the seeds, which are drawn thin, at the epochs that all of them have."
+    return [Section("Learning curves", [MEANING, several] if len(place.seeds) > 1 else [MEANING], figures=drawings)]
+
+
+def _of_group(name: str, of: str, found: dict[str, list[Points]], label: str) -> Drawing:
+    """Return the figure of the cells ``found``, each the mean over its seeds."""
+    cut = f", the first {MOST} of {len(found)} cells" if len(found) > MOST else ""
+    means = [mean_curve(cell, points) for cell, points in list(found.items())[:MOST]]
+    return _drawing(means, label, name, f"{of}{cut}. {CAPTION}")
+
+
+def _points(run: Run) -> Points:
+    return points_of(run.history, *_costs(run.name))
+
+
+def _costs(name: str) -> tuple[Record, Record, Record]:
+    """Return the cost records of a method's warm-up, subset and training."""
+    warm_up = read_json(plan_of("methods", name))["warm_up"]
+    return read_json(cost_of("warm_up", warm_up)), read_json(cost_of("subset", name)), read_json(cost_of("train", name))
+
+
+def curve_of(name: str, points: Points) -> Curve:
+    """Return the curve through ``points``."""
+    examples, seconds, kwh, losses = zip(*points.values(), strict=True) if points else ((), (), (), ())
+    return Curve(name, [examples, seconds, [None if k is None else 1000 * k for k in kwh]], losses)
+
+
+def points_of(history: History, warm_up: Record, subset: Record, train: Record) -> Points:
+    """Return the points of a run by its history and cost records; none where an epoch trained nothing.
+
+    What an epoch of the warm-up had cost stands in the warm-up's record; a later one comes on top of warm-up and subset. An
+    epoch that a record knows nothing of has no place in time.
+    """
+    ends = {end["epoch"]: (end["cpu_seconds"], end["kwh"]) for end in warm_up.get("ends", [])}
+    first = [warm_up["laps"].get("train", {}).get("cpu_seconds", 0.0), warm_up["energy"]["kwh"]]
+    first[0] += subset["laps"]["select"]["cpu_seconds"]
+    ends |= {end["epoch"]: (first[0] + end["cpu_seconds"], first[1] + end["kwh"]) for end in train.get("ends", [])}
+    trained = accumulate(record["trained"] for record in history)
+    every = {r["epoch"]: (n, *ends.get(r["epoch"], (None, None)), r["loss"]) for n, r in zip(trained, history, strict=True)}
+    return {epoch: point for epoch, point in every.items() if point[3] is not None}
+
+
+def mean_curve(name: str, found: Sequence[Points]) -> Curve:
+    """Return the mean of several runs' curves over the epochs that all of them have, each of them behind it."""
+    common = [epoch for epoch in found[0] if all(epoch in points for points in found)]
+    means = {epoch: tuple(map(_mean, zip(*(points[epoch] for points in found), strict=True))) for epoch in common}
+    return replace(curve_of(name, means), parts=[curve_of(name, points) for points in found] if len(found) > 1 else ())
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return fmean(known) if len(known) == len(values) else None
+
+
+def _data_map(runs: Sequence[Run]) -> list[Section]:
+    """Return the section with a map a method that chooses, of the examples as the run of full saw them."""
+    full, choosing = next(r for r in runs if r.name == "full").ledger, [r for r in runs if r.kind not in BLIND]
+    known = np.flatnonzero(~np.isnan(full["confidence"]))
+    if not choosing or not len(known):
+        return []
+    shown = np.sort(stream(0, "map").permutation(known)[:POINTS])
+    counts = [Map(run.name, run.ledger["trained"][shown]) for run in choosing]
+    most = int(full["trained"].max())
+    figure = data_map(full["variability"][shown], full["confidence"][shown], counts, most)
+    drawn = f"{len(shown):,} of {len(known):,} examples, drawn at random"
+    cut = drawn if len(shown) < len(known) else f"All {len(known):,} examples"
+    text = [
+        "The data map of Swayamdipta et al. (arXiv 2009.10795), from the run of full: confidence is the mean probability of "
+        f"the true class over the {most} times that training saw an example, variability its standard deviation. To the right "
+        "examples are ambiguous, at the top left easy, at the bottom left hard or wrongly labelled.",
+    ]
+    caption = f"{cut}; the colour is how often each method trained on an example, from never (orange) to {most} times (blue)."
+    return [Section("Data map", text, figures=[drawing(figure, "map", caption)])]

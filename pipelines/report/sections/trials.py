@@ -1,0 +1,44 @@
+"""What the page of a study calls its cells, which it shows side by side, and their runs, a seed each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import chdir
+from typing import TYPE_CHECKING, Any
+
+from pipelines.report.run_results import Run
+from pipelines.trials.search_space import told
+
+if TYPE_CHECKING:
+    from pipelines.trials.folder import Place
+    from pipelines.trials.grid import Cell
+
+
+def kept(cell: Cell) -> str:
+    """Return what tells a cell from the others of its method."""
+    fraction = "" if cell.fraction is None else f"{cell.fraction:g} kept"
+    return ", ".join(part for part in (fraction, told(cell.settings)) if part)
+
+
+def title(cell: Cell) -> str:
+    """Return what a cell is called beside those of other methods."""
+    return ", ".join(part for part in (cell.method, kept(cell)) if part)
+
+
+def best(place: Place, methods: list[dict[str, Any]]) -> list[Cell]:
+    """Return ``full``, and of each method the cell of highest AGOT by the rows ``methods`` of the study's table."""
+    names = {(r["method"], r["fraction"], r["settings"]) for r in methods if r["agot_best"] or r["method"] == "full"}
+    return [c for c in place.grid.cells if c.role != "control" and (c.method, c.fraction, _settings(c)) in names]
+
+
+def _settings(cell: Cell) -> str:
+    return json.dumps(dict(cell.settings)) if cell.settings else ""
+
+
+def runs(place: Place, cell: Cell, data: str | None = None) -> Iterator[Run]:
+    """Yield the runs of a cell that are done, each while its seed's folder is the current one."""
+    for seed in place.seeds:
+        if place.done(seed, cell.name):
+            with chdir(place.of(seed)):
+                yield Run(cell.name, data)

@@ -1,0 +1,1 @@
+"""Servers and agents of this machine: make up, make down, make agent."""

@@ -1,0 +1,32 @@
+"""What Prefect's server does by itself: it ends a comparison or a study whose agent is lost, which nobody else would notice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NAME = "winnow: lost comparisons"
+#: The flows that nobody watches; a stage is watched by its comparison.
+FLOWS = ["winnow", "winnow-study"]
+#: Longer than a run waits for a server that is away (pipelines/agents/prefect_client.py), which hears no beats meanwhile.
+SILENCE_SECONDS = 900.0
+#: Prefect's own heartbeat of a run, the event, and how often there is one; no less than 30 can be asked for.
+BEAT, BEAT_SECONDS = "prefect.flow-run.heartbeat", 30
+ENDS = [f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")]
+
+
+def lost_comparisons(silence: float = SILENCE_SECONDS) -> dict[str, Any]:
+    """Return the automation, in the words of Prefect's API, that ends a run after ``silence`` seconds without a beat."""
+    trigger = {
+        "type": "event",
+        "posture": "Proactive",
+        "match": {"prefect.resource.id": "prefect.flow-run.*"},
+        "match_related": {"prefect.resource.role": "flow", "prefect.resource.name": FLOWS},
+        "for_each": ["prefect.resource.id"],
+        "after": [BEAT],
+        "expect": [BEAT, *ENDS],
+        "threshold": 1,
+        "within": silence,
+    }
+    message = f"its agent was not heard of for {silence:.0f} s; run it again, and it goes on from what is done"
+    action = {"type": "change-flow-run-state", "state": "CRASHED", "name": "Lost", "message": message}
+    return {"name": NAME, "description": "Made by winnow's make up.", "trigger": trigger, "actions": [action]}

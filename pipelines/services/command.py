@@ -1,0 +1,211 @@
+"""``make up`` and ``make down``: Prefect's server, MLflow's server and agents of this machine, known by their process ids."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from pipelines.core import artifacts
+from pipelines.core.command import BAD_INPUT, FAILED
+from pipelines.core.errors import StageFailedError, UserError
+from pipelines.core.locks import alone
+from pipelines.flows.prefect_server import wait_for
+from pipelines.services import automations, daemons, databases, worker
+from pipelines.versioning.git_worktree import GIT_REMOTE
+
+#: The ports that are taken where they are free and no other ones are asked for.
+PORTS = {"WINNOW_PREFECT_PORT": 4200, "WINNOW_MLFLOW_PORT": 5000}
+START_SECONDS = 180
+#: MLflow's file of users, with which its server asks who somebody is.
+ASKING = "MLFLOW_AUTH_CONFIG_PATH"
+USER = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY")
+POOLS = (worker.MAIN_POOL, "cpu-pool", "gpu-pool")
+
+
+def up(*, agents: bool = True) -> None:
+    """Start servers and agents, wait until they answer, and print the servers' pages; where all of it runs, print these alone.
+
+    Raises:
+        UserError: for a port that cannot be had, a database that does not answer, or a setting that lacks another.
+        StageFailedError: where something does not answer in time; then all of it is ended.
+    """
+    held = daemons.held()
+    if held["pages"] and all(daemons.living(p) for p in held["processes"]):
+        return _show(held["pages"])
+    daemons.end_all()
+    databases.check()
+    ports = {name: daemons.port(name, usual) for name, usual in PORTS.items()}
+    prefect, mlflow = (f"http://127.0.0.1:{port}" for port in ports.values())
+    environment = _environment(prefect, mlflow)
+    try:
+        _start_servers(*ports.values(), environment=environment)
+        _make_pools(f"{prefect}/api", environment)
+        _deploy(environment)
+        _watch_comparisons(f"{prefect}/api", environment)
+        if agents:
+            _start_agents(databases.without_secrets(environment), f"{prefect}/api")
+    except BaseException:
+        daemons.end_all()
+        raise
+    pages = {"Prefect": prefect, "MLflow": mlflow, "MLflow, this project's runs": _page(mlflow, environment)}
+    daemons.record(pages=pages)
+    return _show(pages)
+
+
+def _environment(prefect: str, mlflow: str) -> dict[str, str]:
+    clone = Path.cwd()
+    own = {
+        "PREFECT_API_URL": f"{prefect}/api",
+        "PREFECT_HOME": str(clone / artifacts.SCRATCH / "prefect"),
+        "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
+        "MLFLOW_TRACKING_URI": mlflow,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    # What is committed here can be run, pushed or not; Prefect's page would ask port 4200 whatever the server's own is.
+    usual = {GIT_REMOTE: str(clone), "PREFECT_SERVER_UI_API_URL": f"{prefect}/api"}
+    given = usual | worker.settings(clone)
+    if given.get(ASKING) and not all(given.get(name) for name in USER):
+        missing = ", ".join(name for name in USER if not given.get(name))
+        raise UserError(f"{ASKING}: is set, and what goes with it is not: {missing}")
+    if asked := given.get("PREFECT_SERVER_API_AUTH_STRING"):
+        given.setdefault("PREFECT_API_AUTH_STRING", asked)
+    return given | own
+
+
+def _start_servers(prefect: int, mlflow: int, *, environment: dict[str, str]) -> None:
+    """Start both servers and wait for both; the first time, they make their databases."""
+    server_only = {k: v for k, v in environment.items() if k != "PREFECT_API_URL"} | databases.stores(environment)
+    host = ("--host", "127.0.0.1", "--port")
+    asking = ("--app-name", "basic-auth") if server_only.get(ASKING) else ()
+    first = daemons.start("prefect", ["prefect", "server", "start", *host, str(prefect)], server_only)
+    second = daemons.start("mlflow", ["mlflow", "server", *host, str(mlflow), "--workers", "1", *asking], server_only)
+    daemons.wait_for_port(first, prefect, "Prefect's server")
+    daemons.wait_for_port(second, mlflow, "MLflow's server")
+    wait_for(f"http://127.0.0.1:{prefect}/api/health", first.poll)
+    wait_for(f"http://127.0.0.1:{mlflow}/health", second.poll, "MLflow's server")
+
+
+def _make_pools(api: str, environment: dict[str, str]) -> None:
+    from prefect.workers.process import ProcessWorker
+
+    template = ProcessWorker.get_default_base_job_template()
+    for pool in POOLS:
+        try:
+            _post(f"{api}/work_pools/", {"name": pool, "type": "process", "base_job_template": template}, environment)
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.CONFLICT:  # it is there already
+                raise StageFailedError(f"Prefect's server: {error}") from None
+
+
+def _deploy(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        ["prefect", "--no-prompt", "deploy", "--all"], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise StageFailedError(f"prefect deploy --all: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+
+def _page(server: str, environment: dict[str, str]) -> str:
+    """Return the page of MLflow to open first."""
+    command = [sys.executable, "-m", "pipelines.tracking.experiment_page", server]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout.strip() or server
+
+
+def _watch_comparisons(api: str, environment: dict[str, str]) -> None:
+    """Let the server end comparisons that are lost, by the automation of this version."""
+    named = {"automations": {"name": {"any_": [automations.NAME]}}}
+    for old in _post(f"{api}/automations/filter", named, environment):
+        _ask("DELETE", f"{api}/automations/{old['id']}", None, environment)
+    _post(f"{api}/automations/", automations.lost_comparisons(), environment)
+
+
+def _start_agents(environment: dict[str, str], api: str) -> None:
+    """Start an agent of comparisons, one for the CPU and one for each GPU, and wait until the server knows them."""
+    started = [_start_agent(worker.MAIN_POOL, "main", environment), _start_agent("cpu-pool", "cpu", environment)]
+    devices = gpus(environment)
+    for device in devices:
+        started.append(_start_agent("gpu-pool", f"gpu-{device}", environment | {"CUDA_VISIBLE_DEVICES": device}))
+    if not devices:
+        sys.stderr.write("winnow: no GPU here; an agent without one serves gpu-pool\n")
+        started.append(_start_agent("gpu-pool", "gpu-none", environment))
+    _wait_for_agents(api, {worker.MAIN_POOL: 1, "cpu-pool": 1, "gpu-pool": max(1, len(devices))}, started, environment)
+
+
+def gpus(environment: dict[str, str]) -> list[str]:
+    """Return the devices that agents may have: those of CUDA_VISIBLE_DEVICES, or all that nvidia-smi knows."""
+    if (given := environment.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [device for device in given.split(",") if device not in ("", "-1")]
+    if not shutil.which("nvidia-smi"):
+        return []
+    done = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines() if not done.returncode else []
+    return [str(i) for i in range(sum(line.startswith("GPU ") for line in lines))]
+
+
+def _start_agent(pool: str, name: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return daemons.start(name, [*worker.command(pool), "--name", name], environment)
+
+
+def _wait_for_agents(
+    api: str, wanted: dict[str, int], started: list[subprocess.Popen[bytes]], environment: dict[str, str]
+) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and all(p.poll() is None for p in started):
+        found = {pool: _post(f"{api}/work_pools/{pool}/workers/filter", {}, environment) for pool in wanted}
+        if all(sum(w["status"] == "ONLINE" for w in found[p]) >= n for p, n in wanted.items()):
+            return
+        time.sleep(0.5)
+    raise StageFailedError(f"agents: did not report to {api}; their logs are in {daemons.LOGS}")
+
+
+def _post(address: str, body: dict[str, Any], environment: dict[str, str]) -> Any:  # noqa: ANN401 - whatever the server answers
+    return json.loads(_ask("POST", address, body, environment))
+
+
+def _ask(method: str, address: str, body: dict[str, Any] | None, environment: dict[str, str]) -> bytes:
+    headers = {"Content-Type": "application/json"}
+    if user := environment.get("PREFECT_API_AUTH_STRING"):
+        headers["Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(address, data, headers, method=method)
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        read: bytes = answer.read()
+    return read
+
+
+def _show(pages: dict[str, str]) -> None:
+    lines = [f"{name}: {address}" for name, address in pages.items()]
+    lines.append(f"run the commit that is checked out here, with PREFECT_API_URL={pages['Prefect']}/api:")
+    lines.append("  prefect deployment run winnow/main --watch")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+COMMANDS: dict[str, Callable[[], None]] = {"up": up, "servers": partial(up, agents=False), "down": daemons.end_all}
+
+
+def main() -> int:
+    """Run the command that is asked for, alone in this working copy, and return the exit status."""
+    try:
+        if len(sys.argv) != 2 or sys.argv[1] not in COMMANDS:
+            raise UserError(f"python -m pipelines.services takes one of {', '.join(COMMANDS)}")
+        with alone("services"):
+            COMMANDS[sys.argv[1]]()
+    except UserError as error:
+        sys.stderr.write(f"winnow: {error}\n")
+        return BAD_INPUT
+    except StageFailedError as error:
+        sys.stderr.write(f"winnow: {error}\n")
+        return FAILED
+    return 0

@@ -1,0 +1,125 @@
+"""Processes that outlive the command which started them, recorded in the working copy, so that a later one ends them alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from typing import Any
+
+from pipelines.core import artifacts
+from pipelines.core.errors import StageFailedError, UserError
+from pipelines.flows.prefect_server import START_SECONDS, free_port
+
+STATE, LOGS = artifacts.SCRATCH / "services.json", artifacts.SCRATCH / "logs"
+END_SECONDS = 30
+
+
+def port(name: str, usual: int) -> int:
+    """Return the port that ``name`` asks for, or the usual one, or a free one."""
+    asked = os.environ.get(name)
+    if asked and not (asked.isdecimal() and 0 < int(asked) < 65_536):
+        raise UserError(f"{name}: must be a port from 1 to 65535, got {asked!r}")
+    wanted = int(asked or usual)
+    if _is_free(wanted):
+        return wanted
+    if asked:
+        raise UserError(f"{name}: port {wanted} is taken; a free one is {free_port()}")
+    return free_port()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def start(name: str, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start a process that outlives this one, and record it before anything else is done."""
+    import psutil
+
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with (LOGS / f"{name}.log").open("ab") as log:
+        path = str(shutil.which(command[0], path=environment["PATH"]))
+        process = subprocess.Popen(
+            [path, *command[1:]], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    started = psutil.Process(process.pid).create_time()
+    record(processes=[*held()["processes"], {"name": name, "pid": process.pid, "started": started}])
+    return process
+
+
+def held() -> dict[str, Any]:
+    """Return what is recorded: ``processes`` by name, pid and start, and ``pages``."""
+    nothing: dict[str, Any] = {"processes": [], "pages": {}}
+    return nothing | (artifacts.read_json(STATE) if STATE.exists() else {})
+
+
+def record(**changes: Any) -> None:  # noqa: ANN401 - of held
+    """Change what is recorded."""
+    artifacts.write_json(STATE, held() | changes)
+
+
+def living(process: dict[str, Any]) -> bool:
+    """Return whether a process that was recorded still runs; another one of its number is another one."""
+    import psutil
+
+    try:
+        found = psutil.Process(process["pid"])
+        return bool(abs(found.create_time() - process["started"]) < 1 and found.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_for_port(process: subprocess.Popen[bytes], port: int, of: str) -> None:
+    """Wait until a process that was started, or one below it, listens on ``port``: another one may have taken it meanwhile.
+
+    Raises:
+        StageFailedError: where the process ends before, or it takes too long.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if _listens(process.pid, port):
+            return
+        time.sleep(0.1)
+    raise StageFailedError(f"{of} did not get to listen on port {port}; its log is in {LOGS}; another call takes a free port")
+
+
+def _listens(pid: int, port: int) -> bool:
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        found = (c for process in family for c in process.net_connections("inet"))
+        return any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in found)
+    return False
+
+
+def end(pid: int) -> None:
+    """End a process and those below it: asked first, killed where that is not enough."""
+    import psutil
+
+    every = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    with suppress(psutil.NoSuchProcess):
+        every[0].send_signal(signal.SIGTERM)
+    _, left = psutil.wait_procs(every, timeout=END_SECONDS)
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=5)
+
+
+def end_all() -> None:
+    """End what is recorded, the last started first, and nothing else."""
+    for process in reversed(held()["processes"]):
+        if living(process):
+            end(process["pid"])
+    STATE.unlink(missing_ok=True)

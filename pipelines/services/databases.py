@@ -1,0 +1,99 @@
+"""The servers' databases: SQLite in the clone, or what the tools' own settings name, tried before a server is started on it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.errors import UserError, without_passwords
+
+#: Whose settings they are: the tools read them from their environment, so no password is on a command line.
+PREFECT, MLFLOW = "PREFECT_API_DATABASE_CONNECTION_URL", "MLFLOW_BACKEND_STORE_URI"
+FILES = "MLFLOW_ARTIFACTS_DESTINATION"
+PREFECT_TOO = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+#: What the servers alone may know.
+SECRET = ("PREFECT_API_DATABASE_", "PREFECT_SERVER_DATABASE_", "PREFECT_SERVER_API_AUTH", "MLFLOW_BACKEND_", "MLFLOW_FLASK_")
+SCHEMES = {
+    PREFECT: {"postgresql+asyncpg": "timeout", "sqlite+aiosqlite": "timeout"},
+    MLFLOW: {"postgresql+psycopg2": "connect_timeout", "sqlite": "timeout"},
+}
+WORKS = {
+    PREFECT: "postgresql+asyncpg://user:password@host:5432/prefect",
+    MLFLOW: "postgresql+psycopg2://user:password@host:5432/mlflow",
+}
+PACKAGES = {"psycopg2": "pip install '.[postgres]'"}
+SECONDS, REASON = 10, 300
+
+
+def check() -> None:
+    """Connect to each database that the environment names, once.
+
+    Raises:
+        UserError: naming the variable, and why there is no connection, without the password.
+    """
+    for name, mine in {PREFECT_TOO: PREFECT, PREFECT: PREFECT, MLFLOW: MLFLOW}.items():
+        if address := os.environ.get(name):
+            _try(name, _with_driver(address) if mine == MLFLOW else address, mine)
+
+
+def without_secrets(environment: dict[str, str]) -> dict[str, str]:
+    """Return ``environment`` without what the servers alone may know; an agent runs what its users ask for."""
+    return {name: value for name, value in environment.items() if not name.startswith(SECRET)}
+
+
+def stores(environment: dict[str, str]) -> dict[str, str]:
+    """Return where MLflow's server keeps runs and files: as ``environment`` says, or in this clone."""
+    runs = environment.get(MLFLOW) or f"sqlite:///{Path('mlflow.db').resolve()}"
+    files = environment.get(FILES) or str(Path("mlruns").resolve())
+    return {MLFLOW: _with_driver(runs), FILES: files}
+
+
+def _with_driver(address: str) -> str:
+    """Return ``address`` with the driver that we ask for; SQLAlchemy takes another where none is named, from 2.1 on."""
+    return re.sub("^postgresql://", "postgresql+psycopg2://", address)
+
+
+def _try(name: str, address: str, mine: str) -> None:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):
+        raise UserError(f"{name}: is no address of a database; what works is {WORKS[mine]}") from None
+    if url.drivername not in SCHEMES[mine]:
+        known = ", ".join(SCHEMES[mine])
+        raise UserError(f"{name}: must begin with one of {known}, got {url.drivername!r}; what works is {WORKS[mine]}")
+    patience = {SCHEMES[mine][url.drivername]: SECONDS}
+    try:
+        asyncio.run(_connect_async(url, patience)) if "+a" in url.drivername else _connect(url, patience)
+    except ModuleNotFoundError as error:
+        raise UserError(f"{name}: needs the package {error.name}: {PACKAGES.get(str(error.name), 'install it')}") from None
+    except Exception as error:  # each driver has its own
+        shown = url.render_as_string(hide_password=True)
+        raise UserError(f"{name}: no connection to {shown}: {_reason(error, url.password)}") from None
+
+
+def _reason(error: Exception, password: object) -> str:
+    first = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
+    text = without_passwords(" ".join(first.split()))[:REASON]
+    return text.replace(str(password), "***") if password else text
+
+
+def _connect(url: Any, patience: dict[str, int]) -> None:  # noqa: ANN401 - SQLAlchemy's URL
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    with create_engine(url, connect_args=patience, poolclass=NullPool).connect():
+        pass
+
+
+async def _connect_async(url: Any, patience: dict[str, int]) -> None:  # noqa: ANN401 - SQLAlchemy's URL
+    from sqlalchemy.ext.asyncio import create_async_engine
+    from sqlalchemy.pool import NullPool
+
+    async with create_async_engine(url, connect_args=patience, poolclass=NullPool).connect():
+        pass

@@ -1,0 +1,95 @@
+"""An agent: Prefect's worker of one work pool, in this clone; what differs from machine to machine is in its environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from pipelines.core.command import BAD_INPUT
+from pipelines.core.errors import UserError
+from pipelines.services.automations import BEAT_SECONDS
+from pipelines.training import checkpoint_store
+from pipelines.versioning import dvc_remote
+from pipelines.versioning.git_worktree import CLONE, DVC_REMOTE
+
+#: What Prefect and MLflow are told where the user has not said otherwise.
+SETTINGS = {
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "PREFECT_LOGGING_LEVEL": "INFO",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(BEAT_SECONDS),
+    "PREFECT_WORKER_QUERY_SECONDS": "1",
+    "PREFECT_WORKER_HEARTBEAT_SECONDS": "5",
+}
+NEEDED = {
+    "PREFECT_API_URL": "the address of Prefect's server, http://127.0.0.1:4200/api for example",
+    "MLFLOW_TRACKING_URI": "the address of MLflow's server, http://127.0.0.1:5000 for example",
+}
+#: The pool of the comparisons, which wait while their stages run in others.
+MAIN_POOL = "main-pool"
+#: How many runs an agent of a pool takes at a time. Of other pools it is one: two on one device could not be metered apart.
+AT_ONCE = {MAIN_POOL: 8, "cpu-pool": 2}
+
+
+def settings(clone: Path) -> dict[str, str]:
+    """Return the environment in which Prefect's commands find this clone and these packages."""
+    bin_folder = str(Path(sys.executable).parent)
+    own = {CLONE: str(clone), "PYTHONPATH": str(clone), "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
+    return {**SETTINGS, **os.environ, **own}
+
+
+def command(pool: str) -> list[str]:
+    """Return the command of an agent of ``pool``."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", pool):
+        raise UserError(f"POOL: must be the name of a work pool, like gpu-pool, got {pool!r}")
+    limit = str(AT_ONCE.get(pool, 1))
+    return ["prefect", "worker", "start", "--pool", pool, "--type", "process", "--limit", limit]
+
+
+def name() -> str:
+    """Return what an agent is called: two of one machine are two."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def check(environment: dict[str, str]) -> None:
+    """Check that an agent knows all it needs.
+
+    Raises:
+        UserError: naming the variable.
+    """
+    from pipelines.agents.run_watcher import lost_seconds
+
+    for variable, meaning in NEEDED.items():
+        if not environment.get(variable):
+            raise UserError(f"{variable}: is not set; an agent needs {meaning}")
+    lost_seconds()
+    if address := environment.get(checkpoint_store.ADDRESS):
+        checkpoint_store.check(address)
+    if not (environment.get(DVC_REMOTE) or dvc_remote.address()):
+        raise UserError(f"{DVC_REMOTE}: is not set, and .dvc/config names no remote; agents share one")
+
+
+def main() -> None:
+    """Become the agent of the pool on the command line."""
+    try:
+        if len(sys.argv) != 2:
+            raise UserError("python -m pipelines.services.worker takes the name of a work pool; make agent POOL=gpu-pool")
+        line, environment = [*command(sys.argv[1]), "--name", name()], settings(Path.cwd())
+        check(environment)
+    except UserError as error:
+        sys.stderr.write(f"winnow agent: {error}\n")
+        sys.exit(BAD_INPUT)
+    # Prefect's worker ends by SIGINT, which a shell has its background commands ignore.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.execvpe(line[0], line, environment)
+
+
+if __name__ == "__main__":
+    main()

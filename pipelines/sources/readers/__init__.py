@@ -1,0 +1,1 @@
+"""Readers of text files: csv, tsv and JSON lines, row by row."""

@@ -1,0 +1,71 @@
+"""Rows out of csv and tsv, each value as it is written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from csv import QUOTE_NONE, Error, field_size_limit, reader
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.core.errors import UserError
+from pipelines.sources.readers.lines import Wanted, check_names, chunks, opened
+
+
+def csv(path: Path, source: dict[str, Any], wanted: Wanted) -> pa.Table:
+    """Return the columns of a csv, as ``rows.read`` does.
+
+    Raises:
+        UserError: naming the line whose quotes are wrong, or that has another number of values.
+    """
+    with opened(path) as file:
+        return _table(path, reader(file, strict=True), source, wanted)
+
+
+def tsv(path: Path, source: dict[str, Any], wanted: Wanted) -> pa.Table:
+    """Return the columns of a tsv, which has no quotes.
+
+    Raises:
+        UserError: naming the line that has another number of values.
+    """
+    with opened(path) as file:
+        return _table(path, reader(file, delimiter="\t", quoting=QUOTE_NONE), source, wanted)
+
+
+def _table(path: Path, lines: Any, source: dict[str, Any], wanted: Wanted) -> pa.Table:  # noqa: ANN401 - what csv.reader gives
+    field_size_limit(sys.maxsize)
+    rows = _numbered(path, lines)
+    names = source["header"] or next(rows, (0, []))[1]
+    check_names(path, names, wanted, separated=True)
+    for _ in range(source["skip"]):
+        next(rows, None)
+    picked = _picked(path, rows, len(names), [names.index(name) for name, _ in wanted])
+    schema = pa.schema([(name, pa.large_binary()) for name, _ in wanted])
+    parts = [pa.table(list(map(_bytes, zip(*chunk, strict=True))), schema=schema) for chunk in chunks(picked)]
+    return pa.concat_tables(parts) if parts else schema.empty_table()
+
+
+def _numbered(path: Path, lines: Any) -> Iterator[tuple[int, list[str]]]:  # noqa: ANN401 - what csv.reader gives
+    """Yield the rows that are not blank, each with the number of its first line."""
+    line = 1
+    try:
+        for row in lines:
+            if row:
+                yield line, row
+            line = lines.line_num + 1
+    except Error as error:
+        rule = "a value that begins with one ends with one, and inside it they are doubled"
+        raise UserError(f"{path}: line {line}: its quotes are wrong ({error}); {rule}") from None
+
+
+def _picked(path: Path, rows: Iterable[tuple[int, list[str]]], width: int, places: Sequence[int]) -> Iterator[list[bytes]]:
+    for line, row in rows:
+        if len(row) != width:
+            raise UserError(f"{path}: line {line}: must have {width} values, as the first has, got {len(row)}")
+        yield [row[place].encode("utf-8", "surrogateescape") for place in places]
+
+
+def _bytes(values: Sequence[bytes]) -> pa.Array:
+    return pa.array(values, pa.large_binary())

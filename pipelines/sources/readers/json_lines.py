@@ -1,0 +1,74 @@
+"""Rows out of files of one JSON object a line: texts as bytes, all else as JSON has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.core.errors import UserError
+from pipelines.sources.readers.lines import Wanted, check_names, chunks, opened
+
+
+def objects(path: Path, source: dict[str, Any], wanted: Wanted) -> pa.Table:
+    """Return the columns of a file of one JSON object a line, as ``rows.read`` does.
+
+    Raises:
+        UserError: naming the line or column that cannot be read.
+    """
+    names: dict[str, None] = {}
+    columns: list[list[pa.Array]] = [[] for _ in wanted]
+    with opened(path, "\n") as file:
+        for chunk in chunks(_parsed(path, file)):
+            for _, row in chunk:
+                names |= dict.fromkeys(row)
+            for place, (name, one) in enumerate(wanted):
+                columns[place].append(_as_found(path, name, one, [(line, row.get(name)) for line, row in chunk]))
+    check_names(path, list(names), wanted)
+    joined = [_joined(path, name, parts) for (name, _), parts in zip(wanted, columns, strict=True)]
+    return pa.table(dict(zip([name for name, _ in wanted], joined, strict=True)))
+
+
+def _parsed(path: Path, file: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the objects, each with the number of its line."""
+    for line, text in enumerate(file, 1):
+        if not text.strip():
+            continue
+        if line == 1 and text.lstrip().startswith("["):
+            raise UserError(f"{path}: must have one JSON object a line, got an array; 'jq -c .[]' makes such lines of it")
+        try:
+            row = json.loads(text)
+        except ValueError as error:
+            raise UserError(f"{path}: line {line}: is no JSON object: {error}") from None
+        if not isinstance(row, dict):
+            raise UserError(f"{path}: line {line}: must be a JSON object, got {text.strip()[:40]!r}")
+        yield line, row
+
+
+def _as_found(path: Path, name: str, one: str, values: Sequence[tuple[int, Any]]) -> pa.Array:
+    """Return the values of a column of JSON, which are all texts or all numbers."""
+    for line, value in values:
+        if isinstance(value, dict | list):
+            raise UserError(f"{path}: {name}: must hold one {one} a row, got {json.dumps(value)[:40]} in line {line}")
+    found = [value for _, value in values]
+    if all(value is None or isinstance(value, str) for value in found):
+        return pa.array([None if v is None else v.encode("utf-8", "surrogateescape") for v in found], pa.large_binary())
+    try:
+        return pa.array(found)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        line, value = next((at, v) for at, v in values if v is not None and type(v) is not type(found[0]))
+        both = f"{found[0]!r} in line {values[0][0]} and {value!r} in line {line}"
+        raise UserError(f"{path}: {name}: must hold texts or numbers alone, got {both}") from None
+
+
+def _joined(path: Path, name: str, parts: Sequence[pa.Array]) -> pa.ChunkedArray:
+    """Return the parts of a column as one; whole numbers and others together are numbers."""
+    kinds = {part.type for part in parts if part.null_count < len(part)}
+    if kinds == {pa.int64(), pa.float64()}:
+        return pa.chunked_array([part.cast(pa.float64()) for part in parts])
+    if len(kinds) > 1:
+        raise UserError(f"{path}: {name}: must hold texts or numbers alone, got {' and '.join(sorted(map(str, kinds)))}")
+    return pa.chunked_array([part.cast(next(iter(kinds))) for part in parts]) if kinds else pa.chunked_array(list(parts))

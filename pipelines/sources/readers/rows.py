@@ -1,0 +1,79 @@
+"""Rows out of files, each value as it is written: csv and tsv, jsonl, and parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from pipelines.core.errors import UserError
+from pipelines.sources.readers.delimited import csv, tsv
+from pipelines.sources.readers.json_lines import objects
+from pipelines.sources.readers.lines import Wanted, check_names
+
+#: What a file's name may end in, gzipped or not, but for parquet; out of a package also .txt, as a tsv.
+KNOWN = ".csv, .tsv, .tab, .jsonl and .parquet; all but the last also with .gz"
+#: What to do with a file of another kind.
+REMEDIES = {".txt": "; rename a table of tabs to .tsv"} | dict.fromkeys((".xls", ".xlsx"), "; save the sheet as csv")
+
+
+def read(path: Path, source: dict[str, Any], wanted: Wanted, *, packed: bool = False) -> pa.Table:
+    """Return the columns ``wanted`` of a file of ``source``.
+
+    Texts of csv, tsv and jsonl come as bytes, which nobody has decoded yet.
+
+    Args:
+        path: of the file; a tsv is taken as it is, without quotes.
+        source: whose ``header`` names the columns of a csv or tsv without names, and whose ``skip`` rows are no examples.
+        wanted: the columns.
+        packed: whether it is out of a package.
+
+    Raises:
+        UserError: naming the file, and the line or column that cannot be read.
+    """
+    reader = READERS[_suffix(path, packed)]
+    try:
+        if path.stat().st_size == 0:
+            raise UserError(f"{path}: is empty")
+        table = reader(path, source, wanted)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (OSError, EOFError, pa.ArrowException) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    if not len(table):
+        raise UserError(f"{path}: has no rows")
+    return table
+
+
+def _suffix(path: Path, packed: bool) -> str:
+    """Return by which of the readers a file is read."""
+    gzipped = path.suffix.lower() == ".gz"
+    suffix = Path(path.stem if gzipped else path).suffix.lower()
+    if packed and suffix == ".txt":
+        return ".tsv"
+    if suffix not in READERS or (suffix == ".parquet" and gzipped):
+        got = path.suffix or "no suffix"
+        raise UserError(f"{path}: must end in one of {KNOWN}, got {got!r}{REMEDIES.get(suffix, '')}")
+    return suffix
+
+
+def _parquet(path: Path, source: dict[str, Any], wanted: Wanted) -> pa.Table:
+    schema = pa.parquet.read_schema(path)
+    check_names(path, schema.names, wanted)
+    for name, one in wanted:
+        if pa.types.is_nested(kind := schema.field(name).type):
+            raise UserError(f"{path}: {name}: must hold one {one} a row, got {kind}")
+    return pa.parquet.read_table(path, columns=list(dict.fromkeys(name for name, _ in wanted)))
+
+
+READERS: dict[str, Callable[[Path, dict[str, Any], Wanted], pa.Table]] = {
+    ".csv": csv,
+    ".tsv": tsv,
+    ".tab": tsv,
+    ".json": objects,
+    ".jsonl": objects,
+    ".parquet": _parquet,
+}

@@ -1,0 +1,1 @@
+"""make study: a grid of methods, fractions and seeds, as trials."""

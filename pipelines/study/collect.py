@@ -1,0 +1,65 @@
+"""study.collect: what agents have handed over of a study brought together: its tables, or what is missing of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.config import loader
+from pipelines.core import artifacts
+from pipelines.core.artifacts import read_json
+from pipelines.core.command import FAILED, main
+from pipelines.core.errors import UserError
+from pipelines.study import tasks
+from pipelines.study.console import say
+from pipelines.study.publish import tell, tell_together
+from pipelines.study.worker import AT
+from pipelines.trials import plan_files
+from pipelines.trials.exchange import Handover
+from pipelines.trials.folder import Place
+from pipelines.trials.grid import grid_of
+
+#: By unit, the reasons of cells that failed, by name; under this name that of all cells which are not named.
+REST = ""
+NOTHING = "was run, and is not among what agents handed over; they must share one DVC remote"
+
+
+def gather(ended: str | None = None) -> int:
+    """Restore the cells that are there; write which units are missing, or, where none is or all have ended, the tables.
+
+    Args:
+        ended: a file that says by unit why its cells failed, by name; None where none was sent.
+    """
+    read = loader.load()
+    asked = tasks.each(read, artifacts.PARAMS)
+    places = {task: plan_files.lay_out(p, grid_of(p)) for task, p in asked.items()}
+    handover = Handover()
+    for place in places.values():
+        handover.restore(place, *place.seeds)
+    missing = [(task, seed) for task, place in places.items() for seed in sorted({seed for seed, _ in place.missing()})]
+    artifacts.write_json(artifacts.UNITS_MISSING, missing)
+    if missing and ended is None:
+        say(f"{len(missing)} of {sum(len(place.seeds) for place in places.values())} tasks and seeds have something missing")
+        return 0
+    failed = read_json(Path(ended)) if ended else {}
+    written = {task: tell(place, task, _reasons(place, task, failed)) for task, place in places.items()}
+    return FAILED if tell_together(read, artifacts.PARAMS, asked, places, written) else 0
+
+
+def _reasons(place: Place, task: str, failed: dict[str, Any]) -> dict[tuple[int, str], str]:
+    """Return why cells of one task are not there, by seed and name.
+
+    Raises:
+        UserError: where nothing is there, not even the data: with the first reason.
+    """
+    found: dict[tuple[int, str], str] = {}
+    for seed, name in place.missing():
+        reasons = failed.get(f"{task}{AT}{seed}", {})
+        found[seed, name] = reasons.get(name) or reasons.get(REST) or NOTHING
+    if not place.has_data:
+        raise UserError(next(iter(found.values()), f"{task}: its data are not there"))
+    return found
+
+
+if __name__ == "__main__":
+    main("study.collect", gather, file=True)

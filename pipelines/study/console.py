@@ -1,0 +1,33 @@
+"""Progress lines of a study."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+from pipelines.core.progress import duration
+from pipelines.trials import runner
+from pipelines.trials.folder import Place
+
+
+def told(place: Place, missing: list[tuple[int, str]]) -> Callable[[int, str], None]:
+    """Return what runs one of the ``missing`` cells and says so, with the time that is left if all go at the speed so far."""
+    cost = {cell: place.grid[cell[1]].cost for cell in missing}
+    begun, seen = time.monotonic(), set[tuple[int, str]]()
+
+    def work(seed: int, name: str) -> None:
+        seen.add((seed, name))
+        started = time.monotonic()
+        runner.run(place, seed, name)
+        done = sum(cost[cell] for cell in seen)
+        left = (time.monotonic() - begun) / done * (sum(cost.values()) - done)
+        took = f"{time.monotonic() - started:.1f} s"
+        say(f"{len(seen)}/{len(missing)}: {name}, seed {seed}: {took}, about {duration(left)} left")
+
+    return work
+
+
+def say(text: str) -> None:
+    """Say to whoever started this process what happens."""
+    sys.stderr.write(f"winnow study: {text}\n")

@@ -1,0 +1,60 @@
+"""A study over several tasks, told to MLflow once: a run above the runs of its tasks' studies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.artifacts import digest
+from pipelines.study.tasks import together
+from pipelines.study.tracking import key_of
+from pipelines.tracking.client import Tracker, points, told
+from pipelines.trials.folder import Place
+from pipelines.trials.summary import Row
+from pipelines.versioning.provenance import versions
+
+PARENT = "mlflow.parentRunId"
+
+
+def publish(file: Path, places: dict[str, Place], rows: list[Row]) -> str | None:
+    """Put the runs of the studies at ``places`` under one, and tell it the rows ``by_regime``; return its id.
+
+    Args:
+        file: which says what the study is; its run is the same while the file grows.
+        places: by task; their runs are there.
+        rows: what is told.
+
+    Returns:
+        None where there is no tracker to tell it to: then the next call tells it.
+    """
+    return told(lambda tracker: _publish(tracker, file, places, rows))
+
+
+def _publish(tracker: Tracker, file: Path, places: dict[str, Place], rows: list[Row]) -> str:
+    key = digest(["studies", str(file)])
+    found = tracker.runs("winnow.key", key)
+    parent = found[0] if found else tracker.create(f"study of {file}", {**versions(), "winnow.key": key})
+    parent_id = str(parent.info.run_id)
+    studies = [run for place in places.values() for run in tracker.runs("winnow.key", key_of(place))]
+    mine = {run.info.run_id for run in studies}
+    for run in tracker.runs(PARENT, parent_id):
+        if run.info.run_id not in mine:
+            tracker.client.delete_tag(run.info.run_id, PARENT)
+    for run in studies:
+        if run.data.tags.get(PARENT) != parent_id:
+            tracker.client.set_tag(run.info.run_id, PARENT, parent_id)
+    _tell(tracker, parent, together(file), rows, list(places))
+    tracker.finish(tracker.client.get_run(parent_id))
+    tracker.point_caller("winnow.study", parent_id)
+    return parent_id
+
+
+def _tell(tracker: Tracker, parent: Any, folder: Path, rows: list[Row], tasks: list[str]) -> None:  # noqa: ANN401 - mlflow's Run
+    """Log the rows, and what ``folder`` holds, where they are new."""
+    if parent.data.tags.get("winnow.tables") == (told_last := digest(rows)):
+        return
+    run_id = parent.info.run_id
+    gains = [(f"gain/{r['task']}/{r['method']}", r["gain"], 0) for r in rows if r["gain"] is not None]
+    tracker.log(run_id, points(gains, folder / "regimes.json"), {}, {"tasks": ", ".join(tasks)})
+    tracker.client.log_artifacts(run_id, str(folder), "study")
+    tracker.client.set_tag(run_id, "winnow.tables", told_last)

@@ -1,0 +1,72 @@
+"""study.worker: what is missing of a study with one task and seed, run on an agent, each cell handed over when it is done."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+
+from pipelines.config import loader
+from pipelines.core import artifacts
+from pipelines.core.command import FAILED, main
+from pipelines.core.errors import Stopped, UserError
+from pipelines.study import tasks
+from pipelines.study.console import say, told
+from pipelines.trials import plan_files
+from pipelines.trials.exchange import Handover
+from pipelines.trials.grid import grid_of
+
+#: Between the task and the seed in the name of a part.
+AT = "@"
+#: How often a cell that failed is tried again; it goes on from its last checkpoint.
+AGAIN = 2
+
+
+def part(unit: str) -> int:
+    """Run what no agent has run of the cells of a ``unit``, a task and a seed; return the exit status."""
+    task, _, of = unit.rpartition(AT)
+    seed, asked = int(of), tasks.each(loader.load(), artifacts.PARAMS)[task]
+    place = plan_files.lay_out(asked, grid_of(asked))
+    handover = Handover()
+    handover.restore(place, seed)
+    missing = [(s, name) for s, name in place.missing() if s == seed]
+    say(f"{len(missing)} of {len(place.grid.cells)} cells to run on {task} with seed {seed}")
+    work, failed = told(place, missing), dict[str, str]()
+    for cell in place.grid.cells:
+        if not place.done(seed, cell.name) and (reason := _tried(work, seed, cell.name)):
+            failed[cell.name] = reason
+            say(f"{cell.name}, seed {seed}: failed: {reason}")
+        handover.share(place, seed, cell.name)
+    artifacts.write_json(artifacts.unit_failures(unit), failed)
+    return FAILED if failed else 0
+
+
+def _tried(work: Callable[[int, str], None], seed: int, name: str) -> str:
+    """Run a cell, and return why it failed, or nothing; one may be tried again, unless its input is bad."""
+    reason = ""
+    for _ in range(AGAIN + 1):
+        try:
+            work(seed, name)
+        except UserError as error:
+            return str(error)
+        except Stopped:
+            raise
+        except Exception as error:  # whatever a method or a library does: the other cells run
+            traceback.print_exc()
+            reason = f"{type(error).__name__}: {error}"
+        else:
+            return ""
+    return reason
+
+
+def units() -> list[str]:
+    """Return what a study may be divided into: a task and a seed each.
+
+    Raises:
+        UserError: where params.yaml asks for no study, or for one that cannot be.
+    """
+    asked = tasks.each(loader.load(), artifacts.PARAMS)
+    return [f"{task}{AT}{seed}" for task, p in asked.items() for seed in (p.study.seeds if p.study else ())]
+
+
+if __name__ == "__main__":
+    main("study.worker", part, named=units)

@@ -1,0 +1,52 @@
+"""Which agents ran a method's stages, on what device and after how long a wait; and where MLflow shows the runs."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pipelines.core import artifacts
+from pipelines.core.artifacts import cost_of, plan_of, read_json
+from pipelines.tracking.client import Tracker, points, told
+from pipelines.tracking.run_facts import TOLD
+
+#: What the flow that sent the stages writes, never among results: by stage, its ``agent`` and ``queued_seconds``.
+SENT = artifacts.SCRATCH / "sent.json"
+
+
+def tell_agents(tracker: Tracker, runs: dict[str, str]) -> None:
+    """Log, once, who ran the stages of the methods whose MLflow runs are ``runs``; of what was restored nothing is known."""
+    if not SENT.exists():
+        return
+    sent = read_json(SENT)
+    for method, run_id in runs.items():
+        known = tracker.client.get_run(run_id).data.tags
+        warm_up = read_json(plan_of("methods", method))["warm_up"]
+        names = {"warm_up": warm_up, **dict.fromkeys(TOLD, method)}
+        new = {k: n for k, n in names.items() if f"{k}@{n}" in sent and f"agent.{k}" not in known}
+        tags = {tag: value for kind, name in new.items() for tag, value in _tags(kind, name, sent).items()}
+        waits = [(f"queued_seconds_{k}", sent[f"{k}@{n}"]["queued_seconds"], 0) for k, n in new.items()]
+        if new:
+            tracker.log(run_id, points(waits, SENT), {}, tags)
+
+
+def _tags(kind: str, name: str, sent: dict[str, Any]) -> dict[str, str]:
+    cost = cost_of(kind, name)
+    machine = read_json(cost).get("machine", {}) if cost.exists() else {}
+    device = {f"device.{kind}": machine["device"]} if "device" in machine else {}
+    return {f"agent.{kind}": sent[f"{kind}@{name}"]["agent"] or "unknown", **device}
+
+
+def links(comparison: str) -> dict[str, str]:
+    """Return the pages of the comparison's run and of its methods' runs, by name; none where MLflow is not on the web."""
+    return told(lambda tracker: _links(tracker, comparison)) or {}
+
+
+def _links(tracker: Tracker, comparison: str) -> dict[str, str]:
+    address = os.environ.get("MLFLOW_TRACKING_URI", "").rstrip("/")
+    if not address.startswith(("http://", "https://")):
+        return {}
+    page = f"{address}/#/experiments/{tracker.experiment}/runs"
+    children = tracker.runs("mlflow.parentRunId", comparison)
+    named = {run.data.tags["method"]: run.info.run_id for run in children if "method" in run.data.tags}
+    return {"comparison": f"{page}/{comparison}", **{name: f"{page}/{run_id}" for name, run_id in named.items()}}

@@ -1,0 +1,206 @@
+"""Where MLflow's runs are, and how they are told anything: the tracker may be down, and then the next publish tells it.
+
+The only importers of mlflow are this module and those whose names begin with ``tracking``.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from pipelines.core.artifacts import SCRATCH
+from pipelines.core.errors import UserError, without_passwords
+from pipelines.core.locks import in_turn
+from pipelines.versioning.dvc_lock import Lock
+from pipelines.versioning.git_worktree import CLONE
+
+T = TypeVar("T")
+DEFAULT_URI = "sqlite:///mlflow.db"
+#: What MLflow is told where the user has not said otherwise: to be silent, load no pickles, and leave a dead server in seconds.
+SETTINGS = {
+    "DO_NOT_TRACK": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+#: The most values that MLflow takes in one call, and the longest reason for a failure.
+METRICS_A_CALL, PARAMS_A_CALL, REASON = 1000, 100, 500
+#: Set while the tracker cannot be told.
+AWAY = threading.Event()
+#: The most metrics beside the most parameters and tags, a thousand in all.
+METRICS_BESIDE = 800
+#: Who publishes holds it: two comparisons that agents of one clone run may be the same, the second finds what the first told.
+PUBLISHING = SCRATCH / "publish.lock"
+
+
+@dataclass(frozen=True)
+class Tracker:
+    """Where the runs are.
+
+    Attributes:
+        client: MLflow's.
+        experiment: the id of ours.
+        caller: the run that this process was started under, by ``mlflow run``.
+    """
+
+    client: Any
+    experiment: str
+    caller: str | None
+    lock: Lock = field(default_factory=Lock)
+
+    def runs(self, tag: str, value: str) -> list[Any]:
+        """Return the runs whose ``tag`` is ``value``."""
+        found: list[Any] = []
+        page = None
+        while page is None or page.token:
+            asked = f"tags.`{tag}` = '{value}'"
+            page = self.client.search_runs([self.experiment], asked, page_token=page and page.token)
+            found += page
+        return found
+
+    def create(self, name: str, tags: dict[str, str]) -> Any:  # noqa: ANN401 - mlflow's Run
+        """Return a new run; its tags are there from its first moment, so that no call makes it twice."""
+        return self.client.create_run(self.experiment, run_name=name, tags=tags)
+
+    def forget(self, run: Any) -> None:  # noqa: ANN401 - mlflow's Run
+        """Delete a run, and the model that it has logged."""
+        for model in self.client.search_logged_models([self.experiment], f"source_run_id = '{run.info.run_id}'"):
+            self.client.delete_logged_model(model.model_id)
+        self.client.delete_run(run.info.run_id)
+
+    def log(self, run_id: str, metrics: list[Any], params: dict[str, Any], tags: dict[str, str]) -> None:
+        """Log values, in as few calls as MLflow allows, since each is several transactions; the tags are the last."""
+        listed = entities("Param", params)
+        for start in range(PARAMS_A_CALL, len(listed), PARAMS_A_CALL):
+            self.client.log_batch(run_id, params=listed[start : start + PARAMS_A_CALL])
+        for start in range(METRICS_BESIDE, len(metrics), METRICS_A_CALL):
+            self.client.log_batch(run_id, metrics[start : start + METRICS_A_CALL])
+        self.client.log_batch(run_id, metrics[:METRICS_BESIDE], listed[:PARAMS_A_CALL], entities("RunTag", tags))
+
+    def finish(self, run: Any) -> None:  # noqa: ANN401 - mlflow's Run
+        """Mark a run as complete, whatever it was before."""
+        run_id = run.info.run_id
+        if "winnow.failed" in run.data.tags:
+            self.client.delete_tag(run_id, "winnow.failed")
+        if run.info.status != "FINISHED":
+            self.client.set_terminated(run_id, "FINISHED")
+            self.client.set_tag(run_id, "winnow.complete", "true")
+
+    def point_caller(self, tag: str, run_id: str) -> None:
+        """Let the run that this process was started under, if any, say which run has the results."""
+        from mlflow.exceptions import MlflowException
+
+        # It may live with another tracker.
+        with suppress(MlflowException):
+            if self.caller:
+                self.client.set_tag(self.caller, tag, run_id)
+
+    def failed(self, run: Any, reason: str) -> None:  # noqa: ANN401 - mlflow's Run
+        """Mark a run as failed."""
+        self.client.set_tag(run.info.run_id, "winnow.failed", reason)
+        self.client.set_terminated(run.info.run_id, "FAILED")
+
+
+def say(text: str) -> None:
+    """Say to whoever started this process that the tracker could not be told."""
+    sys.stderr.write(f"winnow tracking: {text}\n")
+
+
+def told(work: Callable[[Tracker], T], say: Callable[[str], object] = say) -> T | None:
+    """Return what ``work`` returns; where it cannot be done, ``say`` so, once, and return None: the road goes on without."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        with in_turn(Path(os.environ.get(CLONE, ".")) / PUBLISHING), _tracker() as tracker:
+            done = work(tracker)
+    except (UserError, MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+        reason = without_passwords(" ".join(str(error).split()))[:REASON]
+        if not AWAY.is_set():
+            say(f"not told to MLflow, the next publish will do it: {reason}")
+        AWAY.set()
+        return None
+    AWAY.clear()
+    return done
+
+
+@contextmanager
+def _tracker() -> Iterator[Tracker]:
+    """Give the tracker that the environment names, and leave the environment as it was."""
+    import mlflow
+
+    asked, caller = os.environ.get("MLFLOW_TRACKING_URI"), os.environ.pop("MLFLOW_RUN_ID", None)
+    uri = asked or DEFAULT_URI
+    if uri.startswith("sqlite:///"):
+        uri = f"sqlite:///{Path(uri.removeprefix('sqlite:///')).resolve()}"
+    try:
+        _knock(uri)
+        mlflow.set_tracking_uri(uri)
+        client = mlflow.MlflowClient(uri)
+        yield Tracker(client, _experiment(client), caller)
+    finally:
+        for name, value in (("MLFLOW_TRACKING_URI", asked), ("MLFLOW_RUN_ID", caller)):
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _knock(uri: str) -> None:
+    """Raise where a database server does not answer; MLflow itself would try for minutes.
+
+    Raises:
+        UserError: for what is no address.
+    """
+    try:
+        address, _ = urlsplit(uri), urlsplit(uri).port
+    except ValueError as error:
+        raise UserError(f"MLFLOW_TRACKING_URI: {uri!r} is no address, http://127.0.0.1:5000 for example: {error}") from None
+    if address.port and not address.scheme.startswith("http"):
+        socket.create_connection((address.hostname, address.port), timeout=5).close()
+
+
+def _experiment(client: Any) -> str:  # noqa: ANN401 - an MlflowClient
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or "winnow"
+    found = client.get_experiment_by_name(name)
+    # The kind opens the experiment's page with its runs, in place of a page for language model applications.
+    kind = {"mlflow.experimentKind": "custom_model_development"}
+    if found and found.lifecycle_stage == "deleted":
+        restore = f"mlflow experiments restore --experiment-id {found.experiment_id}"
+        raise UserError(f"the experiment {name!r} is deleted; '{restore}' brings it back, MLFLOW_EXPERIMENT_NAME names another")
+    return str(found.experiment_id if found else client.create_experiment(name, tags=kind))
+
+
+def entities(kind: str, values: dict[str, Any]) -> list[Any]:
+    """Return ``values`` as MLflow's entities of one kind."""
+    from mlflow import entities as kinds
+
+    return [getattr(kinds, kind)(name, str(value)) for name, value in values.items()]
+
+
+def points(values: list[tuple[str, float, int]], path: Path, model: str | None = None) -> list[Any]:
+    """Return metrics dated by the file that they are from, so that the same point twice is one point.
+
+    Args:
+        values: name, value and step of each.
+        path: the file.
+        model: the id of the logged model that they are of, too.
+    """
+    from mlflow.entities import Metric
+
+    moment = int(path.stat().st_mtime * 1000)
+    return [Metric(name, float(value), moment, step, model_id=model) for name, value, step in values]

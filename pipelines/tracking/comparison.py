@@ -1,0 +1,137 @@
+"""tracking: what the stages' files say, told to MLflow once: a parent run a comparison, a child run a method.
+
+Everything is read from files, so that a stage that DVC restored, or that ran while the tracker was down, is told of too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from components.costs.comparison import Metric
+from pipelines.core import artifacts
+from pipelines.core.artifacts import MANIFEST, plan_of, read_json
+from pipelines.report import comparison, diagnosis
+from pipelines.tracking.agents import tell_agents
+from pipelines.tracking.client import REASON, Tracker, points, say, told
+from pipelines.tracking.description import note
+from pipelines.tracking.method_runs import Methods
+from pipelines.tracking.models import models_of
+from pipelines.tracking.registry import register
+from pipelines.tracking.run_facts import TOLD
+from pipelines.versioning.provenance import versions
+
+#: The key of a comparison that failed before its data were prepared.
+UNPREPARED = "unprepared"
+
+
+def publish(say: Callable[[str], object] = say) -> str | None:
+    """Tell MLflow of everything that is finished and not yet told, and return the id of the comparison's run.
+
+    Args:
+        say: is told once where there is no tracker.
+
+    Returns:
+        None where there is nothing to tell yet, or no tracker to tell it to: then the next call tells it.
+    """
+    return told(_publish, say)
+
+
+def fail(stage: str, message: str, say: Callable[[str], object] = say) -> None:
+    """Mark the comparison as failed, and the method too where ``stage`` (``train@full``, say) belongs to one."""
+    told(lambda tracker: _fail(tracker, stage, message), say)
+
+
+def _publish(tracker: Tracker) -> str | None:
+    lock = tracker.lock
+    if not (lock.holds("plan") and lock.holds("prepare")):
+        return None
+    parent = _parent(tracker, prepared=True)
+    parent_id = str(parent.info.run_id)
+    children = tracker.runs("mlflow.parentRunId", parent_id)
+    for run in children:
+        if not {"winnow.complete", "winnow.failed"} & run.data.tags.keys():
+            tracker.forget(run)
+    with models_of(read_json(plan_of("training"))["model"], read_json(MANIFEST)) as models:
+        methods = Methods(tracker, parent, children, models)
+        runs = {name: methods.tell(name) for name in read_json(plan_of("comparison"))["methods"]}
+    tell_agents(tracker, {name: run for name, run in runs.items() if run})
+    _tell_diagnosis(tracker, parent)
+    whole = _tell_comparison(tracker, parent) and all(runs.values())
+    if whole:
+        tracker.finish(parent)
+    tracker.point_caller("winnow.comparison", parent_id)
+    if whole:
+        register(tracker, parent, {name: str(run) for name, run in runs.items()})
+    return parent_id
+
+
+def _parent(tracker: Tracker, *, prepared: bool) -> Any:  # noqa: ANN401 - mlflow's Run
+    """Return the run of the comparison; one that failed before its data were prepared becomes it."""
+    made_of = [tracker.lock.outs.get(str(path)) for path in (artifacts.PLAN, artifacts.PREPARED)]
+    key = artifacts.digest(made_of) if prepared else UNPREPARED
+    task = read_json(plan_of("task")) if plan_of("task").exists() else {"name": "winnow", "seed": ""}
+    name = f"{task['name']} comparison"
+    if runs := tracker.runs("winnow.key", key):
+        return runs[0]
+    tags = {"winnow.key": key, "task": task["name"], "seed": str(task["seed"]), **versions()}
+    if prepared:
+        tags |= {"data": read_json(MANIFEST)["content"], "comparison": f"{task['name']}-{key[:8]}"}
+    early = tracker.runs("winnow.key", UNPREPARED)
+    if not early:
+        return tracker.create(name, tags)
+    run_id = early[0].info.run_id
+    tracker.log(run_id, [], {}, {**tags, "mlflow.runName": name})
+    return tracker.client.get_run(run_id)
+
+
+def _tell_comparison(tracker: Tracker, parent: Any) -> bool:  # noqa: ANN401 - mlflow's Run
+    """Log the table and the figure where they are new; return whether there are any."""
+    md5 = tracker.lock.outs.get(str(artifacts.COMPARISON))
+    if not (md5 and tracker.lock.holds("account") and tracker.lock.holds("compare")):
+        return False
+    if parent.data.tags.get("winnow.compare") != md5:
+        run_id = parent.info.run_id
+        plan = read_json(plan_of("comparison"))
+        params = {"task": plan["task"], "methods": ", ".join(plan["methods"])}
+        table = artifacts.COMPARISON / "comparison.json"
+        rows, manifest = read_json(table)["rows"], read_json(MANIFEST)
+        told_first = note(*comparison.summary(rows, Metric(manifest["metric"], manifest["higher"])), "compare")
+        tracker.log(run_id, [], params, versions() | told_first)
+        tracker.client.log_artifacts(run_id, str(artifacts.COMPARISON), "compare")
+        tracker.client.log_artifact(run_id, str(artifacts.ACCOUNT))
+        tracker.client.set_tag(run_id, "winnow.compare", md5)
+    return True
+
+
+def _tell_diagnosis(tracker: Tracker, parent: Any) -> None:  # noqa: ANN401 - mlflow's Run
+    """Log what was found in the data, where that is new."""
+    md5 = tracker.lock.outs.get(str(artifacts.DIAGNOSIS))
+    if not (md5 and tracker.lock.holds("diagnose")) or parent.data.tags.get("winnow.diagnosis") == md5:
+        return
+    path = artifacts.DIAGNOSIS / "diagnosis.json"
+    told, run_id = read_json(path), parent.info.run_id
+    found = [(f"diagnosis/{name}", value, 0) for name, value in diagnosis.measures(told).items()]
+    tracker.log(run_id, points(found, path), {}, {"winnow.advice": diagnosis.lines(told)[0]})
+    tracker.client.log_artifacts(run_id, str(artifacts.DIAGNOSIS), "diagnose")
+    tracker.client.set_tag(run_id, "winnow.diagnosis", md5)
+
+
+def _fail(tracker: Tracker, stage: str, message: str) -> None:
+    lock, reason = tracker.lock, f"{stage}: {message.removeprefix(f'{stage}: ')}"[:REASON]
+    prepared = stage != "plan" and lock.holds("plan") and lock.holds("prepare")
+    parent = _parent(tracker, prepared=prepared)
+    tracker.failed(parent, reason)
+    kind, _, name = stage.partition("@")
+    if kind not in TOLD or not name:
+        return
+    for run in tracker.runs("mlflow.parentRunId", parent.info.run_id):
+        if run.data.tags.get("method") == name and "winnow.complete" not in run.data.tags:
+            tracker.forget(run)
+    tags = {"mlflow.parentRunId": parent.info.run_id, "method": name, **versions()}
+    tracker.failed(tracker.create(name, tags), reason)
+
+
+def reach() -> None:
+    """Load MLflow and make its database, where there is none: what the first publish would wait for."""
+    told(lambda tracker: None)

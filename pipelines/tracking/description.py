@@ -1,0 +1,32 @@
+"""The note on a parent's page in MLflow: what its report says first, and its table, as markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipelines.report.page import Section
+from pipelines.tracking.run_facts import LONGEST_TAG
+
+#: The tag that MLflow shows as a run's description.
+NOTE = "mlflow.note.content"
+
+
+def note(headline: list[str], section: Section, folder: str) -> dict[str, str]:
+    """Return the tag of a run whose report.html is in the artifacts' ``folder``; rows that are too many are left out."""
+    after = ["", *section.text, "", f"Figures, tables and report.html: under Artifacts, in `{folder}`."]
+    lines = [*headline, "", *_rows(section)]
+    while len("\n".join([*lines, *after])) > LONGEST_TAG:
+        lines = [*lines[:-2], "| ... |"]
+    return {NOTE: "\n".join([*lines, *after])}
+
+
+def _rows(section: Section) -> list[str]:
+    """Return the lines of a section's table: text to the left, numbers to the right."""
+    if section.table is None:
+        return []
+    heads, rows = section.table.heads, section.table.rows
+    return [_line(heads), _line(["---", *["---:"] * (len(heads) - 1)]), *map(_line, rows)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

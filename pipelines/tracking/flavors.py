@@ -1,0 +1,137 @@
+"""A trained model, written in its native flavour of MLflow: nothing is pickled, nothing about it is fetched or guessed."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.artifacts import plan_of, read_json
+
+#: What of the manifest a user of a logged model needs: how its input is made, and what its output means.
+TO_READ_BY = ("target", "classes", "mean", "deviation", "features", "label_scale")
+#: Where in a model's folder the exported graph of a module is, and the files of one of the transformers library.
+EXPORTED = Path("data", "model.pt2")
+PARTS = Path("model")
+#: How the input of a model is made, by the kind of data; MLflow shows it with the model.
+INPUT = {
+    "text": "texts as they are; a pair as two columns, text and text_pair",
+    "language": "the text to go on from",
+    "image": "float32 (N, channels, height, width): (pixel - mean) / deviation, of pixels from 0 to 255",
+    "table": "float32 (N, columns): what features lists, side by side; of a number (value - mean) / deviation, of a category "
+    "a 1 in the place of its value, the last for any other, and 0 elsewhere",
+}
+#: What comes out of a model that takes numbers, by what it predicts.
+OUTPUT = {
+    "class": "a logit for each of classes; the largest is the prediction",
+    "number": "the label; where label_scale is set, times its deviation, plus its mean",
+}
+
+
+def save(trained: Path, folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
+    """Write the model that the stage train left in ``trained`` into the new ``folder``, as MLflow loads it."""
+    kind = _save_transformer if plan["family"] == "transformers" else _save_module
+    if manifest["kind"] == "language":
+        kind = _save_language_model
+    kind(trained, folder, plan, manifest)
+
+
+def _save_transformer(trained: Path, folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    from pipelines.data.splits import read_split
+
+    parts = _parts("AutoModelForSequenceClassification", trained)
+    model = parts["model"]
+    names = manifest["classes"] or [read_json(plan_of("task"))["columns"]["label"]]
+    model.config.id2label = dict(enumerate(names))
+    model.config.label2id = {name: i for i, name in enumerate(names)}
+    table = read_split("test", manifest).table
+    columns = [c for c in ("text", "text_pair") if c in table.column_names]
+    texts = {c: table[c][0].as_py() for c in columns}
+    mlflow.transformers.save_model(
+        parts,
+        str(folder),
+        task="text-classification",
+        signature=ModelSignature(
+            Schema([ColSpec("string", c if len(columns) > 1 else None) for c in columns]),
+            Schema([ColSpec("string", "label"), ColSpec("double", "score")]),
+        ),
+        input_example=texts if len(columns) > 1 else list(texts.values()),
+        pip_requirements=_requirements("mlflow", "torch", "transformers"),
+        metadata=_metadata(manifest),
+        model_config={"truncation": True, "max_length": read_json(plan_of("task"))["max_length"]},
+    )
+
+
+def _save_language_model(trained: Path, folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    from pipelines.data.splits import read_split
+
+    parts, block = _parts("AutoModelForCausalLM", trained), manifest["block"]
+    first = read_split("test", manifest).table["tokens"][0].as_py()
+    mlflow.transformers.save_model(
+        parts,
+        str(folder),
+        task="text-generation",
+        signature=ModelSignature(Schema([ColSpec("string")]), Schema([ColSpec("string")])),
+        input_example=[parts["tokenizer"].decode(first[: block // 4])],
+        pip_requirements=_requirements("mlflow", "torch", "transformers"),
+        metadata={k: manifest[k] for k in ("target", "block", "vocabulary")} | {"input": INPUT["language"]},
+        # A prompt and what is written after it fit into what the model can read.
+        model_config={"max_new_tokens": max(1, block // 2), "do_sample": False},
+    )
+
+
+def _parts(kind: str, folder: Path) -> dict[str, Any]:
+    """Return model and tokenizer out of ``folder``, which holds all of both: their source may be far away."""
+    import transformers
+
+    from pipelines.sources import pretrained
+
+    pretrained.quiet()
+    pretrained.silence()
+    model = getattr(transformers, kind).from_pretrained(folder, trust_remote_code=False, use_safetensors=True)
+    return {"model": model, "tokenizer": pretrained.tokenizer_in(folder)}
+
+
+def _save_module(trained: Path, folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
+    import mlflow
+    import torch
+    from mlflow.models import infer_signature
+
+    from components.tasks.batch import Rows
+    from pipelines.data.splits import read_split
+    from pipelines.training import models
+
+    model = models.build(plan, manifest)
+    models.load_weights(model, trained)
+    model.eval()
+    examples = read_split("test", manifest).examples
+    # From a batch of one, the exported graph would take no other size.
+    index = torch.arange(4) % len(examples)
+    given = examples.fetch(Rows.unweighted(index), torch.device("cpu")).inputs["input"]
+    with torch.inference_mode():
+        output = model(given)
+    mlflow.pytorch.save_model(
+        model,
+        str(folder),
+        serialization_format="pt2",
+        signature=infer_signature(given.numpy(), output.numpy()),
+        input_example=given.numpy(),
+        pip_requirements=_requirements("mlflow", "numpy", "torch"),
+        metadata=_metadata(manifest) | {"output": OUTPUT[manifest["target"]]},
+    )
+
+
+def _metadata(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {"input": INPUT[manifest["kind"]]} | {k: manifest[k] for k in TO_READ_BY if k in manifest}
+
+
+def _requirements(*packages: str) -> list[str]:
+    return [f"{package}=={version(package).split('+')[0]}" for package in packages]

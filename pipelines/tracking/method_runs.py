@@ -1,0 +1,111 @@
+"""The runs of a comparison's methods in MLflow: each is made once, when the results of its method are all there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pipelines.core import artifacts
+from pipelines.core.artifacts import MANIFEST, plan_of, read_json, result
+from pipelines.tracking.client import Tracker
+from pipelines.tracking.metrics import Account, metrics_of
+from pipelines.tracking.models import Models
+from pipelines.tracking.run_facts import TOLD, chance_of, events_of, files_of, params_of, shared, tags_of
+from pipelines.versioning.dvc_lock import md5_of
+from pipelines.versioning.provenance import versions
+
+#: What MLflow calls the use of each split.
+CONTEXTS = {"train": "training", "test": "testing"}
+#: The tags that a logged model has of its run.
+OF_MODEL = ("task", "seed", "method", "comparison", "data", "mlflow.source.git.commit")
+
+
+@dataclass
+class Methods:
+    """Tells MLflow of methods; what is the same for all of them is read and made once.
+
+    Attributes:
+        parent: the run of the comparison.
+        children: the runs that it has already.
+    """
+
+    tracker: Tracker
+    parent: Any
+    children: list[Any]
+    models: Models
+
+    def tell(self, name: str) -> str | None:
+        """Return the run of the method ``name``, made where there is none; None where its results are not all there."""
+        lock, stages = self.tracker.lock, [f"{stage}@{name}" for stage in TOLD]
+        if not all(lock.holds(stage) for stage in stages):
+            return None
+        key, mine = str(lock.key(*stages)), [run for run in self.children if run.data.tags.get("method") == name]
+        done = [r for r in mine if r.data.tags.get("winnow.complete") and r.data.tags.get("winnow.key") == key]
+        if not done and not all(lock.holds(stage, bytes_too=True) for stage in stages):
+            return None
+        run_id = self._tell_costs(name, done[0]) if done else self._make(name, key)
+        for run in mine:
+            if "winnow.failed" in run.data.tags:
+                self.tracker.forget(run)
+        return run_id
+
+    def _tell_costs(self, name: str, run: Any) -> str:  # noqa: ANN401 - mlflow's Run
+        """Log what the method of a ``run`` cost, where the account of it is new."""
+        metrics, tags = self._account.of(name)
+        if not tags.items() <= run.data.tags.items():
+            self.tracker.log(run.info.run_id, metrics, {}, tags)
+        return str(run.info.run_id)
+
+    def _make(self, name: str, key: str) -> str:
+        """Make the run of one method; the mark that it is complete comes last."""
+        plan, client = read_json(plan_of("methods", name)), self.tracker.client
+        tags = tags_of(self.tracker.lock, self.parent.info.run_id, plan, self._manifest) | self._versions
+        tags |= events_of(read_json(result("train", name, "history.json"))) | shared(self.parent.data.tags, "comparison")
+        tags |= chance_of(read_json(result("evaluate", name, "metrics.json")))
+        params = params_of(plan, self._training)
+        run_id = str(self.tracker.create(name, {**tags, "winnow.key": key}).info.run_id)
+        client.log_inputs(run_id, self._datasets)
+        for folder, paths in files_of(name, plan["warm_up"]).items():
+            for path in paths:
+                client.log_artifact(run_id, str(path), folder)
+        model = self.models.log(self.tracker, run_id, name, params, shared(tags, *OF_MODEL))
+        metrics, told = self._account.of(name)
+        client.set_terminated(run_id, "FINISHED")
+        self.tracker.log(run_id, [*metrics_of(name, model), *metrics], params, {**told, "winnow.complete": "true"})
+        return run_id
+
+    @cached_property
+    def _account(self) -> Account:
+        return Account(self.tracker)
+
+    @cached_property
+    def _versions(self) -> dict[str, str]:
+        return versions()
+
+    @cached_property
+    def _manifest(self) -> dict[str, Any]:
+        return dict(read_json(MANIFEST))
+
+    @cached_property
+    def _training(self) -> dict[str, Any]:
+        return dict(read_json(plan_of("training")))
+
+    @cached_property
+    def _datasets(self) -> list[Any]:
+        """The splits of the prepared data, as inputs of a run."""
+        return [_dataset(self.tracker, self._manifest, split) for split in CONTEXTS]
+
+
+def _dataset(tracker: Tracker, manifest: dict[str, Any], split: str) -> Any:  # noqa: ANN401 - a DatasetInput
+    """Return one split of the prepared data, by the hash of its file; the tag "data" has that of both."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    path = artifacts.PREPARED / f"{split}.arrow"
+    source = json.dumps({"uri": str(path.resolve())})
+    known = ("counts", "target", "classes", "licence", "label_noise", "long_tail", "duplicates")
+    profile = json.dumps({k: manifest[k] for k in known if k in manifest})
+    data = Dataset(f"{manifest['task']} {split}", md5_of(path) or "", "local", source, profile=profile)
+    tags = {"mlflow.data.context": CONTEXTS[split], "dvc.md5": tracker.lock.outs[str(artifacts.PREPARED)]}
+    return DatasetInput(data, [InputTag(k, v) for k, v in tags.items()])

@@ -1,0 +1,98 @@
+"""The trained models of a comparison, logged to MLflow one after the other."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pipelines.core.artifacts import result
+from pipelines.tracking.client import Tracker
+from pipelines.tracking.flavors import EXPORTED, PARTS, save
+
+
+@contextmanager
+def models_of(plan: dict[str, Any], manifest: dict[str, Any]) -> Iterator[Models]:
+    """Give what logs the trained models of a comparison, each of them planned by ``plan``."""
+    with TemporaryDirectory(prefix="winnow-") as folder:
+        yield Models(Path(folder) / "model", plan, manifest)
+
+
+@dataclass
+class Models:
+    """Logs models that differ in their weights alone: what MLflow writes beside is made for the first of them.
+
+    That is signature, input example, requirements and, of modules, the exported graph, which takes longer than all the rest.
+
+    Attributes:
+        folder: where a model is written before it is logged; not there before the first.
+    """
+
+    folder: Path
+    plan: dict[str, Any]
+    manifest: dict[str, Any]
+
+    def log(self, tracker: Tracker, run_id: str, name: str, params: dict[str, Any], tags: dict[str, str]) -> str:
+        """Log the model of the method ``name`` to its run, and return its id."""
+        from mlflow.entities import LoggedModelOutput
+
+        self._fill(result("train", name, "model"))
+        logged = tracker.client.create_logged_model(tracker.experiment, "model", run_id, tags, params)
+        tracker.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        self._sign(logged, run_id)
+        tracker.client.log_model_artifacts(logged.model_id, str(self.folder))
+        tracker.client.finalize_logged_model(logged.model_id, "READY")
+        return str(logged.model_id)
+
+    def _fill(self, trained: Path) -> None:
+        """Let the folder hold the model in ``trained``."""
+        if not self.folder.exists():
+            save(trained, self.folder, self.plan, self.manifest)
+        elif (self.folder / EXPORTED).exists():
+            self._export(trained)
+        else:
+            for path in trained.glob("*.safetensors"):
+                shutil.copyfile(path, self.folder / PARTS / path.name)
+
+    def _export(self, trained: Path) -> None:
+        """Put other weights into the exported graph."""
+        import torch
+
+        from pipelines.training import models
+
+        model, program = self._module
+        models.load_weights(model, trained)
+        held = model.state_dict()
+        with torch.no_grad():
+            for key, value in program.state_dict.items():
+                value.copy_(held[key])
+        torch.export.save(program, self.folder / EXPORTED)
+
+    @cached_property
+    def _module(self) -> tuple[Any, Any]:
+        """The planned module, and the graph that was exported of the first."""
+        import torch
+
+        from pipelines.training import models
+
+        return models.build(self.plan, self.manifest), torch.export.load(self.folder / EXPORTED)
+
+    def _sign(self, logged: Any, run_id: str) -> None:  # noqa: ANN401 - a LoggedModel
+        """Write into the folder whose model it is."""
+        description = self._description
+        description.model_id = description.model_uuid = logged.model_id
+        description.artifact_path, description.run_id = logged.artifact_location, run_id
+        description.utc_time_created = str(datetime.now(UTC).replace(tzinfo=None))
+        description.save(self.folder / "MLmodel")
+
+    @cached_property
+    def _description(self) -> Any:  # noqa: ANN401 - mlflow's Model
+        from mlflow.models import Model
+
+        return Model.load(str(self.folder))

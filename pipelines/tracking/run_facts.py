@@ -1,0 +1,87 @@
+"""What is known of a run from the stages' files: what it was made of, set to, and left behind; and whether that is still so."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.artifacts import cost_of, result
+from pipelines.costs.columns import at_chance
+from pipelines.versioning.dvc_lock import Lock
+
+#: Characters of a tag that MLflow takes.
+LONGEST_TAG = 5000
+#: The stages that a child run tells of; each is named ``<stage>@<method>`` in dvc.lock.
+TOLD = ("subset", "train", "evaluate")
+
+
+def tags_of(lock: Lock, parent: str, plan: dict[str, Any], manifest: dict[str, Any]) -> dict[str, str]:
+    """Return the tags of a method's run: what it is found by, and the hashes of what it was made of."""
+    name = plan["name"]
+    hashes = {
+        "scores": result("warm_up", plan["warm_up"], "scores.parquet"),
+        "subset": result("subset", name, "subset.parquet"),
+        "model": result("train", name, "model"),
+    }
+    tags = {"mlflow.parentRunId": parent, "task": manifest["task"], "method": name, "warm_up": plan["warm_up"]}
+    tags |= {"seed": str(plan["seed"]), "data": manifest["content"], **keep_of(plan)}
+    return tags | {kind: lock.outs[str(path)] for kind, path in hashes.items()}
+
+
+def shared(tags: dict[str, str], *names: str) -> dict[str, str]:
+    """Return those of ``tags`` that a parent run hands on, where it has them."""
+    return {name: tags[name] for name in names if name in tags}
+
+
+def keep_of(plan: dict[str, Any]) -> dict[str, str]:
+    """Return the fraction that a method was planned to keep: 1 for full, none where it finds out by itself."""
+    members = plan["members"]
+    planned = [m["arguments"]["fraction"] for m in members if m["arguments"].get("fraction") is not None]
+    if not planned and [m["method"] for m in members] != ["full"]:
+        return {}
+    return {"keep": f"{math.prod(planned):g}"}
+
+
+def params_of(plan: dict[str, Any], training: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a method's run, flat."""
+    members = {m["method"]: m["arguments"] for m in plan["members"]}
+    flat = {"method": "+".join(members), "warm_up": plan["warm_up"], "epochs": plan["length"], "seed": plan["seed"]}
+    return flat | keep_of(plan) | _flat(members) | _flat({k: training[k] for k in ("training", "model")})
+
+
+def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Return nested values under dotted names, without those that are not set."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{before}{name}.")
+        elif value is not None:
+            flat[f"{before}{name}"] = value
+    return flat
+
+
+def events_of(history: list[dict[str, Any]]) -> dict[str, str]:
+    """Return a tag that tells what happened to the method, if anything did."""
+    told = [f"epoch {e['place']:.3f}: {e['event']}" for record in history for e in record.get("events", [])]
+    return {"events": "\n".join(told)[:LONGEST_TAG]} if told else {}
+
+
+def chance_of(tested: dict[str, Any]) -> dict[str, str]:
+    """Return a tag that says so if the model whose metrics are ``tested`` is not surely above chance."""
+    return {"winnow.at_chance": "true"} if at_chance(tested) else {}
+
+
+def course_of(history: list[dict[str, Any]]) -> list[tuple[str, float, int]]:
+    """Return what a method said of itself while it trained: name, value, and the place in thousandths of an epoch."""
+    told = [facts for record in history for facts in record.get("course", [])]
+    return [(k, v, round(1000 * facts["place"])) for facts in told for k, v in facts.items() if k != "place"]
+
+
+def files_of(name: str, warm_up: str) -> dict[str, list[Path]]:
+    """Return the files that go with a method's run, by the folder they are kept in there."""
+    return {
+        "cost": [cost_of("warm_up", warm_up), *(cost_of(stage, name) for stage in TOLD)],
+        "tables": [result("subset", name, "subset.parquet"), result("train", name, "ledger.parquet")],
+        "history": [result("train", name, "history.json"), result("evaluate", name, "metrics.json")],
+    }

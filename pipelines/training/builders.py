@@ -1,0 +1,162 @@
+"""What a run is built from: the device it runs on, what makes it repeat, the planned learner, and the sizes of its looks."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from components.engine.distributed import DistributedLearner, Group
+from components.engine.learner import Learner
+from components.engine.optimizers import build_optimizer
+from components.engine.schedules import Schedule
+from components.evidence.ledger import logit_dimensions
+from components.evidence.objectives import OBJECTIVES
+from pipelines.core import artifacts
+from pipelines.core.command import IN_RANKS
+from pipelines.core.errors import UserError
+from pipelines.sources import pretrained
+from pipelines.training import models
+
+if TYPE_CHECKING:
+    from components.engine.distributed import Ranks
+
+#: Training batches in one forward pass of a look on a GPU, where nothing else is said.
+LOOK_BATCHES = 16
+
+
+def device() -> torch.device:
+    """Return the device to run on: ``WINNOW_DEVICE``, else a GPU if there is one; a rank has one of its own."""
+    place = _asked(os.environ.get("WINNOW_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if place.type == "cuda" and IN_RANKS in os.environ:
+        place = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(place)
+    return place
+
+
+def _asked(name: str) -> torch.device:
+    """Return the device called ``name``.
+
+    Raises:
+        UserError: where there is none.
+    """
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    try:
+        place = torch.device(name)
+    except RuntimeError:
+        nearest = "cuda" if found else "cpu"
+        raise UserError(
+            f"WINNOW_DEVICE: must be cpu, cuda or cuda:1, got {name!r}; the nearest that works is {nearest}"
+        ) from None
+    if place.type == "cuda" and (place.index or 0) >= found:
+        nearest = f"cuda:{found - 1}" if found else "cpu"
+        raise UserError(
+            f"WINNOW_DEVICE: must be a device that there is, got {name!r} and {found} GPUs; the nearest is {nearest}"
+        )
+    return place
+
+
+def prepare_torch(training: dict[str, Any], seed: int) -> torch.device:
+    """Set what makes runs repeat: threads, seeds, and kernels that sum in one order, unless ``training`` does without."""
+    pretrained.quiet()
+    torch.set_num_threads(training["threads"])
+    # Gradients of what is learnt are too small for a CPU's fast path: a backward pass took 2.5 times as long.
+    torch.set_flush_denormal(True)
+    torch.manual_seed(seed)
+    # cuBLAS repeats with workspaces of its own for each stream, and reads of them when it is first used.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # The same switch as use_deterministic_algorithms, without its import of the compiler, which takes longer than torch's own.
+    torch.set_deterministic_debug_mode("error" if training.get("deterministic", True) else "default")
+    # It would also fill memory that is about to be written to, which finds mistakes in kernels and takes 2.7 % of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    return device()
+
+
+def refuse_unrepeatable(error: RuntimeError, task: str) -> None:
+    """Raise a UserError that says what to do, if ``error`` is of a kernel that knows no order to sum in."""
+    what, found, _ = str(error).partition(" does not have a deterministic implementation")
+    if found:
+        raise UserError(
+            f"params.yaml: tasks.{task}.training.deterministic: must be false on {device().type} for this model, whose {what} "
+            "has no deterministic implementation there, got true; two runs then differ"
+        ) from None
+
+
+def learner_of(plan: dict[str, Any], manifest: dict[str, Any], place: torch.device, length: float) -> Learner:
+    """Return the planned model on ``place`` with its optimizer, and a schedule over ``length`` epochs."""
+    return learner(plan, manifest, placed(models.build(plan["model"], manifest), place), length)
+
+
+def placed(model: nn.Module, place: torch.device) -> nn.Module:
+    """Return ``model`` on ``place``, on a CPU with channels last: LeNet and the small CNN take 0.6 to 0.85 of the time so."""
+    if place.type == "cpu":
+        for kernel in (parameter for parameter in model.parameters() if parameter.dim() == 4):
+            # Unlike `contiguous`, also where a lone channel lies in both layouts at once: kernels are chosen by the strides.
+            kernel.data = kernel.data.to(memory_format=torch.channels_last)
+    return model.to(place)
+
+
+def synchronised(model: nn.Module, ranks: Ranks, task: str) -> nn.Module:
+    """Return ``model`` with the statistics of its batch norms taken over all ranks' parts of a batch.
+
+    Raises:
+        UserError: where that cannot be, on a CPU.
+    """
+    norms = [name for name, module in model.named_modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]  # noqa: SLF001
+    if ranks.count == 1 or not norms:
+        return model
+    if next(model.parameters()).device.type == "cpu":
+        raise UserError(
+            f"params.yaml: tasks.{task}.training.devices: must be 1 on a CPU for a model with batch norm (its layer "
+            f"'{norms[0]}'), which would see a part of each batch alone, got {ranks.count}; GPUs synchronise it"
+        )
+    return nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-any-return]
+
+
+def learner(
+    plan: dict[str, Any],
+    manifest: dict[str, Any],
+    model: nn.Module,
+    length: float,
+    ranks: Ranks | None = None,
+    *,
+    factor: float = 1.0,
+) -> Learner:
+    """Return ``model`` with the planned optimizer, and a schedule over ``length`` epochs; ``ranks`` learn together.
+
+    ``factor`` is of the planned learning rate.
+    """
+    training = plan["training"]
+    options = {k: v for k, v in training["optimizer"].items() if v is not None}
+    rate = factor * options.pop("learning_rate")
+    optimizer = build_optimizer(model, options.pop("name"), rate, fused=True, **options)
+    schedule = Schedule(**training["schedule"], end=length)
+    if training["compile"]:
+        model.compile()
+    objective = OBJECTIVES[manifest["target"]]
+    precisions = {k: training[k] for k in ("precision", "look_precision")}
+    if isinstance(ranks, Group):
+        return DistributedLearner(
+            model, optimizer, schedule, objective, clip_norm=training["clip_norm"], **precisions, group=ranks
+        )
+    return Learner(model, optimizer, schedule, objective, clip_norm=training["clip_norm"], **precisions)
+
+
+def look_batch(training: dict[str, Any], place: torch.device) -> int:
+    """Return the examples of a forward pass without gradients: as asked, or the largest that pays (benchmarks/).
+
+    On a CPU the activations of more than two batches leave its caches; a GPU is the faster the more it is given.
+    """
+    if training["look_batch"]:
+        return int(training["look_batch"])
+    return (2 if place.type == "cpu" else LOOK_BATCHES) * int(training["batch_size"])
+
+
+def storage(examples: int, outputs: int, place: torch.device) -> torch.Tensor:
+    """Return room for the last logits ``(N, d)``: in memory while that is small, else on disk, memory-mapped."""
+    d = logit_dimensions(examples, outputs)
+    if d == outputs or place.type != "cpu":
+        return torch.zeros(examples, d, device=place)
+    return artifacts.mapped(examples, d)

@@ -1,0 +1,86 @@
+"""Training on what the frozen layers make of the texts, kept from the start: where a task asks for it with ``keep_frozen``."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from components.models.frozen import Kept, check, divided
+from components.tasks.batch import Rows
+from pipelines.core import artifacts
+from pipelines.core.errors import Stopped, UserError
+from pipelines.core.progress import Lines
+from pipelines.core.signals import STOP
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from components.arrays import Array
+    from components.costs.energy import Clock
+    from components.tasks.examples import Examples
+
+#: Bytes of states that are kept in memory; more of them lie in a file, of which the system holds in memory what it can.
+IN_MEMORY = 2**30
+
+
+class Keeping:
+    """A model's frozen part, whose states are kept, and what is trained above it.
+
+    Attributes:
+        model: what is trained; its parameters are those of the whole model.
+        examples: gives out states.
+    """
+
+    def __init__(self, whole: nn.Module, examples: Examples, manifest: dict[str, Any]) -> None:
+        """Divide the model ``whole`` where it is frozen, and try both parts on a batch.
+
+        Raises:
+            UserError: where the model cannot be divided.
+        """
+        self._key = f"params.yaml: tasks.{manifest['task']}.training.keep_frozen"
+        self._device = next(whole.parameters()).device
+        try:
+            frozen, self.model = divided(whole)
+            width = check(whole, frozen, self.model, examples.fetch(_short_and_long(examples), self._device).inputs)
+        except ValueError as error:
+            raise UserError(f"{self._key}: {error}; leave it out, and the same is trained at more cost") from None
+        self.examples = Kept(examples, frozen, width)
+
+    def compute(self, clock: Clock) -> None:
+        """Compute the states of all examples: a part of training, timed as ``freeze``.
+
+        Raises:
+            Stopped: where the run is asked to end.
+            UserError: where there is no room for them.
+        """
+        lines = Lines("frozen layers", len(self.examples))
+        with clock.lap("train"), clock.lap("freeze", len(self.examples)):
+            for done in self.examples.compute(self._room(), self._device):
+                lines.see(done)
+                if STOP.is_set():
+                    raise Stopped
+
+    def _room(self) -> Array:
+        """Return room for the states: in memory while they are few, else in a file."""
+        tokens, width = self.examples.shape
+        if (needed := tokens * width * np.dtype(np.float32).itemsize) <= IN_MEMORY:
+            return np.empty(self.examples.shape, np.float32)
+        artifacts.SCRATCH.mkdir(parents=True, exist_ok=True)
+        if needed > (free := shutil.disk_usage(artifacts.SCRATCH).free):
+            raise UserError(
+                f"{self._key}: the states of {tokens:,} tokens must fit into the {free:,} bytes that are free for "
+                f"{artifacts.SCRATCH}, and take {needed:,}; free some, lower max_length or limit, or leave keep_frozen out"
+            )
+        room: Array = artifacts.mapped(tokens, width).numpy()
+        return room
+
+
+def _short_and_long(examples: Examples) -> Rows:
+    """Return the shortest and the longest example, and one between: a batch with something to fill up."""
+    assert examples.lengths is not None
+    order = np.argsort(examples.lengths, kind="stable")
+    index = torch.from_numpy(np.unique(order[[0, len(order) // 2, -1]]))
+    return Rows.unweighted(index)

@@ -1,0 +1,272 @@
+"""What warm_up and train have in common: a run that is built from a plan, metered, saved now and then, and gone on with."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psutil
+
+from components.costs.energy import Clock
+from components.engine.proxy import rank
+from components.engine.training import Training
+from components.evidence.evidence import NonFiniteLossError
+from components.evidence.ledger import Ledger, LogitMemory
+from components.records import EpochRecord, Step
+from components.trainer_state import Plan
+from pipelines.core import artifacts, garbage_collection
+from pipelines.core.errors import Stopped, UserError
+from pipelines.core.progress import Watch
+from pipelines.core.signals import STOP
+from pipelines.costs.energy_meter import EnergyMeter, machine
+from pipelines.data.splits import Split, read_split
+from pipelines.training import builders, launcher, models
+from pipelines.training.checkpoints import Checkpoint, State, seconds_between, unpack
+from pipelines.training.frozen_features import Keeping
+
+if TYPE_CHECKING:
+    from components.arrays import Array
+    from components.selection.selector import Selector
+
+#: What a rank wishes after a batch; the highest wish of any is that of all.
+GO_ON, SAVE, END = range(3)
+
+
+class Job:
+    """A run of one stage: prepared data, a model, a selector, and what is saved of them.
+
+    Attributes:
+        model: the whole of it.
+        keeping: the frozen part, where its states are kept: ``training`` then holds what is trained above it alone.
+        ranks: the processes that train together.
+        ends: what this stage had spent at each epoch's end; timings, and so no part of the history.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        name: str,
+        selector: Selector,
+        *,
+        first: int = 0,
+        looks_only: bool = False,
+        instead: dict[str, Any] | None = None,
+    ) -> None:
+        """Build everything from the plan, as on the first call.
+
+        Args:
+            stage: "warm_up" or "train".
+            name: of the warm-up or method.
+            selector: stands at the doors.
+            first: the epoch after the warm-up.
+            looks_only: whether scores compare looks alone.
+            instead: what stands in the place of the plan's own model and settings, for a model that is not the task's; with
+                ``target`` and ``manifest``, of the labels and what the model is told of them.
+        """
+        self.stage, self.name = stage, name
+        country = artifacts.read_json(artifacts.plan_of("comparison"))["energy"]["country"]
+        # It takes a second to find out what processor this is, in a process of its own: meanwhile the model is built.
+        self._meter_to_be = ThreadPoolExecutor(1).submit(EnergyMeter, country)
+        self.plan = artifacts.read_json(artifacts.plan_of("training"))
+        self.manifest = artifacts.read_json(artifacts.MANIFEST)
+        self.split: Split = read_split("train", self.manifest)
+        self.records: list[EpochRecord] = []
+        self.ends: list[dict[str, float]] = []
+        plan, manifest = self.plan | (instead or {}), self.manifest | (instead or {}).get("manifest", {})
+        if instead is not None and "target" in instead:
+            self.split = relabelled(self.split, instead["target"], manifest["outputs"])
+        place = builders.prepare_torch(plan["training"], plan["seed"])
+        self.ranks = launcher.here(place)
+        model = builders.placed(models.build(plan["model"], manifest, plan.get("model_key")), place)
+        self.model = builders.synchronised(model, self.ranks, self.manifest["task"])
+        asked = plan["training"]["keep_frozen"]
+        self.keeping = Keeping(self.model, self.split.examples, self.manifest) if asked else None
+        self.training = self._training(plan, selector, first, looks_only)
+
+    def _training(self, plan: dict[str, Any], selector: Selector, first: int, looks_only: bool) -> Training:
+        settings, seed = plan["training"], plan["seed"]
+        model, examples = (
+            (self.model, self.split.examples) if self.keeping is None else (self.keeping.model, self.keeping.examples)
+        )
+        length = selector.length(settings["epochs"])
+        learner = builders.learner(plan, self.manifest, model, length, self.ranks, factor=selector.learning_rate)
+        learner.norms = "norm" in selector.wants
+        n, outputs = len(examples), examples.outputs
+        memory = LogitMemory(builders.storage(n, outputs, learner.device), outputs, seed)
+        target = examples.target if learner.objective.classes else None
+        ledger = Ledger(n, memory, looks_only=looks_only, target=target)
+        run = Plan(
+            epochs=settings["epochs"], batch_size=settings["batch_size"], refill=settings["refill"], seed=seed, first=first,
+            look_size=settings["look_size"] or selector.look_size(selector.batch_of(settings["batch_size"], 1.0)),
+            look_batch=builders.look_batch(settings, learner.device),
+        )  # fmt: skip
+        return Training(learner, examples, selector, ledger, run)
+
+    def begin_from(self, state: State) -> None:
+        """Go on where a warm-up stopped."""
+        self.records = unpack(self.training, state, selector=False)
+        self.training.clock.laps.clear()
+
+    def run(self, until: float | None, inputs: object, *, sweep_every: int = 0) -> None:
+        """Train up to epoch ``until``, from the checkpoint of the same ``inputs`` if there is one.
+
+        Args:
+            until: the epoch; None for the method's own length.
+            inputs: everything the result depends on.
+            sweep_every: epochs between looks at every example; 0 for none.
+
+        Raises:
+            Stopped: after SIGINT or SIGTERM, with a checkpoint written.
+            UserError: for a loss that is no finite number.
+        """
+        checkpoint = Checkpoint(self.stage, self.name, inputs)
+        self._meter = self._meter_to_be.result()
+        if self.ranks.leads:
+            checkpoint.take_over()
+        self.ranks.wait()
+        if (saved := checkpoint.load(self.training)) is not None:
+            self.records, metered = saved
+            self.ends = metered["ends"]
+            self._take_over(metered["kwh"])
+        garbage_collection.loaded()
+        # A rank was started by the stage's process.
+        process = psutil.Process().parent() if self.ranks.count > 1 else psutil.Process()
+        self.start_up_seconds = time.time() - process.create_time()
+        try:
+            self._follow(until, checkpoint, sweep_every)
+        except NonFiniteLossError as error:
+            steps = self.training.position.steps
+            raise UserError(
+                f"the loss of id {self.split.ids[error.index]} is {error.value} at step {steps} (epoch "
+                f"{self.training.position.epoch + 1}); a smaller learning_rate or clip_norm may help"
+            ) from None
+        except RuntimeError as error:
+            builders.refuse_unrepeatable(error, self.manifest["task"])
+            raise
+        self._done = checkpoint
+
+    def _follow(self, until: float | None, checkpoint: Checkpoint, sweep_every: int) -> None:
+        seconds = seconds_between()
+        saved = time.monotonic()
+        leads = self.ranks.leads
+        end = self.training.length if until is None else until
+        with Watch(f"{self.stage} {self.name}", end, shown=leads) as watch:
+            self._meter.start()
+            if self.keeping is not None and end > self.training.position.epoch:
+                self.keeping.compute(self.training.clock)
+            for moment in self.training.until(end):
+                ended = isinstance(moment, EpochRecord)
+                if isinstance(moment, EpochRecord):
+                    self.records.append(moment)
+                    if sweep_every and (moment.epoch + 1) % sweep_every == 0:
+                        self.training.sweep()
+                watch.see(moment)
+                wish = GO_ON
+                if STOP.is_set():
+                    wish = END
+                elif ended or (leads and time.monotonic() - saved >= seconds):
+                    wish = SAVE
+                if (wish := self.ranks.highest(wish)) != GO_ON:
+                    self._meter.stop()
+                    self._save(checkpoint, moment)
+                    saved = time.monotonic()
+                    if wish == END:
+                        raise Stopped
+                    self._meter.start()
+            self._meter.stop()
+
+    def _save(self, checkpoint: Checkpoint, moment: Step | EpochRecord) -> None:
+        """Save what all ranks are at, and what they have spent; one writes, and the others wait for it."""
+        clock, kwh = self._spent()
+        if isinstance(moment, EpochRecord):
+            seconds = clock.laps["train"].cpu_seconds
+            self.ends.append({"epoch": moment.epoch, "cpu_seconds": seconds, "kwh": sum(kwh.values())})
+        checkpoint.save(self.training, self.records, {"kwh": kwh, "ends": self.ends}, clock, write=self.ranks.leads)
+        self.ranks.wait()
+
+    def _spent(self) -> tuple[Clock, dict[str, float]]:
+        """Return what all ranks together have spent: their time and energy by part."""
+        spent = self.ranks.all((self.training.clock, self._meter.kwh))
+        kwh = {part: sum(used[part] for _, used in spent) for part in self._meter.kwh}
+        return Clock.together([clock for clock, _ in spent]), kwh
+
+    def _take_over(self, kwh: dict[str, float]) -> None:
+        """Go on counting from what all ranks had spent; one of them does."""
+        if self.ranks.leads:
+            self._meter.kwh = kwh
+        else:
+            self.training.clock.laps.clear()
+
+    def features(self) -> Array:
+        """Return what the model, as it is, gives its last layer of each example, ``(N, d)``.
+
+        Where the states of the frozen part are kept, a text's mean state, which takes a forward pass of that part alone.
+
+        Raises:
+            UserError: for a model whose last layer is not given one vector an example.
+        """
+        if self.keeping is not None:
+            self.keeping.compute(self.training.clock)
+            return self.keeping.examples.means()
+        found = rank(self.training).get("features")
+        if found is None:
+            raise UserError(
+                f"warm_ups.{self.name}.nearness: the model gives no one vector an example to its last layer; use ngrams"
+            )
+        return found
+
+    @contextmanager
+    def metered(self) -> Iterator[None]:
+        """Meter what is done after ``run``."""
+        self._meter.start()
+        yield
+        self._meter.stop()
+
+    def ended(self) -> bool:
+        """Add up what all ranks have spent, and return whether this one is to write what they have made."""
+        self.training.clock, self._meter.kwh = self._spent()
+        return self.ranks.leads
+
+    def finish(self) -> None:
+        """Write the cost record, now that all else is written, and forget the checkpoint."""
+        ledger = self.training.ledger
+        counts = {n: int(ledger.column(n).sum(dtype=np.int64)) for n in ("drawn", "looked", "trained")}
+        counts |= {"examples": len(ledger), "steps": self.training.position.steps, "kept": sum(r.kept for r in self.records)}
+        cost = {
+            "counts": counts,
+            "laps": self.training.clock.record(),
+            "ends": self.ends,
+            "start_up_seconds": self.start_up_seconds,
+            "energy": self._meter.record(),
+            "machine": machine(),
+            "ranks": self.ranks.count,
+        }
+        artifacts.write_json(artifacts.cost_of(self.stage, self.name), cost)
+        self._done.remove()
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return the records as plain numbers."""
+        return [asdict(r) for r in self.records]
+
+
+def relabelled(split: Split, target: Array, outputs: int) -> Split:
+    """Return ``split`` with other classes ``(N,)``, of which there are ``outputs``."""
+    examples = copy.copy(split.examples)
+    examples.target, examples.outputs = target, outputs
+    return replace(split, examples=examples)
+
+
+def provenance(job: Job, **more: object) -> dict[str, object]:
+    """Return what a table of this job says it was made from."""
+    return {
+        "seed": job.plan["seed"],
+        "data": job.manifest["content"],
+        "params": artifacts.digest(job.plan),
+        **more,
+    }

@@ -1,0 +1,1 @@
+"""One training of a study each: grid, folder, run, summary."""

@@ -1,0 +1,150 @@
+"""What a study is handed on in: its data, its warm-ups and its cells, a tar file each, with the marks that they are done.
+
+Nothing in one is unpickled. What comes out of one is taken whole or not at all, and only what the part is made of.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tarfile
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.core.artifacts import PREPARED, SCRATCH, cost_of, digest, plan_of, read_json, result
+from pipelines.trials import folder as trials_folder
+from pipelines.trials.folder import DATA, Place, is_marked, mark_of
+
+#: What a cell keeps of each of its stages; no model.
+KEPT = {
+    "warm_up": ("scores.parquet", "state.safetensors", "history.json"),
+    "subset": ("subset.parquet",),
+    "train": ("ledger.parquet", "history.json"),
+    "evaluate": ("metrics.json", "predictions.parquet"),
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a study.
+
+    Attributes:
+        study: the name of its folder, a digest of what all its parts depend on.
+        folder: in which the part lies.
+        paths: its files and folders, relative to that.
+        marks: by address of a step, the digest of what the step depends on.
+    """
+
+    study: str
+    folder: Path
+    paths: tuple[Path, ...]
+    marks: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """Of its file: a digest of everything that decides what is in it."""
+        return f"{digest([self.study, self.marks])}.tar"
+
+    @property
+    def done(self) -> bool:
+        """Whether it is here."""
+        with chdir(self.folder):
+            return all(is_marked(address, key) for address, key in self.marks.items())
+
+
+def data_of(place: Place) -> Part:
+    """Return the prepared data of a study."""
+    with chdir(place.folder / DATA):
+        marks = {"prepare": trials_folder.data_key()}
+    return Part(place.folder.name, place.folder / DATA, (PREPARED, cost_of("prepare")), marks)
+
+
+def parts_of(place: Place, seed: int, name: str) -> tuple[Part, Part]:
+    """Return the warm-up of a cell that is planned, which others may share, and what is its own."""
+    with chdir(place.of(seed)):
+        marks = trials_folder.steps(name)
+        start = read_json(plan_of("methods", name))["warm_up"]
+    own = [path for stage in ("subset", "train", "evaluate") for path in _paths(stage, name)]
+    warm_up = Part(place.folder.name, place.of(seed), tuple(_paths("warm_up", start)), dict(marks[:1]))
+    return warm_up, Part(place.folder.name, place.of(seed), tuple(own), dict(marks[1:]))
+
+
+def _paths(stage: str, name: str) -> list[Path]:
+    return [*(result(stage, name, file) for file in KEPT[stage]), cost_of(stage, name)]
+
+
+def pack(part: Part, path: Path) -> None:
+    """Write a part that is here to ``path``, its marks last: what is torn has none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as tar:
+        for each in (*part.paths, *_marks(part)):
+            tar.add(part.folder / each, str(each), filter=_anonymous)
+
+
+def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member
+
+
+def unpack(part: Part, path: Path) -> bool:
+    """Put what the file ``path`` holds in the place of a part, its marks last; return whether that file is whole, and of it."""
+    aside = part.folder / SCRATCH / "arriving"
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        if not _is_whole(part, path, aside):
+            return False
+        marks = _marks(part)
+        for mark in marks:
+            (part.folder / mark).unlink(missing_ok=True)
+        for each in (*part.paths, *marks):
+            _move(aside / each, part.folder / each)
+        return True
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _is_whole(part: Part, path: Path, aside: Path) -> bool:
+    """Unpack a file to ``aside``, and return whether all of the part is there."""
+    try:
+        with tarfile.open(path, "r:") as tar:
+            for member in tar:
+                _take_out(tar, member, aside)
+        marked = {address: json.loads((aside / mark_of(address)).read_text(encoding="utf-8")) for address in part.marks}
+    except (tarfile.TarError, FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, ValueError):
+        return False
+    return marked == part.marks and all((aside / each).exists() for each in part.paths)
+
+
+def _take_out(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Write a file or a folder that leads nowhere else: its bytes and its time, and neither owner nor mode.
+
+    Not every Python 3.11 has the filters that ``extractall`` takes for this.
+
+    Raises:
+        ReadError: for anything else.
+    """
+    name = Path(member.name)
+    if not (member.isfile() or member.isdir()) or name.is_absolute() or ".." in name.parts:
+        raise tarfile.ReadError(f"{member.name}: is no plain file or folder of a part")
+    target, source = folder / name, tar.extractfile(member)
+    if source is None:
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source, target.open("wb") as file:
+        shutil.copyfileobj(source, file)
+    os.utime(target, (member.mtime, member.mtime))
+
+
+def _marks(part: Part) -> list[Path]:
+    return [mark_of(address) for address in part.marks]
+
+
+def _move(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_dir():
+        shutil.rmtree(target)
+    source.replace(target)

@@ -1,0 +1,40 @@
+"""Controls at the cost that a cell really had, where that is known only when it has run."""
+
+from __future__ import annotations
+
+from contextlib import chdir
+from typing import TYPE_CHECKING, Any
+
+from components.selection.selector import epochs_spent
+from pipelines.config import planning
+from pipelines.core import artifacts
+from pipelines.core.artifacts import cost_of, plan_of, read_json
+from pipelines.costs.records import counts_of
+from pipelines.trials.grid import Cell, Grid, block_at
+
+if TYPE_CHECKING:
+    from pipelines.trials.folder import Place
+
+
+def cost_had(name: str) -> float:
+    """Return what the cell ``name``, which has run in this folder, cost in epochs over everything, to four digits.
+
+    Its warm-up is in it, and of timings nothing: the same seed has the same cost on every machine of one arithmetic.
+    """
+    train = read_json(cost_of("train", name))["counts"]
+    spent = counts_of(name, train)
+    return round(epochs_spent(spent["looked"], spent["trained"], train["examples"]), 4)
+
+
+def plan_at(grid: Grid, cell: Cell, seed: int, cost: float) -> dict[str, Any]:
+    """Return the plan of the control ``cell`` with ``seed`` at ``cost`` epochs, and at no more than ``full`` has."""
+    changes = {"seed": seed, "compare": {cell.name: grid.start}}
+    methods = grid.params.methods | {cell.name: block_at(cell, cost, grid.params.chosen.training.epochs)}
+    return planning.method_plan(grid.params.model_copy(update={**changes, "methods": methods}), cell.name)
+
+
+def plan_after(place: Place, seed: int, cell: Cell) -> None:
+    """Write the plan of a control at the cost that the cell which it is ``after`` had, as its counts say."""
+    with chdir(place.of(seed)):
+        planned = plan_at(place.grid, cell, seed, cost_had(cell.after))
+        artifacts.write_json(plan_of("methods", cell.name), planned)

@@ -1,0 +1,138 @@
+"""Parts of a study handed from machine to machine: in the DVC remote, or in a folder that the agents of one clone share."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from pipelines.core.artifacts import SCRATCH
+from pipelines.core.errors import Stopped, UserError
+from pipelines.core.signals import STOP
+from pipelines.trials import bundle, controls, folder
+from pipelines.versioning import dvc_remote
+
+if TYPE_CHECKING:
+    from pipelines.trials.bundle import Part
+    from pipelines.trials.folder import Place
+    from pipelines.trials.grid import Cell
+
+#: In the DVC remote, beside what DVC keeps there; and where there is none, what a worktree has in common with its clone.
+FOLDER, HERE = "winnow-cells", SCRATCH / "cells"
+ARRIVING = SCRATCH / "arriving"
+LOG = logging.getLogger(__name__)
+
+
+class Handover:
+    """What has been handed over of a study, as far as it is known here."""
+
+    def __init__(self) -> None:
+        """Look what is there.
+
+        Raises:
+            AwayError: where the DVC remote stays away.
+        """
+        self._files, self._folder = dvc_remote.folder(FOLDER, without=HERE)
+        self._there = dvc_remote.patiently(self._names, LOG)
+
+    def restore(self, place: Place, *seeds: int) -> None:
+        """Bring here all that is there of a study: its data, and its cells with these ``seeds``.
+
+        Raises:
+            AwayError: where the DVC remote stays away.
+            Stopped: after SIGINT or SIGTERM.
+        """
+        if not self._take(bundle.data_of(place)):
+            return  # a cell is handed over after its data: without them there is none
+        for seed in seeds:
+            folder.link_data(place.of(seed))
+            for cell in place.grid.cells:
+                if STOP.is_set():
+                    raise Stopped
+                if _is_planned(place, seed, cell) and not place.done(seed, cell.name):
+                    all(self._take(part) for part in bundle.parts_of(place, seed, cell.name))
+
+    def share(self, place: Place, seed: int, name: str) -> None:
+        """Hand over what is done of a cell and is not there: the data, its warm-up, which others may share, and its own part.
+
+        Raises:
+            AwayError: where the DVC remote stays away.
+            UserError: where it is full.
+        """
+        own = bundle.parts_of(place, seed, name) if _is_planned(place, seed, place.grid[name]) else ()
+        for part in (bundle.data_of(place), *own):
+            if part.done and part.name not in self._there:
+                path = ARRIVING / part.name
+                try:
+                    bundle.pack(part, path)
+                    dvc_remote.patiently(partial(self._put, path), LOG)
+                finally:
+                    path.unlink(missing_ok=True)
+                self._there.add(part.name)
+
+    def _take(self, part: Part) -> bool:
+        """Bring a part here, and return whether it is; one that is torn counts as not there."""
+        if part.done:
+            return True
+        if part.name not in self._there:
+            return False
+        path = ARRIVING / part.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            taken = dvc_remote.patiently(partial(self._get, path), LOG) and bundle.unpack(part, path)
+        finally:
+            path.unlink(missing_ok=True)
+        if not taken:
+            self._there.discard(part.name)
+        return taken
+
+    def _names(self) -> set[str]:
+        with dvc_remote.asking():
+            self._files.fs.invalidate_cache()
+            try:
+                return {str(path).rpartition("/")[2] for path in self._files.ls(self._folder)}
+            except FileNotFoundError:
+                return set()
+
+    def _get(self, path: Path) -> bool:
+        with dvc_remote.asking():
+            try:
+                self._files.get_file(self._at(path), str(path))
+            except FileNotFoundError:
+                return False
+        return True
+
+    def _put(self, path: Path) -> None:
+        """Put a file there, whole or not at all, and remove what killed ones have left of the same."""
+        target = self._at(path)
+        with dvc_remote.asking():
+            try:
+                self._files.makedirs(self._folder)
+                part = f"{target}.{uuid4().hex}.part"
+                self._files.put_file(str(path), part)
+                self._files.mv(part, target)
+                for left in self._names():
+                    if left.startswith(f"{path.name}."):
+                        self._files.rm_file(self._files.join(self._folder, left))
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    size, where = path.stat().st_size, dvc_remote.address() or self._folder
+                    said = f"{where}: is full: a part of the study has {size:,} bytes; make room there, and run it again"
+                    raise UserError(said) from None
+                raise
+
+    def _at(self, path: Path) -> str:
+        return str(self._files.join(self._folder, path.name))
+
+
+def _is_planned(place: Place, seed: int, cell: Cell) -> bool:
+    """Return whether a cell has a plan with ``seed``; that of a control is made when the cell that it is after is done."""
+    if not cell.after:
+        return True
+    if not place.done(seed, cell.after):
+        return False
+    controls.plan_after(place, seed, cell)
+    return True

@@ -1,0 +1,120 @@
+"""Sweeps: what a study's ``fractions`` and ``vary`` make of a method, each combination under a name of its own."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Iterable
+from itertools import product
+from typing import Any
+
+from components.selection import METHODS
+from pipelines.config import planning
+from pipelines.config.params import Params
+from pipelines.config.schema.sections import Study
+from pipelines.core.artifacts import digest
+from pipelines.core.errors import UserError, unknown
+
+#: Values of arguments by name.
+Settings = tuple[tuple[str, Any], ...]
+#: Cells of methods a seed; there may be twice as many controls beside them.
+MOST_CELLS = 1000
+#: Characters of a method's cell's name, and of any name: that of a control is longer than its cell's.
+LONGEST, MOST = 52, 63
+VARY = "params.yaml: study.vary"
+
+
+def check(params: Params) -> None:
+    """Check that ``vary`` names methods of the study and arguments of theirs, and that the cells are not too many.
+
+    Raises:
+        UserError: for the first that is not so.
+    """
+    study = params.study
+    assert study is not None
+    for method in study.vary:
+        if method not in study.methods:
+            raise UserError(unknown(f"{VARY}.{method}", "method in 'study.methods'", method, study.methods))
+        if isinstance(params.methods[method], list):
+            raise UserError(f"{VARY}.{method}: is a stack, which has no arguments; vary one of a block of a single method")
+    many = {method: _count(params, study, method) for method in study.methods}
+    if (total := sum(many.values())) > MOST_CELLS:
+        most = max(many, key=many.__getitem__)
+        raise UserError(
+            f"params.yaml: study: may have {MOST_CELLS:,} cells of methods a seed, got {total:,}, of which {most} has "
+            f"{many[most]:,}; the nearest that works is a shorter list under study.vary.{most} or in study.fractions"
+        )
+
+
+def _count(params: Params, study: Study, method: str) -> int:
+    varied = study.vary.get(method, {})
+    fractions = len(study.fractions) if "fraction" not in varied and _takes_fraction(params, method) else 1
+    return fractions * math.prod(len(values) for values in varied.values())
+
+
+def _takes_fraction(params: Params, method: str) -> bool:
+    block = params.methods[method]
+    kind = None if isinstance(block, list) else block.get("method", method)
+    return kind in METHODS and "fraction" in inspect.signature(METHODS[str(kind)]).parameters
+
+
+def combinations(params: Params, method: str, kind: str, arguments: dict[str, Any]) -> list[tuple[float | None, Settings]]:
+    """Return the fractions and settings of a method's cells, the first varied argument slowest.
+
+    Args:
+        params: with a study.
+        method: the block.
+        kind: its class.
+        arguments: of the block, which those that are varied take the place of.
+
+    Raises:
+        UserError: for an argument or a value that the class does not take, or where it needs a fraction and there is none.
+    """
+    study = params.study
+    assert study is not None
+    varied: dict[str, list[Any]] = dict(study.vary.get(method, {}))
+    fractions: list[float | None] = [None]
+    if "fraction" in inspect.signature(METHODS[kind]).parameters:
+        fractions = varied.pop("fraction", [*study.fractions])
+        if not fractions:
+            raise UserError(
+                f"params.yaml: study.fractions: must name one or more, since '{method}' takes a fraction, got none; the least "
+                "that can be run is [0.3]"
+            )
+    found = [(f, s) for s in map(tuple, _settings(varied)) for f in fractions]
+    for fraction, settings in found if method in study.vary else []:
+        kept = {} if fraction is None else {"fraction": fraction}
+        planning.check(kind, arguments | dict(settings) | kept, f"{VARY}.{method}")
+    return found
+
+
+def _settings(varied: dict[str, list[Any]]) -> Iterable[Iterable[tuple[str, Any]]]:
+    return (zip(varied, values, strict=True) for values in product(*varied.values()))
+
+
+def name_of(method: str, settings: Settings, fraction: float | None = None) -> str:
+    """Return the name of a cell, ``<method>-<argument>-<value>-<fraction>``, or with no fraction that of its column.
+
+    What a name may not hold becomes a dash. A name that is too long is cut and ends in a digest of the whole.
+    """
+    parts = [part for key, value in settings for part in (key, value)]
+    whole = "-".join([method, *map(_spelled, parts), *([] if fraction is None else [repr(fraction)])])
+    return (
+        whole if len(whole) <= LONGEST else f"{whole[: LONGEST - 9].rstrip('-._')}-{digest([method, settings, fraction])[:8]}"
+    )
+
+
+def control_name(first: str, settings: Settings) -> str:
+    """Return the name of a control, ``<first>-rate-2.0-batch-drawn``, cut as a cell's is."""
+    whole = "-".join([first, *(part for key, value in settings for part in (key.removeprefix("learning_"), _spelled(value)))])
+    return whole if len(whole) <= MOST else f"{whole[: MOST - 9].rstrip('-._')}-{digest(whole)[:8]}"
+
+
+def _spelled(value: object) -> str:
+    return re.sub(r"[^a-z0-9._-]+", "-", str(value).lower()).rstrip("-")
+
+
+def told(settings: Settings) -> str:
+    """Return settings to be read."""
+    return ", ".join(f"{key} {value}" for key, value in settings)

@@ -1,0 +1,1 @@
+"""DVC and git: stages, lock file, remote, worktrees, provenance."""

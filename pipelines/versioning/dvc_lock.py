@@ -1,0 +1,78 @@
+"""dvc.lock and dvc.yaml: the hashes that DVC recorded, held against the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipelines.core import artifacts
+from pipelines.core.errors import UserError
+
+
+def code_of(stages: Iterable[str], path: Path = Path("dvc.yaml")) -> list[str]:
+    """Return the paths of the code that dvc.yaml says the ``stages`` depend on, in order.
+
+    Raises:
+        UserError: where the file cannot be read, or lacks a stage.
+    """
+    try:
+        known = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
+        deps = [d for s in stages for d in known[s].get("do", known[s])["deps"]]
+    except (OSError, yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    return sorted({d for d in deps if d.startswith(("components", "pipelines"))})
+
+
+def read_lock(path: Path = Path("dvc.lock")) -> dict[str, Any]:
+    """Return the stages that DVC has recorded, by name, each with its ``deps`` and ``outs``; none where there is no file.
+
+    Raises:
+        UserError: where the file is not whole.
+    """
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        held = yaml.load(path.read_text(encoding="utf-8"), loader) if path.exists() else None
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    return (held or {}).get("stages") or {}
+
+
+class Lock:
+    """What dvc.lock says of the stages, held against what is on disk."""
+
+    def __init__(self) -> None:
+        self.stages = read_lock()
+        self.outs: dict[str, str] = {o["path"]: o["md5"] for s in self.stages.values() for o in s.get("outs", [])}
+
+    def key(self, *stages: str) -> str | None:
+        """Return the digest of all that ``stages`` wrote; None where one has not run."""
+        if any(stage not in self.stages for stage in stages):
+            return None
+        return artifacts.digest([[o["path"], o["md5"]] for s in stages for o in self.stages[s]["outs"]])
+
+    def holds(self, stage: str, *, bytes_too: bool = False) -> bool:
+        """Return whether ``stage`` ran on what is here now, and what it wrote is here: with ``bytes_too``, unchanged."""
+        if stage not in self.stages:
+            return False
+        entry = self.stages[stage]
+        deps = [d for d in entry["deps"] if d["path"].startswith(f"{artifacts.RESULTS}/")]
+        if any((self.outs.get(d["path"]) or md5_of(Path(d["path"]))) != d["md5"] for d in deps):
+            return False
+        return all(Path(o["path"]).exists() and (not bytes_too or md5_of(Path(o["path"])) == o["md5"]) for o in entry["outs"])
+
+
+def md5_of(path: Path) -> str | None:
+    """Return the hash that DVC gives the file or folder ``path``; None where there is none."""
+    if path.is_dir():
+        files = sorted((f.relative_to(path).as_posix(), md5_of(f)) for f in path.rglob("*") if f.is_file())
+        listing = json.dumps([{"md5": md5, "relpath": name} for name, md5 in files])
+        return f"{hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest()}.dir"
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

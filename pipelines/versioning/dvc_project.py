@@ -1,0 +1,146 @@
+"""A working copy: which stages DVC has in it, which of them are stale, and running one without leaving an orphan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipelines.core import artifacts
+from pipelines.core.command import BAD_INPUT, STOPPED, failure_of
+from pipelines.core.errors import StageFailedError, Stopped, UserError
+from pipelines.core.subprocesses import call
+
+
+def repo() -> Any:  # noqa: ANN401 - a dvc.repo.Repo
+    """Return what DVC knows of this working copy.
+
+    Raises:
+        UserError: where this is none.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        return Repo()
+    except DvcException as error:
+        raise UserError(f"{Path.cwd()}: is no working copy: {error}") from None
+
+
+def stages() -> list[str]:
+    """Return DVC's stages, each after those it depends on.
+
+    Raises:
+        UserError: where dvc.yaml or what it takes from params.yaml cannot be read.
+    """
+    import networkx
+    from dvc.exceptions import DvcException
+
+    try:
+        index = repo().index
+        graph = index.graph
+    except DvcException as error:
+        raise UserError(f"dvc.yaml: {error}") from None
+    # Those that could run at once go in the order of dvc.yaml.
+    written = {stage: place for place, stage in enumerate(index.stages)}
+    order = networkx.lexicographical_topological_sort(graph.reverse(), key=written.__getitem__)
+    return [stage.addressing for stage in order]
+
+
+def depends_on() -> dict[str, set[str]]:
+    """Return for each stage the stages that it depends on, directly."""
+    graph = repo().index.graph
+    return {stage.addressing: {d.addressing for d in graph.successors(stage)} for stage in graph}
+
+
+def before(stage: str) -> list[str]:
+    """Return the stages that ``stage`` depends on, directly or not, each after those it depends on itself."""
+    needs, found = depends_on(), {stage}
+    order = stages()
+    for other in reversed(order):
+        if other in found:
+            found |= needs[other]
+    return [other for other in order if other in found and other != stage]
+
+
+def stale() -> set[str]:
+    """Return the stages whose code, input, parameters or outputs are not those of dvc.lock.
+
+    Raises:
+        UserError: where another DVC is at work here, or dvc.yaml cannot be read.
+    """
+    from dvc.exceptions import DvcException
+
+    try:
+        found: dict[str, Any] = repo().status()
+    except DvcException as error:
+        raise UserError(f"{Path.cwd()}: {error}") from None
+    return set(found)
+
+
+def release_the_dead() -> None:
+    """Take out of DVC's lock file what processes hold that were killed.
+
+    DVC does so itself, but takes a process that nobody has buried yet, and another one of the same number, for the same.
+    """
+    path = Path(".dvc/tmp/rwlock")
+    if not path.exists() or not path.read_text(encoding="utf-8"):
+        return
+    held = json.loads(path.read_text(encoding="utf-8"))
+    read = {p: [h for h in holders if _lives(h)] for p, holders in held.get("read", {}).items()}
+    write = {p: h for p, h in held.get("write", {}).items() if h and _lives(h)}
+    artifacts.write_json(path, {"read": {p: h for p, h in read.items() if h}, "write": write})
+
+
+def _lives(holder: dict[str, Any]) -> bool:
+    import psutil
+
+    try:
+        process = psutil.Process(int(holder["pid"]))
+        return process.status() != psutil.STATUS_ZOMBIE and "dvc" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
+
+
+def identity(stage: str) -> str:
+    """Return a digest of all that decides what a stage makes, as DVC's run cache has it; what the stage needs must be here."""
+    from dvc.repo import lock_repo
+    from dvc.stage.serialize import to_single_stage_lockfile
+
+    here = repo()
+    with lock_repo(here):
+        found = here.stage.collect(stage)[0]
+        found.save_deps()
+        held = to_single_stage_lockfile(found)
+    return artifacts.digest({k: v for k, v in held.items() if k != "outs"})
+
+
+def reproduce(stage: str, *, pull: bool = False, said: Callable[[str], None] | None = None) -> None:
+    """Bring one stage up to date by ``dvc repro``.
+
+    Those before it are taken for fresh: the flow has seen to them, and DVC would look at all of them again.
+
+    Args:
+        stage: its address.
+        pull: whether to restore it from the DVC remote where that has it.
+        said: is given each line that the stage writes, which otherwise go where this process writes.
+
+    Raises:
+        UserError: for a mistake in the input.
+        Stopped: where the stage was asked to end, and saved itself.
+        StageFailedError: for anything else.
+    """
+    asked = ["--pull"] if pull else []
+    code = call("dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *asked, stage, said=said)
+    if code:
+        raise _failed(stage, code)
+
+
+def _failed(stage: str, code: int) -> Exception:
+    failure = failure_of(stage)
+    if failure is None:
+        return StageFailedError(f"{stage}: 'dvc repro {stage}' exited with {code}; run it by hand to see why")
+    if failure["code"] == BAD_INPUT:
+        return UserError(failure["message"])
+    return Stopped() if failure["code"] == STOPPED else StageFailedError(f"{stage}: {failure['message']}")

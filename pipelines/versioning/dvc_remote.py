@@ -1,0 +1,150 @@
+"""The DVC remote, through which machines hand results to each other: restored from, pushed to, and sometimes away or full."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipelines.core.errors import AwayError, UserError, without_passwords
+from pipelines.core.subprocesses import call
+from pipelines.versioning import dvc_project
+
+if TYPE_CHECKING:
+    from pipelines.core.logs import Log
+
+T = TypeVar("T")
+#: How long an agent waits for a remote that is away, and between two tries how long.
+PATIENCE_SECONDS, PAUSE_SECONDS = 600.0, 5.0
+FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
+#: The most of a reason that is repeated: clients of storage may write pages.
+REASON = 300
+
+
+def address() -> str:
+    """Return the address of the remote, without a password; empty where there is none."""
+    config = dvc_project.repo().config
+    name = config["core"].get("remote")
+    return without_passwords(str(config["remote"][name]["url"])) if name else ""
+
+
+def folder(name: str, *, without: Path) -> tuple[Any, str]:
+    """Return DVC's file system with the remote's folder ``name``, or with the local one ``without`` a remote."""
+    if address():
+        there = dvc_project.repo().cloud.get_remote()
+        return there.fs, there.fs.join(there.path, name)
+    from dvc.fs import LocalFileSystem
+
+    return LocalFileSystem(), str(without.resolve())
+
+
+def patiently(work: Callable[[], T], log: Log) -> T:
+    """Return what ``work`` returns, tried again while the remote is away, which is said once.
+
+    Raises:
+        AwayError: where it is away for longer than ``PATIENCE_SECONDS``.
+    """
+    since, told = time.monotonic(), False
+    while True:
+        try:
+            return work()
+        except AwayError as error:
+            if time.monotonic() - since >= PATIENCE_SECONDS:
+                raise
+            if not told:
+                log.warning("%s; trying again, for %.0f s at most", error, PATIENCE_SECONDS)
+                told = True
+        time.sleep(PAUSE_SECONDS)
+
+
+def learn_runs() -> None:
+    """Learn from the remote, where there is one, which stages were run, in whatever clone.
+
+    Raises:
+        AwayError: where it does not answer.
+    """
+    if address():
+        with asking():
+            dvc_project.repo().stage_cache.pull(None)
+
+
+def restore(stage: str) -> bool:
+    """Restore one stage that is known to have been run, and return whether it could be; execute nothing.
+
+    Those that it depends on must be here.
+
+    Raises:
+        AwayError: where the remote does not answer.
+    """
+    from dvc.repo import lock_repo
+    from dvc.stage.cache import RunCacheNotFoundError
+
+    repo, pull = dvc_project.repo(), bool(address())
+    # It says at length what it restores.
+    logging.getLogger("dvc").setLevel(logging.WARNING)
+    try:
+        with asking(), lock_repo(repo):
+            repo.stage_cache.restore(repo.stage.collect(stage)[0], pull=pull)
+    except RunCacheNotFoundError:
+        return False
+    # Its results are here, and DVC writes dvc.lock.
+    repo.reproduce(stage, single_item=True)
+    return True
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """Say that it was the remote which did not answer, whatever its kind of storage says then.
+
+    Raises:
+        AwayError: where it did not.
+    """
+    from dvc.exceptions import DvcException
+
+    try:
+        yield
+    except (DvcException, ImportError, UserError):
+        raise
+    except Exception as error:
+        raise AwayError(f"DVC remote {address()}: {_reason(f'{type(error).__name__}: {error}')}") from None
+
+
+def push(stage: str) -> None:
+    """Share what a stage has made, and that it was run.
+
+    Raises:
+        UserError: where the remote is full: another try, here or elsewhere, would end no better.
+        AwayError: where it does not take it for another reason.
+    """
+    lines: list[str] = []
+    code = call("dvc", "push", "--run-cache", stage, said=lines.append)
+    # Of what it knows of runs, DVC says that it could not be pushed and ends well.
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    if not code and not errors:
+        return
+    reason = _reason(errors[0] if errors else f"'dvc push --run-cache {stage}' exited with {code}")
+    if reason in FULL:
+        raise UserError(f"DVC remote {address()}: {_full(stage)}; make room there, and run it again")
+    raise AwayError(f"{stage}: is done, and not in the DVC remote {address()}: {reason}")
+
+
+def _reason(line: str) -> str:
+    """Return why DVC could not do something, without the paths of its caches."""
+    if known := re.search(r"\[Errno \d+\] ([^:]+)", line):
+        return known[1]
+    return without_passwords(" ".join(line.partition(" - ")[2].split() or line.split()))[:REASON]
+
+
+def _full(stage: str) -> str:
+    repo = dvc_project.repo()
+    needed = sum(out.meta.size or 0 for out in repo.stage.collect(stage)[0].outs)
+    odb = repo.cloud.get_remote_odb()
+    free = f", {shutil.disk_usage(odb.path).free:,} are free" if odb.fs.protocol == "local" else ""
+    return f"is full: {stage} made {needed:,} bytes{free}"

@@ -1,0 +1,55 @@
+"""What a command writes is handed on line by line, and its end is not waited for by what it leaves behind."""
+
+import sys
+import time
+
+import pytest
+
+from pipelines.core import subprocesses
+
+
+def lines_of(script):
+    said = []
+    code = subprocesses.call(sys.executable, "-c", script, said=said.append)
+    return code, said
+
+
+def test_lines_of_both_streams_are_handed_on_and_the_exit_status_returned():
+    script = "import sys; print('out', flush=True); print('error: é', file=sys.stderr, flush=True); print(); sys.exit(3)"
+    assert lines_of(script) == (3, ["out", "error: é"])
+
+
+def test_of_a_bar_that_is_drawn_again_the_last_drawing_counts():
+    assert lines_of(r"print('10 %\r50 %\r100 %')") == (0, ["100 %"])
+
+
+def test_bytes_that_are_no_text_are_no_trouble():
+    assert lines_of(r"import os; os.write(1, b'a\xff\n')") == (0, ["a\ufffd"])
+
+
+def test_what_a_command_leaves_running_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(subprocesses, "LINES_SECONDS", 0.2)
+    begun = time.monotonic()
+    script = "import subprocess, sys; print('begun', flush=True); subprocess.Popen(['sleep', '20'])"
+    assert lines_of(script) == (0, ["begun"])
+    assert time.monotonic() - begun < 15
+
+
+def test_without_a_listener_it_writes_where_this_process_does(capfd):
+    assert subprocesses.call(sys.executable, "-c", "print('here')") == 0
+    assert capfd.readouterr().out == "here\n"
+
+
+def test_a_command_ends_with_who_called_it(monkeypatch):
+    ended = []
+    monkeypatch.setattr(subprocesses, "end", lambda process, seconds: ended.append(process))
+
+    def interrupted(process):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocesses.subprocess.Popen, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        subprocesses.call("sleep", "40", said=print)
+    monkeypatch.undo()
+    subprocesses.end(ended[0], seconds=5)
+    assert ended[0].poll() is not None

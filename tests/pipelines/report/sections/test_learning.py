@@ -1,0 +1,118 @@
+"""Learning curves are of what was really recorded, and the data map is of at most so many points."""
+
+import numpy as np
+import pytest
+
+from pipelines.core import artifacts
+from pipelines.core.artifacts import cost_of, result
+from pipelines.report.data_charts import Curve, Map, curves, data_map
+from pipelines.report.run_results import Run
+from pipelines.report.sections import learning, trials
+from pipelines.trials.folder import Place
+from pipelines.trials.grid import Cell, Grid
+
+
+def record(epoch, trained, loss):
+    return {"epoch": epoch, "trained": trained, "loss": loss}
+
+
+WARM_UP = {"laps": {"train": {"cpu_seconds": 4.0}}, "energy": {"kwh": 0.04}}
+WARM_UP["ends"] = [{"epoch": 0, "cpu_seconds": 3.0, "kwh": 0.03}]
+SUBSET = {"laps": {"select": {"cpu_seconds": 0.5}}}
+TRAIN = {"ends": [{"epoch": 1, "cpu_seconds": 1.0, "kwh": 0.01}, {"epoch": 2, "cpu_seconds": 2.0, "kwh": 0.02}]}
+HISTORY = [record(0, 100, 2.0), record(1, 30, 1.0), record(2, 0, None)]
+
+
+def curve_of(*records):
+    return learning.curve_of("m", learning.points_of(*records))
+
+
+def test_an_epoch_after_the_warm_up_comes_on_top_of_all_that_went_before():
+    curve = curve_of(HISTORY, WARM_UP, SUBSET, TRAIN)
+    assert list(curve.values) == [2.0, 1.0]  # the last epoch trained nothing
+    assert curve.spent[:2] == [(100, 130), (3.0, 5.5)]
+    assert curve.spent[2] == pytest.approx([30, 50])
+
+
+def test_an_epoch_of_which_no_time_is_known_stands_against_examples_alone():
+    curve = curve_of(HISTORY, WARM_UP | {"ends": []}, SUBSET, {})
+    assert curve.spent == [(100, 130), (None, None), [None, None]]
+    drawn = curves([curve], ["a", "b", "c"], "loss")
+    assert [len(axes.lines) for axes in drawn.axes] == [1, 0, 0]
+    assert drawn.axes[0].get_yscale() == "log"
+
+
+def test_a_loss_below_0_is_drawn_as_it_is():
+    assert curves([Curve("m", [[1, 2]], [0.5, -0.5])], ["a"], "loss").axes[0].get_yscale() == "linear"
+
+
+def test_the_mean_over_seeds_is_of_the_epochs_that_all_have_and_of_what_all_know():
+    one = {0: (100, 1.0, 0.001, 2.0), 1: (200, 2.0, 0.002, 1.0), 2: (300, 3.0, 0.003, 0.5)}
+    other = {0: (100, 3.0, 0.003, 4.0), 1: (240, None, None, 3.0)}
+    curve = learning.mean_curve("m", [one, other])
+    assert (list(curve.values), list(curve.spent[0])) == ([3.0, 2.0], [100, 220])
+    assert curve.at(1) == [(2.0, 3.0)]
+    assert curve.at(2) == [(2.0, 3.0)]
+    assert [len(part.values) for part in curve.parts] == [3, 2]
+    drawn = curves([curve], ["a", "b", "c"], "loss").axes
+    assert [[len(line.get_xdata()) for line in axes.lines] for axes in drawn] == [[3, 2, 2], [3, 1, 1], [3, 1, 1]]
+    assert learning.mean_curve("m", [one]).parts == ()
+    assert learning.mean_curve("m", [one, {5: (1, 1.0, 1.0, 1.0)}]).values == ()
+
+
+def test_a_study_has_a_figure_of_the_best_cells_and_one_of_each_method_with_several(tmp_path, monkeypatch):
+    cells = [cell("full"), cell("a", 0.1), cell("a", 0.3), cell("once"), cell("short-at-1", role="control")]
+    place = Place(tmp_path, Grid(tuple(cells), None), (0, 1))
+    monkeypatch.setattr(Place, "done", lambda self, seed, name: not (name == "a-0.3" and seed == 1))
+    monkeypatch.setattr(learning, "_costs", lambda name: (WARM_UP, SUBSET, TRAIN))
+    for seed in place.seeds:
+        for one in cells:
+            artifacts.write_json(place.of(seed) / result("train", one.name, "history.json"), HISTORY)
+        artifacts.write_json(place.of(seed) / cost_of("train", "full"), {"energy": {"label": "measured"}})
+    rows = [{"method": c.method, "fraction": c.fraction, "settings": "", "agot_best": c.name == "a-0.3"} for c in cells]
+    best = trials.best(place, rows)
+    assert [trials.title(c) for c in best] == ["full", "a, 0.3 kept"]
+    (section,) = learning.of_study(place, best)
+    assert [f.caption.split(". ")[0] for f in section.figures] == [
+        "full, and of each method the cell of highest AGOT",
+        "the cells of a",
+    ]
+    assert "Wh, measured" in section.figures[0].svg
+    monkeypatch.setattr(learning, "MOST", 1)
+    assert ", the first 1 of 2 cells" in learning.of_study(place, best)[0].figures[1].caption
+    monkeypatch.setattr(Place, "done", lambda self, seed, name: False)
+    assert learning.of_study(place, best) == []
+
+
+def cell(method, fraction=None, role="method"):
+    return Cell(method if fraction is None else f"{method}-{fraction}", role, method, fraction)
+
+
+def run(name, kind, trained):
+    made, n = Run(name), len(trained)
+    confidence = np.linspace(0, 1, n)
+    confidence[0] = np.nan
+    ledger = {"confidence": confidence, "variability": np.zeros(n), "trained": np.asarray(trained)}
+    made.__dict__.update({"kind": kind, "ledger": ledger})
+    return made
+
+
+@pytest.mark.parametrize(("examples", "points", "said"), [(11, 20, "All 10 examples"), (31, 20, "20 of 30 examples")])
+def test_the_map_has_a_panel_for_each_method_that_chooses(monkeypatch, examples, points, said):
+    monkeypatch.setattr(learning, "POINTS", points)
+    full = run("full", "full", [6] * examples)
+    (section,) = learning._data_map([full, run("a", "uniform", [3] * examples), run("b", "infobatch", [2] * examples)])
+    assert said in section.figures[0].caption
+    assert "over the 6 times" in section.text[0]
+    assert learning._data_map([full]) == []
+    full.ledger["confidence"][:] = np.nan
+    assert learning._data_map([full, run("b", "infobatch", [2] * examples)]) == []
+
+
+def test_the_map_is_coloured_by_how_often_each_example_was_trained_on():
+    p = np.array([0.1, 0.9])
+    figure = data_map(p, p, [Map("a", np.array([0, 6])), Map("b", np.array([6, 6]))], 6)
+    first, second = (axes.collections[0] for axes in figure.axes[:2])
+    assert first.get_array().tolist() == [0, 6]
+    assert second.get_array().tolist() == [6, 6]
+    assert first.get_clim() == (0, 6)

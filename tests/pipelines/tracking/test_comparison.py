@@ -1,0 +1,534 @@
+"""MLflow is told everything that the files say, once, whatever happened in between."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import torch
+from mlflow.entities import ViewType
+
+from components.tasks.batch import Rows
+from pipelines.core import artifacts, tables
+from pipelines.core.artifacts import read_json, result
+from pipelines.data.splits import read_split
+from pipelines.tracking import comparison as tracking
+from pipelines.tracking import metrics
+from pipelines.training import models
+from pipelines.training.models import WEIGHTS
+from pipelines.versioning import dvc_lock
+from pipelines.versioning.dvc_lock import read_lock
+
+pytestmark = pytest.mark.slow
+DEAD = "http://127.0.0.1:9"
+METHODS = ["full", "swiftlearn"]
+PARENT = "mlflow.parentRunId"
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.fixture
+def project(no_tracker):
+    return no_tracker
+
+
+class Seen:
+    """What MLflow holds of the project in the current folder."""
+
+    def __init__(self, database="mlflow.db"):
+        self.client = mlflow.MlflowClient(f"sqlite:///{Path(database).resolve()}")
+        self.experiment = self.client.get_experiment_by_name("winnow").experiment_id
+        self.runs = self.client.search_runs([self.experiment])
+
+    @property
+    def parents(self):
+        return [r for r in self.runs if "mlflow.parentRunId" not in r.data.tags]
+
+    @property
+    def children(self):
+        return sorted((r for r in self.runs if "mlflow.parentRunId" in r.data.tags), key=lambda r: r.info.run_name)
+
+    def child(self, name):
+        (run,) = [r for r in self.children if r.info.run_name == name]
+        return run
+
+    def history(self, run, metric):
+        return [(p.step, p.value) for p in self.client.get_metric_history(run.info.run_id, metric)]
+
+    def files(self, run, folder=None):
+        return {f.path for f in self.client.list_artifacts(run.info.run_id, folder)}
+
+    def models(self):
+        return self.client.search_logged_models([self.experiment])
+
+    def whole(self):
+        """Return everything that a second publish must not change."""
+        points = {
+            (r.info.run_id, m): self.history(r, m) for r in self.runs for m in r.data.metrics
+        }  # fmt: skip
+        return points, {r.info.run_id: (r.info.status, r.data.params, r.data.tags) for r in self.runs}, len(self.models())
+
+
+def is_complete(seen, parent_id):
+    return (
+        [r.info.run_id for r in seen.parents] == [parent_id]
+        and [r.info.run_name for r in seen.children] == METHODS
+        and {r.info.status for r in seen.runs} == {"FINISHED"}
+        and not any("winnow.failed" in r.data.tags for r in seen.runs)
+        and len(seen.models()) == len(METHODS)
+    )
+
+
+def test_a_comparison_is_a_parent_and_each_method_a_child(project):
+    parent_id = tracking.publish()
+    seen = Seen()
+    assert is_complete(seen, parent_id)
+    assert all(r.data.tags["mlflow.parentRunId"] == parent_id for r in seen.children)
+    assert seen.parents[0].info.run_name == "digits comparison"
+    assert {r.data.tags["comparison"] for r in seen.runs} == {seen.parents[0].data.tags["comparison"]}
+    assert seen.files(seen.parents[0], "compare") == {
+        f"compare/{n}" for n in ("score_against_time.png", "comparison.csv", "comparison.json", "report.html")
+    }
+
+
+def test_the_parent_has_what_is_in_the_data(project):
+    tracking.publish()
+    (parent,) = Seen().parents
+    told = read_json(artifacts.DIAGNOSIS / "diagnosis.json")
+    assert parent.data.metrics["diagnosis/effective_sample_size"] == told["gradient"]["effective_sample_size"]
+    assert parent.data.metrics["diagnosis/leaked_exact"] == told["duplicates"]["leaked_exact"]
+    assert parent.data.tags["winnow.advice"].startswith(("Try", "Select nothing"))
+    found = Seen().files(parent, "diagnose")
+    assert {f"diagnose/{n}" for n in ("report.html", "suspects.csv", "duplicates.csv", "diagnosis.json")} <= found
+
+
+def test_a_child_says_what_was_run_and_made_from_what(project):
+    tracking.publish()
+    run, manifest = Seen().child("swiftlearn"), read_json(artifacts.MANIFEST)
+    lock = read_lock()
+    outs = {o["path"]: o["md5"] for stage in lock.values() for o in stage["outs"]}
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    expected = {
+        "task": "digits", "method": "swiftlearn", "warm_up": "two-epochs", "seed": "0", "data": manifest["content"],
+        "scores": outs["results/warm_up/two-epochs/scores.parquet"], "subset": outs["results/subset/swiftlearn/subset.parquet"],
+        "model": outs["results/train/swiftlearn/model"], "dvc.lock": dvc_lock.md5_of(Path("dvc.lock")),
+        "mlflow.source.git.commit": head, "keep": "0.3",
+    }  # fmt: skip
+    assert expected.items() <= run.data.tags.items()
+    asked = {
+        "warm_up": "two-epochs",
+        "keep": "0.3",
+        "seed": "0",
+        "swiftlearn.fraction": "0.3",
+        "training.batch_size": "32",
+        "model.name": "mlp",
+    }
+    assert asked.items() <= run.data.params.items()
+    given = {i.dataset.name: (i.dataset.digest, {t.key: t.value for t in i.tags}) for i in run.inputs.dataset_inputs}
+    assert given == {
+        f"digits {split}": (
+            dvc_lock.md5_of(artifacts.PREPARED / f"{split}.arrow"),
+            {"mlflow.data.context": context, "dvc.md5": outs["results/prepare"]},
+        )
+        for split, context in (("train", "training"), ("test", "testing"))
+    }
+
+
+def test_a_child_has_the_numbers_of_the_files(project):
+    tracking.publish()
+    seen = Seen()
+    run = seen.child("swiftlearn")
+    history = read_json(result("train", "swiftlearn", "history.json"))
+    for metric in metrics.EACH_EPOCH:
+        assert sorted(seen.history(run, metric)) == [(r["epoch"], pytest.approx(r[metric])) for r in history]
+    accounts = read_json(artifacts.ACCOUNT)["methods"]
+    account = accounts["swiftlearn"]
+    trained = [sum(r["trained"] for r in history[: r["epoch"] + 1]) for r in history]
+    assert sorted(seen.history(run, "examples_trained_so_far")) == list(enumerate(trained))
+    counted = sorted(seen.history(run, "counted_cpu_seconds_so_far"))
+    assert counted[-1] == (len(history) - 1, pytest.approx(account["counted_cpu_seconds"]))
+    tested = read_json(result("evaluate", "swiftlearn", "metrics.json"))
+    label = account["energy"]["label"]
+    final = {k if k.startswith(("chance_", "above_chance")) else f"test_{k}": v for k, v in tested.items()}
+    final |= {k: account[k] for k in metrics.IN_ACCOUNT}
+    final |= {"cpu_seconds": account["measured_cpu_seconds"], f"energy_kwh_{label}": account["energy"]["kwh"]}
+    final |= {"energy_kwh_modelled": account["energy_modelled"]["kwh"]}
+    final |= {f"saved_energy_kwh_{label}": accounts["full"]["energy"]["kwh"] - account["energy"]["kwh"]}
+    final |= {"saved_cpu_seconds": accounts["full"]["measured_cpu_seconds"] - account["measured_cpu_seconds"]}
+    rows = read_json(artifacts.COMPARISON / "comparison.json")["rows"]
+    final |= {"agot": next(r["agot"] for r in rows if r["method"] == "swiftlearn")}
+    assert {k: run.data.metrics[k] for k in final} == pytest.approx(final)
+    tables = {"tables/ledger.parquet", "tables/subset.parquet"}
+    assert seen.files(run, "tables") == tables
+    assert "cost/warm_up.two-epochs.json" in seen.files(run, "cost")
+
+
+def test_publishing_again_changes_nothing(project):
+    parent_id = tracking.publish()
+    before = Seen().whole()
+    assert tracking.publish() == parent_id
+    assert Seen().whole() == before
+
+
+def test_the_command_is_silent_and_leaves_what_the_function_left(project, run_in):
+    tracking.publish()
+    before = Seen().whole()
+    done = run_in(project, sys.executable, "-m", "pipelines.tracking")
+    assert (done.stdout, done.stderr) == ("", "")
+    assert Seen().whole() == before
+
+
+def test_a_database_that_was_deleted_is_made_again_from_the_files(project, run_in):
+    def published():
+        run_in(project, sys.executable, "-m", "pipelines.tracking")
+        # Under a name of its own: this process keeps what it has opened, also when that is deleted.
+        Path("mlflow.db").rename(f"seen-{len(found)}.db")
+        found.append(Seen(f"seen-{len(found)}.db"))
+        shutil.rmtree("mlruns")
+        runs = {r.info.run_name: r for r in found[-1].runs}
+        assert len(runs) == len(found[-1].runs) == 1 + len(METHODS)
+        return {n: (r.info.status, r.data.params, r.data.metrics, r.data.tags | {PARENT: ""}) for n, r in runs.items()}
+
+    found = []
+    assert published() == published()
+    assert len(found[1].models()) == len(METHODS)
+    assert {r.info.run_id for r in found[0].runs}.isdisjoint(r.info.run_id for r in found[1].runs)
+
+
+def test_the_first_publish_makes_the_database_and_is_silent_too(project, run_in):
+    (project / "mlflow.db").unlink()
+    done = run_in(project, sys.executable, "-m", "pipelines.tracking")
+    assert (done.stdout, done.stderr) == ("", "")
+    assert len(Seen().runs) == 1 + len(METHODS)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "tracking_methods._dataset",
+        "tracking_models.Models.log",
+        "tracking_models.Models._sign",
+        "tracking_methods.metrics_of",
+        "tracker.Tracker.log",
+        "tracking._tell_comparison",
+        "tracker.Tracker.finish",
+    ],
+)
+def test_a_publish_that_died_is_made_good_by_the_next(project, monkeypatch, broken):
+    def die(*arguments, **options):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"pipelines.{broken}", die)
+        with pytest.raises(Killed):
+            tracking.publish()
+    assert not any(r.info.status == "FINISHED" for r in Seen().parents)
+    parent_id = tracking.publish()
+    assert is_complete(Seen(), parent_id)
+
+
+def test_a_publish_that_died_after_its_model_leaves_no_second_model(project, monkeypatch):
+    def die(*arguments, **options):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, "set_terminated", die)
+        with pytest.raises(Killed):
+            tracking.publish()
+    assert len(Seen().models()) == 1
+    parent_id = tracking.publish()
+    assert is_complete(Seen(), parent_id)
+
+
+def test_a_dead_tracker_costs_one_line(project, monkeypatch, capfd, run_in):
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")
+        assert tracking.publish() is None
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("winnow tracking: not told to MLflow, the next publish will do it: ")
+    assert said.err.count("\n") == 1
+    assert "secret" not in said.err
+    run_in(project, sys.executable, "-m", "pipelines.tracking", MLFLOW_TRACKING_URI=DEAD)
+    parent_id = tracking.publish()
+    assert is_complete(Seen(), parent_id)
+
+
+@pytest.mark.parametrize("address", ["http://host:port/", "http://[::1"])
+def test_an_address_that_is_none_costs_one_line_too(project, monkeypatch, capfd, address):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert tracking.publish() is None
+    said = capfd.readouterr().err
+    assert said.startswith("winnow tracking: not told to MLflow, the next publish will do it: ")
+    assert said.count("\n") == 1
+    assert address.partition("://")[0] in said
+
+
+def test_an_experiment_that_was_deleted_is_named_with_the_way_back(project, capfd):
+    client = mlflow.MlflowClient(f"sqlite:///{Path('mlflow.db').resolve()}")
+    found = client.get_experiment_by_name("winnow")
+    place = found.experiment_id if found else client.create_experiment("winnow")
+    client.delete_experiment(place)
+    assert tracking.publish() is None
+    assert f"the experiment 'winnow' is deleted; 'mlflow experiments restore --experiment-id {place}'" in capfd.readouterr().err
+    client.restore_experiment(place)
+    parent_id = tracking.publish()
+    assert is_complete(Seen(), parent_id)
+
+
+def test_a_database_that_cannot_be_opened_costs_one_line_however_often_it_is_tried(project, monkeypatch, capfd):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://user:secret@127.0.0.1:9/winnow")
+    assert [tracking.publish(), tracking.publish()] == [None, None]
+    assert capfd.readouterr().err.count("\n") == 1
+
+
+def test_methods_are_told_as_they_finish(project, run_in):
+    shutil.rmtree("results/evaluate/swiftlearn")
+    parent_id = tracking.publish()
+    assert [r.info.run_name for r in Seen().children] == ["full"]
+    assert Seen().parents[0].info.status == "RUNNING"
+    run_in(project, "dvc", "checkout", "--quiet", "results/evaluate/swiftlearn/metrics.json")
+    run_in(project, "dvc", "checkout", "--quiet", "results/evaluate/swiftlearn/predictions.parquet")
+    assert tracking.publish() == parent_id
+    assert is_complete(Seen(), parent_id)
+
+
+def test_results_that_are_not_those_of_the_lock_are_not_told(project):
+    path = result("train", "full", "history.json")
+    path.write_text(path.read_text().replace('"epoch": 0', '"epoch": 9'))
+    tracking.publish()
+    assert [r.info.run_name for r in Seen().children] == ["swiftlearn"]
+    read = read_json(artifacts.plan_of("methods", "swiftlearn"))
+    artifacts.write_json(artifacts.plan_of("methods", "swiftlearn"), read | {"warm_up": "none"})
+    assert not dvc_lock.Lock().holds("train@swiftlearn")
+
+
+def test_the_hash_of_every_result_is_the_one_that_dvc_gave_it(project):
+    outs = dvc_lock.Lock().outs
+    assert len([p for p in outs if Path(p).is_dir()]) >= 4
+    assert {path: dvc_lock.md5_of(Path(path)) for path in outs} == outs
+    assert dvc_lock.md5_of(Path("absent")) is None
+
+
+def test_a_new_account_is_told_to_runs_that_were_complete(project):
+    tracking.publish()
+    account = read_json(artifacts.ACCOUNT)
+    account["methods"]["full"]["time_measured"] = 2.0
+    artifacts.write_json(artifacts.ACCOUNT, account)
+    tracking.publish()
+    seen = Seen()
+    assert seen.child("full").data.metrics["time_measured"] == 2.0
+    assert len(seen.history(seen.child("full"), "time_measured")) == 2
+    assert len(seen.history(seen.child("swiftlearn"), "time_measured")) == 1
+
+
+def test_reaching_mlflow_makes_its_experiment_and_tells_it_nothing(project):
+    tracking.reach()
+    assert Seen().runs == []
+
+
+def test_what_failed_is_failed_until_it_succeeds(project):
+    tracking.fail("train@swiftlearn", "train@swiftlearn: the loss is nan")
+    seen = Seen()
+    assert [(r.info.run_name, r.info.status) for r in seen.children] == [("swiftlearn", "FAILED")]
+    assert seen.parents[0].info.status == "FAILED"
+    for run in seen.runs:
+        assert run.data.tags["winnow.failed"] == "train@swiftlearn: the loss is nan"
+    parent_id = tracking.publish()
+    assert parent_id == seen.parents[0].info.run_id
+    assert is_complete(Seen(), parent_id)
+
+
+def test_a_failure_stands_while_its_results_are_missing(project):
+    tracking.publish()
+    shutil.rmtree("results/train/swiftlearn")
+    tracking.fail("train@swiftlearn", "killed")
+    tracking.publish()
+    assert [r.info.status for r in Seen().parents] == ["FAILED"]
+    assert [r.info.status for r in Seen().children if r.info.run_name == "swiftlearn"].count("FAILED") == 1
+
+
+def test_a_comparison_that_failed_before_its_data_becomes_the_one_that_succeeds(project):
+    kept = Path("results/prepare").rename("kept")
+    tracking.fail("prepare", "no such file")
+    tracking.fail("prepare", "no such file")
+    (failed,) = Seen().parents
+    assert failed.info.status == "FAILED"
+    assert tracking.publish() is None
+    kept.rename("results/prepare")
+    assert tracking.publish() == failed.info.run_id
+    assert is_complete(Seen(), failed.info.run_id)
+    assert Seen().parents[0].data.tags["data"] == read_json(artifacts.MANIFEST)["content"]
+
+
+def test_another_seed_is_another_comparison(project, run_in):
+    first = tracking.publish()
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("\nseed: 0\n", "\nseed: 1\n"))
+    run_in(project, "dvc", "repro", "--quiet", "prepare")
+    second = tracking.publish()
+    assert second not in (None, first)
+    # The old results were made by another plan: they are not the new comparison's.
+    assert {r.data.tags["mlflow.parentRunId"] for r in Seen().children} == {first}
+
+
+def test_the_run_of_mlflow_run_is_left_to_itself_and_points_at_the_comparison(project, monkeypatch):
+    tracking.publish()
+    seen = Seen()
+    outer = seen.client.create_run("0").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", outer)
+    shutil.rmtree("mlruns/1")
+    parent_id = tracking.publish()
+    found = seen.client.get_run(outer)
+    assert found.data.tags["winnow.comparison"] == parent_id
+    assert found.data.params == {}
+    assert os.environ["MLFLOW_RUN_ID"] == outer
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+
+
+def test_nothing_is_published_of_a_folder_without_results(tmp_path, monkeypatch):
+    for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    assert tracking.publish() is None
+    assert Seen().runs == []
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_logged_model_predicts_what_evaluate_did_and_is_no_pickle(project, monkeypatch, name):
+    tracking.publish()
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    run = Seen().child(name)
+    (logged,) = [m for m in Seen().models() if m.source_run_id == run.info.run_id]
+    tested = read_json(result("evaluate", name, "metrics.json"))
+    assert {m.key: m.value for m in logged.metrics}["test_accuracy"] == pytest.approx(tested["accuracy"])
+    assert (logged.tags["method"], logged.params["method"], logged.status.value) == (name, name, "READY")
+    place = Path(logged.artifact_location.removeprefix("file://"))
+    described = mlflow.models.get_model_info(str(place))
+    assert (described.run_id, described.model_id) == (run.info.run_id, logged.model_id)
+    assert {p.suffix for p in place.rglob("*") if p.is_file()} <= {"", ".txt", ".yaml", ".json", ".pt2"}
+    assert "torch==" in (place / "requirements.txt").read_text()
+    model = mlflow.pytorch.load_model(str(place))
+    split = read_split("test", read_json(artifacts.MANIFEST))
+    every = Rows(torch.arange(len(split.ids)), torch.ones(len(split.ids)))
+    logits = model(split.examples.fetch(every, torch.device("cpu")).inputs["input"])
+    expected, _ = tables.read_table(result("evaluate", name, "predictions.parquet"))
+    np.testing.assert_array_equal(logits.argmax(1).numpy(), expected["predicted"])
+
+
+def test_a_transformer_is_logged_in_its_own_flavour(text_results, log_models, monkeypatch):
+    built, _, manifest = text_results
+    for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+    log_models("full")
+    (logged,) = Seen().models()
+    place = Path(logged.artifact_location.removeprefix("file://"))
+    assert list(place.rglob("*.safetensors"))
+    assert not [p for p in place.rglob("*") if p.suffix in (".bin", ".pkl", ".pt", ".pth")]
+    assert "transformers==" in (place / "requirements.txt").read_text()
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    classify = mlflow.transformers.load_model(str(place))
+    split = read_split("test", manifest)
+    rows = Rows(torch.arange(4), torch.ones(4))
+    with torch.inference_mode():
+        expected = built(**split.examples.fetch(rows, torch.device("cpu")).inputs).logits
+    numbers = manifest["target"] == "number"
+    expected = expected if numbers else expected.softmax(1)
+    found = classify(split.table["text"].to_pylist(), top_k=None)
+    scores = [[next(f["score"] for f in fs if f["label"] == c) for c in manifest["classes"] or ["label"]] for fs in found]
+    np.testing.assert_allclose(scores, expected.numpy(), atol=1e-6)
+    flavor = mlflow.pyfunc.load_model(str(place))
+    assert len(flavor.predict(["good " * 100])) == 1
+
+
+def test_the_second_transformer_has_its_own_weights_and_the_rest_of_the_first(text_results, log_models, monkeypatch):
+    built, plan, _ = text_results
+    for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+    with torch.no_grad():
+        built.classifier.bias += 1
+    artifacts.write_folder(result("train", "other", "model"), lambda folder: models.save(built, folder, plan))
+    log_models("full", "other")
+    client = Seen().client
+    of = {
+        client.get_run(m.source_run_id).info.run_name: Path(m.artifact_location.removeprefix("file://"))
+        for m in Seen().models()
+    }
+    for name, place in of.items():
+        assert (place / "model/model.safetensors").read_bytes() == (result("train", name, "model") / WEIGHTS).read_bytes()
+    files = {name: sorted(p.relative_to(place) for p in place.rglob("*") if p.is_file()) for name, place in of.items()}
+    assert files["full"] == files["other"]
+    for path in files["full"]:
+        if path.name not in ("MLmodel", "model.safetensors"):
+            assert (of["full"] / path).read_bytes() == (of["other"] / path).read_bytes(), path
+
+
+@pytest.fixture
+def server(project):
+    """Serve the published comparison on a free port, and end the server with all its processes."""
+    tracking.publish()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", "sqlite:///mlflow.db"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONWARNINGS": ""}
+    with Path("server.log").open("w") as log:
+        process = subprocess.Popen(command, env=os.environ | quiet, stdout=log, stderr=log, start_new_session=True)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_for(f"{address}/health", process)
+            yield address
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def wait_for(address, process):
+    end = time.monotonic() + 180
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.5)
+    pytest.fail(f"MLflow's server does not answer:\n{Path('server.log').read_text()[-3000:]}")
+
+
+def test_the_pages_of_mlflow_show_the_runs(server, project, tmp_path, browse):
+    # In the order of a metric, children stand beside their parent; in that of time, they are folded into it.
+    address = f"{server}/#/experiments/{Seen().experiment}/runs?orderByKey=metrics.%60test_accuracy%60&orderByAsc=false"
+    page = browse(address, tmp_path, "--dump-dom")
+    for name in ("digits comparison", *METHODS):
+        assert f">{name}<" in page, f"{name} is not on the page"
+    browse(address, tmp_path, f"--screenshot={tmp_path / 'runs.png'}")
+    assert (tmp_path / "runs.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_server_is_told_by_http_too(server, project, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
+    # What a slow machine needs; the default is for a dead server.
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+    parent_id = tracking.publish()
+    client = mlflow.MlflowClient(server)
+    experiment = client.get_experiment_by_name("another").experiment_id
+    runs = client.search_runs([experiment], run_view_type=ViewType.ALL)
+    assert {r.info.status for r in runs} == {"FINISHED"}
+    assert sorted(r.info.run_name for r in runs) == ["digits comparison", *METHODS]
+    table = client.download_artifacts(parent_id, "compare/comparison.json", str(project))
+    assert json.loads(Path(table).read_text()) == read_json(artifacts.COMPARISON / "comparison.json")
+    assert tracking.publish() == parent_id
+    assert len(client.search_runs([experiment])) == len(runs)

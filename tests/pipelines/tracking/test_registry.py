@@ -1,0 +1,87 @@
+"""The registry has the best of the comparison published last, once; the note says what the report says first."""
+
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from components.costs.comparison import Metric
+from pipelines.core import artifacts
+from pipelines.core.artifacts import read_json
+from pipelines.report import comparison as report_comparison
+from pipelines.report.page import Section, Table
+from pipelines.tracking import comparison as tracking
+from pipelines.tracking import registry
+from pipelines.tracking.client import told
+from pipelines.tracking.description import NOTE, note
+from pipelines.tracking.registry import best
+from pipelines.tracking.run_facts import LONGEST_TAG
+
+ACCURACY, PERPLEXITY = Metric("accuracy", True), Metric("perplexity", False)
+
+
+def test_the_best_is_by_the_metric_whichever_way_it_goes_and_the_first_of_equals():
+    rows = [{"method": m, "accuracy": a, "perplexity": a, "agot": g} for m, a, g in (("a", 2, None), ("b", 3, 1), ("c", 3, 2))]
+    assert {k: r["method"] for k, r in best(rows, ACCURACY).items()} == {"best-agot": "c", "best-accuracy": "b"}
+    assert best(rows, PERPLEXITY)["best-perplexity"]["method"] == "a"
+    assert list(best(rows[:1], ACCURACY)) == ["best-accuracy"]
+
+
+@pytest.mark.parametrize("rows", [3, 500])
+def test_a_note_fits_into_a_tag_with_its_headline_whole(rows):
+    table = Table(["method", "accuracy"], [[f"a|b{i}", "0.98 ± 0.01"] for i in range(rows)])
+    said = note(["full has 0.98.", "One seed."], Section("Methods", ["higher is better"], table), "compare")[NOTE]
+    assert said.startswith("full has 0.98.\nOne seed.\n\n| method | accuracy |\n| --- | ---: |\n| a/b0 | 0.98 ± 0.01 |\n")
+    assert said.endswith("higher is better\n\nFigures, tables and report.html: under Artifacts, in `compare`.")
+    assert len(said) <= LONGEST_TAG
+    assert ("| ... |" in said) == (rows == 500)
+
+
+class Registered:
+    """What the registry holds of digits."""
+
+    def __init__(self):
+        self.client = mlflow.MlflowClient(f"sqlite:///{Path('mlflow.db').resolve()}")
+        self.versions = {str(v.version): v for v in self.client.search_model_versions("name = 'winnow-digits'")}
+
+    def method(self, alias):
+        return self.client.get_model_version_by_alias("winnow-digits", alias).tags["method"]
+
+
+@pytest.mark.slow
+def test_the_best_are_registered_once_and_a_newer_comparison_takes_the_aliases(no_tracker, monkeypatch):
+    params = Path("params.yaml")
+    on = params.read_text()
+    params.write_text(on.replace("register_best: true", "register_best: false"))
+    parent_id = tracking.publish()
+    assert Registered().client.search_registered_models() == []
+    assert Registered().client.get_run(parent_id).info.status == "FINISHED"
+    params.write_text(on)
+    assert tracking.publish() == parent_id
+    first = Registered()
+    rows = read_json(artifacts.COMPARISON / "comparison.json")["rows"]
+    expected = {alias: row["method"] for alias, row in best(rows, ACCURACY).items()}
+    assert {alias: first.method(alias) for alias in expected} == expected
+    assert len(first.versions) == len(set(expected.values()))
+    parent = first.client.get_run(parent_id)
+    assert report_comparison.summary(rows, ACCURACY)[0][0] in parent.data.tags[NOTE]
+    assert tracking.publish() == parent_id
+    assert Registered().versions.keys() == first.versions.keys()
+    (loser,) = {r["method"] for r in rows} - {first.method("best-agot")}
+    children = first.client.search_runs([parent.info.experiment_id], f"tags.mlflow.parentRunId = '{parent_id}'")
+    runs = {r.data.tags["method"]: r.info.run_id for r in children}
+    swapped = [{**r, "agot": r["method"] == loser, "accuracy": r["method"] == loser} for r in rows]
+    monkeypatch.setattr(
+        registry, "read_json", lambda path: {"rows": swapped} if path.name == "comparison.json" else read_json(path)
+    )
+    for later, holder in ((-1, first.method("best-agot")), (1, loser)):
+        other = mlflow.entities.Run(replace_start(parent.info, parent.info.start_time + later), parent.data)
+        told(lambda tracker, other=other: registry.register(tracker, other, runs))
+        assert Registered().method("best-agot") == holder
+    assert len(Registered().versions) == 2
+
+
+def replace_start(info, start):
+    """Return the facts of a run, as if it had begun at ``start``."""
+    facts = {k: getattr(info, k) for k in ("run_id", "experiment_id", "user_id", "status", "end_time", "lifecycle_stage")}
+    return mlflow.entities.RunInfo(start_time=start, **facts)

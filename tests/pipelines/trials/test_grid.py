@@ -1,0 +1,455 @@
+"""A study's grid: which cells it has, what they cost, and what makes one run again."""
+
+import copy
+import os
+from contextlib import chdir
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from pydantic import TypeAdapter
+
+from pipelines.config import planning
+from pipelines.config.loader import load
+from pipelines.config.schema.sections import Name
+from pipelines.core import artifacts
+from pipelines.core.errors import UserError
+from pipelines.trials import controls, runner
+from pipelines.trials import folder as trials_folder
+from pipelines.trials.grid import grid_of
+from pipelines.trials.plan_files import lay_out
+from pipelines.trials.search_space import name_of
+from tests.conftest import ROOT
+
+STUDY = {
+    "methods": {"swiftlearn": "two-epochs", "infobatch": "none"},
+    "fractions": [0.1, 0.5],
+    "seeds": [0, 1],
+    "controls": {"learning_rates": [1.0]},
+}
+
+
+@pytest.fixture
+def grid(write_params):
+    """Return the grid of a digits study with ``changes``."""
+
+    def read(changes=None, **study):
+        write_params({"task": "digits", "study": copy.deepcopy(STUDY | study)} | (changes or {}))
+        return grid_of(load())
+
+    return read
+
+
+@pytest.fixture
+def place(grid, tmp_path):
+    """Return the place of a digits study, in a folder that has the project's code."""
+    for name in ("components", "pipelines", "dvc.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+
+    def laid(changes=None, **study):
+        read = grid(changes, **study)
+        return lay_out(load(), read)
+
+    return laid
+
+
+def test_a_method_has_a_cell_a_fraction_and_one_without(grid):
+    found = [(c.name, c.method, c.fraction) for c in grid().cells if c.role != "control"]
+    expected = [("full", "full", None), ("swiftlearn-0.1", "swiftlearn", 0.1), ("swiftlearn-0.5", "swiftlearn", 0.5)]
+    assert found == [*expected, ("infobatch", "infobatch", None)]
+
+
+def test_every_cell_has_two_controls_at_its_own_cost(grid):
+    read = grid()
+    planned = planning.files_of(read.params)
+    for cell in read.cells:
+        if cell.after or cell.method == "infobatch":
+            continue
+        cost = planned[f"methods/{cell.name}"]["planned_cost"]
+        # A fraction of four digits, over six epochs.
+        assert cost == pytest.approx(cell.cost, abs=3.1e-4)
+        assert [read[c].method for c in cell.controls] == (["uniform", "short"] if cell.role == "method" else [])
+        for control in cell.controls:
+            assert read[control].cost == cell.cost
+            assert read.params.warm_ups[read.params.compare[control]].epochs == 0
+
+
+TUNED = {"learning_rates": [1.0, 2.0], "batches": [1.0, "drawn"]}
+FACTORS = ["", "-batch-drawn", "-rate-2.0", "-rate-2.0-batch-drawn"]
+
+
+def test_controls_are_tuned_at_the_middle_cost(grid):
+    read = grid(fractions=[0.1, 0.2, 0.5], methods={"swiftlearn": "two-epochs", "infobatch": "none"}, controls=TUNED)
+    middle = [f"{kind}-at-2.8{ends}" for kind in ("uniform", "short") for ends in FACTORS]
+    assert read["swiftlearn-0.2"].controls == tuple(middle)
+    assert read["swiftlearn-0.1"].controls == ("uniform-at-2.4", "short-at-2.4")
+    assert read["infobatch"].controls == ("uniform-at-infobatch", "short-at-infobatch")
+    assert read["short-at-2.8-rate-2.0-batch-drawn"].settings == (("learning_rate", 2.0), ("batch", "drawn"))
+    block = read.params.methods["short-at-2.8-rate-2.0-batch-drawn"]
+    assert block == {"method": "short", "epochs": 2.8, "learning_rate": 2.0, "batch": "drawn"}
+    planning.files_of(read.params)
+
+
+def test_controls_may_be_tuned_at_every_cost_and_stand_at_more(grid):
+    read = grid(fractions=[0.1], controls=TUNED | {"tuned": "all", "costs": [0.5, 0.75]})
+    found = [c.name for c in read.cells if c.role == "control"]
+    costs = ["2.4", "infobatch", "3.0", "4.5"]
+    assert found == [f"{kind}-at-{cost}{ends}" for cost in costs for kind in ("uniform", "short") for ends in FACTORS]
+    assert len(read["infobatch"].controls) == 8
+
+
+def test_without_a_known_cost_they_are_tuned_at_that_which_a_cell_had(grid):
+    read = grid(methods={"infobatch": "none"}, controls={"learning_rates": [2.0]})
+    names = ("uniform-at-infobatch", "uniform-at-infobatch-rate-2.0", "short-at-infobatch", "short-at-infobatch-rate-2.0")
+    assert read["infobatch"].controls == names
+    planned = controls.plan_at(read, read["short-at-infobatch-rate-2.0"], 0, 4.5)
+    assert planned["members"] == [{"method": "short", "arguments": {"epochs": 4.5}, "factors": {"learning_rate": 2.0}}]
+
+
+def test_where_models_are_judged_by_class_so_are_controls(grid):
+    read = grid({"tasks.digits.metric": "macro_f1"}, fractions=[0.5], methods={"swiftlearn": "two-epochs", "infobatch": "none"})
+    assert read.kinds == ("uniform", "short", "balanced", "short-weighted", "short-root-weighted")
+    assert read["swiftlearn-0.5"].controls == tuple(f"{kind}-at-4.0" for kind in read.kinds)
+    block = read.params.methods["short-weighted-at-4.0"]
+    assert block == {"method": "short", "class_weights": "balanced", "epochs": 4.0}
+    balanced = {"method": "balanced", "budget": "equal", "rare": "keep", "fraction": pytest.approx(4 / 6, abs=1e-4)}
+    assert read.params.methods["balanced-at-4.0"] == balanced
+    planned = planning.files_of(read.params)
+    assert planned["methods/balanced-at-4.0"]["planned_cost"] == pytest.approx(4.0, abs=3e-4)
+    after = controls.plan_at(read, read["short-weighted-at-infobatch"], 0, 3.3)
+    assert after["members"] == [{"method": "short", "arguments": {"class_weights": "balanced", "epochs": 3.3}}]
+
+
+def test_cells_of_one_cost_share_their_controls(grid):
+    shared = {"methods.swiftlearn-sampled": {"method": "swiftlearn", "fraction": 0.3, "select": "sample"}}
+    read = grid(shared, methods={"swiftlearn": "two-epochs", "swiftlearn-sampled": "two-epochs"})
+    assert [c.name for c in read.cells if c.role == "control"] == [
+        "uniform-at-2.4", "short-at-2.4", "uniform-at-4.0", "short-at-4.0",
+    ]  # fmt: skip
+    assert read["swiftlearn-0.1"].controls == read["swiftlearn-sampled-0.1"].controls
+
+
+def test_a_method_of_a_proxy_has_cells_and_controls(grid):
+    warm_up = {"epochs": 2, "proxy": {"model": {"family": "small", "name": "mlp", "options": {"hidden": 8}}, "share": 0.3}}
+    read = grid({"warm_ups.proxy": warm_up}, methods={"selection-via-proxy": "proxy"})
+    cell = read["selection-via-proxy-0.5"]
+    assert cell.cost == pytest.approx(0.5 * 6 + 0.3 * (2 + 1 / 3))
+    assert [read.params.compare[c] for c in cell.controls] == ["none", "none"]
+
+
+def test_a_cell_that_costs_as_much_as_full_is_controlled_by_full(grid):
+    read = grid(fractions=[1.0], methods={"swiftlearn": "two-epochs"})
+    assert [c.name for c in read.cells] == ["full", "swiftlearn-1.0"]
+    assert read["swiftlearn-1.0"].controls == ("full",)
+
+
+def test_uniform_at_the_same_fraction_may_be_a_method_too(grid):
+    read = grid(methods={"uniform": "none"})
+    assert read.params.methods["uniform-0.5"] == {"method": "uniform", "fraction": 0.5}
+    assert read["uniform-0.5"].cost == 3.0
+
+
+def test_a_start_from_nothing_is_there_even_if_params_name_none(grid, gone):
+    read = grid({"warm_ups.none": gone, "compare": {"full": "two-epochs"}}, methods={"swiftlearn": "two-epochs"})
+    assert read.params.compare["full"] == "nothing"
+    assert read.params.warm_ups["nothing"].epochs == 0
+
+
+BAD = {
+    "no section": ({"study": None}, r"study: is missing"),
+    "unknown method": ({"study.methods.swiftlern": "none"}, r"study.methods.swiftlern: no such .* did you mean 'swiftlearn'\?"),
+    "unknown warm-up": ({"study.methods.swiftlearn": "two"}, r"study.methods.swiftlearn: 'two': no such warm-up"),
+    "no fractions": ({"study.fractions": []}, r"study.fractions: must name one or more, since 'swiftlearn' takes a fraction"),
+    "vary a stranger": ({"study.vary": {"infobach": {"prune": [0.5]}}}, r"study.vary.infobach: no such .* mean 'infobatch'\?"),
+    "vary a stack": (
+        {"study.methods.swiftlearn-adaselection": "two-epochs", "study.vary": {"swiftlearn-adaselection": {"beta": [1.0]}}},
+        r"study.vary.swiftlearn-adaselection: is a stack, which has no arguments",
+    ),
+    "unknown argument": ({"study.vary": {"infobatch": {"prun": [0.5]}}}, r"vary.infobatch.prun: no such .* mean 'prune'\?"),
+    "value of another type": ({"study.vary": {"infobatch": {"prune": ["x"]}}}, r"vary.infobatch.prune: .*got 'x'"),
+    "value out of bounds": ({"study.vary": {"infobatch": {"prune": [0.5, 1.5]}}}, r"vary.infobatch: prune must be in .* 0.9"),
+    "a factor twice": (
+        {"study.controls": {"learning_rates": [1.0, 2.0, 2.0]}},
+        r"study.controls: learning_rates: each must be there once, got 2.0 2 times",
+    ),
+    "a batch by a strange name": ({"study.controls.batches": ["half"]}, r"study.controls.batches.*'drawn'.*got 'half'"),
+    "a cost above that of full": ({"study.controls.costs": [1.5]}, r"study.controls.costs.0: .*less than 1, got 1.5"),
+    "no values": ({"study.vary": {"infobatch": {"prune": []}}}, r"study: vary.infobatch.prune: must name one or more"),
+    "a value twice": ({"study.vary": {"infobatch": {"prune": [0.5, 0.5]}}}, r"vary.infobatch.prune: each must be there once"),
+    "too many cells": (
+        {"study.vary": {"infobatch": {"prune": [i / 100 for i in range(50)], "until": [i / 50 for i in range(1, 31)]}}},
+        r"study: may have 1,000 cells of methods a seed, got 1,502, of which infobatch has 1,500; .*study.vary.infobatch",
+    ),
+    "fraction of nothing": ({"study.fractions": [0.0]}, r"study.fractions.0: .*greater than 0, got 0.0"),
+    "fraction above one": ({"study.fractions": [0.1, 1.5]}, r"study.fractions.1: .*got 1.5; the nearest that works is 1"),
+    "no seeds": ({"study.seeds": []}, r"study: seeds: must name one or more, got none; the least that can be run is \[0\]"),
+    "no methods": ({"study.methods": {}}, r"study: methods: must name one or more"),
+    "a seed twice": ({"study.seeds": [0, 1, 0]}, r"study: seeds: each must be there once, got 0 2 times"),
+    "a fraction twice": ({"study.fractions": [0.3, 0.3]}, r"study: fractions: each must be there once, got 0.3 2 times"),
+    "unknown key": ({"study.seed": 1}, r"study: 'seed': no such key, did you mean 'seeds'\?"),
+    "a negative seed": ({"study.seeds": [-1]}, r"study.seeds.0: .*greater than or equal to 0, got -1"),
+    "full": ({"study.methods.full": "none"}, r"study.methods.full: 'full' is in every study by itself"),
+    "a control": ({"study.methods.short": "none"}, r"study.methods.short: 'short' is in every study by itself"),
+    "a warm-up too short": ({"study.methods.swiftlearn": "none"}, r"swiftlearn-0.1: needs a warm-up of at least 2 epochs"),
+    "one name twice": (
+        {"study.fractions": [1e-05], "methods.swiftlearn-1e-05": ["infobatch"], "study.methods.swiftlearn-1e-05": "none"},
+        r"study.methods.swiftlearn-1e-05: its cell 'swiftlearn-1e-05' has the name of another one",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "text"), BAD.values(), ids=BAD)
+def test_bad_input_is_refused_by_name_and_nothing_is_written(grid, tmp_path, changes, text):
+    with pytest.raises(UserError, match=text):
+        grid(changes)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["params.yaml"]
+
+
+def test_more_methods_fractions_and_seeds_move_nothing_that_was_there(place):
+    first = place()
+    planned = [(s, n) for s, n in first.missing() if not first.grid[n].after]
+    marks = {(s, n): [key for _, key in steps(first, s, n)] for s, n in planned}
+    more = {"methods": STUDY["methods"] | {"uniform": "none"}, "fractions": [0.3, 0.1, 0.5], "seeds": [2, 1, 0]}
+    second = place({"warm_ups.longer": {"epochs": 1}}, **more)
+    assert second.folder == first.folder
+    assert len(second.missing()) > len(marks)
+    assert {(s, n): [key for _, key in steps(second, s, n)] for s, n in marks} == marks
+
+
+def test_every_combination_of_values_is_a_cell_with_a_valid_name(grid):
+    vary = {"infobatch": {"prune": [0.3, 0.5], "until": [0.5, 1]}, "swiftlearn": {"select": ["top", "sample"]}}
+    read = grid(vary=vary)
+    found = {c.name: c for c in read.cells if c.role == "method"}
+    infobatch = [f"infobatch-prune-{p}-until-{u}" for p in (0.3, 0.5) for u in (0.5, 1)]
+    assert list(found) == [f"swiftlearn-select-{s}-{f}" for s in ("top", "sample") for f in (0.1, 0.5)] + infobatch
+    assert read.params.methods["infobatch-prune-0.5-until-1"] == {"method": "infobatch", "prune": 0.5, "until": 1}
+    assert read.params.methods["swiftlearn-select-sample-0.1"]["select"] == "sample"
+    assert {c.column for c in found.values()} == {*infobatch, "swiftlearn-select-top", "swiftlearn-select-sample"}
+    assert found[infobatch[0]].settings == (("prune", 0.3), ("until", 0.5))
+
+
+def test_a_fraction_may_be_varied_and_then_needs_no_other(grid):
+    read = grid(
+        methods={"rule": "none"}, fractions=[], vary={"rule": {"fraction": [0.1, 0.4], "rule": ["big-loss", "coreset-1"]}}
+    )
+    assert [(c.name, c.fraction) for c in read.cells if c.role == "method"] == [
+        ("rule-rule-big-loss-0.1", 0.1), ("rule-rule-big-loss-0.4", 0.4),
+        ("rule-rule-coreset-1-0.1", 0.1), ("rule-rule-coreset-1-0.4", 0.4),
+    ]  # fmt: skip
+
+
+def test_fractions_are_not_needed_where_no_method_takes_one(grid, gone):
+    read = grid({"study.fractions": gone}, methods={"infobatch": "none", "selective-backprop": "none"})
+    assert [c.name for c in read.cells if c.role == "method"] == ["infobatch", "selective-backprop"]
+
+
+VALUES = st.one_of(
+    st.integers(-9, 9),
+    st.floats(-9, 9, allow_subnormal=False),
+    st.booleans(),
+    st.none(),
+    st.text(max_size=30),
+    st.just("stale(3)"),
+)
+NAMED = TypeAdapter(Name)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["look", "threshold_update"]), VALUES), max_size=4), st.sampled_from([None, 0.1, 1e-05])
+)
+def test_names_are_valid_also_before_those_of_their_controls(settings, fraction):
+    NAMED.validate_python(f"uniform-at-{name_of('selective-backprop', tuple(settings), fraction)}")
+
+
+def test_long_names_are_cut_and_differ():
+    names = {name_of("multistage", (("threshold_update", "sliding" * 5), ("start", s)), 0.1) for s in (0.1, 0.2)}
+    assert len(names) == 2
+    assert {len(n) for n in names} == {52}
+    assert (
+        name_of("multistage", (("look", "stale(3)"), ("start", 0.1), ("beta", -0.5)))
+        == "multistage-look-stale-3-start-0.1-beta--0.5"
+    )
+
+
+def test_controls_of_a_cost_that_is_not_known_come_after_their_cell(grid):
+    read = grid(methods={"selective-backprop": "none", "infobatch": "none"})
+    assert read["infobatch"].controls == ("uniform-at-infobatch", "short-at-infobatch")
+    assert next((c.name, c.after) for c in read.cells if c.role == "control") == (
+        "uniform-at-selective-backprop", "selective-backprop",
+    )  # fmt: skip
+    assert "short-at-infobatch" not in read.params.compare
+
+
+def test_a_stack_knows_its_cost_where_all_members_do(grid):
+    both = {"methods.both": ["infobatch", "adaselection"], "methods.fixed": ["uniform-fixed", "adaselection"]}
+    read = grid(both, methods={"both": "none", "fixed": "none"}, fractions=[])
+    assert read["both"].controls == ("uniform-at-both", "short-at-both")
+    assert not any(read[c].after for c in read["fixed"].controls)
+
+
+def test_a_control_is_planned_at_the_cost_its_cell_had_and_at_no_more_than_full(grid):
+    read = grid()
+    control = {c: read[f"{c}-at-infobatch"] for c in ("uniform", "short")}
+    planned = {name: controls.plan_at(read, cell, 7, 4.1234) for name, cell in control.items()}
+    assert planned["short"]["members"] == [{"method": "short", "arguments": {"epochs": 4.1234}}]
+    assert planned["uniform"]["members"][0]["arguments"] == {"fraction": round(4.1234 / 6, 4)}
+    assert {p["seed"] for p in planned.values()} == {7}
+    assert planned["short"]["planned_cost"] == 4.1234
+    assert controls.plan_at(read, control["short"], 0, 7.5)["length"] == 6
+
+
+def counted(folder, name, **counts):
+    """Pretend that a cell has run in ``folder`` with these counts."""
+    artifacts.write_json(folder / artifacts.cost_of("train", name), {"counts": counts})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for address, key in trials_folder.steps(name):
+            artifacts.write_json(trials_folder.mark_of(address), key)
+
+
+def test_the_cost_had_is_that_of_steps_and_a_third_of_looks_with_a_holdouts_own(place, monkeypatch):
+    laid = place(
+        {"warm_ups.irreducible": {"epochs": 3, "holdout": 0.2}}, methods={"rho-loss": "irreducible", "infobatch": "none"}
+    )
+    folder = laid.of(0)
+    counted(folder, "infobatch", examples=100, trained=450, looked=30, kept=10)
+    counted(folder, "rho-loss-0.1", examples=100, trained=60, looked=480, kept=60)
+    artifacts.write_json(
+        folder / artifacts.cost_of("warm_up", "irreducible"), {"counts": {"trained": 60, "looked": 100, "kept": 0}}
+    )
+    monkeypatch.chdir(folder)
+    assert controls.cost_had("infobatch") == 4.6
+    assert controls.cost_had("rho-loss-0.1") == round((60 + 60 + 580 / 3) / 100, 4)
+
+
+def test_a_control_after_a_cell_waits_for_it_with_each_seed_and_is_planned_again_the_same(place):
+    laid = place()
+    assert (0, "short-at-infobatch") in laid.missing()
+    assert not (laid.of(0) / artifacts.plan_of("methods", "short-at-infobatch")).exists()
+    counted(laid.of(0), "infobatch", examples=100, trained=450, looked=0, kept=0)
+    for _ in range(2):
+        again = place()
+        read = artifacts.read_json(again.of(0) / artifacts.plan_of("methods", "short-at-infobatch"))
+        assert read["members"][0]["arguments"] == {"epochs": 4.5}
+        assert not (again.of(1) / artifacts.plan_of("methods", "short-at-infobatch")).exists()
+    # Another setting of the cell: what it cost is not known any more.
+    again = place({"methods.infobatch.prune": 0.25})
+    assert not (again.of(0) / artifacts.plan_of("methods", "short-at-infobatch")).exists()
+
+
+def test_a_control_of_a_cell_without_results_says_so(place, monkeypatch):
+    laid = place()
+    monkeypatch.setattr(runner, "_prepare", lambda place: None)
+    with pytest.raises(UserError, match="short-at-infobatch: costs what infobatch does, which has no results with seed 1"):
+        runner.run(laid, 1, "short-at-infobatch")
+
+
+def steps(place, seed, name):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place.of(seed))
+        return trials_folder.steps(name)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"tasks.digits.training.batch_size": 64}, {"tasks.digits.test": 0.3}, {"seed": 5}, {"tasks.digits.model.name": "cnn"}],
+    ids=str,
+)
+def test_another_task_or_setting_has_another_place(place, changes):
+    assert place().folder != place(changes).folder
+
+
+def test_another_setting_of_a_method_is_another_cell_of_the_same_place(place):
+    first = place()
+    second = place({"methods.swiftlearn.select": "sample"})
+    assert second.folder == first.folder
+    assert steps(second, 0, "infobatch")[1][1] == steps(first, 0, "infobatch")[1][1]
+    done = [key for _, key in steps(second, 0, "swiftlearn-0.1")]
+    place()
+    assert done[0] == steps(first, 0, "swiftlearn-0.1")[0][1]
+    assert done[1] != steps(first, 0, "swiftlearn-0.1")[1][1]
+
+
+def test_other_code_has_another_place(place, tmp_path):
+    first = place()
+    (tmp_path / "dvc.yaml").unlink()
+    (tmp_path / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text().replace("components/models", "components/diagnosis"))
+    assert place().folder != first.folder
+
+
+def test_the_split_is_that_of_the_projects_seed_for_every_seed(place):
+    laid = place({"seed": 3})
+    for seed in laid.seeds:
+        read = artifacts.read_json(laid.of(seed) / artifacts.plan_of("task"))
+        assert read["seed"] == 3
+        assert artifacts.read_json(laid.of(seed) / artifacts.plan_of("training"))["seed"] == seed
+
+
+def test_paths_are_relative_to_the_projects_folder(place, tmp_path):
+    rng = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for kind in ("cats", "dogs"):
+            (tmp_path / "data" / split / kind).mkdir(parents=True)
+            Image.fromarray(rng.integers(0, 255, (8, 8), np.uint8)).save(tmp_path / "data" / split / kind / "1.png")
+    changes = {"tasks.digits.source": {"from": "folder", "folder": "data"}, "tasks.digits.test": None}
+    laid = place(changes)
+    runner._prepare(laid)
+    assert artifacts.read_json(laid.folder / "data" / artifacts.MANIFEST)["classes"] == ["cats", "dogs"]
+    (tmp_path / "data" / "train" / "cats" / "1.png").write_bytes((tmp_path / "data" / "test" / "dogs" / "1.png").read_bytes())
+    assert place(changes).folder != laid.folder
+    laid = place({"tasks.digits.source": {"from": "folder", "folder": "pets"}, "tasks.digits.test": None})
+    with pytest.raises(UserError, match=r"^pets: no such folder"):
+        runner.run(laid, 0, "full")
+    assert Path.cwd() == tmp_path
+
+
+def test_a_proxys_model_is_found_from_below(grid, tmp_path):
+    model = {"family": "transformers", "source": {"from": "folder", "folder": "models/encoder"}}
+    changes = {"task": "movie-reviews", "tasks.movie-reviews.model": model}
+    changes["warm_ups.proxy"] = {"epochs": 1, "proxy": {"model": model | {"num_hidden_layers": 1}}}
+    for name in ("components", "pipelines", "dvc.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    read = grid(changes, methods={"selection-via-proxy": "proxy"})
+    with chdir(lay_out(load(), read).of(0)):
+        planned = artifacts.read_json(artifacts.plan_of("warm_ups", "proxy"))
+    assert planned["proxy"]["model"]["source"]["folder"] == f"{trials_folder.UP}/models/encoder"
+
+
+def test_a_mark_of_work_that_was_begun_anew_is_gone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runner._once("train@x", "one", lambda: None)
+    assert trials_folder.is_marked("train@x", "one")
+
+    def dies():
+        assert not trials_folder.mark_of("train@x").exists()
+        raise KeyboardInterrupt
+
+    runner._once("train@x", "one", dies)
+    with pytest.raises(KeyboardInterrupt):
+        runner._once("train@x", "two", dies)
+    # What it would find is not all of setting one any more.
+    assert not trials_folder.is_marked("train@x", "one")
+
+
+def test_a_relative_cache_is_the_projects(place, monkeypatch):
+    laid = place()
+    monkeypatch.setenv("WINNOW_CACHE", "cache")
+    monkeypatch.setattr(runner, "_prepare", lambda place: None)
+    monkeypatch.setattr(runner, "steps", lambda name: [])
+    runner.run(laid, 0, "full")
+    assert Path(os.environ["WINNOW_CACHE"]) == Path.cwd() / "cache"
+
+
+def test_a_study_that_is_not_run_stands_in_no_comparisons_way(write_params):
+    write_params(
+        {
+            "task": "digits",
+            "study.methods.swiftlearn": "nowhere",
+            "tasks.digits.training.epochs": 2,
+            "compare": {"full": "none"},
+        }
+    )
+    assert load().study is not None

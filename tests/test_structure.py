@@ -1,0 +1,45 @@
+"""The project's tree: which package imports which, how large folders and files are."""
+
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+from tests.conftest import ROOT
+
+CODE = sorted(path for root in ("components", "pipelines") for path in (ROOT / root).rglob("*.py"))
+FOLDERS = sorted({path.parent for path in CODE})
+MODULES, LINES = 12, 275
+
+
+def named(path):
+    return str(path.relative_to(ROOT))
+
+
+def test_each_package_imports_only_those_below_it(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert lint_imports(config_filename=".importlinter", no_cache=True) == 0
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=named)
+def test_a_folder_has_few_files(folder):
+    assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= MODULES
+
+
+@pytest.mark.parametrize("path", [path for path in CODE if path.read_text().count("\n") > LINES // 2], ids=named)
+def test_a_file_is_short(path):
+    assert path.read_text(encoding="utf-8").count("\n") <= LINES
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=named)
+def test_a_package_says_what_it_is_for(folder):
+    first = (folder / "__init__.py").read_text(encoding="utf-8").partition("\n")[0]
+    assert first.startswith('"""')
+    assert first.endswith('"""')
+    assert len(first) > 12
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("test_*.py")), ids=named)
+def test_tests_of_a_package_lie_in_a_folder_of_its_name(path: Path):
+    folder = path.parent.relative_to(ROOT / "tests")
+    assert folder == Path() or folder.name == "end_to_end" or (ROOT / folder).is_dir()
