@@ -9,8 +9,8 @@ import numpy as np
 from components.costs.energy import Clock
 from components.rng import stream
 from components.selection.common import choose
+from pipelines.config.methods import build
 from pipelines.config.plan_freshness import check_plan
-from pipelines.config.planning import build
 from pipelines.core import artifacts, tables
 from pipelines.core.artifacts import plan_of, result
 from pipelines.core.command import main

@@ -9,8 +9,8 @@ import numpy as np
 
 from components.arrays import Array
 from components.selection.selector import Subset
+from pipelines.config.methods import APART, build
 from pipelines.config.plan_freshness import check_plan
-from pipelines.config.planning import APART, build
 from pipelines.core import artifacts, tables
 from pipelines.core.artifacts import plan_of, result
 from pipelines.core.command import main

@@ -127,12 +127,31 @@ def _nearness(name: str, plan: dict[str, Any]) -> None:
     aimed = job.split.table["target"].to_numpy()
     with job.metered(), job.training.clock.lap("train"):
         if plan["nearness"] == "features":
-            near = nearness.by_features(job.features(), aimed)
+            near = nearness.by_features(_features(job), aimed)
         elif isinstance(job.split.examples, Texts):
             near = nearness.by_ngrams(job.split.examples.tokens, job.split.examples.offsets, aimed)
         else:
             near = nearness.by_bags(job.split.examples.bags, aimed)
     _write_scores(job, plan, _digest_of(job), {"target": aimed, "nearness": near})
+
+
+def _features(job: Job) -> Array:
+    """Return what the model, as it is, gives its last layer of each example, ``(N, d)``.
+
+    Where the states of the frozen part are kept, a text's mean state, which takes a forward pass of that part alone.
+
+    Raises:
+        UserError: for a model whose last layer is not given one vector an example.
+    """
+    from components.engine.proxy import rank
+
+    if job.keeping is not None:
+        job.keeping.compute(job.training.clock)
+        return job.keeping.examples.means()
+    found = rank(job.training).get("features")
+    if found is None:
+        raise UserError(f"warm_ups.{job.name}.nearness: the model gives no one vector an example to its last layer; use ngrams")
+    return found
 
 
 def _settings(name: str, proxy: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:

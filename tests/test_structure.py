@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 
 CODE = sorted(path for root in ("components", "pipelines") for path in (ROOT / root).rglob("*.py"))
 FOLDERS = sorted({path.parent for path in CODE})
-MODULES, LINES = 12, 275
+MODULES, LINES = 12, 250
 
 
 def named(path):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from components.costs.energy import Clock
 from components.evidence.evidence import Evidence
 from components.evidence.ledger import Ledger
+from components.selection.selector import Selector
 from components.trainer_state import Position
 
 #: Numbers of outputs that wait to be written at once, 1 MiB: batch by batch, between steps that empty the processor's caches,
 #: the same arithmetic takes several times as long.
 WAITING = 2**18
+#: How often an epoch a method is asked for figures of its own.
+COURSE = 16
 
 
 class Recorder:
@@ -43,6 +48,20 @@ class Recorder:
         waiting.append(evidence)
         if len(waiting) * evidence.output.numel() >= WAITING:
             self.settle()
+
+    def note(self, selector: Selector, drawn: int, place: float) -> None:
+        """Record events, and ``COURSE`` times an epoch the method's own figures, ``drawn`` rows on, at ``place`` in epochs."""
+        position = self.position
+        assert position.rows is not None
+        self.tell(selector.events(), place)
+        total = len(position.rows)
+        if COURSE * position.drawn // total > COURSE * (position.drawn - drawn) // total and (facts := selector.facts()):
+            position.tally.course.append({"place": place, **facts})
+
+    def tell(self, events: Iterable[str], place: float) -> None:
+        """Record ``events`` at ``place``, in epochs."""
+        for event in events:
+            self.position.tally.events.append({"place": place, "step": self.position.steps, "event": event})
 
     def settle(self) -> None:
         """Write what waits: looks first, since a step on the same example follows its look.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import cast
 
 import numpy as np
@@ -20,9 +20,6 @@ from components.selection.selector import Epoch, Look, Selector
 from components.tasks.batch import Batch, Refill, Rows, Shuffle, epoch_order, leaves_one
 from components.tasks.examples import Examples
 from components.trainer_state import Plan, Position
-
-#: How often an epoch a method is asked what it has to say of itself.
-COURSE = 16
 
 
 class Training:
@@ -163,7 +160,7 @@ class Training:
                 rows = rows.through(self.selector.admit(rows, self.examples, rng))
         self._pass(rows)
         position.looking, position.training = self._looking.waiting, self._training.waiting
-        self._note(drawn)
+        self._recorder.note(self.selector, drawn, self._place(position.drawn))
 
     def _pass(self, rows: Rows) -> None:
         look, last = self.selector.look(self._epoch()), self._is_last()
@@ -232,23 +229,10 @@ class Training:
         with self.clock.lap("fetch", len(rows)):
             return self.learner.fetch(self.examples, rows)
 
-    def _note(self, drawn: int) -> None:
-        """Write down what happened, and what the method says of itself where another part of the epoch is done."""
-        position = self.position
-        assert position.rows is not None
-        self._tell(self.selector.events())
-        total = len(position.rows)
-        if COURSE * position.drawn // total > COURSE * (position.drawn - drawn) // total and (facts := self.selector.facts()):
-            position.tally.course.append({"place": self._place(position.drawn), **facts})
-
-    def _tell(self, events: Iterable[str]) -> None:
-        position = self.position
-        for event in events:
-            position.tally.events.append({"place": self._place(position.drawn), "step": position.steps, "event": event})
-
     def _end_epoch(self) -> EpochRecord:
-        self._tell(self.selector.events())
-        self._tell(filter(None, [self.selector.remark()]))
+        place = self._place(self.position.drawn)
+        self._recorder.tell(self.selector.events(), place)
+        self._recorder.tell(filter(None, [self.selector.remark()]), place)
         tally, epoch = self.position.tally, self.position.epoch
         self.go_on_from(Position(epoch=epoch + 1, steps=self.position.steps))
         return tally.closed(epoch, classes=self.learner.objective.classes)

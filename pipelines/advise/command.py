@@ -34,7 +34,7 @@ from pipelines.core.locks import alone
 from pipelines.report import page
 from pipelines.trials import runner
 from pipelines.trials.folder import Place
-from pipelines.trials.summary import Row
+from pipelines.trials.rows import Row
 
 #: The flags of goals, each with the unit of its costs; a tolerance is in points, and costs are CPU seconds.
 GOALS = {"tolerance": "cpu_seconds", "budget_cpu_seconds": "cpu_seconds", "budget_kwh": "energy_kwh"}

@@ -18,8 +18,9 @@ from pipelines.core.artifacts import MANIFEST, plan_of, read_json, result
 from pipelines.core.tables import read_table
 from pipelines.trials.folder import DATA
 from pipelines.trials.grid import CONTROLS, Cell
+from pipelines.trials.rows import Row
 from pipelines.trials.search_space import told
-from pipelines.trials.summary import Row, rivals
+from pipelines.trials.summary import rivals
 
 #: Standard errors on each side of a mean over many examples that make its interval.
 QUANTILE = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)

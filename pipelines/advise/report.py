@@ -7,7 +7,7 @@ from pipelines.core.artifacts import MANIFEST, cost_of, read_json
 from pipelines.report import page as report_page
 from pipelines.report.page import NOTHING, Section, Table, number, with_error
 from pipelines.trials.folder import DATA, Place
-from pipelines.trials.summary import Row
+from pipelines.trials.rows import Row
 
 
 def page(place: Place, written: Row) -> str:

@@ -19,7 +19,7 @@ from pipelines.costs.records import outermost
 from pipelines.trials import plan_files
 from pipelines.trials.folder import DATA, Place
 from pipelines.trials.grid import grid_of
-from pipelines.trials.summary import Row, collect
+from pipelines.trials.rows import Row, collect
 
 #: Runs cells of a place, which may be none, and returns why some failed.
 Run = Callable[[Place, list[tuple[int, str]]], dict[tuple[int, str], str]]

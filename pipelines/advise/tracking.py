@@ -7,7 +7,7 @@ from typing import Any
 from pipelines.advise.report import asked
 from pipelines.core.artifacts import ADVICE, digest
 from pipelines.tracking.client import REASON, Tracker, points, told
-from pipelines.trials.summary import Row
+from pipelines.trials.rows import Row
 from pipelines.versioning.provenance import versions
 
 

@@ -1,147 +1,17 @@
-"""The plan's files: methods resolved and checked, a file for each thing that a stage depends on."""
+"""The plan's files: one for each thing that a stage depends on."""
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, ValidationError, create_model
-
-from components.selection import METHODS
 from components.selection.selector import Selector
-from components.selection.stack import Stack
+from pipelines.config.methods import APART, planned_cost, resolve, selector_of
 from pipelines.config.params import Params
 from pipelines.config.plan_freshness import source_of
 from pipelines.config.schema.warm_up import WarmUp
 from pipelines.core import artifacts
-from pipelines.core.errors import UserError, unknown
-
-#: The keys that a block of any method may have, factors of what the task's training says, with the largest there is.
-FACTORS = {"learning_rate": 100, "batch": 100}
-#: What a warm-up by a model of its own tells, by its kind: who needs it may start from no other, and nobody else from it.
-APART = {
-    "holdout": "irreducible losses",
-    "proxy": "what a small model finds hard",
-    "nearness": "how near examples are to the target set",
-    "fake_class": "what a wrong label looks like",
-}
-
-
-def build(members: list[dict[str, Any]]) -> Selector:
-    """Return the selector that a resolved plan describes."""
-    selectors = [_built(m) for m in members]
-    return selectors[0] if len(selectors) == 1 else Stack(selectors)
-
-
-def _built(member: dict[str, Any]) -> Selector:
-    selector = METHODS[member["method"]](**member["arguments"])
-    for key, factor in member.get("factors", {}).items():
-        setattr(selector, key, factor)
-    return selector
-
-
-def resolve(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    """Return the classes and arguments that the block ``methods.<name>`` stands for.
-
-    Raises:
-        UserError: for an unknown method or argument, a value out of bounds, or a block that refers to itself.
-    """
-    where = f"params.yaml: methods.{name}"
-    if name in seen:
-        raise UserError(f"{where}: refers to itself ({' -> '.join([*seen, name])})")
-    if name not in params.methods:
-        raise UserError(unknown(where, "method", name, params.methods))
-    block = params.methods[name]
-    if isinstance(block, list):
-        if not block:
-            raise UserError(f"{where}: stacks no method; the nearest that works is [full]")
-        return [m for part in block for m in resolve(params, part, warm_up, (*seen, name))]
-    arguments = dict(block)
-    method = arguments.pop("method", name)
-    if method not in METHODS:
-        raise UserError(unknown(where, "method", str(method), METHODS))
-    if "controls" in arguments:
-        cost = _cost_of(params, arguments.pop("controls"), where, (*seen, name))
-        arguments |= _at_cost(method, where, cost, params.chosen.training.epochs, warm_up)
-    own, factors = parted(arguments)
-    check(method, arguments, where)
-    return [{"method": method, "arguments": own} | ({"factors": factors} if factors else {})]
-
-
-def parted(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what of a block's ``arguments`` is the method's own, and the factors of the task's training that any may have."""
-    factors = {key: arguments[key] for key in FACTORS if key in arguments}
-    return {key: value for key, value in arguments.items() if key not in FACTORS}, factors
-
-
-def _at_cost(method: str, where: str, cost: float, epochs: int, warm_up: float) -> dict[str, Any]:
-    if cost <= warm_up:
-        raise UserError(
-            f"{where}: controls: must start from a warm-up under the {cost:.3g} epochs that it is to cost, got one of "
-            f"{warm_up:g}; the nearest that works has 0"
-        )
-    try:
-        return METHODS[method].at_cost(cost, epochs, warm_up)
-    except ValueError as error:
-        raise UserError(f"{where}: controls: {error}") from None
-
-
-def _cost_of(params: Params, name: str, where: str, seen: tuple[str, ...]) -> float:
-    """Return the planned cost, in epochs, of the method that a control is to cost the same as."""
-    if name not in params.compare:
-        raise UserError(unknown(f"{where}.controls: {name!r}", "method in 'compare'", str(name), params.compare))
-    warm_up = params.warm_ups[params.compare[name]]
-    return planned_cost(_selector(params, name, warm_up.begun, seen), params.chosen.training.epochs, warm_up)
-
-
-def planned_cost(selector: Selector, epochs: int, warm_up: WarmUp) -> float:
-    """Return what a run costs, its warm-up included, in epochs over everything."""
-    left = 1 - (warm_up.holdout or 0.0)
-    return left * selector.planned_cost(epochs, warm_up.begun) + warm_up.extra
-
-
-def _selector(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = ()) -> Selector:
-    try:
-        return build(resolve(params, name, warm_up, seen))
-    except ValueError as error:
-        raise UserError(f"params.yaml: methods.{name}: {error}") from None
-
-
-def check(method: str, arguments: dict[str, Any], where: str) -> None:
-    """Build the method once, its arguments' types checked, before anything is run.
-
-    Raises:
-        UserError: naming the argument under ``where``.
-    """
-    known = inspect.signature(METHODS[method], eval_str=True).parameters
-    arguments, factors = parted(arguments)
-    for key in arguments:
-        if key not in known:
-            raise UserError(unknown(f"{where}.{key}", f"argument of '{method}'", key, [*known, *FACTORS]))
-    for key, factor in factors.items():
-        _check_factor(f"{where}.{key}", key, factor)
-    fields: dict[str, Any] = {n: (p.annotation, ... if p.default is p.empty else p.default) for n, p in known.items()}
-    try:
-        create_model(method, __config__=ConfigDict(strict=True, allow_inf_nan=False), **fields)(**arguments)
-        METHODS[method](**arguments)
-    except ValidationError as error:
-        first, *more = error.errors()
-        others = [f"; or: {e['msg'][0].lower()}{e['msg'][1:]}" for e in more if e["loc"][0] == first["loc"][0]]
-        raise UserError(f"{where}.{first['loc'][0]}: {first['msg']}{''.join(others)}, got {first['input']!r}") from None
-    except ValueError as error:
-        raise UserError(f"{where}: {error}") from None
-
-
-def _check_factor(where: str, key: str, factor: object) -> None:
-    """Refuse what is no factor of a task's learning rate or batch size."""
-    if key == "batch" and factor == "drawn":
-        return
-    most = FACTORS[key]
-    if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor <= most:
-        also = ", or 'drawn'" if key == "batch" else ""
-        nearest = most if isinstance(factor, int | float) and factor > most else 0.5
-        raise UserError(f"{where}: must be a factor in (0, {most}]{also}, got {factor!r}; the nearest that works is {nearest}")
+from pipelines.core.errors import UserError
 
 
 def method_plan(params: Params, name: str) -> dict[str, Any]:
@@ -152,7 +22,7 @@ def method_plan(params: Params, name: str) -> dict[str, Any]:
     """
     warm_up, epochs = params.warm_ups[params.compare[name]], params.chosen.training.epochs
     members = resolve(params, name, warm_up.begun)
-    selector = _selector(params, name, warm_up.begun)
+    selector = selector_of(params, name, warm_up.begun)
     _check_evidence(params, name, selector, warm_up)
     try:
         selector.check(epochs, warm_up.begun)

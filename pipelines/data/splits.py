@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ class Split:
     examples: Examples
     ids: Array
     table: pa.Table
+
+    def relabelled(self, target: Array, outputs: int) -> Split:
+        """Return this split with other classes ``(N,)``, of which there are ``outputs``."""
+        examples = copy.copy(self.examples)
+        examples.target, examples.outputs = target, outputs
+        return replace(self, examples=examples)
 
 
 def write_split(path: Path, table: pa.Table) -> None:

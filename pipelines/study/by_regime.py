@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from pipelines.config.params import Params
-from pipelines.trials.summary import ENDS, Row
+from pipelines.trials.method_rows import ENDS
+from pipelines.trials.rows import Row
 
 #: What of a task is told beside its name.
 OPTIONS = ("limit", "long_tail", "duplicates", "label_noise", "stream")

@@ -15,7 +15,7 @@ from pipelines.study.publish import tell, tell_together
 from pipelines.trials import plan_files
 from pipelines.trials.folder import Place
 from pipelines.trials.grid import grid_of
-from pipelines.trials.summary import Row
+from pipelines.trials.rows import Row
 
 
 def study(over: str | None = None) -> int:

@@ -19,7 +19,9 @@ from pipelines.study.console import say
 from pipelines.study.report import by_regime as study_by_regime
 from pipelines.study.report import page as study_page
 from pipelines.trials.folder import Place
-from pipelines.trials.summary import Row, by_method, collect, metric_of, points, summary
+from pipelines.trials.method_rows import by_method, points
+from pipelines.trials.rows import Row, collect, metric_of
+from pipelines.trials.summary import summary
 
 
 def tell(place: Place, task: str, failed: dict[tuple[int, str], str]) -> Row:

@@ -13,8 +13,8 @@ from pipelines.tracking.description import note
 from pipelines.tracking.metrics import metrics_of
 from pipelines.tracking.run_facts import chance_of, keep_of, params_of, shared
 from pipelines.trials.folder import DATA, Place
+from pipelines.trials.rows import Row
 from pipelines.trials.search_space import name_of
-from pipelines.trials.summary import Row
 from pipelines.versioning.provenance import versions
 
 #: What the parent's run has of each method beside its controls, as ``<column>/<method>``.

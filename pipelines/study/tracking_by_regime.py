@@ -10,7 +10,7 @@ from pipelines.study.tasks import together
 from pipelines.study.tracking import key_of
 from pipelines.tracking.client import Tracker, points, told
 from pipelines.trials.folder import Place
-from pipelines.trials.summary import Row
+from pipelines.trials.rows import Row
 from pipelines.versioning.provenance import versions
 
 PARENT = "mlflow.parentRunId"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
 
 from components.costs.energy import Clock
-from components.engine.proxy import rank
 from components.engine.training import Training
 from components.evidence.evidence import NonFiniteLossError
 from components.evidence.ledger import Ledger, LogitMemory
@@ -31,7 +29,6 @@ from pipelines.training.checkpoints import Checkpoint, State, seconds_between, u
 from pipelines.training.frozen_features import Keeping
 
 if TYPE_CHECKING:
-    from components.arrays import Array
     from components.selection.selector import Selector
 
 #: What a rank wishes after a batch; the highest wish of any is that of all.
@@ -80,7 +77,7 @@ class Job:
         self.ends: list[dict[str, float]] = []
         plan, manifest = self.plan | (instead or {}), self.manifest | (instead or {}).get("manifest", {})
         if instead is not None and "target" in instead:
-            self.split = relabelled(self.split, instead["target"], manifest["outputs"])
+            self.split = self.split.relabelled(instead["target"], manifest["outputs"])
         place = builders.prepare_torch(plan["training"], plan["seed"])
         self.ranks = launcher.here(place)
         model = builders.placed(models.build(plan["model"], manifest, plan.get("model_key")), place)
@@ -203,24 +200,6 @@ class Job:
         else:
             self.training.clock.laps.clear()
 
-    def features(self) -> Array:
-        """Return what the model, as it is, gives its last layer of each example, ``(N, d)``.
-
-        Where the states of the frozen part are kept, a text's mean state, which takes a forward pass of that part alone.
-
-        Raises:
-            UserError: for a model whose last layer is not given one vector an example.
-        """
-        if self.keeping is not None:
-            self.keeping.compute(self.training.clock)
-            return self.keeping.examples.means()
-        found = rank(self.training).get("features")
-        if found is None:
-            raise UserError(
-                f"warm_ups.{self.name}.nearness: the model gives no one vector an example to its last layer; use ngrams"
-            )
-        return found
-
     @contextmanager
     def metered(self) -> Iterator[None]:
         """Meter what is done after ``run``."""
@@ -253,13 +232,6 @@ class Job:
     def history(self) -> list[dict[str, Any]]:
         """Return the records as plain numbers."""
         return [asdict(r) for r in self.records]
-
-
-def relabelled(split: Split, target: Array, outputs: int) -> Split:
-    """Return ``split`` with other classes ``(N,)``, of which there are ``outputs``."""
-    examples = copy.copy(split.examples)
-    examples.target, examples.outputs = target, outputs
-    return replace(split, examples=examples)
 
 
 def provenance(job: Job, **more: object) -> dict[str, object]:

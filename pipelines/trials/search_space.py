@@ -10,7 +10,7 @@ from itertools import product
 from typing import Any
 
 from components.selection import METHODS
-from pipelines.config import planning
+from pipelines.config import methods
 from pipelines.config.params import Params
 from pipelines.config.schema.sections import Study
 from pipelines.core.artifacts import digest
@@ -85,7 +85,7 @@ def combinations(params: Params, method: str, kind: str, arguments: dict[str, An
     found = [(f, s) for s in map(tuple, _settings(varied)) for f in fractions]
     for fraction, settings in found if method in study.vary else []:
         kept = {} if fraction is None else {"fraction": fraction}
-        planning.check(kind, arguments | dict(settings) | kept, f"{VARY}.{method}")
+        methods.check(kind, arguments | dict(settings) | kept, f"{VARY}.{method}")
     return found
 
 

@@ -26,7 +26,7 @@ from components.selection.keep.threshold import LossThreshold
 from components.selection.keep.window import Window
 from components.selection.selector import Epoch, Selector
 from pipelines.config.loader import load
-from pipelines.config.planning import build, resolve
+from pipelines.config.methods import build, resolve
 from pipelines.config.schema.warm_up import WarmUp
 from pipelines.training.checkpoints import pack, unpack
 from tests.conftest import ROOT

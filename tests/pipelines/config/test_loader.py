@@ -8,7 +8,7 @@ import yaml
 
 from components.selection import METHODS
 from pipelines.config.loader import load
-from pipelines.config.planning import build, resolve
+from pipelines.config.methods import build, resolve
 from pipelines.core.errors import UserError
 from pipelines.plan import plan
 from tests.conftest import ROOT

@@ -6,7 +6,7 @@ import torch
 from components.records import EpochRecord
 from components.selection.draw.short import Short
 from components.selection.keep.rule import ByRule
-from pipelines.config.planning import build
+from pipelines.config.methods import build
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
 from pipelines.training import job

@@ -11,7 +11,8 @@ from scipy.stats import rankdata, ttest_rel
 
 from components.costs.comparison import Metric, mean_and_deviation, ranks
 from pipelines.trials.grid import Cell, Grid
-from pipelines.trials.summary import SPREAD, by_method, columns_at, points, summary
+from pipelines.trials.method_rows import SPREAD, by_method, points
+from pipelines.trials.summary import columns_at, summary
 
 HIGH, LOW = Metric("accuracy", True), Metric("perplexity", False)
 #: Two methods at two fractions, one of none; a and b cost the same at 0.1, and b costs as much as full at 0.5.
