@@ -18,12 +18,14 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from pipelines.agents import compatibility, heartbeat, prefect_client, run_watcher, work_lock
+from pipelines.agents import compatibility, heartbeat, prefect_client, work_lock
 from pipelines.agents.scheduler import Future, walk
 from pipelines.agents.submit import cancel_sent, send, state_of
 from pipelines.config import planning
 from pipelines.config.overrides import Keys, Text, Word, Words, resolve
-from pipelines.core import artifacts, errors, progress
+from pipelines.core import artifacts, errors
+from pipelines.core.environment import LOST_SECONDS
+from pipelines.core.environment import PROGRESS as PROGRESS_FILE
 from pipelines.core.errors import StageFailedError, Stopped, UserError, unknown, without_passwords
 from pipelines.tracking import agents
 from pipelines.tracking import comparison as tracking
@@ -78,7 +80,7 @@ def at_work(what: str, packages: Mapping[str, str], flows: str, log: Log) -> Ite
     """
     file = (PROGRESS / f"{flow_run.id}.json").resolve()
     file.parent.mkdir(parents=True, exist_ok=True)
-    os.environ[progress.FILE] = str(file)
+    PROGRESS_FILE.set(str(file))
     try:
         compatibility.check(os.environ.get("PREFECT__WORKER_NAME", "here"), packages, flows)
         with heartbeat.beating(what, UUID(flow_run.id), file, log) as confirm:
@@ -105,7 +107,7 @@ def winnow(
         overrides: values by dotted key of params.yaml, {"methods.swiftlearn.fraction": 0.1} for example, at most 64.
     """
     try:
-        run_watcher.lost_seconds()
+        LOST_SECONDS.value()
         asked = revision or git_worktree.head()
         with git_worktree.worktree(asked, params) as held:
             held, params = resolve(held, params, task, methods or [], overrides or {})

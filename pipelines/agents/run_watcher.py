@@ -7,7 +7,6 @@ are ever compared: an agent is lost when its number has stood still for so long 
 from __future__ import annotations
 
 import math
-import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,7 +16,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
 
 from pipelines.agents import prefect_client
-from pipelines.core.errors import StageFailedError, Stopped, UserError
+from pipelines.core.environment import LOST_SECONDS
+from pipelines.core.errors import StageFailedError, Stopped
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from pipelines.core.logs import Log
 
-LOST_SECONDS = "WINNOW_LOST_SECONDS"
-USUAL, LEAST, MOST = 60.0, 10.0, 86_400.0
 POLL_SECONDS = 1.0
 #: The most that one look adds to a silence: time in which nobody could look, the server being away, is nobody's silence.
 LONGEST_STEP = 5.0
@@ -36,23 +34,6 @@ LONGEST_STEP = 5.0
 START_SECONDS = 600.0
 #: The name of the state of a run whose agent was lost; an agent that is back ends its work when it reads it.
 LOST = "Lost"
-
-
-def lost_seconds() -> float:
-    """Return after how many seconds of silence an agent is taken for lost.
-
-    Raises:
-        UserError: where the environment asks for what cannot be.
-    """
-    asked = os.environ.get(LOST_SECONDS) or str(USUAL)
-    try:
-        seconds = float(asked)
-    except ValueError:
-        seconds = math.nan
-    if not LEAST <= seconds <= MOST:
-        bounds = f"from {LEAST:.0f} to {MOST:.0f} seconds"
-        raise UserError(f"{LOST_SECONDS}: must be {bounds}, got {asked!r}; the usual is {USUAL:.0f}")
-    return seconds
 
 
 @dataclass
@@ -82,7 +63,7 @@ def follow(client: SyncPrefectClient, run_id: UUID, log: Log) -> FlowRun:
         StageFailedError: where its agent is lost, or the run was deleted; a lost one is marked as crashed.
         Stopped: where its agent is lost after it was asked to cancel the run.
     """
-    limit, told = lost_seconds(), False
+    limit, told = LOST_SECONDS.value(), False
     silence, standstill = Silence(), Silence()
     while True:
         run, beat = prefect_client.answer(lambda: _look(client, run_id), log)

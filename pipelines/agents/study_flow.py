@@ -18,7 +18,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Failed
 
-from pipelines.agents import run_watcher, work_lock
+from pipelines.agents import work_lock
 from pipelines.agents.comparison_flow import Flows, Packages, Revision, at_work
 from pipelines.agents.submit import IN_PART, cancel_sent, send, state_of
 from pipelines.config.overrides import Keys, Text, Word, resolve
@@ -26,6 +26,7 @@ from pipelines.config.schema.sections import Name, Seed
 from pipelines.core import artifacts, errors, subprocesses
 from pipelines.core.artifacts import digest
 from pipelines.core.command import BAD_INPUT, FAILED, STOPPED, failure_of
+from pipelines.core.environment import LOST_SECONDS
 from pipelines.core.errors import StageFailedError, Stopped, UserError, without_passwords
 from pipelines.versioning import git_worktree
 
@@ -89,7 +90,7 @@ def study(
         overrides: values by dotted key of params.yaml, {"study.seeds": [0, 1]} for example, at most 64.
     """
     try:
-        run_watcher.lost_seconds()
+        LOST_SECONDS.value()
         at, log = revision or git_worktree.head(), get_run_logger()
         with git_worktree.worktree(at, params) as held:
             held, params = resolve(held, params, task, [], overrides or {})

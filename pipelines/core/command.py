@@ -14,15 +14,13 @@ from typing import Any
 
 from pipelines.core import garbage_collection
 from pipelines.core.artifacts import SCRATCH, write_json
+from pipelines.core.environment import IN_RANKS, QUIET
 from pipelines.core.errors import RankError, Stopped, UserError, unknown
 from pipelines.core.locks import alone
 from pipelines.core.signals import die_with_parent, end_when_asked
 
 FAILED, BAD_INPUT, STOPPED = 1, 2, 130
 FAILURES = SCRATCH / "failures"
-#: In the environment of a stage's ranks (pipelines/training/launcher.py): the folder where they say how they ended,
-#: and whether quietly.
-IN_RANKS, QUIET = "WINNOW_IN_RANKS", "WINNOW_QUIET"
 
 
 def main(
@@ -48,7 +46,7 @@ def main(
     die_with_parent()
     end_when_asked()
     _wait_asleep()
-    if IN_RANKS in os.environ:
+    if IN_RANKS.is_set:
         sys.exit(_as_rank(work))
     address = stage if file else "@".join([stage, *sys.argv[1:]])
     try:
@@ -90,7 +88,7 @@ def _as_rank(work: Callable[..., int | None]) -> int:
     from pipelines.core.progress import quiet
 
     try:
-        with quiet() if os.environ[QUIET] else nullcontext():
+        with quiet() if QUIET.is_set else nullcontext():
             work(*sys.argv[1:])
         _part()
     except UserError as error:
@@ -114,7 +112,7 @@ def _part() -> None:
 def _rank_said(text: str, code: int) -> int:
     rank = int(os.environ["RANK"])
     said = {"rank": rank, "code": code, "message": text, "trace": traceback.format_exc(), "time": time.time()}
-    write_json(Path(os.environ[IN_RANKS]) / f"{rank}.json", said)
+    write_json(Path(IN_RANKS.value()) / f"{rank}.json", said)
     return code
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -16,9 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from components.records import EpochRecord, Step
+from pipelines.core.environment import PROGRESS
 
-#: The environment variable that names the file, which is written anew when so many seconds have passed.
-FILE, FILE_SECONDS = "WINNOW_PROGRESS", 1.0
+#: Seconds between two writes of the file of a stage's progress.
+FILE_SECONDS = 1.0
 #: Seconds between two lines of a run that no terminal shows.
 LINE_SECONDS = 60.0
 _QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
@@ -80,7 +80,7 @@ class Watch:
             console=console, disable=not (shown and console.is_terminal), transient=True,
         )  # fmt: skip
         self._task = self._bar.add_task(title, total=epochs)
-        self._file = _File(Path(path), title, epochs) if (path := os.environ.get(FILE)) else None
+        self._file = _File(Path(path), title, epochs) if (path := PROGRESS.value()) else None
         self._lines = Lines(title, epochs, shown=shown)
 
     def __enter__(self) -> Watch:

@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from pipelines.core.command import IN_RANKS
+from pipelines.core.environment import IN_RANKS
 
 #: Where CodeCarbon reads a counter of the CPU: a mode of its class for most, a class of its own for others. Whatever else it
 #: does for a CPU is an estimate from its load and its design power.
@@ -92,7 +92,7 @@ class EnergyMeter:
 
 def _own_gpu() -> dict[str, list[str]]:
     """Return how CodeCarbon is told of the one GPU that a rank is to meter; without, it meters all that can be seen."""
-    if IN_RANKS not in os.environ:
+    if not IN_RANKS.is_set:
         return {}
     visible, own = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ["LOCAL_RANK"]
     return {"gpu_ids": [visible.split(",")[int(own)] if visible else own]}

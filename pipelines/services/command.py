@@ -18,14 +18,14 @@ from typing import Any
 
 from pipelines.core import artifacts
 from pipelines.core.command import BAD_INPUT, FAILED
+from pipelines.core.environment import GIT_REMOTE, MLFLOW_PORT, PREFECT_PORT
 from pipelines.core.errors import StageFailedError, UserError
 from pipelines.core.locks import alone
 from pipelines.flows.prefect_server import wait_for
 from pipelines.services import automations, daemons, databases, worker
-from pipelines.versioning.git_worktree import GIT_REMOTE
 
 #: The ports that are taken where they are free and no other ones are asked for.
-PORTS = {"WINNOW_PREFECT_PORT": 4200, "WINNOW_MLFLOW_PORT": 5000}
+PORTS = (PREFECT_PORT, MLFLOW_PORT)
 START_SECONDS = 180
 #: MLflow's file of users, with which its server asks who somebody is.
 ASKING = "MLFLOW_AUTH_CONFIG_PATH"
@@ -45,11 +45,11 @@ def up(*, agents: bool = True) -> None:
         return _show(held["pages"])
     daemons.end_all()
     databases.check()
-    ports = {name: daemons.port(name, usual) for name, usual in PORTS.items()}
-    prefect, mlflow = (f"http://127.0.0.1:{port}" for port in ports.values())
+    ports = [daemons.port(variable) for variable in PORTS]
+    prefect, mlflow = (f"http://127.0.0.1:{port}" for port in ports)
     environment = _environment(prefect, mlflow)
     try:
-        _start_servers(*ports.values(), environment=environment)
+        _start_servers(*ports, environment=environment)
         _make_pools(f"{prefect}/api", environment)
         _deploy(environment)
         _watch_comparisons(f"{prefect}/api", environment)
@@ -74,7 +74,7 @@ def _environment(prefect: str, mlflow: str) -> dict[str, str]:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
     # What is committed here can be run, pushed or not; Prefect's page would ask port 4200 whatever the server's own is.
-    usual = {GIT_REMOTE: str(clone), "PREFECT_SERVER_UI_API_URL": f"{prefect}/api"}
+    usual = {GIT_REMOTE.name: str(clone), "PREFECT_SERVER_UI_API_URL": f"{prefect}/api"}
     given = usual | worker.settings(clone)
     if given.get(ASKING) and not all(given.get(name) for name in USER):
         missing = ", ".join(name for name in USER if not given.get(name))

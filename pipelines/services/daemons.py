@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -12,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from pipelines.core import artifacts
+from pipelines.core.environment import Variable
 from pipelines.core.errors import StageFailedError, UserError
 from pipelines.flows.prefect_server import START_SECONDS, free_port
 
@@ -19,16 +19,17 @@ STATE, LOGS = artifacts.SCRATCH / "services.json", artifacts.SCRATCH / "logs"
 END_SECONDS = 30
 
 
-def port(name: str, usual: int) -> int:
-    """Return the port that ``name`` asks for, or the usual one, or a free one."""
-    asked = os.environ.get(name)
-    if asked and not (asked.isdecimal() and 0 < int(asked) < 65_536):
-        raise UserError(f"{name}: must be a port from 1 to 65535, got {asked!r}")
-    wanted = int(asked or usual)
+def port(variable: Variable[int]) -> int:
+    """Return the port that ``variable`` asks for, or the usual one, or a free one.
+
+    Raises:
+        UserError: where it asks for one that cannot be, or that is taken.
+    """
+    wanted = variable.value()
     if _is_free(wanted):
         return wanted
-    if asked:
-        raise UserError(f"{name}: port {wanted} is taken; a free one is {free_port()}")
+    if variable.is_set:
+        raise UserError(f"{variable.name}: port {wanted} is taken; a free one is {free_port()}")
     return free_port()
 
 

@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 from pipelines.core.command import BAD_INPUT
+from pipelines.core.environment import CHECKPOINTS, CLONE, DVC_REMOTE, LOST_SECONDS
 from pipelines.core.errors import UserError
 from pipelines.services.automations import BEAT_SECONDS
 from pipelines.training import checkpoint_store
 from pipelines.versioning import dvc_remote
-from pipelines.versioning.git_worktree import CLONE, DVC_REMOTE
 
 #: What Prefect and MLflow are told where the user has not said otherwise.
 SETTINGS = {
@@ -41,7 +41,7 @@ AT_ONCE = {MAIN_POOL: 8, "cpu-pool": 2}
 def settings(clone: Path) -> dict[str, str]:
     """Return the environment in which Prefect's commands find this clone and these packages."""
     bin_folder = str(Path(sys.executable).parent)
-    own = {CLONE: str(clone), "PYTHONPATH": str(clone), "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
+    own = {CLONE.name: str(clone), "PYTHONPATH": str(clone), "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
     return {**SETTINGS, **os.environ, **own}
 
 
@@ -64,16 +64,14 @@ def check(environment: dict[str, str]) -> None:
     Raises:
         UserError: naming the variable.
     """
-    from pipelines.agents.run_watcher import lost_seconds
-
     for variable, meaning in NEEDED.items():
         if not environment.get(variable):
             raise UserError(f"{variable}: is not set; an agent needs {meaning}")
-    lost_seconds()
-    if address := environment.get(checkpoint_store.ADDRESS):
+    LOST_SECONDS.value()
+    if address := environment.get(CHECKPOINTS.name):
         checkpoint_store.check(address)
-    if not (environment.get(DVC_REMOTE) or dvc_remote.address()):
-        raise UserError(f"{DVC_REMOTE}: is not set, and .dvc/config names no remote; agents share one")
+    if not (environment.get(DVC_REMOTE.name) or dvc_remote.address()):
+        raise UserError(f"{DVC_REMOTE.name}: is not set, and .dvc/config names no remote; agents share one")
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from pipelines.core.artifacts import digest_of, whole
+from pipelines.core.environment import CACHE
 from pipelines.core.errors import UserError
 
 #: What pip is told the archive and its hash by.
@@ -23,7 +24,7 @@ REQUIREMENTS = "requirements.txt"
 def cache() -> Path:
     """Return the folder that clones of this user share: archives and what was taken out of them, by hash."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("WINNOW_CACHE") or home / "winnow")
+    return Path(CACHE.value() or home / "winnow")
 
 
 def member(source: dict[str, Any]) -> Path:

@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pipelines.core.artifacts import SCRATCH
+from pipelines.core.environment import CLONE
 from pipelines.core.errors import UserError, without_passwords
 from pipelines.core.locks import in_turn
 from pipelines.versioning.dvc_lock import Lock
-from pipelines.versioning.git_worktree import CLONE
 
 T = TypeVar("T")
 DEFAULT_URI = "sqlite:///mlflow.db"
@@ -126,7 +126,7 @@ def told(work: Callable[[Tracker], T], say: Callable[[str], object] = say) -> T 
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        with in_turn(Path(os.environ.get(CLONE, ".")) / PUBLISHING), _tracker() as tracker:
+        with in_turn(Path(CLONE.value()) / PUBLISHING), _tracker() as tracker:
             done = work(tracker)
     except (UserError, MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         reason = without_passwords(" ".join(str(error).split()))[:REASON]

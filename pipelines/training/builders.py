@@ -15,7 +15,7 @@ from components.engine.schedules import Schedule
 from components.evidence.ledger import logit_dimensions
 from components.evidence.objectives import OBJECTIVES
 from pipelines.core import artifacts
-from pipelines.core.command import IN_RANKS
+from pipelines.core.environment import DEVICE, IN_RANKS
 from pipelines.core.errors import UserError
 from pipelines.sources import pretrained
 from pipelines.training import models
@@ -29,8 +29,8 @@ LOOK_BATCHES = 16
 
 def device() -> torch.device:
     """Return the device to run on: ``WINNOW_DEVICE``, else a GPU if there is one; a rank has one of its own."""
-    place = _asked(os.environ.get("WINNOW_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu"))
-    if place.type == "cuda" and IN_RANKS in os.environ:
+    place = _asked(DEVICE.value() or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if place.type == "cuda" and IN_RANKS.is_set:
         place = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(place)
     return place

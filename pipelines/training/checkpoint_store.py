@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from pipelines.core.environment import CHECKPOINTS
 from pipelines.core.errors import UserError, without_passwords
 from pipelines.core.progress import say
 
-ADDRESS = "WINNOW_CHECKPOINTS"
 #: How long a training waits for a copy on its way there, for one to go on from, and for either where there was trouble.
 PUT_SECONDS, GET_SECONDS, AGAIN_SECONDS = 10.0, 600.0, 1.0
 
@@ -25,11 +24,11 @@ def check(address: str) -> None:
         UserError: where they cannot, or where a package is missing.
     """
     if not (address.startswith(("/", "~")) or "://" in address):
-        raise UserError(f"{ADDRESS}: must be a whole path or an address like s3://bucket/folder, got {address!r}")
+        raise UserError(f"{CHECKPOINTS.name}: must be a whole path or an address like s3://bucket/folder, got {address!r}")
     try:
         _place(address)
     except (ImportError, ValueError) as error:
-        raise UserError(f"{ADDRESS}: {without_passwords(address)}: {error}") from None
+        raise UserError(f"{CHECKPOINTS.name}: {without_passwords(address)}: {error}") from None
 
 
 def _place(address: str) -> tuple[Any, str]:
@@ -47,7 +46,7 @@ class Shared:
 
     def __init__(self, path: Path) -> None:
         """Let it be the copy of ``path``."""
-        self._path, self._address = path, os.environ.get(ADDRESS, "")
+        self._path, self._address = path, CHECKPOINTS.value()
         self._thread = threading.Thread()
         self._warned = False
 
@@ -77,7 +76,7 @@ class Shared:
         """Say once what is wrong."""
         if not self._warned:
             said = without_passwords(" ".join(f"{self._address}: {reason}".split()))
-            say(f"winnow: {ADDRESS}: {said}; training goes on without")
+            say(f"winnow: {CHECKPOINTS.name}: {said}; training goes on without")
         self._warned = True
 
     def _try(self, work: Callable[[], object], seconds: float) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,24 +18,6 @@ from pipelines.core.progress import say
 from pipelines.training.checkpoint_store import Shared
 
 State = tuple[dict[str, Any], dict[str, torch.Tensor]]
-#: Seconds between checkpoints inside an epoch, where nothing else is said.
-SECONDS = 60.0
-
-
-def seconds_between() -> float:
-    """Return the seconds between checkpoints inside an epoch: ``WINNOW_CHECKPOINT_SECONDS``.
-
-    Raises:
-        UserError: where that is no number of seconds.
-    """
-    said = os.environ.get("WINNOW_CHECKPOINT_SECONDS") or SECONDS
-    try:
-        seconds = float(said)
-    except ValueError:
-        seconds = -1.0
-    if not seconds >= 0:
-        raise UserError(f"WINNOW_CHECKPOINT_SECONDS: must be a number, 0 or more, got {said!r}; 60 for example")
-    return seconds
 
 
 def pack(training: Training, records: list[EpochRecord]) -> State:

@@ -19,13 +19,14 @@ from components.evidence.ledger import Ledger, LogitMemory
 from components.records import EpochRecord, Step
 from components.trainer_state import Plan
 from pipelines.core import artifacts, garbage_collection
+from pipelines.core.environment import CHECKPOINT_SECONDS
 from pipelines.core.errors import Stopped, UserError
 from pipelines.core.progress import Watch
 from pipelines.core.signals import STOP
 from pipelines.costs.energy_meter import EnergyMeter, machine
 from pipelines.data.splits import Split, read_split
 from pipelines.training import builders, launcher, models
-from pipelines.training.checkpoints import Checkpoint, State, seconds_between, unpack
+from pipelines.training.checkpoints import Checkpoint, State, unpack
 from pipelines.training.frozen_features import Keeping
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class Job:
         self._done = checkpoint
 
     def _follow(self, until: float | None, checkpoint: Checkpoint, sweep_every: int) -> None:
-        seconds = seconds_between()
+        seconds = CHECKPOINT_SECONDS.value()
         saved = time.monotonic()
         leads = self.ranks.leads
         end = self.training.length if until is None else until

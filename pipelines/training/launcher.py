@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.core import artifacts
-from pipelines.core.command import BAD_INPUT, IN_RANKS, QUIET, STOPPED
+from pipelines.core.command import BAD_INPUT, STOPPED
+from pipelines.core.environment import IN_RANKS, QUIET, RANK_TIMEOUT
 from pipelines.core.errors import RankError, Stopped, UserError
 from pipelines.core.progress import is_quiet
 from pipelines.core.signals import STOP
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
     from components.engine.distributed import Ranks
 
-#: Seconds that a rank waits for the others, in one exchange: a checkpoint is written meanwhile.
-TIMEOUT_SECONDS = 600.0
 #: What the libraries that ranks talk by say when they have waited for too long.
 TIMED_OUT = re.compile("timed out|timeout", re.IGNORECASE)
 #: Seconds that the others have to end after one has failed: they have nothing to save.
@@ -45,15 +44,7 @@ def here(device: torch.device) -> Ranks:
     """Return the ranks of this training: those that were started, or this process alone."""
     from components.engine.distributed import Group, Ranks
 
-    return Group(device, _timeout()) if IN_RANKS in os.environ else Ranks()
-
-
-def _timeout() -> float:
-    asked = os.environ.get("WINNOW_RANK_TIMEOUT", str(TIMEOUT_SECONDS))
-    with suppress(ValueError):
-        if (seconds := float(asked)) > 0:
-            return seconds
-    raise UserError(f"WINNOW_RANK_TIMEOUT: must be seconds above 0, got {asked!r}; one that works: {TIMEOUT_SECONDS:g}")
+    return Group(device, RANK_TIMEOUT.value()) if IN_RANKS.is_set else Ranks()
 
 
 def started(stage: str, name: str) -> bool:
@@ -66,10 +57,10 @@ def started(stage: str, name: str) -> bool:
     """
     training = artifacts.read_json(artifacts.plan_of("training"))["training"]
     count = training.get("devices", 1)
-    if count == 1 or IN_RANKS in os.environ:
+    if count == 1 or IN_RANKS.is_set:
         return False
     _check(count)
-    _timeout()
+    RANK_TIMEOUT.value()
     folder = (artifacts.SCRATCH / "ranks" / f"{stage}@{name}").resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -98,7 +89,12 @@ def _environment(folder: Path, threads: int) -> Iterator[None]:
     """Set what ranks are told by, and what keeps them on this machine and silent about what is said here."""
     loopback = "lo" if sys.platform == "linux" else "lo0"
     path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
-    told = {IN_RANKS: str(folder), "PYTHONPATH": path, "OMP_NUM_THREADS": str(threads), QUIET: "1" if is_quiet() else ""}
+    told = {
+        IN_RANKS.name: str(folder),
+        "PYTHONPATH": path,
+        "OMP_NUM_THREADS": str(threads),
+        QUIET.name: "1" if is_quiet() else "",
+    }
     told |= {"GLOO_SOCKET_IFNAME": loopback, "NCCL_SOCKET_IFNAME": loopback}
     told["TORCH_CPP_LOG_LEVEL"] = "ERROR"
     before = dict(os.environ)

@@ -7,7 +7,6 @@ digest of everything that only this stage depends on; what all stages depend on 
 from __future__ import annotations
 
 import gc
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 
 from pipelines.core import artifacts
 from pipelines.core.artifacts import plan_of, read_json, result
+from pipelines.core.environment import CACHE
 from pipelines.core.errors import Stopped, UserError
 from pipelines.core.signals import STOP
 from pipelines.trials import controls
@@ -32,8 +32,8 @@ def run(place: Place, seed: int, name: str) -> None:
     """
     from pipelines.core.progress import quiet
 
-    if (cache := os.environ.get("WINNOW_CACHE")) is not None:
-        os.environ["WINNOW_CACHE"] = str(Path(cache).resolve())
+    if CACHE.is_set:
+        CACHE.set(str(Path(CACHE.value()).resolve()))
     with _named_from_above(), quiet():
         _prepare(place)
         folder = place.of(seed)

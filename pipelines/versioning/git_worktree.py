@@ -12,12 +12,10 @@ from uuid import uuid4
 from pipelines.config.loader import load_received
 from pipelines.config.params import Params
 from pipelines.core import artifacts
+from pipelines.core.environment import CLONE, DVC_REMOTE, GIT_REMOTE
 from pipelines.core.errors import StageFailedError, UserError, without_passwords
 from pipelines.core.locks import alone, in_turn
 
-#: Where an agent's clone takes revisions from, and where agents share results; a name that git or DVC knows, or an address.
-GIT_REMOTE, DVC_REMOTE = "WINNOW_GIT_REMOTE", "WINNOW_DVC_REMOTE"
-CLONE = "WINNOW_CLONE"
 #: The branches of the git remote, as this clone knows them.
 BRANCHES = "refs/winnow"
 WORKTREES, KEPT = artifacts.SCRATCH / "worktrees", artifacts.SCRATCH / "kept"
@@ -29,7 +27,7 @@ GIT_LOCK = artifacts.SCRATCH / "git.lock"
 
 def enter() -> dict[str, str]:
     """Go to the agent's clone, and return it: the step by which Prefect finds the flows' code, wherever an agent has it."""
-    clone = os.environ[CLONE]
+    clone = CLONE.value()
     os.chdir(clone)
     return {"directory": clone}
 
@@ -112,7 +110,7 @@ def fetch() -> None:
 
 
 def _remote() -> str:
-    return os.environ.get(GIT_REMOTE) or "origin"
+    return GIT_REMOTE.value()
 
 
 def _known(revision: str) -> str:
@@ -128,7 +126,7 @@ def _share(clone: Path) -> None:
     cache = Repo(clone).cache.local_cache_dir
     with Repo().config.edit("local") as local:
         local["cache"]["dir"] = cache
-        if url := os.environ.get(DVC_REMOTE):
+        if url := DVC_REMOTE.value():
             local["remote"]["winnow"] = {"url": url}
             local["core"]["remote"] = "winnow"
     artifacts.SCRATCH.mkdir(exist_ok=True)

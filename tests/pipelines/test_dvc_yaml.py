@@ -13,6 +13,7 @@ from tests.conftest import ROOT
 APART = {
     "pipelines.config": "warns where the plan is older than params.yaml; settings reach a stage in its plan",
     "pipelines.core.command": "starts a stage and reports how it ended",
+    "pipelines.core.environment": "reads settings of the machine, which decide no result",
     "pipelines.core.errors": "is raised, and ends the stage",
     "pipelines.core.garbage_collection": "changes when memory is freed",
     "pipelines.core.locks": "keeps a second process out",

@@ -18,6 +18,7 @@ from prefect.exceptions import TerminationSignal
 
 from pipelines.agents import compatibility, heartbeat, prefect_client, run_watcher, submit
 from pipelines.agents.run_watcher import LONGEST_STEP, Silence
+from pipelines.core.environment import LOST_SECONDS
 from pipelines.core.errors import GivenUpError, StageFailedError, Stopped, UserError
 
 LOG = logging.getLogger("test")
@@ -70,7 +71,7 @@ def clock(monkeypatch):
     for module in (run_watcher, prefect_client):
         monkeypatch.setattr(module.time, "monotonic", lambda: time.now)
         monkeypatch.setattr(module.time, "sleep", sleep)
-    monkeypatch.setenv(run_watcher.LOST_SECONDS, "10")
+    monkeypatch.setenv(LOST_SECONDS.name, "10")
     return time
 
 
@@ -152,16 +153,16 @@ def test_silence_is_never_longer_than_the_looks_that_saw_it(gaps):
 
 @pytest.mark.parametrize("asked", ["9.9", "86401", "nan", "a minute", "-1", "inf"])
 def test_bounds_of_the_wait_are_said(monkeypatch, asked):
-    monkeypatch.setenv(run_watcher.LOST_SECONDS, asked)
+    monkeypatch.setenv(LOST_SECONDS.name, asked)
     with pytest.raises(
         UserError, match=rf"^WINNOW_LOST_SECONDS: must be from 10 to 86400 seconds, got '{asked}'; the usual is 60$"
     ):
-        run_watcher.lost_seconds()
+        LOST_SECONDS.value()
 
 
 def test_without_a_setting_it_is_a_minute(monkeypatch):
-    monkeypatch.delenv(run_watcher.LOST_SECONDS, raising=False)
-    assert run_watcher.lost_seconds() == 60
+    monkeypatch.delenv(LOST_SECONDS.name, raising=False)
+    assert LOST_SECONDS.value() == 60
 
 
 def heart(monkeypatch, tmp_path, server):

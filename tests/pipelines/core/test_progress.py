@@ -6,6 +6,7 @@ import pytest
 
 from components.records import Step
 from pipelines.core import progress
+from pipelines.core.environment import PROGRESS
 from pipelines.core.progress import Watch
 
 
@@ -18,7 +19,7 @@ def clock(monkeypatch):
 
 def test_the_file_says_where_the_run_is_and_how_long_it_takes_yet(tmp_path, monkeypatch, clock):
     path = tmp_path / "progress.json"
-    monkeypatch.setenv(progress.FILE, str(path))
+    monkeypatch.setenv(PROGRESS.name, str(path))
     with Watch("train full", 4.0) as watch:
         # It has gone on from a checkpoint: what was done before took no time of this process.
         watch.see(Step(1, 50, 100))
@@ -36,7 +37,7 @@ def test_the_file_says_where_the_run_is_and_how_long_it_takes_yet(tmp_path, monk
 
 
 def test_without_being_asked_it_writes_nothing(tmp_path, monkeypatch):
-    monkeypatch.delenv(progress.FILE, raising=False)
+    monkeypatch.delenv(PROGRESS.name, raising=False)
     monkeypatch.chdir(tmp_path)
     with Watch("train full", 4.0) as watch:
         watch.see(Step(0, 1, 2))

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from pipelines.core.environment import PREFECT_PORT
 from pipelines.core.errors import StageFailedError, UserError
 from pipelines.flows.prefect_server import free_port
 from pipelines.services import command, daemons, databases, worker
@@ -66,15 +68,15 @@ def test_a_port_that_is_asked_for_is_had_or_refused(monkeypatch):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         number = taken.getsockname()[1]
-        assert daemons.port("WINNOW_PREFECT_PORT", number) != number
+        assert daemons.port(replace(PREFECT_PORT, default=number)) != number
         monkeypatch.setenv("WINNOW_PREFECT_PORT", str(number))
         with pytest.raises(UserError, match=f"WINNOW_PREFECT_PORT: port {number} is taken; a free one is "):
-            daemons.port("WINNOW_PREFECT_PORT", 4200)
-    assert daemons.port("WINNOW_PREFECT_PORT", 4200) == number
+            daemons.port(PREFECT_PORT)
+    assert daemons.port(PREFECT_PORT) == number
     for wrong in ("0", "65536", "x", "-1"):
         monkeypatch.setenv("WINNOW_PREFECT_PORT", wrong)
         with pytest.raises(UserError, match="must be a port from 1 to 65535"):
-            daemons.port("WINNOW_PREFECT_PORT", 4200)
+            daemons.port(PREFECT_PORT)
 
 
 def test_a_server_of_somebody_else_on_the_port_is_not_taken_for_ours():

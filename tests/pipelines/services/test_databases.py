@@ -86,7 +86,7 @@ def up(finished_copy, tmp_path, run_in, postgres):
     command = [sys.executable, "-m", "pipelines.services"]
     try:
         # Not the usual ones, which other tests may take at the same moment.
-        ports = {name: str(free_port()) for name in services_command.PORTS}
+        ports = {port.name: str(free_port()) for port in services_command.PORTS}
         pages = run_in(clone, *command, "up", PYTHONPATH="", **ports, **settings_of(postgres)).stdout
         found = dict(line.split(": ", 1) for line in pages.splitlines() if ": http" in line)
         held = json.loads((clone / ".winnow/services.json").read_text())["processes"]

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from pipelines.core import artifacts
+from pipelines.core.environment import CHECKPOINTS
 from pipelines.core.errors import UserError
 from pipelines.services import worker
 from pipelines.training import checkpoint_store
@@ -20,7 +21,7 @@ def place(request, tmp_path, monkeypatch):
     import fsspec
 
     address = {"folder": str(tmp_path / "there" / "deep"), "memory": f"memory://{tmp_path}/there"}[request.param]
-    monkeypatch.setenv(checkpoint_store.ADDRESS, address)
+    monkeypatch.setenv(CHECKPOINTS.name, address)
     files, folder = fsspec.url_to_fs(address)
     return lambda: sorted(os.path.basename(f) for f in files.find(folder))
 
@@ -102,7 +103,7 @@ def test_a_copy_that_is_torn_or_foreign_is_left_with_one_line(place, machine, ca
 
 @pytest.mark.parametrize("address", ["s3://bucket/x", "nope://me:secret@host/x", "/dev/null/x", "http://127.0.0.1:9/x"])
 def test_a_place_that_cannot_be_reached_costs_one_line(machine, monkeypatch, capsys, address):
-    monkeypatch.setenv(checkpoint_store.ADDRESS, address)
+    monkeypatch.setenv(CHECKPOINTS.name, address)
     monkeypatch.setattr(checkpoint_store, "PUT_SECONDS", 5)
     checkpoint = machine("first")
     save(checkpoint, 1)
@@ -153,7 +154,7 @@ def test_a_copy_that_breaks_off_leaves_the_last_one_whole_and_its_rest_is_remove
 
 
 def test_without_a_place_nothing_is_said_or_done(machine, monkeypatch, capsys):
-    monkeypatch.delenv(checkpoint_store.ADDRESS, raising=False)
+    monkeypatch.delenv(CHECKPOINTS.name, raising=False)
     checkpoint = machine("first")
     save(checkpoint, 1)
     checkpoint._shared.put()
@@ -167,4 +168,4 @@ def test_an_agent_is_told_of_an_address_that_cannot_work(address):
     checkpoint_store.check("/srv/checkpoints")
     checkpoint_store.check("memory://x")
     with pytest.raises(UserError, match=r"^WINNOW_CHECKPOINTS: "):
-        worker.check(dict.fromkeys(worker.NEEDED, "http://x") | {checkpoint_store.ADDRESS: address})
+        worker.check(dict.fromkeys(worker.NEEDED, "http://x") | {CHECKPOINTS.name: address})

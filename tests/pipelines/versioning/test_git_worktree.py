@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from pipelines.config.loader import load_received
+from pipelines.core.environment import DVC_REMOTE, GIT_REMOTE
 from pipelines.core.errors import StageFailedError, UserError, without_passwords
 from pipelines.versioning import git_worktree
 from tests.conftest import ROOT
@@ -44,7 +45,7 @@ def left():
 
 
 def test_a_run_stands_in_a_worktree_with_its_own_params_which_is_gone_afterwards(clone, tmp_path, monkeypatch):
-    monkeypatch.setenv(git_worktree.DVC_REMOTE, str(tmp_path / "remote"))
+    monkeypatch.setenv(DVC_REMOTE.name, str(tmp_path / "remote"))
     text = (ROOT / "params.yaml").read_text().replace("task: reuters", "task: digits")
     with git_worktree.worktree(git_worktree.head(), text) as params:
         assert params.task == "digits"
@@ -65,7 +66,7 @@ def test_a_run_that_fails_leaves_nothing(clone):
 
 
 def test_a_kept_one_is_gone_on_in_until_it_ends_well(clone, tmp_path, monkeypatch):
-    monkeypatch.setenv(git_worktree.DVC_REMOTE, str(tmp_path / "remote"))
+    monkeypatch.setenv(DVC_REMOTE.name, str(tmp_path / "remote"))
     revision = git_worktree.head()
     with suppress(ZeroDivisionError), git_worktree.kept("mine", revision):
         Path("half").touch()
@@ -116,7 +117,7 @@ def test_the_worktree_of_a_killed_run_is_removed_by_the_next(clone):
 
 
 def test_a_git_remote_that_does_not_answer_is_said_without_its_password(clone, monkeypatch):
-    monkeypatch.setenv(git_worktree.GIT_REMOTE, "https://me:secret@127.0.0.1:9/x.git")
+    monkeypatch.setenv(GIT_REMOTE.name, "https://me:secret@127.0.0.1:9/x.git")
     with pytest.raises(StageFailedError, match="git fetch") as caught:
         git_worktree.fetch()
     assert "secret" not in str(caught.value)

@@ -1,0 +1,121 @@
+"""Environment variables of the project: each with its meaning, its type, its bounds and its default."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from pipelines.core.errors import UserError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Variable(Generic[T]):
+    """An environment variable.
+
+    Attributes:
+        name: of it.
+        means: what it sets, for the documentation.
+        default: where it is not set, or empty.
+        parse: makes a value of its text, or raises ValueError.
+        must: what the value must be, for the error.
+        hint: a value that works.
+    """
+
+    name: str
+    means: str
+    default: T
+    parse: Callable[[str], T]
+    must: str = ""
+    hint: str = ""
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the environment has it, and not empty."""
+        return bool(os.environ.get(self.name))
+
+    def value(self) -> T:
+        """Return its value.
+
+        Raises:
+            UserError: naming the variable, what it must be, and a value that works.
+        """
+        text = os.environ.get(self.name)
+        if not text:
+            return self.default
+        try:
+            return self.parse(text)
+        except ValueError:
+            hint = f"; {self.hint}" if self.hint else ""
+            raise UserError(f"{self.name}: must be {self.must}, got {text!r}{hint}") from None
+
+    def set(self, text: str) -> None:
+        """Set it, for this process and those that it starts."""
+        os.environ[self.name] = text
+
+
+def between(least: float, most: float = float("inf")) -> Callable[[str], float]:
+    """Return a parser of numbers from ``least`` to ``most``."""
+
+    def parse(text: str) -> float:
+        if not least <= (number := float(text)) <= most:
+            raise ValueError
+        return number
+
+    return parse
+
+
+def _above_zero(text: str) -> float:
+    if not (number := float(text)) > 0:
+        raise ValueError
+    return number
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and 0 < int(text) < 65_536):
+        raise ValueError
+    return int(text)
+
+
+def _text(name: str, means: str, default: str = "") -> Variable[str]:
+    return Variable(name, means, default, str)
+
+
+def _port_of(server: str, usual: int) -> Variable[int]:
+    name = f"WINNOW_{server.upper()}_PORT"
+    return Variable(name, f"port of {server}'s server, for make up", usual, _port, "a port from 1 to 65535")
+
+
+DEVICE = _text("WINNOW_DEVICE", "device to train on: cpu, cuda, cuda:1")
+CACHE = _text("WINNOW_CACHE", "folder of downloaded archives, shared by all clones")
+CHECKPOINT_SECONDS = Variable(
+    "WINNOW_CHECKPOINT_SECONDS", "seconds between checkpoints inside an epoch", 60.0, between(0),
+    "a number, 0 or more", "60 for example",
+)  # fmt: skip
+CHECKPOINTS = _text("WINNOW_CHECKPOINTS", "folder or address where machines share checkpoints")
+RANK_TIMEOUT = Variable(
+    "WINNOW_RANK_TIMEOUT", "seconds after which ranks give up one that hangs", 600.0, _above_zero,
+    "seconds above 0", "one that works: 600",
+)  # fmt: skip
+LOST_SECONDS = Variable(
+    "WINNOW_LOST_SECONDS", "seconds of silence after which an agent is taken for lost", 60.0, between(10, 86_400),
+    "from 10 to 86400 seconds", "the usual is 60",
+)  # fmt: skip
+DVC_REMOTE = _text("WINNOW_DVC_REMOTE", "address of the DVC remote that agents share")
+GIT_REMOTE = _text("WINNOW_GIT_REMOTE", "git remote that agents take revisions from", "origin")
+PREFECT_PORT, MLFLOW_PORT = _port_of("Prefect", 4200), _port_of("MLflow", 5000)
+#: What users set; the documentation has each.
+PUBLIC = (
+    DEVICE, CACHE, CHECKPOINT_SECONDS, CHECKPOINTS, RANK_TIMEOUT, LOST_SECONDS, DVC_REMOTE, GIT_REMOTE, PREFECT_PORT,
+    MLFLOW_PORT,
+)  # fmt: skip
+
+#: Set by the project for processes that it starts: the agent's clone, the file of a stage's progress, and for the ranks of a
+#: stage the folder where they report how they ended, and whether they print nothing.
+CLONE = _text("WINNOW_CLONE", "an agent's clone", ".")
+PROGRESS = _text("WINNOW_PROGRESS", "file of a stage's progress")
+IN_RANKS = _text("WINNOW_IN_RANKS", "folder where a stage's ranks report how they ended")
+QUIET = _text("WINNOW_QUIET", "whether ranks print nothing")
