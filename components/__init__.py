@@ -1,1 +1,1 @@
-"""Pure parts: they know tensors, and no file, tool, YAML or terminal."""
+"""Tensor arithmetic: selection, training, evaluation, costs. No file, tool, YAML or terminal."""

@@ -1,4 +1,4 @@
-"""Names that the rooms share and that cost nothing to import."""
+"""The array type, and how many a fraction of something is."""
 
 from __future__ import annotations
 

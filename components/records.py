@@ -1,4 +1,4 @@
-"""What a run says of itself on the way; without torch, for those who only read it."""
+"""Step and epoch records of a run; without torch, for those who only read them."""
 
 from __future__ import annotations
 

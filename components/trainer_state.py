@@ -1,4 +1,4 @@
-"""Where a run stands, and what it is to do."""
+"""Resumable training state, and the plan of a run."""
 
 from __future__ import annotations
 

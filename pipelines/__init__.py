@@ -1,4 +1,4 @@
-"""The pipeline: its stages are the files here, what they stand on the packages; the arithmetic is in components."""
+"""The pipeline: a file for each stage, packages below them."""
 
 from pipelines.core.loopback import ask_directly
 

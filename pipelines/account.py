@@ -1,4 +1,4 @@
-"""account: from all cost records, what each method cost: examples, seconds, energy, counted and measured time."""
+"""account: cost of each method in examples, seconds and energy, from all cost records."""
 
 from __future__ import annotations
 

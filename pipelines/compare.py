@@ -1,4 +1,4 @@
-"""compare: one table and one figure of what selecting examples saved, and what it cost in the task's metric."""
+"""compare: table and figure of what selecting examples saved, and its cost in score."""
 
 from __future__ import annotations
 

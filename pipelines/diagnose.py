@@ -1,4 +1,4 @@
-"""diagnose: what is in the data, by what a warm-up saw of them, and what to do about it."""
+"""diagnose: what is in the data, by a warm-up's scores, and what to do."""
 
 from __future__ import annotations
 

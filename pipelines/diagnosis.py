@@ -1,4 +1,4 @@
-"""diagnosis: bring the stage diagnose up to date, with what it needs, print what it found, and tell MLflow."""
+"""diagnosis: runs the stage diagnose and those before it, prints and publishes it."""
 
 from __future__ import annotations
 

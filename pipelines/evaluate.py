@@ -1,4 +1,4 @@
-"""evaluate@m: how good the model of the method m is on the test split."""
+"""evaluate@m: metrics of the model of the method m on the test split."""
 
 from __future__ import annotations
 

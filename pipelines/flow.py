@@ -1,4 +1,4 @@
-"""The Prefect flow: walks DVC's graph, runs what is not fresh, retries what failed, and publishes what is done."""
+"""flow: runs all stale stages on this machine, retries failures, publishes results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""plan: params.yaml, checked and resolved, a small file for each thing that a later stage depends on.
+"""plan: params.yaml, checked and resolved, as one file for each dependency.
 
 A stage depends on its own part alone, so that changing one method's block makes only that method's stages stale.
 """

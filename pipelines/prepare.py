@@ -1,4 +1,4 @@
-"""prepare: the raw source as splits that can be memory-mapped, every example with an id for life, and a manifest."""
+"""prepare: raw source to memory-mapped splits, ids for life, and a manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""subset@m: what the method m starts from, chosen by the score table of its warm-up; needs no torch."""
+"""subset@m: the method m's subset by its warm-up's score table; without torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""train@m: go on from the warm-up, on what the method m lets pass."""
+"""train@m: continues from the warm-up on the examples that the method m selects."""
 
 from __future__ import annotations
 

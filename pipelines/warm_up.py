@@ -1,4 +1,4 @@
-"""warm_up@w: train on everything for a while, and say of every example what was seen of it."""
+"""warm_up@w: trains on everything for a while, and scores every example."""
 
 from __future__ import annotations
 

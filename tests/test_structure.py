@@ -43,3 +43,10 @@ def test_a_package_says_what_it_is_for(folder):
 def test_tests_of_a_package_lie_in_a_folder_of_its_name(path: Path):
     folder = path.parent.relative_to(ROOT / "tests")
     assert folder == Path() or folder.name == "end_to_end" or (ROOT / folder).is_dir()
+
+
+@pytest.mark.parametrize("path", CODE, ids=named)
+def test_a_module_is_named_in_few_plain_words(path):
+    first = path.read_text(encoding="utf-8").partition("\n")[0].strip('"')
+    assert len(first.split()) <= 15
+    assert first.split()[0] not in ("What", "Whether", "Where", "Which", "How", "Who", "Of")

@@ -1,1 +1,1 @@
-"""What a run cost and saved, as arithmetic."""
+"""Cost arithmetic: what a run cost and saved."""

@@ -1,4 +1,4 @@
-"""What selecting saved: counted time, normalised time, its ceiling, AGOT and the Pareto front (arXiv 2207.14386)."""
+"""Savings: counted and normalised time, its ceiling, AGOT, the Pareto front (arXiv 2207.14386)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a method costs over what the best control needs for the same score, with an interval over seeds."""
+"""Cost ratio of a method and the best control at an equal score, with interval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seconds, joules and what is made of them."""
+"""Clocks, and energy from watts and hours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943) over trials that are held against controls.
+"""Successive halving (Jamieson and Talwalkar 2016, arXiv 1502.07943) of trials beside controls.
 
 The resource of a rung is data and seeds, and half of the entrants go on to the next. What is better is what a goal says: the
 cheapest within a tolerance, or the best within a budget.

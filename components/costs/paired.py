@@ -1,4 +1,4 @@
-"""Two methods over the same seeds: how much one gains over the other, and how much of that may be chance."""
+"""Gain of one method over another, paired by seed, with interval and p-value."""
 
 from __future__ import annotations
 

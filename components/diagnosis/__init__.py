@@ -1,1 +1,1 @@
-"""What is in the data: wrong labels, duplicates, rare classes, shift; and what fits it."""
+"""Data diagnosis: wrong labels, duplicates, rare classes, shift, and the method that fits."""

@@ -1,4 +1,4 @@
-"""What examples hold, as a model is given them: for telling which are the same, nearly the same, or alike."""
+"""Contents of examples, as bytes, shingles and vectors, to find equal and similar ones."""
 
 from __future__ import annotations
 

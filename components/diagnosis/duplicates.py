@@ -1,4 +1,4 @@
-"""Which examples are there twice: to the byte, or nearly so; by MinHash (Broder 1997) as the library datasketch has it."""
+"""Exact and near duplicates, by MinHash (Broder 1997) of the library datasketch."""
 
 from __future__ import annotations
 

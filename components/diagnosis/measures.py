@@ -1,4 +1,4 @@
-"""What a warm-up says of the data: wrong labels, classes that are not learnt, how few examples the gradient comes from."""
+"""Measures of a score table: wrong labels, classes not learnt, effective sample size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which method and budget fits what a diagnosis found, why, and what it may save at most; or that none is worth it.
+"""Recommendation of a method and budget from a diagnosis, or of none.
 
 The bounds are those of docs/does-it-pay.md, which has the studies that they come from.
 """

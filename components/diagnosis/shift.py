@@ -1,4 +1,4 @@
-"""How far two sets of examples are apart: how well a linear classifier tells which of them one is from."""
+"""Shift between two sets of examples: the AUC of a linear classifier between them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The training loop and what it needs."""
+"""The training loop, with the learner, optimizers and processes that it needs."""

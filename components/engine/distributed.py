@@ -1,4 +1,4 @@
-"""One training in several processes, one a rank: each forwards its part of every batch, and all know what every part showed.
+"""Data-parallel training: each rank forwards its part of a batch, all see every result.
 
 Doors, ledger, order and random streams are the same on every rank, so that ranks cannot disagree about what is trained on.
 """

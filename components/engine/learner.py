@@ -1,4 +1,4 @@
-"""A model that can look at a batch, and learn from it."""
+"""A model with its optimizer: looks at batches, and learns from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What moves the weights."""
+"""Optimizers by name."""
 
 from __future__ import annotations
 

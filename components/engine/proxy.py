@@ -1,4 +1,4 @@
-"""What a trained proxy says of every example: the scores that Selection via Proxy ranks by (arXiv 1906.11829)."""
+"""Scores of a trained proxy for Selection via Proxy (arXiv 1906.11829)."""
 
 from __future__ import annotations
 

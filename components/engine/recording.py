@@ -1,4 +1,4 @@
-"""What a run writes down of itself: counts at once, and the ledger many sights at a time."""
+"""Recorder of a run: counts, events, and sights for the ledger."""
 
 from __future__ import annotations
 

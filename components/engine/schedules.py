@@ -1,4 +1,4 @@
-"""The course of the learning rate, over the examples that will really be trained."""
+"""Learning-rate schedules over the examples that are really trained."""
 
 from __future__ import annotations
 

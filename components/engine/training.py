@@ -1,4 +1,4 @@
-"""The one road from an example to the weights of the model."""
+"""The training loop: draw, admit, look, keep, refill, step."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How good a model is: metrics, their standard errors, chance."""
+"""Model evaluation: metrics, standard errors, chance."""

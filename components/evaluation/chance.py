@@ -1,4 +1,4 @@
-"""Whether a model is better than one that says the same of every example, or as if it had nothing to go by."""
+"""Test of a model against chance: one that predicts the same for every example."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good a model is on examples it was not trained on."""
+"""Metrics of a model on examples that it was not trained on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a difference between two models may be due to the examples that judge: both are judged by the same ones."""
+"""Standard errors over test examples, paired between two models."""
 
 from __future__ import annotations
 

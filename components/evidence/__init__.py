@@ -1,1 +1,1 @@
-"""What is known of examples: losses, signals, the ledger."""
+"""Evidence about examples: losses, signals, the ledger."""

@@ -1,4 +1,4 @@
-"""What a forward pass tells about each example."""
+"""Result of a forward pass for each example of a batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is remembered of every example, sight by sight."""
+"""Ledger: counts and last sights of every example."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How near each example of a pool is to those of a target set: by hashed n-grams, or by features.
+"""Nearness of a pool's examples to a target set, by hashed n-grams or features.
 
 The n-grams are those of DSIR (Xie et al., NeurIPS 2023, arXiv 2302.03169), here of the token ids that the model reads.
 """

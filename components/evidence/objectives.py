@@ -1,4 +1,4 @@
-"""What each kind of target is learnt by: a loss an example, and what else the model's output says of it."""
+"""Objectives by kind of target: loss, gradient norm and prediction of each example."""
 
 from __future__ import annotations
 

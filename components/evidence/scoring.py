@@ -1,4 +1,4 @@
-"""From logits or probabilities ``(B, C)`` to one number an example ``(B,)``; higher says harder or less settled."""
+"""Scores of examples ``(B,)`` from logits or probabilities ``(B, C)``; higher is harder."""
 
 from __future__ import annotations
 

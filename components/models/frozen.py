@@ -1,4 +1,4 @@
-"""The frozen part of a transformer, computed once for every example: what cannot learn is a function of its input."""
+"""Frozen part of a transformer, computed once for every example."""
 
 from __future__ import annotations
 

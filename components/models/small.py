@@ -1,4 +1,4 @@
-"""Models for any size of machine. Every one takes a batch's inputs by keyword and gives logits ``(B, C)``, or a number."""
+"""Small models: they take inputs by keyword and give logits ``(B, C)``, or a number."""
 
 from __future__ import annotations
 

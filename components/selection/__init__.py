@@ -1,4 +1,4 @@
-"""Who may pass: one file a method, one line each here."""
+"""Selection methods by name: one file each, one line each here."""
 
 from components.selection.admit.autoassist import AutoAssist
 from components.selection.admit.multistage import Multistage

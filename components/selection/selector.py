@@ -1,4 +1,4 @@
-"""The three doors between an example and its gradient, all open."""
+"""Base class of methods: the three doors between an example and its gradient, open."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class Selector:
         return np.ones(len(evidence), np.float32)
 
     def learn(self, evidence: Evidence, examples: Examples) -> None:
-        """Take in what door 3 is asked about next; where ``look`` is None, what each step showed."""
+        """Update the method from new evidence: before ``keep``, or after each step if it takes no looks."""
 
     def batch_of(self, batch_size: int, share: float) -> int:
         """Return how many examples a step takes in an epoch that draws ``share`` of all; the task's has ``batch_size``."""

@@ -1,4 +1,4 @@
-"""Several methods in one run: an example passes if every one of them lets it pass."""
+"""Stack of methods: an example passes if every one lets it pass."""
 
 from __future__ import annotations
 

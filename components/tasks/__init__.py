@@ -1,1 +1,1 @@
-"""What kinds of data there are: one file a kind."""
+"""Kinds of data, one file each."""

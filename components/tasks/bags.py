@@ -1,4 +1,4 @@
-"""What can be known of an example without fetching it: which features it has, as a bag of small numbers."""
+"""Cheap features of examples, as bags of small numbers, known without fetching them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What travels from the draw to the gradient: rows, which are only names and weights, and batches, which are data."""
+"""Rows (indices and weights), batches (data), and the pools between draw and step."""
 
 from __future__ import annotations
 

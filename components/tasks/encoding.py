@@ -1,4 +1,4 @@
-"""Columns of numbers and categories as columns of one matrix, by what the training split knows of them."""
+"""Encoding of number and category columns as one matrix, fitted to the training split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""advise: a method and its settings, within a tolerance or a budget, from cheap trials; or that none is worth it."""
+"""advise: proposes a method and settings within a tolerance or budget, from cheap trials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an advice says: the proposal, how sure it is, what it cost, and when that is paid back."""
+"""Proposal of an advice, its certainty, its cost and when that is paid back."""
 
 from __future__ import annotations
 

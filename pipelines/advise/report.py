@@ -1,4 +1,4 @@
-"""An advice to be read: in sentences, and as a page."""
+"""Report of an advice: sentences, and a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trials of an advice: rung by rung, each a cell of a study on a part of the training data, judged by another part."""
+"""Rungs of an advice: trials on growing parts of the training data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An advice, told to MLflow once: a parent run an advice, a child run a trial."""
+"""MLflow runs of an advice: a parent run, and a child run for each trial."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The flows that agents run: one stage in a worktree of the agent's clone, and the walk that sends each stage to its pool.
+"""Prefect flows of a comparison: one stage on an agent, and their coordinator.
 
 No data travel through Prefect: what a stage made goes through DVC's run cache, in the remote or in a cache that agents share.
 """

@@ -1,4 +1,4 @@
-"""Whether an agent has the packages and the flows of the comparison that it works for; one that has others refuses the work."""
+"""Compatibility check: agents must have the coordinator's package versions and code."""
 
 from __future__ import annotations
 
@@ -51,4 +51,5 @@ def check(agent: str, asked: Mapping[str, str], flows_asked: str) -> None:
     if differ:
         raise UserError(f"agent {agent}: has other packages than the comparison: {', '.join(differ)}; see constraints.txt")
     if flows_asked and flows_asked != flows():
-        raise UserError(f"agent {agent}: its clone has other flows than the comparison's; 'git pull' in {Path.cwd()} there")
+        mend = f"run 'git pull' in {Path.cwd()} on that machine"
+        raise UserError(f"agent {agent}: its code differs from the coordinator's; {mend}")

@@ -1,4 +1,4 @@
-"""What an agent says of a run while it works: that it lives, and how far it is; and what it hears: that it was given up."""
+"""Sends heartbeats and progress of a running stage; stops it when cancelled or lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking Prefect's server, which may be away for a while: what waits for it is told so once, and goes on when it is back."""
+"""Client of Prefect's server that retries while the server is away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following a stage's run to its end, on an agent that may be lost on the way.
+"""Watches a flow run until it ends or its agent is lost.
 
 An agent shows that it lives by a number that it counts up in its run (pipelines/agents/heartbeat.py). No two machines' clocks
 are ever compared: an agent is lost when its number has stood still for so long by the clock of the one who watches.

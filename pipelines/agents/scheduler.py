@@ -1,4 +1,4 @@
-"""The walk of a comparison through DVC's graph: each stage is sent as soon as what it depends on is there."""
+"""Scheduler of a comparison: submits each stage when those before it are done."""
 
 from __future__ import annotations
 

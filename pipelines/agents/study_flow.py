@@ -1,4 +1,4 @@
-"""The flows of a study that agents run: its cells of one task and seed on an agent, and the walk that sends these to a pool.
+"""Prefect flows of a study: trials of one task and seed, and their coordinator.
 
 What a cell left goes from machine to machine in the DVC remote (pipelines/trials/exchange.py). What knows a study's cells is a
 command of the revision that is asked for; the flows, of the agents' clones, only start it.

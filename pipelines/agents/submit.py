@@ -1,4 +1,4 @@
-"""Sending one stage, or cells of a study, to the agents of a work pool, and what the end tells."""
+"""Submits a stage, or trials of a study, to a work pool; returns its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A claim on work: of runs that are asked for the same at once, one does it, and the others wait and take its results.
+"""Lock on a stage's work: one run does it, others wait for the results.
 
 A claim is a variable of Prefect's server, which lets one of a name be made once; it holds the id of the run that made it. It is
 worth what this run is: when the run has ended, or its agent is lost, the next one takes the claim over.
@@ -67,7 +67,7 @@ def _claim(client: SyncPrefectClient, name: str, run_id: UUID, log: Log) -> Vari
 
 
 def _drop(client: SyncPrefectClient, claim: Variable, log: Log) -> None:
-    """Drop this very claim, and not one of the same name that another has made since; where it stays, its run has ended."""
+    """Delete this lock by id, never a newer one of its name. If that fails, the next waiter sees that its run has ended."""
 
     def ask() -> object:
         return client.request("DELETE", "/variables/{id}", path_params={"id": str(claim.id)})

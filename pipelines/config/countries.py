@@ -1,4 +1,4 @@
-"""The countries whose electricity CodeCarbon knows; it takes the mean of the world for any other, without a word."""
+"""Countries whose electricity CodeCarbon knows; for others it silently takes the world's mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""params.yaml, read once, typed, and refused where it is wrong."""
+"""Loader of params.yaml: read once, typed, refused where it is wrong."""
 
 from __future__ import annotations
 

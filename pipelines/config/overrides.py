@@ -1,4 +1,4 @@
-"""What a user asks of a deployment beside a params.yaml: a task, methods, single keys; made into one text for all stages."""
+"""Merges a deployment's parameters (task, methods, dotted overrides) into the params.yaml of all stages."""
 
 from __future__ import annotations
 

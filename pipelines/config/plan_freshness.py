@@ -1,4 +1,4 @@
-"""Whether the plan is of params.yaml as it is now: a stage that is run by itself goes by the plan."""
+"""Warning where params.yaml was changed after the plan was made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan's files: one for each thing that a stage depends on."""
+"""Plan files: one for each thing that a stage depends on."""
 
 from __future__ import annotations
 

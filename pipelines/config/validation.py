@@ -1,4 +1,4 @@
-"""What in params.yaml refers to another key, or depends on two of them."""
+"""Checks of params.yaml between keys: references, and values that depend on each other."""
 
 from __future__ import annotations
 

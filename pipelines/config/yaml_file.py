@@ -1,4 +1,4 @@
-"""YAML 1.2, as DVC reads it; what other readers take for something else is refused, and so is a key that is there twice."""
+"""Reader of YAML 1.2, as DVC reads it; refuses ambiguous values and duplicate keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every path and file format of a run: files appear whole or not at all, and say what they were made from."""
+"""Paths and file formats of a run; files are written atomically and name their inputs."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def unit_failures(unit: str) -> Path:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give a path to write to; what is there takes the place of ``path`` when the block ends well.
+    """Write to a temporary file, and atomically replace ``path`` on success.
 
     It is in a folder of its own beside ``path``: safetensors writes to a name of its choice first, which a kill would leave.
 

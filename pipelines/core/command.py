@@ -1,4 +1,4 @@
-"""What every stage's command does around its work: one clear error, one run at a time, no orphan, a clean end."""
+"""Entry point of every stage: lock, signals, one clear error, exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Environment variables of the project: each with its meaning, its type, its bounds and its default."""
+"""Environment variables of the project: name, meaning, type, bounds, default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user did that cannot work, said once and clearly."""
+"""Exceptions, and the texts of errors."""
 
 from __future__ import annotations
 

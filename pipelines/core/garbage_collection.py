@@ -1,4 +1,4 @@
-"""Python's garbage collector, out of the way of a process that loads much, throws little away, and ends."""
+"""Garbage collection, off while a process loads models, and at its exit."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ def alone(name: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise UserError(f"{name}: process {file.read().strip()} is at it in {Path.cwd()}; wait for it, or end it") from None
+            running = f"{name} is already running in {Path.cwd()} (pid {file.read().strip()})"
+            raise UserError(f"{running}; wait for it or stop it") from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

@@ -1,4 +1,4 @@
-"""Servers on this machine are asked directly, whatever proxy the environment names for others."""
+"""No proxy for servers on this machine."""
 
 from __future__ import annotations
 

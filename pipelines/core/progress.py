@@ -1,4 +1,4 @@
-"""What is seen of a stage that trains: a bar on a terminal, a line an epoch elsewhere, and a file for who started it."""
+"""Progress of a training: a bar on terminals, lines elsewhere, and a file."""
 
 from __future__ import annotations
 

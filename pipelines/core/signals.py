@@ -1,4 +1,4 @@
-"""Signals: SIGINT and SIGTERM ask a run to end, and a child dies with its parent."""
+"""Signals: SIGINT and SIGTERM set a stop flag; children die with their parent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that end with the process that started them, whatever ends it."""
+"""Subprocesses that end with the process that started them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def call(*command: str, said: Callable[[str], None] | None = None) -> int:
 
 
 def _read(process: subprocess.Popen[bytes], said: Callable[[str], None]) -> None:
-    """Hand on the lines of a process; of one that was drawn again and again, what it came to."""
+    """Forward output lines; of a line rewritten again and again (a progress bar) only the last text."""
     if process.stdout is None:
         return
     with process.stdout as lines:

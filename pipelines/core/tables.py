@@ -1,4 +1,4 @@
-"""Tables of columns, a row an example, that say what they were made from."""
+"""Tables of examples as Parquet, with hashes of their contents and inputs."""
 
 from __future__ import annotations
 

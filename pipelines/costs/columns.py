@@ -1,4 +1,4 @@
-"""The columns that a comparison and a study share: what an account says of a run, and how a table calls it."""
+"""Columns of the cost account, shared by comparisons and studies."""
 
 from __future__ import annotations
 

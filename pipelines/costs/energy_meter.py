@@ -1,4 +1,4 @@
-"""Energy by CodeCarbon, offline and of this process alone; every figure says whether it was measured or estimated."""
+"""Energy meter: CodeCarbon, offline, this process alone; labels figures measured or estimated."""
 
 from __future__ import annotations
 

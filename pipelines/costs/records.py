@@ -35,7 +35,7 @@ def spent(name: str) -> dict[str, dict[str, float]]:
 
 
 def counts_of(name: str, train: dict[str, int]) -> dict[str, int]:
-    """Return how many examples a method treated how: training goes on counting where its warm-up stopped, but for a holdout."""
+    """Return a method's looked, kept and trained counts, its warm-up included; a holdout's own warm-up is added."""
     warm_up = read_json(plan_of("methods", name))["warm_up"]
     apart = read_json(plan_of("warm_ups", warm_up))["holdout"]
     other = read_json(cost_of("warm_up", warm_up))["counts"] if apart else {}

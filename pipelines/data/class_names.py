@@ -1,4 +1,4 @@
-"""Class labels as names: taken as they are written, in one order for the same data in any format."""
+"""Class names, taken as written, in one order for the same data in any format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs of every kind as the columns that are stored: what a model reads, and what a reader must know of it."""
+"""Encoding of inputs as stored columns, with what a reader must know."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a diagnosis finds, as plain numbers: from the prepared data, and from the score table of its warm-up."""
+"""Findings of a diagnosis as numbers, from prepared data and a score table."""
 
 from __future__ import annotations
 

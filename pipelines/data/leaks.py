@@ -1,4 +1,4 @@
-"""Rows that say the same: how many there are within training, and of the test split in training too (leaks)."""
+"""Repeated rows within training, and between test and training (leaks)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies of rows, of each kind of data: exact ones, or near ones, a little changed as another source might have them again."""
+"""Copies of rows, exact or slightly changed, for each kind of data."""
 
 from __future__ import annotations
 

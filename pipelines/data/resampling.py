@@ -1,4 +1,4 @@
-"""Training splits in which selection may matter: classes of very different sizes, and rows that say the same again.
+"""Resampled training splits: long tails and duplicates.
 
 A task asks for them by ``long_tail`` and ``duplicates``. In this order: the split is cut, ``limit`` draws from it, the tail
 is cut, copies take the place of rows, and labels become wrong; so a copy may have another label than its original.

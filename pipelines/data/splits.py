@@ -1,4 +1,4 @@
-"""Prepared splits on disk: Arrow streams, read where they lie (``datasets.Dataset.from_file`` reads them too)."""
+"""Prepared splits on disk: memory-mapped Arrow streams (``datasets.Dataset.from_file`` reads them too)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What prepare found, in a few lines for whoever runs it."""
+"""Summary lines of what prepare found."""
 
 from __future__ import annotations
 

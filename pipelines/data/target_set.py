@@ -1,4 +1,4 @@
-"""The splits of a task that has a target set: a large pool, and a few rows of what the model is for."""
+"""Splits of a task with a target set: a large pool and few target rows."""
 
 from __future__ import annotations
 

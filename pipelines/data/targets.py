@@ -1,4 +1,4 @@
-"""What is learnt of each row, a class or a number: read from the labels, checked, and settled by the training split."""
+"""Targets: classes or numbers, read from labels and checked by the training split."""
 
 from __future__ import annotations
 

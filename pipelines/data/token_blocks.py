@@ -1,4 +1,4 @@
-"""Documents as blocks of tokens: by the model's own tokenizer, or by one that is trained on the training documents."""
+"""Documents as token blocks, by the model's tokenizer or one trained here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts, or pairs of them, as the token ids that a model reads; where the second of a pair begins; and what was cut."""
+"""Texts and pairs as token ids, with the cut ones counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Prefect flow of a comparison on this machine, and its task for one stage."""
+"""Prefect flow of a comparison on this machine, and its task for one stage."""
 
 from __future__ import annotations
 

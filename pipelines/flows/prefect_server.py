@@ -1,4 +1,4 @@
-"""A Prefect server for a flow that has none: on a free loopback port, and gone with the flow, whatever ends it.
+"""Prefect server of a flow that has none, on a free loopback port.
 
 Prefect starts one by itself too, but leaves it running where the flow is killed.
 """

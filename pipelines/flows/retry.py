@@ -1,4 +1,4 @@
-"""Which failures of a stage are worth another try."""
+"""Retry condition: failures that another try may mend."""
 
 from __future__ import annotations
 

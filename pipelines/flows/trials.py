@@ -1,4 +1,4 @@
-"""The Prefect flow that runs the trials of a study, and its task for one trial."""
+"""Prefect flow of a study's trials, and its task for one trial."""
 
 from __future__ import annotations
 

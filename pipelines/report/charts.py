@@ -1,4 +1,4 @@
-"""Figures: a metric against time, and what methods said of themselves; as a file, or as part of a page in its colours."""
+"""Charts: a metric against time, and methods' own figures over epochs."""
 
 from __future__ import annotations
 

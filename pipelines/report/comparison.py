@@ -1,4 +1,4 @@
-"""The page of a comparison: what it found, its table, and what it was made of."""
+"""Page of a comparison: findings, table, provenance."""
 
 from __future__ import annotations
 

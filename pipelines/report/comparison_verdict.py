@@ -1,4 +1,4 @@
-"""The verdict of a comparison of one seed."""
+"""Verdict of a comparison of one seed."""
 
 from __future__ import annotations
 

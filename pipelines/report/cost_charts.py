@@ -1,4 +1,4 @@
-"""The figure of a metric against cost: what controls reach, and where methods are."""
+"""Chart of a metric against cost: controls as a line, methods as points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of what a run did with its data and its time: bars, histograms, curves and the data map."""
+"""Charts of data and time: bars, histograms, curves and the data map."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of a diagnosis, and what of it is told in the terminal and on the page of a comparison."""
+"""Page of a diagnosis, and its lines for terminal and comparison page."""
 
 from __future__ import annotations
 

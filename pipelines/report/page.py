@@ -1,4 +1,4 @@
-"""One page of HTML that needs nothing else: a headline, tables, figures, and where they come from."""
+"""HTML page without external files: headline, tables, charts, provenance."""
 
 from __future__ import annotations
 

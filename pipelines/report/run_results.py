@@ -1,4 +1,4 @@
-"""What a run left behind, as the report reads it: plans, tables and the prepared data, without torch."""
+"""Results of a run for the report: plans, tables, prepared data; without torch."""
 
 from __future__ import annotations
 

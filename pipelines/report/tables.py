@@ -1,4 +1,4 @@
-"""Tables that the pages of a comparison and of a study share: what was skipped and how fast that was, and the energy."""
+"""Tables of comparison and study pages: skipped examples, speed, energy."""
 
 from __future__ import annotations
 

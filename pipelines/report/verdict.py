@@ -1,4 +1,4 @@
-"""The verdict of a study: what its page says first; and what that of a comparison is made of too."""
+"""Verdict of a study: the first screen of its page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Prefect's server does by itself: it ends a comparison or a study whose agent is lost, which nobody else would notice."""
+"""Prefect automations that end comparisons and studies whose agent is lost."""
 
 from __future__ import annotations
 

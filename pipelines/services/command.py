@@ -1,4 +1,4 @@
-"""``make up`` and ``make down``: Prefect's server, MLflow's server and agents of this machine, known by their process ids."""
+"""make up and make down: Prefect's server, MLflow's server and agents, by process id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that outlive the command which started them, recorded in the working copy, so that a later one ends them alone."""
+"""Daemons of this clone: started, recorded by process id, ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The servers' databases: SQLite in the clone, or what the tools' own settings name, tried before a server is started on it."""
+"""Databases of the servers: SQLite here, or the addresses that settings name, checked first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An agent: Prefect's worker of one work pool, in this clone; what differs from machine to machine is in its environment."""
+"""Agent: Prefect's worker of one work pool in this clone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Raw data as it lies about: opened, checked, and returned as plain columns with an id for life."""
+"""Sources of raw data, checked, as plain columns with an id for life."""
 
 from __future__ import annotations
 

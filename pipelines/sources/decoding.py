@@ -1,4 +1,4 @@
-"""Encoded pictures as pixels: what is scaled, put on white, turned or refused; and the process that does so for another.
+"""Decoding of pictures to pixels: scaling, white ground, orientation; and its worker process.
 
 This imports little, since every process that decodes begins with it.
 """

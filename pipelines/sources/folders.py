@@ -1,4 +1,4 @@
-"""Folders of images, one a class: which files are taken, and which are not."""
+"""Folders of images, one for each class, and which files are taken."""
 
 from __future__ import annotations
 

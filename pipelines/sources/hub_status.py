@@ -1,4 +1,4 @@
-"""Whether the hub of data sets and models answers; where it does not, its client is to look into its cache at once."""
+"""Check whether the hub answers; otherwise its client reads its cache at once."""
 
 from __future__ import annotations
 

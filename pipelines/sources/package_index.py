@@ -1,4 +1,4 @@
-"""Archives from a package index as a source of data and weights: checked by their hash, never installed nor imported."""
+"""Archives of a package index: downloaded, checked by hash, never installed nor imported."""
 
 from __future__ import annotations
 

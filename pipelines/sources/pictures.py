@@ -1,4 +1,4 @@
-"""Encoded pictures, decoded by as many processes as there are cores, straight into the file that they are for."""
+"""Pictures decoded by all cores, straight into the prepared file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of one shape that are written without ever being in memory together."""
+"""Pixels of pictures of one shape, written without holding all in memory."""
 
 from __future__ import annotations
 

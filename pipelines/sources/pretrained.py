@@ -1,4 +1,4 @@
-"""Models and tokenizers of the transformers library: from the hub, a folder or a package; no remote code is run."""
+"""Pretrained models and tokenizers of transformers: hub, folder or package; no remote code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every source gives: plain columns, as found."""
+"""Raw data of a source: plain columns."""
 
 from __future__ import annotations
 

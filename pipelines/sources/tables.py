@@ -1,4 +1,4 @@
-"""Tables, from files or out of packages: rows of texts, numbers and labels."""
+"""Tables from files or packages: texts, numbers and labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study over several tasks as tables: all their rows under one head, and what each method gained on each task."""
+"""Joined tables of a study over several tasks, and the gains on each."""
 
 from __future__ import annotations
 

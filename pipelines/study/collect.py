@@ -1,4 +1,4 @@
-"""study.collect: what agents have handed over of a study brought together: its tables, or what is missing of it."""
+"""study.collect: gathers the trials that agents shared, and writes tables or what is missing."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from pipelines.trials.exchange import Handover
 from pipelines.trials.folder import Place
 from pipelines.trials.grid import grid_of
 
-#: By unit, the reasons of cells that failed, by name; under this name that of all cells which are not named.
+#: Key of the reason that holds for every failed trial not listed by name.
 REST = ""
-NOTHING = "was run, and is not among what agents handed over; they must share one DVC remote"
+NOTHING = "no result in the DVC remote; check that all agents use the same WINNOW_DVC_REMOTE"
 
 
 def gather(ended: str | None = None) -> int:

@@ -1,4 +1,4 @@
-"""study: a grid of methods, kept fractions and seeds, cell by cell, and the table of their means."""
+"""study: runs the trials of a grid and writes the table of their means."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables, the figure and the report of a study whose cells have run, told to MLflow and printed."""
+"""Writes, publishes and prints the tables and report of a study."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study over several tasks: one study each, whose task may be another one with some settings changed."""
+"""Tasks of a study: one study each, some with changed settings."""
 
 from __future__ import annotations
 

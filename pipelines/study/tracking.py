@@ -1,4 +1,4 @@
-"""A study, told to MLflow once: a parent run a study, a child run a cell, each with the digest of what it says as its key."""
+"""MLflow runs of a study: a parent run, and a child run for each trial."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study over several tasks, told to MLflow once: a run above the runs of its tasks' studies."""
+"""MLflow run of a study over several tasks, above their studies' runs."""
 
 from __future__ import annotations
 

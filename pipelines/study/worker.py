@@ -1,4 +1,4 @@
-"""study.worker: what is missing of a study with one task and seed, run on an agent, each cell handed over when it is done."""
+"""study.worker: runs the missing trials of one task and seed on an agent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which agents ran a method's stages, on what device and after how long a wait; and where MLflow shows the runs."""
+"""Agents, devices and waits of a method's stages in MLflow."""
 
 from __future__ import annotations
 

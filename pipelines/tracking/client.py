@@ -1,4 +1,4 @@
-"""Where MLflow's runs are, and how they are told anything: the tracker may be down, and then the next publish tells it.
+"""Client of MLflow; where it is away, the next publish logs what is missing.
 
 The only importers of mlflow are this module and those whose names begin with ``tracking``.
 """

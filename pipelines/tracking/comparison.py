@@ -1,4 +1,4 @@
-"""tracking: what the stages' files say, told to MLflow once: a parent run a comparison, a child run a method.
+"""Publishes a comparison to MLflow: a parent run, and a child run for each method.
 
 Everything is read from files, so that a stage that DVC restored, or that ran while the tracker was down, is told of too.
 """

@@ -1,4 +1,4 @@
-"""The note on a parent's page in MLflow: what its report says first, and its table, as markdown."""
+"""Description of a parent run in MLflow: headline and table as markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Print the address of this project's experiment in MLflow, at a server given by its address."""
+"""Prints the address of this project's experiment in MLflow."""
 
 from __future__ import annotations
 

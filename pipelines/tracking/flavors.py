@@ -1,4 +1,4 @@
-"""A trained model, written in its native flavour of MLflow: nothing is pickled, nothing about it is fetched or guessed."""
+"""Trained models in their native MLflow flavours; nothing is pickled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runs of a comparison's methods in MLflow: each is made once, when the results of its method are all there."""
+"""MLflow runs of a comparison's methods, each made once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers of a method's run in MLflow: epoch by epoch, on the test split, and what they cost."""
+"""Metrics of a method's MLflow run: by epoch, on the test split, costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trained models of a comparison, logged to MLflow one after the other."""
+"""Trained models of a comparison, logged to MLflow."""
 
 from __future__ import annotations
 

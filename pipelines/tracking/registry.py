@@ -1,4 +1,4 @@
-"""MLflow's model registry: of each task, the best of the comparison that was published last, under aliases that say by what."""
+"""MLflow model registry: the best models of the last comparison, by alias."""
 
 from __future__ import annotations
 

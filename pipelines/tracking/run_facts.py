@@ -1,4 +1,4 @@
-"""What is known of a run from the stages' files: what it was made of, set to, and left behind; and whether that is still so."""
+"""Tags, params and artifact paths of a run, from stage outputs and dvc.lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run is built from: the device it runs on, what makes it repeat, the planned learner, and the sizes of its looks."""
+"""Builders of a run's parts: device, determinism, learner, look sizes."""
 
 from __future__ import annotations
 

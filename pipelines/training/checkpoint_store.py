@@ -1,4 +1,4 @@
-"""Copies of checkpoints where other agents find them: in a folder that machines share, or at any address that fsspec knows."""
+"""Store of shared checkpoints: a folder of several machines, or any fsspec address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a run is, as numbers and tensors: for the next stage, and for the next call after a kill."""
+"""Checkpoints: the training state as JSON and safetensors, for the next stage and for resuming."""
 
 from __future__ import annotations
 

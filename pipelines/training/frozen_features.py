@@ -1,4 +1,4 @@
-"""Training on what the frozen layers make of the texts, kept from the start: where a task asks for it with ``keep_frozen``."""
+"""Training on stored states of the frozen layers (``keep_frozen``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What warm_up and train have in common: a run that is built from a plan, metered, saved now and then, and gone on with."""
+"""Training job: a planned run, metered, checkpointed and resumed."""
 
 from __future__ import annotations
 

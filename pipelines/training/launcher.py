@@ -1,4 +1,4 @@
-"""A stage in several processes, one a rank: how the stage's own process starts them, and how they meet.
+"""Launcher of a stage in several processes, one for each rank.
 
 ``torchrun`` starts them and ends the others where one fails. This process holds the stage's lock, hands on what it is asked to
 do, and says how it ended; a rank says so to it alone, in a file.

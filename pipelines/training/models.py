@@ -1,4 +1,4 @@
-"""The planned model, built for the prepared data; written to disk, and read from there."""
+"""The planned model: built, written and read."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One training of a study each: grid, folder, run, summary."""
+"""Trials of a study: grid, folder, run, rows, summary."""

@@ -1,4 +1,4 @@
-"""What a study is handed on in: its data, its warm-ups and its cells, a tar file each, with the marks that they are done.
+"""Packs a study's data, warm-ups and trials into tar files, with completion markers.
 
 Nothing in one is unpickled. What comes out of one is taken whole or not at all, and only what the part is made of.
 """

@@ -1,4 +1,4 @@
-"""Controls at the cost that a cell really had, where that is known only when it has run."""
+"""Controls at the measured cost of a finished trial."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def plan_at(grid: Grid, cell: Cell, seed: int, cost: float) -> dict[str, Any]:
 
 
 def plan_after(place: Place, seed: int, cell: Cell) -> None:
-    """Write the plan of a control at the cost that the cell which it is ``after`` had, as its counts say."""
+    """Write a control's plan so that it costs what the finished trial ``cell.after`` cost."""
     with chdir(place.of(seed)):
         planned = plan_at(place.grid, cell, seed, cost_had(cell.after))
         artifacts.write_json(plan_of("methods", cell.name), planned)

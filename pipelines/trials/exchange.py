@@ -1,4 +1,4 @@
-"""Parts of a study handed from machine to machine: in the DVC remote, or in a folder that the agents of one clone share."""
+"""Exchange of trials between machines, through the DVC remote or a shared folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study's grid: which trainings it is made of, each a block like those in params.yaml, the same for every seed."""
+"""Grid of a study: its trials, the same for every seed."""
 
 from __future__ import annotations
 

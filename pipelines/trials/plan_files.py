@@ -1,4 +1,4 @@
-"""Where a study lies, and the plans that its cells are run by."""
+"""Plan files and folder of a study."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study's cells, each trained once: the stages' own functions, in one process, in a folder of their own.
+"""Runs a trial: the stages' own functions, in one process and folder.
 
 A process a stage would take longer than a small training. What was done is remembered stage by stage, by a mark that holds the
 digest of everything that only this stage depends on; what all stages depend on names the folder. DVC knows nothing of it.
@@ -40,7 +40,7 @@ def run(place: Place, seed: int, name: str) -> None:
         link_data(folder)
         if (cell := place.grid[name]).after:
             if not place.done(seed, cell.after):
-                raise UserError(f"{name}: costs what {cell.after} does, which has no results with seed {seed}")
+                raise UserError(f"{name} is a control at the cost of {cell.after}, which has no results for seed {seed}")
             controls.plan_after(place, seed, cell)
         with chdir(folder):
             for address, key in steps(name):
@@ -94,7 +94,7 @@ def _evaluate(name: str) -> None:
 
 
 def _once(address: str, key: str, work: Callable[[], None]) -> None:
-    """Do ``work`` where its mark is not there; while it is done there is no mark, since files of two settings may lie about."""
+    """Run ``work`` unless its marker matches; it is removed first, so that an interrupted run never counts as done."""
     if is_marked(address, key):
         return
     if STOP.is_set():

@@ -1,4 +1,4 @@
-"""Sweeps: what a study's ``fractions`` and ``vary`` make of a method, each combination under a name of its own."""
+"""Search space: a study's ``fractions`` and ``vary`` as named combinations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a study found: means and standard deviations over seeds, and over fractions the mean and the mean rank.
+"""Summary of a study: means over fractions, deviations over seeds, mean ranks.
 
 This is the form of tables 3 and 4 of AdaSelection (arXiv 2306.10728). It needs no torch: all is read from the cells' files.
 """

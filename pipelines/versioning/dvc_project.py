@@ -1,4 +1,4 @@
-"""A working copy: which stages DVC has in it, which of them are stale, and running one without leaving an orphan."""
+"""DVC stages of a working copy: order, staleness, and running one."""
 
 from __future__ import annotations
 

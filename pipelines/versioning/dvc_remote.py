@@ -1,4 +1,4 @@
-"""The DVC remote, through which machines hand results to each other: restored from, pushed to, and sometimes away or full."""
+"""DVC remote, through which machines share results; retried while it is away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An agent's clone: the revisions that it takes from the git remote, and a worktree of one for as long as a run lasts."""
+"""Worktrees of an agent's clone, at the revision of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AutoAssist (Zhang, Yu and Dhillon, NeurIPS 2019, arXiv 1905.03381): an assistant skips what it thinks is learnt."""
+"""AutoAssist (Zhang, Yu and Dhillon, NeurIPS 2019, arXiv 1905.03381): a cheap assistant skips learnt examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Multistage Data Filtering (Ouyang et al., IJCAI 2023, arXiv 2207.14386): skip the backward pass, then the forward pass."""
+"""Multistage Data Filtering (Ouyang et al., IJCAI 2023, arXiv 2207.14386): skips backward, then forward passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A naive Bayes classifier of two classes that learns as it goes, cheap enough to stand before a forward pass."""
+"""Incremental naive Bayes classifier of two classes, cheap enough to precede a forward pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a number of draws is shared out: among classes, and among epochs."""
+"""Budgets of draws, shared out among classes and among epochs."""
 
 from __future__ import annotations
 

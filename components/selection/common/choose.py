@@ -1,4 +1,4 @@
-"""From scores ``(N,)`` to the k rows that are chosen; numpy alone, so that a stage that only selects starts at once."""
+"""Choice of the k best rows by scores ``(N,)``, with numpy alone."""
 
 from __future__ import annotations
 

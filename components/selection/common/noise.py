@@ -1,4 +1,4 @@
-"""How many labels are wrong, and which: from what the model says against them, never from a fixed bound on the margin.
+"""Rate and rows of wrong labels, estimated from the margins of the model.
 
 Margins are those of ``scoring.margin``: 1 surely wrong, -1 surely right. Their mean over sights is the area under the margin
 (Pleiss et al. 2020, arXiv 2001.10528), of probabilities and with the other sign. How the rate is estimated is ours.

@@ -1,4 +1,4 @@
-"""What examples are drawn in proportion to: how large a gradient each left at its last sight in training."""
+"""Sampling weights: the gradient size of each example at its last sight."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw each epoch so many examples of each class: as there are, by the square roots of that, or equally many."""
+"""Class budgets each epoch: proportional, by square roots, or equal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leave out what is probably mislabelled, and train on everything else.
+"""Training on everything but probably mislabelled examples.
 
 The examples are ranked by the area under the margin (Pleiss et al. 2020, arXiv 2001.10528), the mean over all sights. How many
 of each class are left out is estimated as the noise guard of ``importance`` does it, which is ours.

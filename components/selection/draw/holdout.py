@@ -1,4 +1,4 @@
-"""A part of the training examples that a model of their irreducible losses is trained on (arXiv 2206.07137)."""
+"""Holdout part of training, on which irreducible losses are learnt (arXiv 2206.07137)."""
 
 from __future__ import annotations
 

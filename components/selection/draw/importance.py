@@ -1,4 +1,4 @@
-"""Draw examples in proportion to the gradient that their last sight left, half-corrected by weights.
+"""Importance sampling by the gradient of the last sight, half-corrected by weights.
 
 Importance sampling by the norm of the last layer's gradient is that of Katharopoulos and Fleuret (ICML 2018, arXiv
 1803.00942). That the norms are those of training's own passes, an epoch old at least, the floor, the half correction, the

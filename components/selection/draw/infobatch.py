@@ -1,4 +1,4 @@
-"""InfoBatch (Qin et al., ICLR 2024, arXiv 2303.04947): skip some of the well-learnt, weigh the rest of them up."""
+"""InfoBatch (Qin et al., ICLR 2024, arXiv 2303.04947): skips well-learnt examples, upweights the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Selection via Proxy (Coleman et al., ICLR 2020, arXiv 1906.11829): train on what a small proxy model ranks highest."""
+"""Selection via Proxy (Coleman et al., ICLR 2020, arXiv 1906.11829): a small model ranks examples."""
 
 from __future__ import annotations
 

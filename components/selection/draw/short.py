@@ -1,4 +1,4 @@
-"""Everything, for fewer epochs, the schedule fully decayed: the control that is hardest to beat on clean data."""
+"""Short schedule: everything, for fewer epochs; the hardest control on clean data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SwiftLearn (arXiv 2311.15134): train on the examples whose logits still move.
+"""SwiftLearn (arXiv 2311.15134): trains on examples whose logits still move.
 
 The paper's typeset formulas are not public: score, probability and re-evaluation are reconstructions from its text.
 """

@@ -1,4 +1,4 @@
-"""Train on the examples of a pool that are nearest to a target set."""
+"""Training on the examples of a pool nearest to a target set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fraction drawn blindly: the control that every method must beat (fresh every epoch: RS2, Okanovic et al. 2024)."""
+"""Uniform random fraction: a control (fresh every epoch: RS2, Okanovic et al. 2024)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AdaSelection (Zhang et al. 2023, arXiv 2306.10728): blend rules inside each batch, and learn the blend.
+"""AdaSelection (Zhang et al. 2023, arXiv 2306.10728): blends rules in each batch.
 
 The paper's typeset equations are not public: eq. 2 to 6 and both algorithms are reconstructions from its text, and every open
 choice is an argument.

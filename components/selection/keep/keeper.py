@@ -1,4 +1,4 @@
-"""What the methods at the door before the backward pass have in common: how an example becomes known, and what that costs."""
+"""Base class of methods that keep a fraction of each look."""
 
 from __future__ import annotations
 

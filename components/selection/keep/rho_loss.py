@@ -1,4 +1,4 @@
-"""RHO-LOSS (Mindermann et al., ICML 2022, arXiv 2206.07137): keep what is not learnt yet and could be."""
+"""RHO-LOSS (Mindermann et al., ICML 2022, arXiv 2206.07137): keeps the learnable, not yet learnt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One rule alone at the door before the backward pass (the baselines of AdaSelection, arXiv 2306.10728, section 4)."""
+"""One rule alone before the backward pass (baselines of AdaSelection, arXiv 2306.10728, section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules that say which of some examples are worth a gradient: a pure function each, and one line in ``RULES``.
+"""Rules: functions that rank examples of a look, one line each in ``RULES``.
 
 A rule answers ``(B,)`` with one number an example, higher = keep. Only the order matters where a rule stands alone;
 AdaSelection (arXiv 2306.10728, whose baselines these are) also uses the distances.

@@ -1,4 +1,4 @@
-"""Selective-Backprop (Jiang et al. 2019, arXiv 1910.00762): back-propagate by chance, the larger the loss the likelier."""
+"""Selective-Backprop (Jiang et al. 2019, arXiv 1910.00762): keeps examples with probability by loss."""
 
 from __future__ import annotations
 

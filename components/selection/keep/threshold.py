@@ -1,4 +1,4 @@
-"""Skip the backward pass of examples whose loss is under a threshold, fixed or found on the fly (arXiv 2207.14386)."""
+"""Loss threshold under which backward passes are skipped, fixed or automatic (arXiv 2207.14386)."""
 
 from __future__ import annotations
 

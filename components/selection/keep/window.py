@@ -1,4 +1,4 @@
-"""The last training batches, by which the next one is judged as a whole."""
+"""Window of the last training batches, against which the next one is scored."""
 
 from __future__ import annotations
 

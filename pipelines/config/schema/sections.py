@@ -1,4 +1,4 @@
-"""Sections of params.yaml: what a section is, and those that every task shares."""
+"""Sections of params.yaml that every task shares, and their base class."""
 
 from __future__ import annotations
 

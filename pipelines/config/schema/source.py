@@ -1,4 +1,4 @@
-"""Where data and models come from, as params.yaml says it."""
+"""Sources of data and models."""
 
 from __future__ import annotations
 

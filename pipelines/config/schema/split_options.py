@@ -1,4 +1,4 @@
-"""What a task's training split may be made into: fewer examples of most classes, copies, wrong labels."""
+"""Options of a training split: long tail, duplicates, label noise, target set."""
 
 from __future__ import annotations
 

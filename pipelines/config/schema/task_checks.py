@@ -1,4 +1,4 @@
-"""Keys of a task that would change nothing: refused, since whoever set one meant something by it."""
+"""Checks for keys of a task that would change nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sections of params.yaml: what happens before anything is selected."""
+"""Warm-ups: training or scoring before anything is selected."""
 
 from __future__ import annotations
 

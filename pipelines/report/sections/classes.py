@@ -1,4 +1,4 @@
-"""By class: how much of each was trained on, and how good each model is on each."""
+"""Section by class: share trained on, and accuracy of each model."""
 
 from __future__ import annotations
 

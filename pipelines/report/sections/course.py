@@ -1,4 +1,4 @@
-"""What methods said of themselves while they trained, for the report: lines over the epochs, and what happened when."""
+"""Section of methods' own figures over the epochs, and their events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What energy a comparison took: measured, estimated and modelled apart, where it went, and what was saved against whom."""
+"""Section of energy: measured, estimated and modelled, by stage, and savings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What methods scored highest and lowest: the distribution of the scores with the cut, and the examples themselves."""
+"""Section of examples scored highest and lowest, with the distribution and the cut."""
 
 from __future__ import annotations
 

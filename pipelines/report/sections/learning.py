@@ -1,4 +1,4 @@
-"""How methods learnt: the loss against what was spent by then, and the data map of the run that trained on everything."""
+"""Section of learning curves against cost, and the data map of full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the time went: the laps of every charged stage, selecting apart from training."""
+"""Section of time by stage and lap, selecting apart from training."""
 
 from __future__ import annotations
 

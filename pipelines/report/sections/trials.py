@@ -1,4 +1,4 @@
-"""What the page of a study calls its cells, which it shows side by side, and their runs, a seed each."""
+"""Names and runs of a study's trials on its page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows out of csv and tsv, each value as it is written."""
+"""Reader of csv and tsv, each value as written."""
 
 from __future__ import annotations
 

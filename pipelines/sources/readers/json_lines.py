@@ -1,4 +1,4 @@
-"""Rows out of files of one JSON object a line: texts as bytes, all else as JSON has it."""
+"""Reader of JSON lines: texts as bytes, other values as JSON has them."""
 
 from __future__ import annotations
 

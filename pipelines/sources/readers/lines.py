@@ -1,4 +1,4 @@
-"""What readers of rows share: a file's lines, rows in parts, and the names of columns."""
+"""Lines, chunks and column names, for all readers."""
 
 from __future__ import annotations
 

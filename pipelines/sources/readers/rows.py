@@ -1,4 +1,4 @@
-"""Rows out of files, each value as it is written: csv and tsv, jsonl, and parquet."""
+"""Rows of csv, tsv, jsonl and parquet files, each value as written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of a study over several tasks: by regime what selecting gained, then each task's table."""
+"""Page of a study over several tasks: gains by regime, then each task's table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much the subsets of a study's seeds have in common, beside what chance gives."""
+"""Overlap of the subsets of a study's seeds, beside that by chance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of a study: what it found, its tables, and what it was made of."""
+"""Page of a study: findings, tables, provenance."""
 
 from __future__ import annotations
 

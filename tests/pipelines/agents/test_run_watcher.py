@@ -257,5 +257,5 @@ def test_an_agent_with_other_packages_or_flows_refuses_and_names_them():
     )
     with pytest.raises(UserError, match=said):
         compatibility.check("gpu-1", own | {"numpy": "1.0", "rustc": "2"}, "")
-    with pytest.raises(UserError, match=r"agent gpu-1: its clone has other flows .* 'git pull' in "):
+    with pytest.raises(UserError, match=r"agent gpu-1: its code differs from the coordinator's; run 'git pull' in "):
         compatibility.check("gpu-1", own, "0" * 64)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -227,7 +228,7 @@ def test_two_flows_at_once_are_one_too_many(copy_of_finished, prefect_home):
     while first.poll() is None and not (held.exists() and held.read_text() == str(first.pid)):
         time.sleep(0.05)
     said = wait(start_flow(copy_of_finished, prefect_home), code=2)
-    assert f"flow: process {first.pid} is at it" in said
+    assert re.search(rf"flow is already running in .* \(pid {first.pid}\)", said)
     first.send_signal(signal.SIGINT)
     first.communicate(timeout=120)
     assert stages_at_work(copy_of_finished) == []

@@ -319,7 +319,8 @@ def test_controls_have_the_cost_that_their_cell_had_and_none_before_it_has_run(s
     with failing(monkeypatch, "infobatch", "no"):
         assert study_command.study() == 1
     rows = {r["cell"]: r for r in read_json(small / "results/study/digits/study.json")["cells"]}
-    waiting = {f"{c}-at-infobatch": "costs what infobatch does, which has no results with seed 0" for c in ("uniform", "short")}
+    why = "is a control at the cost of infobatch, which has no results for seed 0"
+    waiting = {f"{c}-at-infobatch": f"{c}-at-infobatch {why}" for c in ("uniform", "short")}
     assert {n: r["error"].removeprefix(f"{n}: ") for n, r in rows.items() if r["error"]} == {"infobatch": "no", **waiting}
     assert {rows[n]["planned_cost_epochs"] for n in waiting} == {None}
     with monkeypatch.context() as patch:  # the rows of cells that were never planned are told too
@@ -364,7 +365,7 @@ def test_two_studies_at_once_are_one_too_many(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with alone("study"):
         process = start(tmp_path, PYTHONPATH=str(ROOT))
-        assert f"study: process {os.getpid()} is at it" in finish(process, 2)
+        assert f"study is already running in {Path.cwd()} (pid {os.getpid()})" in finish(process, 2)
 
 
 def test_bad_input_is_one_line_and_exit_2(tmp_path):

@@ -402,5 +402,5 @@ def test_where_nothing_was_handed_over_the_reason_is_that_of_the_study(machine):
     with pytest.raises(UserError, match=r"^agent x: has other packages$"):
         collect.gather(str(artifacts.UNITS_FAILED))
     artifacts.write_json(artifacts.UNITS_FAILED, {})
-    with pytest.raises(UserError, match="is not among what agents handed over; they must share one DVC remote"):
+    with pytest.raises(UserError, match="no result in the DVC remote; check that all agents use the same WINNOW_DVC_REMOTE"):
         collect.gather(str(artifacts.UNITS_FAILED))

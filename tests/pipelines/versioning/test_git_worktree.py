@@ -82,7 +82,7 @@ def test_a_kept_one_is_gone_on_in_until_it_ends_well(clone, tmp_path, monkeypatc
         assert f"url = {tmp_path / 'remote'}" in Path(".dvc/config.local").read_text()
         assert Path(".winnow/cells").resolve() == clone / ".winnow/cells"
         os.chdir(clone)
-        with pytest.raises(UserError, match=r"mine: process .* is at it"), git_worktree.kept("mine", revision):
+        with pytest.raises(UserError, match=r"mine is already running in .* \(pid "), git_worktree.kept("mine", revision):
             pass
     assert not (clone / git_worktree.KEPT / "mine").exists()
     with pytest.raises(UserError, match="task"), git_worktree.kept("mine", revision, "task: 3"):
