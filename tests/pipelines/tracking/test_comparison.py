@@ -217,13 +217,13 @@ def test_the_first_publish_makes_the_database_and_is_silent_too(project, run_in)
 @pytest.mark.parametrize(
     "broken",
     [
-        "tracking_methods._dataset",
-        "tracking_models.Models.log",
-        "tracking_models.Models._sign",
-        "tracking_methods.metrics_of",
-        "tracker.Tracker.log",
-        "tracking._tell_comparison",
-        "tracker.Tracker.finish",
+        "method_runs._dataset",
+        "models.Models.log",
+        "models.Models._sign",
+        "method_runs.metrics_of",
+        "client.Tracker.log",
+        "comparison._tell_comparison",
+        "client.Tracker.finish",
     ],
 )
 def test_a_publish_that_died_is_made_good_by_the_next(project, monkeypatch, broken):
@@ -231,7 +231,7 @@ def test_a_publish_that_died_is_made_good_by_the_next(project, monkeypatch, brok
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"pipelines.{broken}", die)
+        patch.setattr(f"pipelines.tracking.{broken}", die)
         with pytest.raises(Killed):
             tracking.publish()
     assert not any(r.info.status == "FINISHED" for r in Seen().parents)
