@@ -198,3 +198,11 @@ def test_the_end_of_what_was_sent_is_an_error_or_the_reasons_of_a_part():
         with pytest.raises(error) as caught:
             agents_submit._check("x", run_of(state))
         assert str(caught.value) == text
+
+
+def test_an_older_revision_is_called_by_the_names_that_it_has(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pipelines").mkdir()
+    for name, old in study_flow.OLD_NAMES.items():
+        (tmp_path / "pipelines" / f"{old}.py").touch()
+        assert study_flow._named_here(name) == old
