@@ -23,10 +23,10 @@ from pipelines.agents.scheduler import Future, walk
 from pipelines.agents.submit import cancel_sent, send, state_of
 from pipelines.config import planning
 from pipelines.config.overrides import Keys, Text, Word, Words, resolve
-from pipelines.core import artifacts, errors
+from pipelines.core import artifacts
 from pipelines.core.environment import LOST_SECONDS
 from pipelines.core.environment import PROGRESS as PROGRESS_FILE
-from pipelines.core.errors import StageFailedError, Stopped, UserError, unknown, without_passwords
+from pipelines.core.errors import GivenUpError, StageFailedError, Stopped, UserError, unknown, without_passwords
 from pipelines.tracking import agents
 from pipelines.tracking import comparison as tracking
 from pipelines.versioning import dvc_project, dvc_remote, git_worktree
@@ -64,7 +64,7 @@ def run_stage(
     try:
         with at_work(stage, packages or {}, flows, log) as confirm, git_worktree.worktree(revision, params):
             _reproduce(stage, UUID(flow_run.id), confirm, log)
-    except (UserError, StageFailedError, Stopped, errors.GivenUpError) as error:
+    except (UserError, StageFailedError, Stopped, GivenUpError) as error:
         return state_of(error)
     return None
 

@@ -23,11 +23,11 @@ from pipelines.agents.comparison_flow import Flows, Packages, Revision, at_work
 from pipelines.agents.submit import IN_PART, cancel_sent, send, state_of
 from pipelines.config.overrides import Keys, Text, Word, resolve
 from pipelines.config.schema.sections import Name, Seed
-from pipelines.core import artifacts, errors, subprocesses
+from pipelines.core import artifacts, subprocesses
 from pipelines.core.artifacts import digest
 from pipelines.core.command import BAD_INPUT, FAILED, STOPPED, failure_of
 from pipelines.core.environment import LOST_SECONDS
-from pipelines.core.errors import StageFailedError, Stopped, UserError, without_passwords
+from pipelines.core.errors import GivenUpError, StageFailedError, Stopped, UserError, without_passwords
 from pipelines.versioning import git_worktree
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def run_cells(
             git_worktree.kept(work[:16], revision, params),
         ):
             failed = _part(f"{task}@{seed}", log)
-    except (UserError, StageFailedError, Stopped, errors.GivenUpError) as error:
+    except (UserError, StageFailedError, Stopped, GivenUpError) as error:
         return state_of(error)
     return Failed(name=IN_PART, message=json.dumps(failed)) if failed else None
 

@@ -17,8 +17,8 @@ from prefect.runtime import task_run
 from prefect.states import Cancelled, Cancelling, Crashed, Failed
 
 from pipelines.agents import compatibility, prefect_client, run_watcher
-from pipelines.core import logs
 from pipelines.core.errors import GivenUpError, StageFailedError, Stopped, UserError, without_passwords
+from pipelines.core.logs import Log
 from pipelines.flows.retry import worth_a_retry
 
 BAD_INPUT = "Bad input"
@@ -81,7 +81,7 @@ def state_of(error: Exception) -> State[Any]:
     return Failed(name=name, message=without_passwords(str(error)))
 
 
-def _begin(what: str, deployment: str, asked: dict[str, Any], log: logs.Log) -> FlowRun:
+def _begin(what: str, deployment: str, asked: dict[str, Any], log: Log) -> FlowRun:
     """Create the run, once, also where the server takes the request and is away before it answers."""
     parameters = asked | {"packages": compatibility.packages(), "flows": compatibility.flows()}
     once = str(uuid4())

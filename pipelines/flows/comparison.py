@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from prefect import flow, task
 
-from pipelines.core import errors
-from pipelines.core.errors import StageFailedError, UserError
+from pipelines.core.errors import AwayError, StageFailedError, UserError
 from pipelines.flows.retry import worth_a_retry
 from pipelines.tracking import comparison as tracking
 from pipelines.versioning import dvc_project, dvc_remote
@@ -18,7 +17,7 @@ def run_stage(stage: str, shared: bool) -> None:
     try:
         if shared:
             dvc_remote.push(stage)
-    except errors.AwayError as error:
+    except AwayError as error:
         raise StageFailedError(f"{error}; 'dvc push --run-cache {stage}' sends it later") from None
 
 

@@ -329,8 +329,8 @@ def test_two_ranks_leave_what_one_process_leaves(begin, methods_of_ranks, name):
         assert_near(left[name], all_of(begin, name))
 
 
-# The two are compared, so both must be there. What CUDA itself would refuse, test_ledger.py finds without it; docs/gpu.md says
-# when these were last run on a GPU.
+# The two are compared, so both must be there. What CUDA itself would refuse, evidence/test_ledger.py finds without it;
+# docs/gpu.md says when these were last run on a GPU.
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA sees no GPU to compare with the CPU")
 @every_method
 def test_a_gpu_leaves_what_a_cpu_leaves(begin, name):

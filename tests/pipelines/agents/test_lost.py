@@ -214,7 +214,7 @@ def test_a_remote_that_is_full_is_said_and_the_stage_runs_again_when_there_is_ro
     done = subprocess.run(mount, capture_output=True, text=True, check=False)
     if done.returncode and os.geteuid() != 0:
         # Only a disk of its own may be filled, never the one that the tests run on, and only root can mount one: root is never
-        # let off (below). For others test_remote.py has the same words, from one that is said to be full.
+        # let off (below). For others test_dvc_remote.py has the same words, from one that is said to be full.
         pytest.skip(f"no disk that is full can be mounted here: {done.stderr.strip()}")
     assert not done.returncode, done.stderr
     try:
