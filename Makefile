@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DO_NOT_TRACK := 1
 .DEFAULT_GOAL := help
 
-.PHONY: help demo study diagnose advise up down agent test fast lint ui clean
+.PHONY: help demo study diagnose advise up down agent test fast lint docs ui clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {sub(/\$$\(PORT\)/, "$(PORT)", $$2); printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ up: .venv/ready ## start Prefect, MLflow and agents of this machine on loopback 
 down: .venv/ready ## end what `make up` started, and nothing else
 	@python -m pipelines.services down
 
-agent: .venv/ready ## run an agent of POOL in this clone; docs/operations.md says what it needs in its environment
+agent: .venv/ready ## run an agent of POOL in this clone; docs/how-to/agents.md says what it needs in its environment
 	@python -m pipelines.services.worker $(POOL)
 
 test: .venv/ready ## run the whole test suite
@@ -48,10 +48,15 @@ lint: .venv/ready ## check style, types and which package imports which
 	mypy
 	lint-imports
 
+docs: .venv/ready ## build the documentation as a site in .site/, and refuse a broken link
+	python docs/generate.py
+	sphinx-build --fail-on-warning --keep-going --quiet --fresh-env --builder html docs .site
+	@echo "open .site/index.html"
+
 ui: .venv/ready ## open MLflow on http://127.0.0.1:$(PORT)
-	@MLFLOW_TRACKING_URI=sqlite:///mlflow.db python -m pipelines.tracking.experiment_page http://127.0.0.1:$(PORT)
+	@MLFLOW_TRACKING_URI=sqlite:///mlflow.db python -m pipelines.tracking.experiment_url http://127.0.0.1:$(PORT)
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false MLFLOW_DISABLE_TELEMETRY=true mlflow ui --workers 1 --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
 
 clean: ## end what `make up` started; remove results, checkpoints and DVC's cache; keep .venv, downloads and MLflow's runs
 	@test ! -e .winnow/services.json || python -m pipelines.services down
-	rm -rf results .winnow dvc.lock .dvc/cache .dvc/tmp .hypothesis .mypy_cache .ruff_cache
+	rm -rf results .winnow dvc.lock .dvc/cache .dvc/tmp .hypothesis .mypy_cache .ruff_cache .site

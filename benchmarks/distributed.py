@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from benchmarks.common import FASHION_MNIST, ONE_THREAD, environment, inside, params_of, repro, save, summary
-from pipelines.core import artifacts
+from pipelines.costs.records import CostRecord
 
 TASK = "fashion-mnist"
 BLOCKS: dict[str, dict[str, Any]] = {"full": {}, "adaselection": {"fraction": 0.2}}
@@ -34,14 +34,14 @@ def trained(folder: Path, params: dict[str, Any], method: str, ranks: int) -> di
         done = subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, check=False)
         if done.returncode:
             sys.exit(done.stdout + done.stderr)
-    cost = artifacts.read_json(artifacts.cost_of("train", method))
-    laps, counts = cost["laps"], cost["counts"]
+    cost = CostRecord.of_stage("train", method)
+    laps, counts = cost.laps, cost.counted
     return {
-        "drawn_a_second": counts["drawn"] / laps["train"]["wall_seconds"],
-        "cpu_seconds": laps["train"]["cpu_seconds"],
-        "selection_share": laps["select"]["cpu_seconds"] / laps["train"]["cpu_seconds"],
-        "gather_share_of_wall": laps["gather"]["wall_seconds"] / laps["train"]["wall_seconds"] if "gather" in laps else 0.0,
-        "trained": counts["trained"],
+        "drawn_a_second": counts.drawn / laps["train"].wall_seconds,
+        "cpu_seconds": laps["train"].cpu_seconds,
+        "selection_share": laps["select"].cpu_seconds / laps["train"].cpu_seconds,
+        "gather_share_of_wall": laps["gather"].wall_seconds / laps["train"].wall_seconds if "gather" in laps else 0.0,
+        "trained": counts.trained,
     }
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.common import ONE_THREAD, asked, inside, params_of, repro, save, summary
 from pipelines.core import artifacts
 
 if TYPE_CHECKING:
+    from components.costs.energy import Lap as Running
+    from pipelines.costs.records import Lap
     from pipelines.training.job import Job
 
 WARM_UP = "two-epochs"
@@ -32,13 +35,13 @@ TARGETS = {"measured_over_counted": 1.05, "selection_share": 0.01}
 TURNS = 200
 
 
-def _cpu(laps: dict[str, Any], *names: str) -> float:
-    return float(sum(laps[n]["cpu_seconds"] for n in names if n in laps))
+def _cpu(laps: Mapping[str, Lap | Running], name: str) -> float:
+    return laps[name].cpu_seconds if name in laps else 0.0
 
 
 def in_turns(jobs: dict[str, Job]) -> dict[str, dict[str, float]]:
     """Train all of ``jobs`` to their ends, a part of each at a time; return what each had spent when its stage 2 began."""
-    from components.records import Step
+    from components.epoch_records import Step
 
     turned: dict[str, dict[str, float]] = {}
     runs = {name: (job.training, iter(job.training.until())) for name, job in jobs.items()}
@@ -60,22 +63,23 @@ def in_turns(jobs: dict[str, Job]) -> dict[str, dict[str, float]]:
 
 def _spent(job: Job) -> dict[str, float]:
     """Return the passes and the CPU seconds of a training so far."""
-    return {n: _total(job, n) for n in ("looked", "trained")} | {"cpu": _cpu(job.training.clock.record(), "train")}
+    return {n: _total(job, n) for n in ("looked", "trained")} | {"cpu": _cpu(job.training.clock.laps, "train")}
 
 
 def _over_counted(job: Job, before: dict[str, float], full: Job) -> float:
     """Return measured over counted time of what a training has done since ``before``."""
-    unit = full.training.clock.record()
-    forward, backward = (unit[part]["cpu_seconds"] / unit[part]["examples"] for part in ("forward", "backward"))
+    unit = full.training.clock.laps
+    forward, backward = (unit[part].cpu_seconds / unit[part].examples for part in ("forward", "backward"))
     own = {n: value - before[n] for n, value in _spent(job).items()}
     return own["cpu"] / (own["looked"] * forward + own["trained"] * (forward + backward))
 
 
 def _figures(name: str, job: Job, before: dict[str, float], full: Job) -> dict[str, float]:
     """Return the ratios of the method ``name``, which had spent ``before`` when it began."""
-    laps = job.training.clock.record()
-    warm_up = artifacts.read_json(artifacts.cost_of("warm_up", METHODS[name]))["laps"]
-    subset = artifacts.read_json(artifacts.cost_of("subset", name))["laps"]
+    from pipelines.costs.records import CostRecord
+
+    laps = job.training.clock.laps
+    warm_up, subset = CostRecord.of_stage("warm_up", METHODS[name]).laps, CostRecord.of_stage("subset", name).laps
     total = sum(_cpu(laps, "train") for laps in (laps, warm_up)) + _cpu(subset, "select")
     return {
         "train_measured_over_counted": _over_counted(job, before, full),
@@ -90,11 +94,12 @@ def _total(job: Job, column: str) -> int:
 
 def once(params: dict[str, Any]) -> dict[str, dict[str, float]]:
     """Train all methods in turns, in a fresh copy; return the figures by method."""
+    from pipelines.config.plans import MethodPlan
     from pipelines.train import begin
 
     with inside(params) as folder:
         repro(folder, "subset")
-        jobs = {name: begin(artifacts.read_json(artifacts.plan_of("methods", name)))[0] for name in METHODS}
+        jobs = {name: begin(MethodPlan.read(artifacts.plan_of("methods", name)))[0] for name in METHODS}
         before = {name: _spent(job) for name, job in jobs.items()}
         turned = in_turns(jobs)
         figures = {name: _figures(name, job, before[name], jobs["full"]) for name, job in jobs.items()}

@@ -63,7 +63,7 @@ def measure(case: str, folder: str, rounds: int) -> dict[str, Any]:
         "case": case,
         "device": torch.cuda.get_device_name(),
         "examples": len(setting.examples),
-        "batch_size": setting.training["batch_size"],
+        "batch_size": setting.training.batch_size,
         "seconds": {name: summary([made[name] for made in rounds_made]) for name in WAYS},
         "over_plain": {name: summary([made[name] / made["plain"] for made in rounds_made]) for name in WAYS if name != "plain"},
     }

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.common import ONE_THREAD, asked, inside, params_of, repro, save, summary
 from benchmarks.loop import Setting
-from pipelines.core import artifacts
+from pipelines.core.artifacts import plan_of
 
 if TYPE_CHECKING:
     from components.engine.training import Training
@@ -120,19 +120,20 @@ def training(setting: Setting, selector: Selector) -> Training:
 
     from components.engine.training import Training
     from components.evidence.ledger import Ledger, LogitMemory
-    from components.trainer_state import Plan
+    from components.run_position import Plan
 
     learner, examples = setting.learner(), setting.examples
     learner.norms = "norm" in selector.wants
     ledger = Ledger(len(examples), LogitMemory(torch.zeros(len(examples), examples.outputs), examples.outputs))
-    size, asked_for = setting.training["batch_size"], setting.training["look_size"]
-    plan = Plan(EPOCHS, size, asked_for or selector.look_size(size), setting.training["look_batch"], seed=0)
+    size, look_batch = setting.training.batch_size, setting.training.look_batch
+    assert look_batch is not None, "as prepared() leaves it"
+    plan = Plan(EPOCHS, size, setting.training.look_size or selector.look_size(size), look_batch, seed=0)
     return Training(learner, examples, selector, ledger, plan)
 
 
 def advancing(run: Training) -> Iterator[float]:
     """Train, and yield how much of the contest is done."""
-    from components.records import Step
+    from components.epoch_records import Step
 
     for moment in run.until():
         yield min(moment.epoch + (moment.done / moment.total if isinstance(moment, Step) else 1), EPOCHS) / EPOCHS
@@ -140,7 +141,7 @@ def advancing(run: Training) -> Iterator[float]:
 
 def by_size(setting: Setting) -> dict[int, float]:
     """Return microseconds an example of looks by their size, the least of three passes over a part of the examples."""
-    learner, batch = setting.learner(), setting.training["batch_size"]
+    learner, batch = setting.learner(), setting.training.batch_size
     count = min(64 * batch, len(setting.examples))
 
     def seconds(size: int) -> float:
@@ -190,7 +191,8 @@ def once(task: str, params: dict[str, Any]) -> dict[str, dict[str, float]]:
     with inside(params) as folder:
         repro(folder, "prepare")
         setting = prepared()
-        size, looked = (setting.training[k] for k in ("batch_size", "look_batch"))
+        size, looked = setting.training.batch_size, setting.training.look_batch
+        assert looked is not None, "as prepared() leaves it"
         units = {"step": (size, step), "look": (looked, look), "forward": (size, forward), IN_TURN: (2 * size, alternate)}
         runs = {name: training(setting, selector) for name, selector in methods().items()}
         plains = {name: plain(setting, *unit) for name, unit in units.items()}
@@ -204,13 +206,15 @@ def once(task: str, params: dict[str, Any]) -> dict[str, dict[str, float]]:
 
 def prepared() -> Setting:
     """Return the planned task, and learners for it."""
-    from pipelines.data.splits import read_split
+    from pipelines.config.plans import TrainingPlan
+    from pipelines.data.manifest import Manifest
+    from pipelines.data.split_files import read_split
     from pipelines.training.builders import learner_of, look_batch, prepare_torch
 
-    plan, manifest = artifacts.read_json(artifacts.plan_of("training")), artifacts.read_json(artifacts.MANIFEST)
-    place = prepare_torch(plan["training"], plan["seed"])
-    training, examples = plan["training"], read_split("train", manifest).examples
-    training |= {"look_batch": look_batch(training, place)}
+    plan, manifest = TrainingPlan.read(plan_of("training")), Manifest.prepared()
+    place = prepare_torch(plan.training, plan.seed)
+    examples = read_split("train", manifest).examples
+    training = plan.training.model_copy(update={"look_batch": look_batch(plan.training, place)})
     return Setting(training, examples, lambda: learner_of(plan, manifest, place, EPOCHS))
 
 

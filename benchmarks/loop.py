@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from components.selection.selector import Selector
     from components.tasks.batch import Rows
     from components.tasks.examples import Examples
+    from pipelines.config.schema.sections import Training
 
 #: Task -> steps of a turn, rounds.
 DEFAULTS = {"fashion-mnist": (64, 30), "movie-reviews": (32, 15)}
@@ -41,7 +42,7 @@ TURN = 1
 class Setting:
     """What all three start from: the plan's training section, the examples, and a learner with fresh weights each time."""
 
-    training: dict[str, Any]
+    training: Training
     examples: Examples
     learner: Callable[[], Learner]
 
@@ -53,7 +54,7 @@ class Setting:
         from components.tasks.batch import epoch_order
 
         everything = np.ones(len(self.examples), np.float32)
-        return epoch_order(everything, self.examples.lengths, size or self.training["batch_size"], stream(0, "order", 0))
+        return epoch_order(everything, self.examples.lengths, size or self.training.batch_size, stream(0, "order", 0))
 
 
 @dataclass
@@ -87,15 +88,15 @@ def winnow(setting: Setting, selector: Selector | None = None) -> Loop:
 
     from components.engine.training import Training
     from components.evidence.ledger import Ledger, LogitMemory
+    from components.run_position import Plan
     from components.selection.selector import Selector
-    from components.trainer_state import Plan
     from pipelines.training.builders import look_batch
 
     learner, n = setting.learner(), len(setting.examples)
     outputs, settings, device = setting.examples.outputs, setting.training, learner.device
     ledger = Ledger(n, LogitMemory(torch.zeros(n, outputs, device=device), outputs))
-    selector, size = selector or Selector(), settings["batch_size"]
-    plan = Plan(1, size, settings["look_size"] or selector.look_size(size), look_batch(settings, device), 0)
+    selector, size = selector or Selector(), settings.batch_size
+    plan = Plan(1, size, settings.look_size or selector.look_size(size), look_batch(settings, device), 0)
     training = Training(learner, setting.examples, selector, ledger, plan)
     return Loop(learner, training.until(), deterministic=device.type == "cpu")  # as every stage is
 
@@ -115,10 +116,10 @@ def plain(setting: Setting) -> Loop:
 
     from components.engine.learner import PRECISIONS
 
-    learner, size, clip = setting.learner(), setting.training["batch_size"], setting.training["clip_norm"]
+    learner, size, clip = setting.learner(), setting.training.batch_size, setting.training.clip_norm
     model, optimizer, device = learner.model, learner.optimizer, learner.device
     moved = [p for p in model.parameters() if p.requires_grad]
-    kind = PRECISIONS[setting.training["precision"]]
+    kind = PRECISIONS[setting.training.precision]
     within = nullcontext() if kind is None else torch.autocast(device.type, dtype=kind)
 
     def epoch() -> Iterator[None]:
@@ -179,14 +180,14 @@ def trainer(setting: Setting) -> Whole:
         def on_train_end(self, *given: object, **more: object) -> None:
             self.seconds = time.process_time() - self.start
 
-    learner, size = setting.learner(), setting.training["batch_size"]
+    learner, size = setting.learner(), setting.training.batch_size
     rows = Fetched(setting, learner.device)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         learner.optimizer, lambda step: learner.schedule((step + 0.5) * size / len(rows))
     )
     arguments = TrainingArguments(
         tempfile.gettempdir(), per_device_train_batch_size=size, num_train_epochs=1, use_cpu=True, disable_tqdm=True,
-        max_grad_norm=setting.training["clip_norm"] or 0.0, train_sampling_strategy="sequential", remove_unused_columns=False,
+        max_grad_norm=setting.training.clip_norm or 0.0, train_sampling_strategy="sequential", remove_unused_columns=False,
         logging_strategy="no", save_strategy="no", eval_strategy="no", report_to="none", seed=0, dataloader_pin_memory=False,
     )  # fmt: skip
     times = Times()
@@ -216,16 +217,18 @@ def setting_of() -> Setting:
     """Prepare the planned task here, and return what all ways start from."""
     import torch
 
-    from pipelines.core import artifacts
-    from pipelines.data.splits import read_split
+    from pipelines.config.plans import TrainingPlan
+    from pipelines.core.artifacts import plan_of
+    from pipelines.data.manifest import Manifest
+    from pipelines.data.split_files import read_split
     from pipelines.plan import plan
     from pipelines.prepare import prepare
     from pipelines.training.builders import learner_of, prepare_torch
 
     plan()
     prepare()
-    planned, manifest = artifacts.read_json(artifacts.plan_of("training")), artifacts.read_json(artifacts.MANIFEST)
-    place = prepare_torch(planned["training"], 0)
+    planned, manifest = TrainingPlan.read(plan_of("training")), Manifest.prepared()
+    place = prepare_torch(planned.training, 0)
     torch.use_deterministic_algorithms(False)
     start = {k: v.clone() for k, v in learner_of(planned, manifest, place, 1).model.state_dict().items()}
 
@@ -236,7 +239,7 @@ def setting_of() -> Setting:
         torch.manual_seed(0)
         return fresh
 
-    return Setting(planned["training"], read_split("train", manifest).examples, learner)
+    return Setting(planned.training, read_split("train", manifest).examples, learner)
 
 
 def _distance(a: Learner, b: Learner) -> float:

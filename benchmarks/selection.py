@@ -13,12 +13,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.common import ONE_THREAD, environment, inside, params_of, save, summary
 from components.arrays import Array
+
+if TYPE_CHECKING:
+    from pipelines.config.plans import TaskPlan
+    from pipelines.data.manifest import Manifest
 
 FRACTION = 0.3
 TARGETS = {"seconds": 3.0, "gibibytes": 1.0}
@@ -53,6 +57,7 @@ def _spent(wall: float, cpu: float, size: int) -> dict[str, float]:
 def _score_table(rows: int) -> None:
     """Write a plan, a manifest and a score table of ``rows`` examples, as the stages before ``subset`` would."""
     from components.rng import stream
+    from pipelines.config.plans import TaskPlan, TrainingPlan, WarmUpPlan
     from pipelines.core import artifacts, tables
     from pipelines.plan import plan
 
@@ -64,11 +69,35 @@ def _score_table(rows: int) -> None:
         "forgotten": rng.integers(0, 2, rows, np.int32), "seen": np.full(rows, 2, np.int32),
     }  # fmt: skip
     content = "0" * 64
-    artifacts.write_json(artifacts.MANIFEST, {"content": content})
-    params = artifacts.digest(artifacts.read_json(artifacts.plan_of("training")))
-    warm_up = artifacts.read_json(artifacts.plan_of("warm_ups", WARM_UP))
+    _manifest(TaskPlan.read(artifacts.plan_of("task")), rows, content).write(artifacts.MANIFEST)
+    params = artifacts.digest(TrainingPlan.read(artifacts.plan_of("training")).dumped())
+    warm_up = WarmUpPlan.read(artifacts.plan_of("warm_ups", WARM_UP)).dumped()
     origin = {"seed": 0, "data": content, "params": params, "checkpoint": content, "warm_up": warm_up}
     tables.write_table(artifacts.result("warm_up", WARM_UP, "scores.parquet"), columns, origin)
+
+
+def _manifest(task: TaskPlan, rows: int, content: str) -> Manifest:
+    """Return the manifest of ``rows`` training examples that nobody reads."""
+    from pipelines.data.manifest import Manifest, SplitCounts
+
+    judged = task.judged
+    return Manifest(
+        kind=task.kind,
+        task=task.name,
+        source=task.source,
+        licence=task.licence,
+        citation=task.citation,
+        seed=task.seed,
+        target="class",
+        metric=judged.name,
+        higher=judged.higher,
+        counts=SplitCounts(train=rows, test=0),
+        content=content,
+        files={},
+        schema={},
+        classes=[],
+        outputs=0,
+    )
 
 
 def read(folder: Path) -> dict[str, float]:

@@ -2,87 +2,106 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from components.costs.comparison import Counts, Speed, Unit, counted_seconds, paper_time
 from components.costs.energy import modelled_co2e_kg, modelled_kwh
+from components.costs.savings import Counts, Speed, Unit, counted_seconds, paper_time
 from pipelines.config.plan_freshness import check_plan
+from pipelines.config.plans import ComparisonPlan, MethodPlan, TrainingPlan, WarmUpPlan
+from pipelines.config.schema.sections import Energy, Training
 from pipelines.core import artifacts
-from pipelines.core.artifacts import cost_of, plan_of, read_json
+from pipelines.core.artifacts import plan_of
 from pipelines.core.command import main
-from pipelines.costs import records
-from pipelines.costs.records import counts_of, outermost
+from pipelines.costs.account import (
+    Account,
+    EnergyAccount,
+    MethodAccount,
+    ModelledEnergy,
+    Passes,
+    ProxyAccount,
+    UnitSeconds,
+)
+from pipelines.costs.records import CostRecord, Spent, counts_of, spent
 
 
 def account() -> None:
     """Write the account of every planned method."""
-    plan = read_json(plan_of("comparison"))
-    training = read_json(plan_of("training"))["training"]
-    unit = _unit(read_json(cost_of("train", "full"))["laps"])
-    full = records.spent("full")["total"]["cpu_seconds"]
-    offered = read_json(cost_of("train", "full"))["counts"]["examples"] * training["epochs"]
-    methods = {name: _method(name, plan["energy"], training, unit, full, offered) for name in plan["methods"]}
-    shared = {"prepare": outermost(read_json(cost_of("prepare"))), "offered": offered, "unit_cpu_seconds": vars(unit)}
-    artifacts.write_json(artifacts.ACCOUNT, {"methods": methods, **shared})
+    plan = ComparisonPlan.read(plan_of("comparison"))
+    training = TrainingPlan.read(plan_of("training")).training
+    full = CostRecord.of_stage("train", "full")
+    unit, offered = _unit(full), full.counted.examples * training.epochs
+    seconds = spent("full").total.cpu_seconds
+    Account(
+        methods={name: _method(name, plan.energy, training, unit, seconds, offered) for name in plan.methods},
+        prepare=CostRecord.of_stage("prepare").outermost,
+        offered=offered,
+        unit_cpu_seconds=UnitSeconds(**vars(unit)),
+    ).write(artifacts.ACCOUNT)
 
 
-def _unit(laps: dict[str, Any]) -> Unit:
+def _unit(cost: CostRecord) -> Unit:
     """Return T_f and T_b in CPU seconds an example, of a run: the one that trained on everything, or a proxy's."""
-    return Unit(*(laps[part]["cpu_seconds"] / laps[part]["examples"] for part in ("forward", "backward")))
+    forward, backward = (cost.laps[part].cpu_seconds / cost.laps[part].examples for part in ("forward", "backward"))
+    return Unit(forward, backward)
 
 
-def _proxied(name: str, offered: int) -> dict[str, Any]:
-    """Return what a method's proxy did and what its passes should take, by its own unit; nothing where it has none."""
-    warm_up = read_json(plan_of("methods", name))["warm_up"]
-    if not read_json(plan_of("warm_ups", warm_up))["proxy"]:
-        return {}
-    cost = read_json(cost_of("warm_up", warm_up))
-    unit, done = _unit(cost["laps"]), {k: cost["counts"][k] for k in ("looked", "kept", "trained")}
-    counted = counted_seconds(Counts(offered, **done), unit)
-    return {"counts": done, "unit_cpu_seconds": vars(unit), "counted_cpu_seconds": counted}
+def _proxied(name: str, offered: int, unit: Unit) -> ProxyAccount | None:
+    """Return what a method's proxy did and what its passes should take, by its own unit; None where it has none."""
+    warm_up = MethodPlan.read(plan_of("methods", name)).warm_up
+    if not WarmUpPlan.read(plan_of("warm_ups", warm_up)).proxy:
+        return None
+    cost = CostRecord.of_stage("warm_up", warm_up)
+    own, done = _unit(cost), {k: getattr(cost.counted, k) for k in Passes.model_fields}
+    return ProxyAccount(
+        counts=Passes(**done),
+        unit_cpu_seconds=UnitSeconds(**vars(own)),
+        counted_cpu_seconds=counted_seconds(Counts(offered, **done), own),
+        share=own.full / unit.full,
+    )
 
 
-def _method(
-    name: str, watts: dict[str, Any], training: dict[str, Any], unit: Unit, full: float, offered: int
-) -> dict[str, Any]:
-    train, plan = read_json(cost_of("train", name)), read_json(plan_of("methods", name))
-    spent = records.spent(name)
-    counts, proxy = Counts(offered, **counts_of(name, train["counts"])), _proxied(name, offered)
-    beside = proxy.get("counted_cpu_seconds", 0.0)
-    counted, measured = counted_seconds(counts, unit) + beside, spent["total"]["cpu_seconds"]
-    # On a shared machine CPU seconds say what the run used, and wall seconds what its neighbours did.
-    hours = measured / training["threads"] / 3600
+def _method(name: str, watts: Energy, training: Training, unit: Unit, full: float, offered: int) -> MethodAccount:
+    """Return the account of a method, where ``full`` took so many CPU seconds and saw ``offered`` examples."""
+    train, plan, took = CostRecord.of_stage("train", name), MethodPlan.read(plan_of("methods", name)), spent(name)
+    counts, proxy = Counts(offered, **counts_of(name, train.counted)), _proxied(name, offered, unit)
+    beside = proxy.counted_cpu_seconds if proxy else 0.0
+    counted, measured = counted_seconds(counts, unit) + beside, took.total.cpu_seconds
     whole, times = offered * unit.full, {"counted": counted / (offered * unit.full), "measured": measured / full}
     paper = paper_time(counts, unit) * whole + beside
-    speed = Speed.of(**times, epochs=training["epochs"], planned_cost=plan["planned_cost"] if plan["cost_known"] else None)
-    modelled = modelled_kwh(hours, watts["cpu_watts"], watts["memory_watts"], watts["gpu_watts"], watts["gpus"])
-    return {
-        "counts": train["counts"],
-        "planned_cost_epochs": plan["planned_cost"],
-        "spent": spent,
-        # Charged to nobody: it is the same for all.
-        "evaluate": outermost(read_json(cost_of("evaluate", name))),
-        "alpha_b": counts.alpha_b,
-        "alpha_fb": counts.alpha_fb,
-        "paper_cpu_seconds": paper,
-        "counted_cpu_seconds": counted,
-        "measured_cpu_seconds": measured,
-        "time_paper": paper / whole,
-        "time_counted": times["counted"],
-        "time_measured": times["measured"],
-        "speed_reached": speed.reached,
-        "speed_ceiling": speed.ceiling,
-        "speed_share": speed.share,
-        "speed_formula": speed.formula,
-        "measured_over_counted": measured / counted,
-        "energy": {
-            "label": train["energy"]["label"],
-            **{k: spent["total"][k] for k in ("kwh", "measured_kwh", "estimated_kwh", "co2e_kg")},
-            "method": train["energy"]["method"],
-        },
-        "energy_modelled": {"label": "modelled", "kwh": modelled, "co2e_kg": modelled_co2e_kg(modelled)},
-        **({"proxy": proxy | {"share": Unit(**proxy["unit_cpu_seconds"]).full / unit.full}} if proxy else {}),
-    }
+    speed = Speed.of(**times, epochs=training.epochs, planned_cost=plan.planned_cost if plan.cost_known else None)
+    account = MethodAccount(
+        counts=train.counted,
+        planned_cost_epochs=plan.planned_cost,
+        spent=took,
+        evaluate=CostRecord.of_stage("evaluate", name).outermost,
+        alpha_b=counts.alpha_b,
+        alpha_fb=counts.alpha_fb,
+        paper_cpu_seconds=paper,
+        counted_cpu_seconds=counted,
+        measured_cpu_seconds=measured,
+        time_paper=paper / whole,
+        time_counted=times["counted"],
+        time_measured=times["measured"],
+        speed_reached=speed.reached,
+        speed_ceiling=speed.ceiling,
+        speed_share=speed.share,
+        speed_formula=speed.formula,
+        measured_over_counted=measured / counted,
+        energy=_energy(train, took),
+        # On a shared machine CPU seconds say what the run used, and wall seconds what its neighbours did.
+        energy_modelled=_modelled(measured / training.threads / 3600, watts),
+    )
+    return account.model_copy(update={"proxy": proxy}) if proxy else account
+
+
+def _energy(train: CostRecord, took: Spent) -> EnergyAccount:
+    """Return the energy that a method is charged with, as its training's meter labels it."""
+    meter, total = train.metered, took.total
+    kwh = {key: getattr(total, key) for key in ("kwh", "measured_kwh", "estimated_kwh", "co2e_kg")}
+    return EnergyAccount(label=meter.label, method=meter.method, **kwh)
+
+
+def _modelled(hours: float, watts: Energy) -> ModelledEnergy:
+    kwh = modelled_kwh(hours, watts.cpu_watts, watts.memory_watts, watts.gpu_watts, watts.gpus)
+    return ModelledEnergy(label="modelled", kwh=kwh, co2e_kg=modelled_co2e_kg(kwh))
 
 
 if __name__ == "__main__":

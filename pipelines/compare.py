@@ -3,90 +3,92 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from components.costs.comparison import Metric
+from components.costs.savings import Metric
 from pipelines.config.plan_freshness import check_plan
+from pipelines.config.plans import ComparisonPlan
 from pipelines.core import artifacts
 from pipelines.core.artifacts import COMPARISON, plan_of, read_json, result
 from pipelines.core.command import main
-from pipelines.costs.columns import AT_CHANCE, IN_ACCOUNT, at_chance, found, gains
+from pipelines.costs.account import Account, CostColumns, Gains, MethodAccount
+from pipelines.costs.at_chance import AT_CHANCE, at_chance
+from pipelines.data.manifest import Manifest
 from pipelines.report import comparison, page
 from pipelines.report.charts import to_png
+from pipelines.report.rows import Comparison, ComparisonRow
 
-Row = dict[str, Any]
+#: What a model reached on the test split, by name; of ``full`` also before training.
+Tested = dict[str, float]
 
 
 def compare() -> None:
     """Write the comparison of all planned methods, and print it."""
-    plan = read_json(plan_of("comparison"))
-    accounts = read_json(artifacts.ACCOUNT)["methods"]
-    metrics = {name: read_json(result("evaluate", name, "metrics.json")) for name in plan["methods"]}
-    manifest = read_json(artifacts.MANIFEST)
-    metric = Metric(manifest["metric"], manifest["higher"])
-    rows = [_row(name, metric, metrics, accounts[name], plan["agot_epsilon"]) for name in plan["methods"]]
+    plan = ComparisonPlan.read(plan_of("comparison"))
+    accounts = Account.settled().methods
+    tested = {name: read_json(result("evaluate", name, "metrics.json")) for name in plan.methods}
+    metric = Manifest.prepared().judged
+    rows = [_row(name, metric, tested, accounts[name], plan.agot_epsilon) for name in plan.methods]
+    told = Comparison(task=plan.task, metric=metric.name, agot_epsilon=plan.agot_epsilon, rows=rows)
 
     def fill(folder: Path) -> None:
-        facts = {"task": plan["task"], "metric": metric.name, "agot_epsilon": plan["agot_epsilon"]}
-        artifacts.write_json(folder / "comparison.json", facts | {"rows": rows})
-        artifacts.write_csv(folder / "comparison.csv", rows)
+        told.write(folder / "comparison.json")
+        artifacts.write_csv(folder / "comparison.csv", [row.columns() for row in rows])
         to_png(comparison.drawn(rows, metric), folder / "score_against_time.png")
-        page.write(folder / "report.html", comparison.page(plan, rows, metric))
+        page.write(folder / "report.html", comparison.page(told, metric))
 
     artifacts.write_folder(COMPARISON, fill)
     show()
 
 
-def _row(name: str, metric: Metric, metrics: dict[str, Any], account: dict[str, Any], epsilon: float) -> Row:
-    score, full, base = metrics[name][metric.name], metrics["full"][metric.name], metrics["full"][f"base_{metric.name}"]
-    return {
-        "method": name,
-        **{k: v for k, v in metrics[name].items() if not k.startswith("base_")},
-        "examples_trained": account["counts"]["trained"],
-        "examples_looked": account["counts"]["looked"],
-        **{key: found(account, path) for key, path in IN_ACCOUNT.items()},
-        **gains(score, base, full, account, epsilon, higher=metric.higher),
-    }
+def _row(name: str, metric: Metric, tested: dict[str, Tested], account: MethodAccount, epsilon: float) -> ComparisonRow:
+    score, full, base = tested[name][metric.name], tested["full"][metric.name], tested["full"][f"base_{metric.name}"]
+    costs = CostColumns.of(account)
+    return ComparisonRow(
+        method=name,
+        metric=metric.name,
+        metrics={key: value for key, value in tested[name].items() if not key.startswith("base_")},
+        examples_trained=account.counts.trained,
+        examples_looked=account.counts.looked,
+        costs=costs,
+        gains=Gains.of(score, base, full, costs, epsilon, higher=metric.higher),
+    )
 
 
-def _error(row: Row, metric: str) -> float | None:
-    """Return the standard error of a row's score, where it is known."""
-    return row.get(f"{metric}_standard_error")
-
-
-def _shown(row: Row, metric: str) -> str:
+def _shown(row: ComparisonRow) -> str:
     """Return a row's score to be read."""
-    digits = 4 if abs(row[metric]) < 10 else 2
-    error = _error(row, metric)
-    shown = f"{row[metric]:.{digits}f}" + ("" if error is None else f" ± {error:.{digits}f}")
-    return f"{shown} ({AT_CHANCE})" if at_chance(row) else shown
+    digits = 4 if abs(row.score) < 10 else 2
+    error = row.standard_error
+    shown = f"{row.score:.{digits}f}" + ("" if error is None else f" ± {error:.{digits}f}")
+    return f"{shown} ({AT_CHANCE})" if at_chance(row.above_chance) else shown
 
 
 def show() -> None:
     """Print the comparison that was written last."""
-    written = read_json(COMPARISON / "comparison.json")
-    table = Table(title=f"{written['task']}: what selecting examples saved (warm-up and selection included)")
-    heads = ("method", written["metric"], "trained", "CPU s", "T counted", "T measured", "AGOT")
-    labels = [label for label in ("measured", "estimated") if any(row[f"energy_{label}_kwh"] for row in written["rows"])]
-    for head in (*heads, *(f"Wh {label}" for label in labels)):
+    written = Comparison.written()
+    table = Table(title=f"{written.task}: what selecting examples saved (warm-up and selection included)")
+    energies = {
+        "Wh measured": [row.costs.energy_measured_kwh or 0.0 for row in written.rows],
+        "Wh estimated": [row.costs.energy_estimated_kwh or 0.0 for row in written.rows],
+    }
+    energies = {head: kwh for head, kwh in energies.items() if any(kwh)}
+    for head in ("method", written.metric, "trained", "CPU s", "T counted", "T measured", "AGOT", *energies):
         table.add_column(head, justify="left" if head == "method" else "right")
-    for row in written["rows"]:
-        gain = "-" if row["agot"] is None else f"{row['agot']:.3f}"
-        cells = (
-            row["method"],
-            _shown(row, written["metric"]),
-            f"{row['examples_trained']:,}",
-            f"{row['cpu_seconds']:.1f}",
-        )
-        times = (f"{row['time_counted']:.2f}", f"{row['time_measured']:.2f}", gain)
-        table.add_row(*cells, *times, *(f"{row[f'energy_{label}_kwh'] * 1000:.2f}" for label in labels))
+    for place, row in enumerate(written.rows):
+        table.add_row(*_cells(row), *(f"{kwh[place] * 1000:.2f}" for kwh in energies.values()))
     console = Console()
     console.width = console.width if console.is_terminal else 124
     console.print(table)
     console.print(f"written to {COMPARISON}/ (csv, json, figure, report.html); 'make ui' opens MLflow")
+
+
+def _cells(row: ComparisonRow) -> list[str]:
+    """Return what is printed of a row, without its energy."""
+    gain = "-" if row.gains.agot is None else f"{row.gains.agot:.3f}"
+    head = [row.method, _shown(row), f"{row.examples_trained:,}", f"{row.costs.cpu_seconds:.1f}"]
+    return [*head, f"{row.time_counted:.2f}", f"{row.time_measured:.2f}", gain]
 
 
 if __name__ == "__main__":

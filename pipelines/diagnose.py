@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,45 +10,46 @@ import pyarrow as pa
 from components.costs.energy import Clock
 from components.diagnosis.measures import Scores, WrongLabels, agreeing, wrong_labels
 from pipelines.config.plan_freshness import check_plan
+from pipelines.config.plans import DiagnosisPlan, WarmUpPlan
 from pipelines.core import artifacts, tables
 from pipelines.core.artifacts import DIAGNOSIS, plan_of, result
 from pipelines.core.command import main
-from pipelines.data import findings
-from pipelines.data.findings import Together
-from pipelines.data.splits import Split, read_split
+from pipelines.costs.records import CostRecord
+from pipelines.data.findings import measured
+from pipelines.data.findings.measured import Together
+from pipelines.data.findings.records import Copy, Example, Suspect
+from pipelines.data.manifest import Manifest
+from pipelines.data.split_files import Split, read_split
 from pipelines.report import diagnosis, page
 from pipelines.report.run_results import label_of
 
 #: Suspects whose nearest agreeing examples are sought, and whose pictures are written.
 SHOWN = 200
-Row = dict[str, Any]
 
 
 def diagnose() -> None:
     """Write what was found: numbers, the suspects and the duplicates as tables, and a page."""
     clock = Clock()
     with clock.lap("diagnose"):
-        plan, manifest = artifacts.read_json(plan_of("diagnosis")), artifacts.read_json(artifacts.MANIFEST)
+        plan, manifest = DiagnosisPlan.read(plan_of("diagnosis")), Manifest.prepared()
         train, test = read_split("train", manifest), read_split("test", manifest)
-        scores = _scores(plan["warm_up"], manifest, train)
-        wrong = wrong_labels(scores, train.examples.target) if scores is not None and manifest["classes"] else None
-        rows = findings.together(train, test)
-        told = {"task": manifest["task"], "warm_up": plan["warm_up"], "metric": manifest["metric"]}
-        told |= findings.numbers(rows, scores, wrong, manifest, train)
-        told["advice"] = findings.advised(told, manifest, plan["epochs"])
+        scores = _scores(plan.warm_up, manifest, train)
+        wrong = wrong_labels(scores, train.examples.target) if scores is not None and manifest.classes else None
+        rows = measured.together(train, test)
+        told = measured.found(plan, rows, scores, wrong, manifest, train)
         suspects = _suspects(wrong, rows, train, manifest) if wrong is not None else []
         copies = _copies(rows)
 
     def fill(folder: Path) -> None:
-        artifacts.write_json(folder / "diagnosis.json", told)
-        artifacts.write_csv(folder / "suspects.csv", [_for_annotators(s) for s in suspects], SUSPECT)
-        artifacts.write_csv(folder / "duplicates.csv", copies, COPY)
-        if manifest["kind"] == "image":
+        told.write(folder / "diagnosis.json")
+        artifacts.write_csv(folder / "suspects.csv", [s.columns() for s in suspects], SUSPECT)
+        artifacts.write_csv(folder / "duplicates.csv", [c.columns() for c in copies], COPY)
+        if manifest.kind == "image":
             _write_pictures(folder / "suspects", suspects[:SHOWN], train, manifest)
         page.write(folder / "report.html", diagnosis.page(told, suspects, manifest))
 
     artifacts.write_folder(DIAGNOSIS, fill)
-    artifacts.write_json(artifacts.cost_of("diagnose"), {"laps": clock.record()})
+    CostRecord.timed(clock).write(artifacts.cost_of("diagnose"))
     diagnosis.show(told)
 
 
@@ -58,20 +58,20 @@ SUSPECT = ("id", "example", "given", "likely", "sure", "agreeing", "verdict")
 COPY = ("id", "split", "same_as", "same_as_split", "exact")
 
 
-def _scores(warm_up: str, manifest: Row, train: Split) -> Scores | None:
+def _scores(warm_up: str, manifest: Manifest, train: Split) -> Scores | None:
     """Return the score table of the warm-up, in the order of training; None of one that trained nothing."""
-    planned = artifacts.read_json(plan_of("warm_ups", warm_up))
-    if not planned["epochs"]:
+    planned = WarmUpPlan.read(plan_of("warm_ups", warm_up))
+    if not planned.epochs:
         return None
     path = result("warm_up", warm_up, "scores.parquet")
     columns, facts = tables.read_table(path)
-    artifacts.check_origin(path, facts, {"data": manifest["content"], "warm_up": planned})
+    artifacts.check_origin(path, facts, {"data": manifest.content, "warm_up": planned.dumped()})
     assert np.array_equal(columns["id"], train.ids), "a score table has the order of the training split"
     return columns
 
 
-def _suspects(wrong: WrongLabels, rows: Together, train: Split, manifest: Row) -> list[Row]:
-    """Return a row a suspect, the surest first, with the examples most like it that have the label it is taken for."""
+def _suspects(wrong: WrongLabels, rows: Together, train: Split, manifest: Manifest) -> list[Suspect]:
+    """Return the suspects, the surest first, with the examples most like each that have the label it is taken for."""
     label = train.examples.target
     trusted = np.ones(len(label), bool)
     trusted[wrong.suspects] = False
@@ -79,61 +79,47 @@ def _suspects(wrong: WrongLabels, rows: Together, train: Split, manifest: Row) -
     near = agreeing(rows.vectors[: rows.train], wrong.suspects[:SHOWN].tolist(), wrong.likely, trusted, label)
     near += [[]] * (len(wrong.suspects) - len(near))
     return [
-        {
-            "id": int(train.ids[place]),
-            "place": int(place),
-            "example": _told(train.table, int(place), manifest),
-            "given": label_of(manifest, label[place]),
-            "likely": label_of(manifest, wrong.likely[place]),
-            "sure": float(wrong.sure[place]),
-            "near": [{"id": int(train.ids[i]), "place": i, "example": _told(train.table, i, manifest)} for i in like],
-        }
+        Suspect(
+            example=_example(train, int(place), manifest),
+            given=label_of(manifest, label[place]),
+            likely=label_of(manifest, wrong.likely[place]),
+            sure=float(wrong.sure[place]),
+            near=[_example(train, i, manifest) for i in like],
+        )
         for place, like in zip(wrong.suspects, near, strict=True)
     ]
 
 
-def _told(table: pa.Table, place: int, manifest: Row) -> str:
+def _example(train: Split, place: int, manifest: Manifest) -> Example:
+    return Example(int(train.ids[place]), place, _told(train.table, place, manifest))
+
+
+def _told(table: pa.Table, place: int, manifest: Manifest) -> str:
     """Return an example's texts; of a picture the file that is written of it; of a row of a table nothing."""
-    if manifest["kind"] == "image":
+    if manifest.kind == "image":
         return f"suspects/{table['id'][place]}.png"
     names = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
     return " / ".join(str(table[name][place]) for name in names)
 
 
-def _for_annotators(suspect: Row) -> Row:
-    """Return the row of a suspect as somebody is to read it, who then writes a verdict."""
-    like = "; ".join(f"{n['id']}: {n['example']}" if n["example"] else str(n["id"]) for n in suspect["near"])
-    return {k: suspect[k] for k in ("id", "example", "given", "likely")} | {
-        "sure": round(suspect["sure"], 4),
-        "agreeing": like,
-        "verdict": "",
-    }
-
-
-def _copies(rows: Together) -> list[Row]:
-    """Return a row for each example that says what an earlier one says, which is in training where any such is."""
+def _copies(rows: Together) -> list[Copy]:
+    """Return each example that says what an earlier one says, which is in training where any such is."""
     split, same = ["train" if place < rows.train else "test" for place in range(len(rows.ids))], rows.same
     return [
-        {
-            "id": int(rows.ids[i]),
-            "split": split[i],
-            "same_as": int(rows.ids[same.of[i]]),
-            "same_as_split": split[same.of[i]],
-            "exact": bool(same.exact[i]),
-        }
+        Copy(int(rows.ids[i]), split[i], int(rows.ids[same.of[i]]), split[same.of[i]], bool(same.exact[i]))
         for i in np.flatnonzero(same.exact | same.near)
     ]
 
 
-def _write_pictures(folder: Path, suspects: list[Row], train: Split, manifest: Row) -> None:
+def _write_pictures(folder: Path, suspects: list[Suspect], train: Split, manifest: Manifest) -> None:
     """Write the suspects' pictures, and those of the examples that they are held against, by id."""
     from matplotlib.image import imsave
 
     folder.mkdir()
-    for row in [*suspects, *(n for s in suspects for n in s["near"])]:
-        pixels = train.table["pixels"][row["place"]].values.to_numpy().reshape(manifest["shape"]).transpose(1, 2, 0)
+    for example in [s.example for s in suspects] + [n for s in suspects for n in s.near]:
+        pixels = train.table["pixels"][example.place].values.to_numpy().reshape(manifest.shape).transpose(1, 2, 0)
         colours = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels[..., :3]
-        imsave(folder / f"{row['id']}.png", np.ascontiguousarray(colours))
+        imsave(folder / f"{example.id}.png", np.ascontiguousarray(colours))
 
 
 if __name__ == "__main__":

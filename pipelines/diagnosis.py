@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from pipelines.config import loader, planning
-from pipelines.core.artifacts import DIAGNOSIS, read_json
 from pipelines.core.command import FAILED, main
 from pipelines.core.errors import StageFailedError
+from pipelines.data.findings.records import Findings
 from pipelines.report import diagnosis as report_diagnosis
 from pipelines.tracking import comparison as tracking
 from pipelines.versioning import dvc_project
@@ -17,7 +17,7 @@ STAGE = "diagnose"
 
 def diagnosis() -> int:
     """Run what is stale up to the diagnosis, publish and print it, and return the exit status."""
-    planning.files_of(loader.load())
+    planning.plans_of(loader.load())
     dvc_project.release_the_dead()
     try:
         _run()
@@ -25,7 +25,7 @@ def diagnosis() -> int:
         sys.stderr.write(f"winnow: {error}\n")
         return FAILED
     tracking.publish()
-    report_diagnosis.show(read_json(DIAGNOSIS / "diagnosis.json"))
+    report_diagnosis.show(Findings.written())
     return 0
 
 

@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipelines.config.plan_freshness import check_plan
-from pipelines.core import artifacts, garbage_collection, tables
+from pipelines.config.plans import TrainingPlan
+from pipelines.core import artifacts, python_gc, tables
 from pipelines.core.artifacts import plan_of, result
 from pipelines.core.command import main
+from pipelines.data.manifest import Manifest
 
 if TYPE_CHECKING:
     from components.evaluation.metrics import Columns
-    from pipelines.data.splits import Split
+    from pipelines.data.split_files import Split
 
 
 def evaluate(name: str) -> None:
     """Write the metrics and predictions of the method ``name``; with ``full``, also the score before training."""
     from components.costs.energy import Clock
     from components.evaluation.metrics import in_unit, metrics, predict
-    from pipelines.data.splits import read_split
+    from pipelines.costs.records import CostRecord
+    from pipelines.data.split_files import read_split
     from pipelines.training import models
     from pipelines.training.builders import learner_of, look_batch, prepare_torch
 
-    plan = artifacts.read_json(plan_of("training"))
-    manifest = artifacts.read_json(artifacts.MANIFEST)
-    split, kind, scale = read_split("test", manifest), manifest["target"], manifest["label_scale"]
-    place = prepare_torch(plan["training"], plan["seed"])
+    plan = TrainingPlan.read(plan_of("training"))
+    manifest = Manifest.prepared()
+    split, kind, scale = read_split("test", manifest), manifest.target, manifest.label_scale
+    place = prepare_torch(plan.training, plan.seed)
     learner = learner_of(plan, manifest, place, 1)
-    garbage_collection.loaded()
+    python_gc.loaded()
 
     def predicted() -> Columns:
-        found = predict(learner, split.examples, look_batch(plan["training"], place), kind)
-        return in_unit(found, **scale) if scale else found
+        found = predict(learner, split.examples, look_batch(plan.training, place), kind)
+        return in_unit(found, scale.mean, scale.deviation) if scale else found
 
     before = {}
     if name == "full":
-        before[f"base_{manifest['metric']}"] = metrics(predicted(), kind)[manifest["metric"]]
+        before[f"base_{manifest.metric}"] = metrics(predicted(), kind)[manifest.metric]
     weights = result("train", name, "model")
     models.load_weights(learner.model, weights)
     clock = Clock()
@@ -46,33 +49,32 @@ def evaluate(name: str) -> None:
     told = before | _beside_chance(predictions, split, manifest)
     artifacts.write_json(result("evaluate", name, "metrics.json"), metrics(predictions, kind) | told)
     columns = {"id": split.ids, **predictions}
-    origin = {"seed": plan["seed"], "data": manifest["content"], "params": artifacts.digest(plan)}
+    origin = {"seed": plan.seed, "data": manifest.content, "params": artifacts.digest(plan.dumped())}
     origin["checkpoint"] = artifacts.digest_of(weights / models.WEIGHTS)
     tables.write_table(result("evaluate", name, "predictions.parquet"), columns, origin)
-    artifacts.write_json(artifacts.cost_of("evaluate", name), {"laps": clock.record()})
+    CostRecord.timed(clock).write(artifacts.cost_of("evaluate", name))
 
 
-def _beside_chance(predictions: Columns, split: Split, manifest: dict[str, Any]) -> dict[str, float]:
+def _beside_chance(predictions: Columns, split: Split, manifest: Manifest) -> dict[str, float]:
     """Return the metric of predictions that say the same of every example, and how far above it the model surely is."""
-    from components.costs.comparison import Metric
     from components.evaluation.chance import beyond
 
-    metric = Metric(manifest["metric"], manifest["higher"])
-    chance, above = beyond(predictions, _constant(predictions, split, manifest), manifest["target"], metric)
-    return {f"chance_{metric.name}": chance, "above_chance": above}
+    chance, above = beyond(predictions, _constant(predictions, split, manifest), manifest.target, manifest.judged)
+    return {f"chance_{manifest.metric}": chance, "above_chance": above}
 
 
-def _constant(predictions: Columns, split: Split, manifest: dict[str, Any]) -> Columns:
+def _constant(predictions: Columns, split: Split, manifest: Manifest) -> Columns:
     """Return the predictions of who knows the training split's targets alone."""
     from components.evaluation.chance import constant
     from components.tasks.language import Blocks
-    from pipelines.data.splits import read_split
+    from pipelines.data.split_files import read_split
 
-    learnt, scale = read_split("train", manifest).examples, manifest["label_scale"]
+    learnt, scale = read_split("train", manifest).examples, manifest.label_scale
     if isinstance(learnt, Blocks) and isinstance(split.examples, Blocks):
-        return constant(predictions, "tokens", learnt.tokens, split.examples.tokens, manifest["vocabulary"])
+        assert manifest.vocabulary is not None, "the manifest of running text"
+        return constant(predictions, "tokens", learnt.tokens, split.examples.tokens, manifest.vocabulary)
     if scale:
-        return constant(predictions, "number", np.array([scale["mean"]]))
+        return constant(predictions, "number", np.array([scale.mean]))
     return constant(predictions, "class", learnt.target)
 
 

@@ -6,7 +6,7 @@ import sys
 
 from pipelines import compare
 from pipelines.config import loader, planning
-from pipelines.core import garbage_collection
+from pipelines.core import python_gc
 from pipelines.core.command import BAD_INPUT, FAILED, STOPPED
 from pipelines.core.errors import StageFailedError, Stopped, UserError
 from pipelines.core.locks import alone
@@ -24,10 +24,10 @@ def _run() -> list[str]:
 
 def main() -> int:
     """Run the flow in this working copy, print the comparison, and return the exit status."""
-    garbage_collection.spare(loading=False)
+    python_gc.spare(loading=False)
     try:
         with alone("flow"):
-            planning.files_of(loader.load())
+            planning.plans_of(loader.load())
             say("winnow: params.yaml is sound; asking DVC what has to be run")
             dvc_project.release_the_dead()
             ran = _run() if dvc_project.stale() else []

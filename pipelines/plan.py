@@ -6,20 +6,20 @@ A stage depends on its own part alone, so that changing one method's block makes
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
 
 from pipelines.config.loader import load
 from pipelines.config.params import Params
-from pipelines.config.planning import files_of, starts, write
+from pipelines.config.planning import plans_of, starts, write
+from pipelines.config.plans import Plans
 from pipelines.core.command import main
 from pipelines.core.progress import say
 
 
-def _told(params: Params, files: dict[str, Any]) -> Iterator[str]:
+def _told(params: Params, plans: Plans) -> Iterator[str]:
     """Yield a line on how long all of it trains, and one on what each warm-up costs and who starts from it."""
     costs = {n: w.begun + w.extra for n, w in params.warm_ups.items() if w.begun + w.extra and starts(params, n)}
-    own = [m["planned_cost"] - costs.get(m["warm_up"], 0) for n in params.compare if (m := files[f"methods/{n}"])]
-    total, full = sum(own) + sum(costs.values()), files["methods/full"]["planned_cost"]
+    own = [m.planned_cost - costs.get(m.warm_up, 0) for m in plans.methods.values()]
+    total, full = sum(own) + sum(costs.values()), plans.methods["full"].planned_cost
     counted = f"{_count(params.compare, 'method')} and {_count(costs, 'warm-up')}"
     yield f"plan: {counted}: {total:.3g} epochs, {total / full:.3g} times full"
     told = [f"{name}, {cost:.3g} epochs, for {', '.join(starts(params, name))}" for name, cost in costs.items()]
@@ -36,9 +36,9 @@ def _count(what: Collection[str], name: str) -> str:
 def plan() -> None:
     """Write the plan of everything that params.yaml asks for."""
     params = load()
-    files = files_of(params)
-    write(files)
-    for line in _told(params, files):
+    plans = plans_of(params)
+    write(plans)
+    for line in _told(params, plans):
         say(line)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +11,13 @@ from components.rng import stream
 from components.selection.common import choose
 from pipelines.config.methods import build
 from pipelines.config.plan_freshness import check_plan
+from pipelines.config.plans import MethodPlan, TrainingPlan, WarmUpPlan
 from pipelines.core import artifacts, tables
 from pipelines.core.artifacts import plan_of, result
 from pipelines.core.command import main
 from pipelines.core.errors import UserError
+from pipelines.costs.records import CostRecord
+from pipelines.data.manifest import Manifest
 
 if TYPE_CHECKING:
     from components.selection.selector import Selector
@@ -23,18 +26,18 @@ if TYPE_CHECKING:
 def subset(name: str) -> None:
     """Write the selected subset of the method ``name``, best first."""
     clock = Clock()
-    plan = artifacts.read_json(plan_of("methods", name))
-    path = result("warm_up", plan["warm_up"], "scores.parquet")
+    plan = MethodPlan.read(plan_of("methods", name))
+    path = result("warm_up", plan.warm_up, "scores.parquet")
     with clock.lap("select"):
         scores, facts = tables.open_table(path)
-        manifest = artifacts.read_json(artifacts.MANIFEST)
-        params = artifacts.digest(artifacts.read_json(plan_of("training")))
-        warm_up = artifacts.read_json(plan_of("warm_ups", plan["warm_up"]))
-        artifacts.check_origin(path, facts, {"data": manifest["content"], "params": params, "warm_up": warm_up})
-        selector = build(plan["members"])
+        manifest = Manifest.prepared()
+        params = artifacts.digest(TrainingPlan.read(plan_of("training")).dumped())
+        warm_up = WarmUpPlan.read(plan_of("warm_ups", plan.warm_up))
+        artifacts.check_origin(path, facts, {"data": manifest.content, "params": params, "warm_up": warm_up.dumped()})
+        selector = build(plan.members)
         _check_classes(selector, name, manifest)
         try:
-            chosen = selector.select(scores, stream(plan["seed"], "subset"))
+            chosen = selector.select(scores, stream(plan.seed, "subset"))
         except ValueError as error:
             raise UserError(f"{path}: {error}") from None
         kept = np.flatnonzero(chosen.weight > 0)
@@ -45,17 +48,17 @@ def subset(name: str) -> None:
             "score": chosen.score[kept][best],
             "rank": np.arange(len(best), dtype=np.int64),
         }
-    origin = {k: facts[k] for k in ("seed", "data", "params", "checkpoint")}
-    origin |= {"method": plan["members"], "scores": facts["content"], "examples": len(chosen.weight)}
+    origin: dict[str, object] = {k: facts[k] for k in ("seed", "data", "params", "checkpoint")}
+    origin |= {"method": plan.dumped()["members"], "scores": facts["content"], "examples": len(chosen.weight)}
     tables.write_table(result("subset", name, "subset.parquet"), columns, origin)
-    artifacts.write_json(artifacts.cost_of("subset", name), {"laps": clock.record()})
+    CostRecord.timed(clock).write(artifacts.cost_of("subset", name))
 
 
-def _check_classes(selector: Selector, name: str, manifest: dict[str, Any]) -> None:
+def _check_classes(selector: Selector, name: str, manifest: Manifest) -> None:
     """Refuse a method that cannot be with the classes of the training split."""
     try:
-        if "by_class" in manifest:
-            selector.check_classes(dict(zip(manifest["classes"], manifest["by_class"]["train"], strict=True)))
+        if manifest.by_class is not None:
+            selector.check_classes(dict(zip(manifest.classes, manifest.by_class.train, strict=True)))
     except ValueError as error:
         raise UserError(f"params.yaml: methods.{name}: {error}") from None
 

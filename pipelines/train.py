@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from components.arrays import Array
 from components.selection.selector import Subset
-from pipelines.config.methods import APART, build
+from pipelines.config.methods import build
 from pipelines.config.plan_freshness import check_plan
+from pipelines.config.plans import MethodPlan, WarmUpPlan
 from pipelines.core import artifacts, tables
 from pipelines.core.artifacts import plan_of, result
 from pipelines.core.command import main
 from pipelines.core.errors import UserError
+from pipelines.costs.history import write_history
 from pipelines.training import launcher
 
 if TYPE_CHECKING:
+    from pipelines.training.checkpoints import Begun, Tensors
     from pipelines.training.job import Job
 
 #: The columns of a ledger file, beside the id.
@@ -33,54 +36,54 @@ def train(name: str) -> None:
 
     if launcher.started("train", name):
         return
-    plan = artifacts.read_json(plan_of("methods", name))
+    plan = MethodPlan.read(plan_of("methods", name))
     job, inputs = begin(plan)
     job.run(None, inputs)
     if not job.ended():
         return
     columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in LEDGER}}
-    artifacts.write_folder(result("train", name, "model"), lambda folder: models.save(job.model, folder, job.plan["model"]))
+    artifacts.write_folder(result("train", name, "model"), lambda folder: models.save(job.model, folder, job.plan.model))
     checkpoint = artifacts.digest_of(result("train", name, "model") / models.WEIGHTS)
-    origin = provenance(job, method=plan["members"], checkpoint=checkpoint)
+    origin = provenance(job, method=plan.dumped()["members"], checkpoint=checkpoint)
     tables.write_table(result("train", name, "ledger.parquet"), columns, origin)
-    artifacts.write_json(result("train", name, "history.json"), job.history())
+    write_history(result("train", name, "history.json"), job.records)
     job.finish()
 
 
-def begin(plan: dict[str, Any]) -> tuple[Job, list[object]]:
+def begin(plan: MethodPlan) -> tuple[Job, list[object]]:
     """Return the planned method's job where its warm-up left it, and everything that its result depends on."""
     from pipelines.training.job import Job, provenance
 
-    warm_up = artifacts.read_json(plan_of("warm_ups", plan["warm_up"]))
-    first = 0 if any(warm_up[kind] for kind in APART) else math.ceil(warm_up["epochs"])
-    looks_only = warm_up["scores_in"] == "eval"
-    job = Job("train", plan["name"], build(plan["members"]), first=first, looks_only=looks_only)
+    warm_up = WarmUpPlan.read(plan_of("warm_ups", plan.warm_up))
+    looks_only = warm_up.scores_in == "eval"
+    job = Job("train", plan.name, build(plan.members), first=math.ceil(warm_up.begun), looks_only=looks_only)
     state, subset = _state(job, plan, warm_up), _subset(job, plan)
     job.begin_from(state)
     try:
         job.training.selector.begin(subset, job.training.plan)
     except ValueError as error:
-        raise UserError(f"params.yaml: methods.{plan['name']}: {error}") from None
-    return job, [plan, provenance(job), state[0]["origin"], artifacts.digest_of_columns(vars(subset))]
+        raise UserError(f"params.yaml: methods.{plan.name}: {error}") from None
+    return job, [plan.dumped(), provenance(job), state[0]["origin"], artifacts.digest_of_columns(vars(subset))]
 
 
-def _state(job: Job, plan: dict[str, Any], warm_up: dict[str, Any]) -> Any:  # noqa: ANN401 - a State
+def _state(job: Job, plan: MethodPlan, warm_up: WarmUpPlan) -> tuple[Begun, Tensors]:
     """Return the warm-up's state, made from the same data and settings, its own included."""
+    from pipelines.training.checkpoints import read_begun
     from pipelines.training.job import provenance
 
-    path = result("warm_up", plan["warm_up"], "state.safetensors")
-    state = artifacts.read_state(path)
-    artifacts.check_origin(path, state[0]["origin"], provenance(job, warm_up=warm_up))
+    path = result("warm_up", plan.warm_up, "state.safetensors")
+    state = read_begun(path)
+    artifacts.check_origin(path, state[0]["origin"], provenance(job, warm_up=warm_up.dumped()))
     return state
 
 
-def _subset(job: Job, plan: dict[str, Any]) -> Subset:
+def _subset(job: Job, plan: MethodPlan) -> Subset:
     """Return the selected subset by place in the training split."""
     from pipelines.training.job import provenance
 
-    path = result("subset", plan["name"], "subset.parquet")
+    path = result("subset", plan.name, "subset.parquet")
     columns, facts = tables.read_table(path)
-    artifacts.check_origin(path, facts, provenance(job, method=plan["members"]))
+    artifacts.check_origin(path, facts, provenance(job, method=plan.dumped()["members"]))
     place = _places(job.split.ids, columns["id"], path)
     weight, score = (np.zeros(len(job.split.ids), np.float32) for _ in range(2))
     weight[place], score[place] = columns["weight"], columns["score"]

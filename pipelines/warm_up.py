@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,14 +12,20 @@ from components.selection.draw.holdout import Holdout
 from components.selection.draw.short import Short
 from components.selection.selector import Selector
 from pipelines.config.plan_freshness import check_plan
+from pipelines.config.plans import TrainingPlan, WarmUpPlan
 from pipelines.core import artifacts, tables
 from pipelines.core.artifacts import plan_of, result
 from pipelines.core.command import main
 from pipelines.core.errors import UserError
+from pipelines.costs.history import write_history
+from pipelines.costs.records import CostRecord
+from pipelines.data.manifest import Manifest
 from pipelines.training import launcher
 
 if TYPE_CHECKING:
+    from pipelines.config.schema.warm_up import Proxy
     from pipelines.training.job import Job
+    from pipelines.training.substitute import Substitute
 
 #: The columns of a score table, beside the id; the ledger says what they mean.
 SCORES = ("loss", "change", "el2n", "margin", "margin_mean", "gradient_norm", "correct", "predicted", "forgotten", "seen")
@@ -29,16 +35,16 @@ def warm_up(name: str) -> None:
     """Write the score table and the state of the warm-up ``name``."""
     if launcher.started("warm_up", name):
         return
-    plan = artifacts.read_json(plan_of("warm_ups", name))
-    if not plan["needed"]:
+    plan = WarmUpPlan.read(plan_of("warm_ups", name))
+    if not plan.needed:
         _nothing(name)
-    elif plan["proxy"]:
-        _proxy(name, plan)
-    elif plan["holdout"]:
-        _holdout(name, plan)
-    elif plan["fake_class"]:
+    elif plan.proxy:
+        _proxy(name, plan, plan.proxy)
+    elif plan.holdout:
+        _holdout(name, plan, plan.holdout)
+    elif plan.fake_class:
         _fake_class(name, plan)
-    elif plan["nearness"]:
+    elif plan.nearness:
         _nearness(name, plan)
     else:
         _own(name, plan)
@@ -49,84 +55,92 @@ def _nothing(name: str) -> None:
     for file in ("scores.parquet", "state.safetensors"):
         with artifacts.whole(result("warm_up", name, file)) as part:
             part.touch()
-    artifacts.write_json(result("warm_up", name, "history.json"), [])
-    artifacts.write_json(artifacts.cost_of("warm_up", name), {"laps": {}})
+    write_history(result("warm_up", name, "history.json"), [])
+    CostRecord(laps={}).write(artifacts.cost_of("warm_up", name))
 
 
-def _own(name: str, plan: dict[str, Any]) -> None:
+def _own(name: str, plan: WarmUpPlan) -> None:
     """Train the task's model, and leave it where the methods go on."""
-    from pipelines.training.job import Job, provenance
+    from pipelines.training.job import Job
 
-    by_looks = plan["scores_in"] == "eval"
+    by_looks = plan.scores_in == "eval"
     job = Job("warm_up", name, Selector(), looks_only=by_looks)
-    job.run(plan["epochs"], [plan, provenance(job)], sweep_every=int(by_looks))
+    job.run(plan.epochs, _inputs(job, plan), sweep_every=int(by_looks))
     _write_state(job, plan)
     _write_scores(job, plan, None, {})
 
 
-def _holdout(name: str, plan: dict[str, Any]) -> None:
-    """Train on the holdout alone: the methods start from nothing, and what is trained here only tells them losses."""
-    from pipelines.training.job import Job, provenance
+def _inputs(job: Job, plan: WarmUpPlan) -> list[object]:
+    """Return everything that the result of the job depends on."""
+    from pipelines.training.job import provenance
 
-    seed = artifacts.read_json(plan_of("training"))["seed"]
-    holdout = Holdout(plan["holdout"], int(plan["epochs"]), seed)
+    return [plan.dumped(), provenance(job)]
+
+
+def _holdout(name: str, plan: WarmUpPlan, fraction: float) -> None:
+    """Train on the holdout alone: the methods start from nothing, and what is trained here only tells them losses."""
+    from pipelines.training.job import Job
+
+    seed = TrainingPlan.read(plan_of("training")).seed
+    holdout = Holdout(fraction, int(plan.epochs), seed)
     job = Job("warm_up", name, holdout, looks_only=True)
     _write_state(job, plan)
-    job.run(plan["epochs"], [plan, provenance(job)], sweep_every=holdout.epochs)
+    job.run(plan.epochs, _inputs(job, plan), sweep_every=holdout.epochs)
     _write_scores(job, plan, _digest_of(job), {"holdout": holdout.held(len(job.split.ids))})
 
 
-def _proxy(name: str, plan: dict[str, Any]) -> None:
+def _proxy(name: str, plan: WarmUpPlan, proxy: Proxy) -> None:
     """Train the proxy on everything, its rate decaying to the end, and let it rank: the methods start from nothing."""
     from components.engine.proxy import rank
-    from pipelines.training.job import Job, provenance
+    from pipelines.training.job import Job
 
     start = Job("warm_up", name, Selector())
     _write_state(start, plan)
-    job = Job("warm_up", name, Short(plan["epochs"]), instead=_settings(name, plan["proxy"], start.plan))
-    job.run(plan["epochs"], [plan, provenance(job)])
+    job = Job("warm_up", name, Short(plan.epochs), instead=_settings(name, proxy, start.plan))
+    job.run(plan.epochs, _inputs(job, plan))
     with job.metered():
         ranked = rank(job.training)
     _write_scores(job, plan, _digest_of(job), ranked)
 
 
-def _fake_class(name: str, plan: dict[str, Any]) -> None:
+def _fake_class(name: str, plan: WarmUpPlan) -> None:
     """Train a model on one class more, which a random part of the rows is put into: they show what a wrong label looks like."""
     from components.rng import stream
-    from pipelines.training.job import Job, provenance
+    from pipelines.training.job import Job
+    from pipelines.training.substitute import Substitute
 
-    manifest = artifacts.read_json(artifacts.MANIFEST)
-    classes = len(manifest["classes"])
+    manifest = Manifest.prepared()
+    classes = len(manifest.classes)
     if classes < 3:
         told = f"{classes} classes" if classes else "no classes"
         raise UserError(
             f"params.yaml: warm_ups.{name}.fake_class: must be false for a task of fewer than 3 classes, where a third of the "
-            f"rows or more would be fake; '{manifest['task']}' has {told}"
+            f"rows or more would be fake; '{manifest.task}' has {told}"
         )
     start = Job("warm_up", name, Selector())
     _write_state(start, plan)
     rows = len(start.split.ids)
-    fake = stream(start.plan["seed"], "fake class").permutation(rows) < rows // (classes + 1)
+    fake = stream(start.plan.seed, "fake class").permutation(rows) < rows // (classes + 1)
     target = np.where(fake, classes, start.split.examples.target)
-    other = {"outputs": classes + 1, "classes": [*manifest["classes"], "(fake)"]}
-    training = start.plan["training"] | {"keep_frozen": False}
-    job = Job("warm_up", name, Short(plan["epochs"]), instead={"target": target, "manifest": other, "training": training})
-    job.run(plan["epochs"], [plan, provenance(job)])
+    training = start.plan.training.model_copy(update={"keep_frozen": False})
+    other = Substitute(target=target, classes=[*manifest.classes, "(fake)"], training=training)
+    job = Job("warm_up", name, Short(plan.epochs), instead=other)
+    job.run(plan.epochs, _inputs(job, plan))
     _write_scores(job, plan, _digest_of(job), {"fake": fake})
 
 
-def _nearness(name: str, plan: dict[str, Any]) -> None:
+def _nearness(name: str, plan: WarmUpPlan) -> None:
     """Compare every example with the target set: nothing is trained, and the methods start from nothing."""
     from components.evidence import nearness
     from components.tasks.text import Texts
-    from pipelines.training.job import Job, provenance
+    from pipelines.training.job import Job
 
     job = Job("warm_up", name, Selector())
     _write_state(job, plan)
-    job.run(0, [plan, provenance(job)])
+    job.run(0, _inputs(job, plan))
     aimed = job.split.table["target"].to_numpy()
     with job.metered(), job.training.clock.lap("train"):
-        if plan["nearness"] == "features":
+        if plan.nearness == "features":
             near = nearness.by_features(_features(job), aimed)
         elif isinstance(job.split.examples, Texts):
             near = nearness.by_ngrams(job.split.examples.tokens, job.split.examples.offsets, aimed)
@@ -154,15 +168,16 @@ def _features(job: Job) -> Array:
     return found
 
 
-def _settings(name: str, proxy: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any]:
+def _settings(name: str, proxy: Proxy, plan: TrainingPlan) -> Substitute:
     """Return what of ``plan`` a proxy has its own of; it is neither divided nor compiled: a hook must see its last layer."""
-    training = plan["training"] | {"compile": False, "keep_frozen": False}
-    if proxy["optimizer"]:
-        training["optimizer"] = proxy["optimizer"]
-    return {"model": proxy["model"], "model_key": f"warm_ups.{name}.proxy.model", "training": training}
+    from pipelines.training.substitute import Substitute
+
+    own = {"optimizer": proxy.optimizer} if proxy.optimizer else {}
+    training = plan.training.model_copy(update={"compile": False, "keep_frozen": False, **own})
+    return Substitute(model=proxy.model, model_key=f"warm_ups.{name}.proxy.model", training=training)
 
 
-def _write_scores(job: Job, plan: dict[str, Any], checkpoint: str | None, more: dict[str, Array]) -> None:
+def _write_scores(job: Job, plan: WarmUpPlan, checkpoint: str | None, more: dict[str, Array]) -> None:
     """Write the score table, with the columns ``more`` of its kind, and what the run says of itself.
 
     ``checkpoint`` is the digest of what told the scores; None for that of the state that was written.
@@ -173,9 +188,9 @@ def _write_scores(job: Job, plan: dict[str, Any], checkpoint: str | None, more: 
         return
     checkpoint = checkpoint or artifacts.digest_of(_state_of(job))
     columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in SCORES}, **more}
-    origin = provenance(job, checkpoint=checkpoint, warm_up=plan)
+    origin = provenance(job, checkpoint=checkpoint, warm_up=plan.dumped())
     tables.write_table(result("warm_up", job.name, "scores.parquet"), columns, origin)
-    artifacts.write_json(result("warm_up", job.name, "history.json"), job.history())
+    write_history(result("warm_up", job.name, "history.json"), job.records)
     job.finish()
 
 
@@ -186,14 +201,14 @@ def _digest_of(job: Job) -> str:
     return artifacts.digest_of_columns({k: v.cpu().numpy() for k, v in pack(job.training, [])[1].items()})
 
 
-def _write_state(job: Job, plan: dict[str, Any]) -> None:
+def _write_state(job: Job, plan: WarmUpPlan) -> None:
     """Write from where a method's training goes on; every rank packs, and one writes."""
-    from pipelines.training.checkpoints import pack
+    from pipelines.training.checkpoints import pack, write_begun
     from pipelines.training.job import provenance
 
-    numbers, tensors = pack(job.training, job.records)
+    state = pack(job.training, job.records)
     if job.ranks.leads:
-        artifacts.write_state(_state_of(job), numbers | {"origin": provenance(job, warm_up=plan)}, tensors)
+        write_begun(_state_of(job), state, provenance(job, warm_up=plan.dumped()))
 
 
 def _state_of(job: Job) -> Path:

@@ -103,8 +103,8 @@ def envelope(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 
 def cost_at(curve: Sequence[tuple[float, float]], score: float) -> float:
     """Return the cost at which an ascending ``curve`` has ``score``, which is between its ends."""
-    place = next(i for i, (_, reached) in enumerate(curve) if reached >= score)
-    if place == 0:
+    index = next(i for i, (_, reached) in enumerate(curve) if reached >= score)
+    if index == 0:
         return curve[0][0]
-    (cost, below), (more, above) = curve[place - 1], curve[place]
+    (cost, below), (more, above) = curve[index - 1], curve[index]
     return math.exp(math.log(cost) + (score - below) / (above - below) * (math.log(more) - math.log(cost)))

@@ -20,7 +20,7 @@ class Copies:
     """Which of N examples say what another one says.
 
     Attributes:
-        of: ``(N,)`` int64, the place of the first example that is the same or nearly so; the example's own where there is none.
+        of: ``(N,)`` int64, the index of the first example that is the same or nearly so; the example's own where there is none.
         exact: ``(N,)`` bool, whether it is the same to the byte.
     """
 
@@ -38,9 +38,9 @@ def copies(digests: Array, among: Array, shingles: Sequence[Array], agree: Calla
 
     Args:
         digests: ``(N,)``, equal where two examples are equal.
-        among: ``(K,)`` places, in order, of those among which near copies are sought.
+        among: ``(K,)`` indices, in order, of those among which near copies are sought.
         shingles: of each of these, hashed to uint64, in order and each once.
-        agree: told the places of two that share ``THRESHOLD`` or more, says whether they are nearly the same.
+        agree: told the indices of two that share ``THRESHOLD`` or more, says whether they are nearly the same.
     """
     _, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
     of = first[inverse]
@@ -53,7 +53,7 @@ def copies(digests: Array, among: Array, shingles: Sequence[Array], agree: Calla
 
 
 def _nearly(sets: Sequence[Array], agree: Callable[[int, int], bool]) -> Array:
-    """Return for each set the place of the first one that it is nearly the same as and that is no copy itself, or its own.
+    """Return for each set the index of the first one that it is nearly the same as and that is no copy itself, or its own.
 
     Candidates are found by MinHash; what they share is then counted.
     """
@@ -61,11 +61,11 @@ def _nearly(sets: Sequence[Array], agree: Callable[[int, int], bool]) -> Array:
 
     of, index = np.arange(len(sets)), MinHashLSH(threshold=THRESHOLD, num_perm=HASHES)
     sketches = MinHash.generator((s.tolist() for s in sets), num_perm=HASHES, hashfunc=_low_half)
-    for place, sketch in enumerate(sketches):
-        like = (o for o in sorted(index.query(sketch)) if similarity(sets[place], sets[o]) >= THRESHOLD and agree(o, place))
-        of[place] = next(like, place)
-        if of[place] == place:
-            index.insert(place, sketch)
+    for row, sketch in enumerate(sketches):
+        like = (o for o in sorted(index.query(sketch)) if similarity(sets[row], sets[o]) >= THRESHOLD and agree(o, row))
+        of[row] = next(like, row)
+        if of[row] == row:
+            index.insert(row, sketch)
     return of
 
 

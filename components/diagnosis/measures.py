@@ -10,7 +10,7 @@ import numpy as np
 
 from components.arrays import Array
 from components.selection.common import noise
-from components.selection.common.sizes import effective_sample_size
+from components.selection.common.gradient_sizes import effective_sample_size
 
 #: A score table: columns ``(N,)`` by name.
 Scores = Mapping[str, Array]
@@ -27,7 +27,7 @@ class WrongLabels:
     Attributes:
         rate: the estimated share of them.
         rates: ``(C,)`` the same of each label.
-        suspects: places of those that are named, the surest first.
+        suspects: indices of those that are named, the surest first.
         likely: ``(N,)`` the class that the model takes each example for.
         sure: ``(N,)`` by how much more it believed another class than the label, in the mean over its sights.
     """
@@ -122,15 +122,15 @@ def agreeing(vectors: Any, suspects: Sequence[int], likely: Array, trusted: Arra
 
     Args:
         vectors: ``(N, d)`` rows of unit length.
-        suspects: places.
+        suspects: indices.
         likely: ``(N,)`` the class that each is taken for.
         trusted: ``(N,)`` bool, whose label the model agrees with.
         label: ``(N,)``.
     """
     found = []
-    for place in suspects:
-        among = np.flatnonzero(trusted & (label == likely[place]))
-        product = vectors[among] @ vectors[place].T if hasattr(vectors, "tocsr") else vectors[among] @ vectors[place]
+    for row in suspects:
+        among = np.flatnonzero(trusted & (label == likely[row]))
+        product = vectors[among] @ vectors[row].T if hasattr(vectors, "tocsr") else vectors[among] @ vectors[row]
         like = np.asarray(product.toarray() if hasattr(product, "toarray") else product).ravel()
         found.append(among[np.argsort(-like, kind="stable")[:NEIGHBOURS]].tolist())
     return found

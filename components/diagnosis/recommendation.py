@@ -1,6 +1,6 @@
 """Recommendation of a method and budget from a diagnosis, or of none.
 
-The bounds are those of docs/does-it-pay.md, which has the studies that they come from.
+The bounds are those of docs/how-to/choose.md, which has the studies that they come from.
 """
 
 from __future__ import annotations

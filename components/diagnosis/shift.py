@@ -46,8 +46,8 @@ def shift(one: Any, other: Any, seed: int = 0) -> Shift:  # noqa: ANN401 - array
     target = np.repeat([0, 1], [part.shape[0] for part in parts])
     folds = StratifiedKFold(PARTS, shuffle=True, random_state=0)
     model = LogisticRegression(class_weight="balanced", max_iter=300)
-    told = cross_val_predict(model, joined, target, cv=folds, method="decision_function")
-    auc = float(roc_auc_score(target, told))
+    scores = cross_val_predict(model, joined, target, cv=folds, method="decision_function")
+    auc = float(roc_auc_score(target, scores))
     m, n = (part.shape[0] for part in parts)
     return Shift(auc, _error(auc, m, n), (m, n))
 

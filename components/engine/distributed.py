@@ -54,7 +54,7 @@ class Ranks:
         """Wait until every rank is here."""
 
     def part(self, examples: int) -> slice:
-        """Return the places of a batch of B ``examples`` that are this rank's: contiguous, and empty where B is too small."""
+        """Return the rows of a batch of B ``examples`` that are this rank's: contiguous, and empty where B is too small."""
         size, more = divmod(examples, self.count)
         start = self.rank * size + min(self.rank, more)
         return slice(start, start + size + (self.rank < more))
@@ -104,23 +104,23 @@ class Group(Ranks):
         return torch.cat([found[:full], rest.flatten(0, 1)])
 
 
-def _length(place: slice) -> int:
-    return int(place.stop - place.start)
+def _length(own_rows: slice) -> int:
+    return int(own_rows.stop - own_rows.start)
 
 
 @dataclass(frozen=True)
 class Part(Batch):
     """A rank's part of a batch of B examples.
 
-    ``rows`` are those of the whole batch, and its length is B; what was fetched is of ``place`` alone. Gradients are averaged
-    over ranks, so ``weight`` is multiplied by their number. A rank whose place is empty has fetched one example that weighs
+    ``rows`` are those of the whole batch, of length B; what was fetched is of ``own_rows`` alone. Gradients are averaged
+    over ranks, so ``weight`` is multiplied by their number. A rank whose part is empty has fetched one example that weighs
     nothing, since every rank takes part in every step.
 
     Attributes:
-        place: this rank's examples among the rows.
+        own_rows: this rank's examples among the rows.
     """
 
-    place: slice
+    own_rows: slice
 
     @override
     def __len__(self) -> int:
@@ -129,7 +129,7 @@ class Part(Batch):
     @property
     def own(self) -> int:
         """How many examples of the batch are this rank's."""
-        return _length(self.place)
+        return _length(self.own_rows)
 
 
 @dataclass
@@ -153,10 +153,10 @@ class DistributedLearner(Learner):
 
     @override
     def fetch(self, examples: Examples, rows: Rows) -> Part:
-        place = self.group.part(len(rows))
-        own = _length(place) > 0
-        part = examples.fetch(rows.between(place.start, place.stop) if own else rows.between(0, 1), self.device)
-        return Part(rows, part.inputs, part.target, part.weight * (self.group.count * own), place)
+        own_rows = self.group.part(len(rows))
+        own = _length(own_rows) > 0
+        part = examples.fetch(rows.between(own_rows.start, own_rows.stop) if own else rows.between(0, 1), self.device)
+        return Part(rows, part.inputs, part.target, part.weight * (self.group.count * own), own_rows)
 
     @override
     def picked(self, batch: Batch, rows: Rows, answer: Array) -> None:
@@ -186,7 +186,7 @@ class DistributedLearner(Learner):
         # A look takes no gradient of the parameters, so there is nothing to synchronise.
         loss, own = self._pass(self._parallel if self.model.training else self.model, batch, precision, looked)
         held = {n: t for n in ("target", "loss", "output", *OPTIONAL) if (t := getattr(own, n)) is not None}
-        everyone: dict[str, Any] = self._joined(held, batch.place, len(batch))
+        everyone: dict[str, Any] = self._joined(held, batch.own_rows, len(batch))
         return loss, replace(own, **everyone)
 
     @override
@@ -198,11 +198,11 @@ class DistributedLearner(Learner):
     @override
     def _weight(self, batch: Batch, answer: Array) -> Tensor:
         assert isinstance(batch, Part)
-        return batch.weight * torch.from_numpy(answer[batch.place] if batch.own else answer[:1]).to(batch.weight.device)
+        return batch.weight * torch.from_numpy(answer[batch.own_rows] if batch.own else answer[:1]).to(batch.weight.device)
 
-    def _joined(self, own: Mapping[str, Tensor], place: slice, examples: int) -> dict[str, Tensor]:
+    def _joined(self, own: Mapping[str, Tensor], own_rows: slice, examples: int) -> dict[str, Tensor]:
         """Return tensors ``(B, ...)`` of the whole batch, given this rank's, all in one exchange."""
-        n = _length(place)
+        n = _length(own_rows)
         with self.clock.lap("gather", examples):
             rows = [t[:n].reshape(n, math.prod(t.shape[1:])).contiguous().view(torch.uint8) for t in own.values()]
             widths = [r.shape[1] for r in rows]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from components.arrays import Array
 from components.engine.learner import Learner
 from components.engine.training import Training
-from components.evidence import scoring
+from components.evidence import score_formulas
 from components.evidence.evidence import Evidence
 from components.evidence.ledger import logit_dimensions, projection
 
@@ -37,9 +37,9 @@ class Ranking:
 
     def __call__(self, evidence: Evidence) -> None:
         """Take in a look at B examples, the one that the model made last."""
-        index, p = evidence.index, scoring.probabilities(evidence.output)
-        self._confidence[index] = scoring.least_confidence(p).cpu()
-        self._entropy[index] = scoring.entropy(p).cpu()
+        index, p = evidence.index, score_formulas.probabilities(evidence.output)
+        self._confidence[index] = score_formulas.least_confidence(p).cpu()
+        self._entropy[index] = score_formulas.entropy(p).cpu()
         # A layer that is fed each token, or several times, has no one vector an example.
         forwarded = self._learner.forwarded(len(evidence))
         if self._last is not None and self._last.shape == (forwarded, self._last.shape[-1]):
@@ -54,7 +54,7 @@ class Ranking:
         scores = {
             "least_confidence": self._confidence,
             "entropy": self._entropy,
-            "forgetting": scoring.forgetting(ledger["forgotten"], ledger["correct"]).cpu(),
+            "forgetting": score_formulas.forgetting(ledger["forgotten"], ledger["correct"]).cpu(),
         }
         scores |= {} if self._features is None else {"features": self._features}
         return {name: score.numpy() for name, score in scores.items()}

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from components.costs.energy import Clock
 from components.evidence.evidence import Evidence
 from components.evidence.ledger import Ledger
+from components.run_position import Position
 from components.selection.selector import Selector
-from components.trainer_state import Position
 
 #: Numbers of outputs that wait to be written at once, 1 MiB: batch by batch, between steps that empty the processor's caches,
 #: the same arithmetic takes several times as long.
@@ -49,19 +49,19 @@ class Recorder:
         if len(waiting) * evidence.output.numel() >= WAITING:
             self.settle()
 
-    def note(self, selector: Selector, drawn: int, place: float) -> None:
-        """Record events, and ``COURSE`` times an epoch the method's own figures, ``drawn`` rows on, at ``place`` in epochs."""
+    def note(self, selector: Selector, drawn: int, epochs: float) -> None:
+        """Record events, and ``COURSE`` times an epoch its figures, when ``epochs`` are done, ``drawn`` rows later."""
         position = self.position
         assert position.rows is not None
-        self.tell(selector.events(), place)
+        self.record_events(selector.events(), epochs)
         total = len(position.rows)
         if COURSE * position.drawn // total > COURSE * (position.drawn - drawn) // total and (facts := selector.facts()):
-            position.tally.course.append({"place": place, **facts})
+            position.tally.course.append({"place": epochs, **facts})
 
-    def tell(self, events: Iterable[str], place: float) -> None:
-        """Record ``events`` at ``place``, in epochs."""
+    def record_events(self, events: Iterable[str], epochs: float) -> None:
+        """Record ``events`` that happened after so many ``epochs``."""
         for event in events:
-            self.position.tally.events.append({"place": place, "step": self.position.steps, "event": event})
+            self.position.tally.events.append({"place": epochs, "step": self.position.steps, "event": event})
 
     def settle(self) -> None:
         """Write what waits: looks first, since a step on the same example follows its look.

@@ -11,15 +11,15 @@ import torch
 from components.arrays import Array
 from components.engine.learner import Learner
 from components.engine.recording import Recorder
+from components.epoch_records import EpochRecord, Step, Tally
 from components.evidence.evidence import Evidence
 from components.evidence.ledger import Ledger
-from components.records import EpochRecord, Step, Tally
 from components.rng import Streams
+from components.run_position import Plan, Position
 from components.selection.draw.short import epochs_begun
 from components.selection.selector import Epoch, Look, Selector
 from components.tasks.batch import Batch, Refill, Rows, Shuffle, epoch_order, leaves_one
 from components.tasks.examples import Examples
-from components.trainer_state import Plan, Position
 
 
 class Training:
@@ -109,7 +109,7 @@ class Training:
         """Return how many examples a step takes in an epoch that draws so many."""
         return self.selector.batch_of(self.plan.batch_size, min(1.0, drawn / (len(self.examples) * self._span())))
 
-    def _place(self, drawn: float) -> float:
+    def _epochs_done(self, drawn: float) -> float:
         """Return how far the run is, in epochs, when ``drawn`` rows of this epoch have passed door 1."""
         rows = self.position.rows
         assert rows is not None
@@ -160,7 +160,7 @@ class Training:
                 rows = rows.through(self.selector.admit(rows, self.examples, rng))
         self._pass(rows)
         position.looking, position.training = self._looking.waiting, self._training.waiting
-        self._recorder.note(self.selector, drawn, self._place(position.drawn))
+        self._recorder.note(self.selector, drawn, self._epochs_done(position.drawn))
 
     def _pass(self, rows: Rows) -> None:
         look, last = self.selector.look(self._epoch()), self._is_last()
@@ -215,9 +215,9 @@ class Training:
             return self.selector.keep(evidence, self._chance("keep", int(evidence.index.numpy()[0])))
 
     def _step(self, rows: Rows, look: Look | None, batch: Batch | None = None) -> None:
-        whole = look == "whole-batch"
+        answer = self._answer if look == "whole-batch" else None
         batch = self._fetch(rows) if batch is None else batch
-        evidence = self.learner.step(batch, self._place(self.position.drawn - len(rows) / 2), self._answer if whole else None)
+        evidence = self.learner.step(batch, self._epochs_done(self.position.drawn - len(rows) / 2), answer)
         self._recorder.see(evidence)
         self.position.steps += not evidence.looked
         self.position.tally.learning_rate = self.learner.optimizer.param_groups[0]["lr"]
@@ -230,16 +230,16 @@ class Training:
             return self.learner.fetch(self.examples, rows)
 
     def _end_epoch(self) -> EpochRecord:
-        place = self._place(self.position.drawn)
-        self._recorder.tell(self.selector.events(), place)
-        self._recorder.tell(filter(None, [self.selector.remark()]), place)
+        epochs = self._epochs_done(self.position.drawn)
+        self._recorder.record_events(self.selector.events(), epochs)
+        self._recorder.record_events(filter(None, [self.selector.remark()]), epochs)
         tally, epoch = self.position.tally, self.position.epoch
         self.go_on_from(Position(epoch=epoch + 1, steps=self.position.steps))
         return tally.closed(epoch, classes=self.learner.objective.classes)
 
-    def _chance(self, door: str, place: int) -> np.random.Generator:
+    def _chance(self, door: str, position: int) -> np.random.Generator:
         """Return the random stream for a door, which a method that draws no random numbers does without."""
-        return self._streams.at(door, place) if self.selector.chance else cast(np.random.Generator, None)
+        return self._streams.at(door, position) if self.selector.chance else cast(np.random.Generator, None)
 
     @property
     def _mixing(self) -> Shuffle | None:

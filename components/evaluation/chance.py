@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from components.arrays import Array
-from components.costs.comparison import Metric
+from components.costs.savings import Metric
 from components.evaluation.metrics import Columns, metrics
 from components.evaluation.significance import paired_error
 
@@ -30,8 +30,8 @@ def constant(columns: Columns, kind: str, learnt: Array, tokens: Array | None = 
         counts = np.bincount(learnt.ravel(), minlength=vocabulary) + 1.0
         loss = np.log(counts.sum()) - np.log(counts)
         return columns | {"loss": loss[tokens[:, 1:]].mean(1)}
-    said = np.bincount(learnt).argmax() if kind == "class" else learnt.mean(dtype=np.float64)
-    return columns | {"predicted": np.full(len(columns["target"]), said)}
+    answer = np.bincount(learnt).argmax() if kind == "class" else learnt.mean(dtype=np.float64)
+    return columns | {"predicted": np.full(len(columns["target"]), answer)}
 
 
 def beyond(columns: Columns, other: Columns, kind: str, metric: Metric) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from components.arrays import Array
-from components.costs.comparison import BY_CLASS
+from components.costs.savings import BY_CLASS
 from components.engine.learner import Learner
 from components.evaluation.significance import standard_error
 from components.evidence.evidence import Evidence

@@ -52,13 +52,13 @@ def shares(columns: Predicted, metric: str) -> Array:
 
 def _by_class(target: Array, predicted: Array, hit: Array, metric: str) -> Array:
     n = len(target)
-    classes, places = np.unique([target, predicted], return_inverse=True)
-    true, guessed = places.reshape(2, -1)
-    wanted, told = (np.bincount(row, minlength=len(classes)) for row in (true, guessed))
+    classes, codes = np.unique([target, predicted], return_inverse=True)
+    true, guessed = codes.reshape(2, -1)
+    wanted, guesses = (np.bincount(row, minlength=len(classes)) for row in (true, guessed))
     hits = np.bincount(true[hit], minlength=len(classes))
     if metric == "macro_f1":
-        f1 = 2 * hits / (wanted + told)
-        per = n / len(classes) / (wanted + told)
+        f1 = 2 * hits / (wanted + guesses)
+        per = n / len(classes) / (wanted + guesses)
         return np.asarray(f1.mean() + 2 * hit * per[true] - f1[true] * per[true] - f1[guessed] * per[guessed])
     recall = np.divide(hits, wanted, out=np.full(len(classes), np.nan), where=wanted > 0)
     there = int((wanted > 0).sum())

@@ -23,7 +23,7 @@ class NonFiniteLossError(FloatingPointError):
     """A loss that is not a number, or infinite.
 
     Attributes:
-        index: the first such example's place in the training split.
+        index: the first such example's index in the training split.
         value: its loss.
     """
 
@@ -49,7 +49,7 @@ class Evidence:
     """One forward pass over B examples, detached from its graph.
 
     Attributes:
-        index: ``(B,)`` int64, each example's place in the training split.
+        index: ``(B,)`` int64, each example's index in the training split.
         target: ``(B, ...)`` what the loss compared with.
         loss: ``(B,)`` float32, unweighted; its unit is the objective's.
         output: ``(B, d)`` float32, what two sights are compared by: logits ``(B, C)`` where targets are classes.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from components.arrays import Array
-from components.evidence import scoring
+from components.evidence import score_formulas
 from components.evidence.evidence import Evidence
 from components.evidence.objectives import Objective
 from components.rng import stream
@@ -44,7 +44,7 @@ class LogitMemory:
     def exchange(self, index: Tensor, logits: Tensor) -> Tensor:
         """Store the new ``logits`` ``(B, C)`` and return how far each moved, mean squared, ``(B,)``."""
         now = logits if self._signs is None else logits @ self._signs
-        change = scoring.mean_square_change(now, self.storage.index_select(0, index), self.outputs)
+        change = score_formulas.mean_square_change(now, self.storage.index_select(0, index), self.outputs)
         self.storage.index_copy_(0, index, now)
         return change
 
@@ -142,7 +142,7 @@ class Ledger:
         """Return what the last sights of ``index`` ``(B,)`` showed, as evidence of a look; None if one was never seen.
 
         Args:
-            index: places in the training split.
+            index: indices in the training split.
             objective: what the losses are of.
             norms: whether gradient norms are asked for.
         """

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from components.arrays import Array
-from components.tasks.bags import Bags
+from components.tasks.cheap_features import Bags
 
 #: Buckets that unigrams and bigrams are hashed into, as many as the paper has.
 BUCKETS = 10_000
@@ -67,12 +67,12 @@ def by_features(features: Array, aimed: Array) -> Array:
     """
     centred = features - features.mean(0, dtype=np.float64).astype(np.float32)
     unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
-    places = np.flatnonzero(aimed)
-    k = min(NEAREST, max(1, len(places) - 1))
+    rows = np.flatnonzero(aimed)
+    k = min(NEAREST, max(1, len(rows) - 1))
     near = np.empty(len(unit), np.float32)
     for start in range(0, len(unit), AT_ONCE):
-        similar = unit[start : start + AT_ONCE] @ unit[places].T
-        own = places[(places >= start) & (places < start + AT_ONCE)]
-        similar[own - start, np.searchsorted(places, own)] = -np.inf if len(places) > 1 else 1.0  # not to itself
+        similar = unit[start : start + AT_ONCE] @ unit[rows].T
+        own = rows[(rows >= start) & (rows < start + AT_ONCE)]
+        similar[own - start, np.searchsorted(rows, own)] = -np.inf if len(rows) > 1 else 1.0  # not to itself
         near[start : start + AT_ONCE] = np.partition(similar, similar.shape[1] - k, axis=1)[:, -k:].mean(1)
     return near

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy, nll_loss
 from typing_extensions import override
 
 from components.arrays import Array
-from components.evidence import scoring
+from components.evidence import score_formulas
 
 #: Classes up to which a look's gradient norms are worked out by numpy.
 FEW = 256
@@ -88,18 +88,18 @@ class Classification(Objective):
 
     @override
     def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
-        return scoring.error_norm(_probabilities(output, log_p), target)
+        return score_formulas.error_norm(_probabilities(output, log_p), target)
 
     @override
     def norm_on_host(self, output: Tensor, target: Tensor, log_p: Tensor | None) -> Array:
         if log_p is None or not log_p.is_cpu or log_p.shape[1] > FEW:
             return super().norm_on_host(output, target, log_p)
-        return scoring.error_norm_on_host(np.exp(log_p.numpy()), target.numpy())
+        return score_formulas.error_norm_on_host(np.exp(log_p.numpy()), target.numpy())
 
     @override
     def signals(self, output: Tensor, target: Tensor, norm: Tensor | None, log_p: Tensor | None) -> tuple[Tensor, Tensor]:
         p = _probabilities(output, log_p)
-        return scoring.error_norm(p, target), scoring.margin(p, target)
+        return score_formulas.error_norm(p, target), score_formulas.margin(p, target)
 
     @override
     def predicted(self, output: Tensor) -> Tensor:
@@ -138,12 +138,12 @@ class NextToken(Objective):
 
 
 def _probabilities(output: Tensor, log_p: Tensor | None) -> Tensor:
-    return scoring.probabilities(output) if log_p is None else log_p.exp()
+    return score_formulas.probabilities(output) if log_p is None else log_p.exp()
 
 
 def token_norm(logits: Tensor, target: Tensor) -> Tensor:
     """Return ``||e||_2 / T`` ``(B,)``, e the error norms of a sequence's tokens, from their logits ``(B * T, V)``."""
-    each = scoring.error_norm(scoring.probabilities(logits), target.flatten()).view(target.shape)
+    each = score_formulas.error_norm(score_formulas.probabilities(logits), target.flatten()).view(target.shape)
     norm: Tensor = torch.linalg.vector_norm(each, dim=1)
     return norm / target.shape[1]
 

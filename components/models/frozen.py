@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from components.arrays import Array
 from components.models.small import blocks_of, embeddings_of
-from components.tasks.bags import Bags
 from components.tasks.batch import Batch, Rows
+from components.tasks.cheap_features import Bags
 from components.tasks.examples import Examples, packed
 
 #: Examples of a forward pass of the frozen part: of one size, so that a run that goes on computes the same bytes again.

@@ -12,10 +12,10 @@ from components.selection.draw.swiftlearn import SwiftLearn
 from components.selection.draw.target import Target
 from components.selection.draw.uniform import Uniform
 from components.selection.keep.adaselection import AdaSelection
+from components.selection.keep.loss_threshold import LossThreshold
 from components.selection.keep.rho_loss import RhoLoss
 from components.selection.keep.rule import ByRule
 from components.selection.keep.selective_backprop import SelectiveBackprop
-from components.selection.keep.threshold import LossThreshold
 from components.selection.selector import Selector
 
 METHODS: dict[str, type[Selector]] = {

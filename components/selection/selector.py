@@ -14,9 +14,9 @@ from components.arrays import Array
 if TYPE_CHECKING:
     from components.evidence.evidence import Evidence
     from components.evidence.ledger import Ledger
+    from components.run_position import Plan
     from components.tasks.batch import Rows
     from components.tasks.examples import Examples
-    from components.trainer_state import Plan
 
 
 #: What a forward pass costs, in steps, for planning: a third where the backward pass takes twice as long.

@@ -16,9 +16,9 @@ from components.selection.selector import Batching, Epoch, Look, Selector, Subse
 if TYPE_CHECKING:
     from components.evidence.evidence import Evidence
     from components.evidence.ledger import Ledger
+    from components.run_position import Plan
     from components.tasks.batch import Rows
     from components.tasks.examples import Examples
-    from components.trainer_state import Plan
 
 
 class Stack(Selector):

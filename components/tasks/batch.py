@@ -23,7 +23,7 @@ class Rows:
     """M examples under way that nobody has fetched yet.
 
     Attributes:
-        index: ``(M,)`` int64, each example's place in the training split; never renumbered.
+        index: ``(M,)`` int64, each example's index in the training split; never renumbered.
         weight: ``(M,)`` float32, what each example's loss is multiplied by; of stride 0 where none is weighted.
     """
 
@@ -47,7 +47,7 @@ class Rows:
         return Rows(index, torch.from_numpy((self.weight.numpy() * weight)[passed]))
 
     def between(self, start: int, stop: int) -> Rows:
-        """Return the rows from place ``start`` up to ``stop``."""
+        """Return the rows from row ``start`` up to ``stop``."""
         return Rows(self.index[start:stop], self.weight[start:stop])
 
     def split(self, size: int) -> Iterator[Rows]:
@@ -138,8 +138,8 @@ class Refill:
         if leaves_one(len(rows), self.size):
             batches[-2:] = [rows.between((len(batches) - 2) * self.size, len(rows))]
         order = range(len(batches)) if shuffle is None else shuffle().permutation(len(batches))
-        for place in order:
-            yield batches[place]
+        for number in order:
+            yield batches[number]
 
 
 def leaves_one(rows: int, size: int) -> bool:
@@ -150,7 +150,7 @@ def leaves_one(rows: int, size: int) -> bool:
 def epoch_order(weight: Array, lengths: Array | None, size: int, rng: np.random.Generator) -> Rows:
     """Return the rows of positive ``weight`` ``(N,)`` in a fresh random order.
 
-    All N places are shuffled before any is dropped, so a smaller draw is a thinning of the larger one's order and
+    All N rows are shuffled before any is dropped, so a smaller draw is a thinning of the larger one's order and
     not another order. With ``lengths`` ``(N,)``, rows of like length stand together in runs of ``size``.
     """
     order = rng.permutation(len(weight))

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from components.arrays import Array
-from components.tasks.bags import Bags
 from components.tasks.batch import Batch, Rows
+from components.tasks.cheap_features import Bags
 
 
 class Examples(Protocol):
@@ -50,8 +50,8 @@ def packed(rows: Rows, inputs: dict[str, Tensor], target: Tensor, device: torch.
 def picked(batch: Batch, rows: Rows, answer: Array) -> Batch:
     """Return ``rows``, which are those of ``batch`` that passed a door with ``answer``, without fetching them again."""
     device = batch.target.device
-    places = torch.from_numpy(np.flatnonzero(answer))
-    there = places if device.type == "cpu" else sent(places, device)
+    kept = torch.from_numpy(np.flatnonzero(answer))
+    there = kept if device.type == "cpu" else sent(kept, device)
     target = batch.target.index_select(0, there)
     inputs = {n: target if v is batch.target else v.index_select(0, there) for n, v in batch.inputs.items()}
     return Batch(rows, inputs, target, rows.weight if device.type == "cpu" else sent(rows.weight, device))

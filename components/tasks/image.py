@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from components.arrays import Array
-from components.tasks.bags import Bags
 from components.tasks.batch import Batch, Rows
+from components.tasks.cheap_features import Bags
 from components.tasks.examples import packed
 
 #: Images that are reduced to tiles at once, so that memory-mapped ones are never all in memory.

@@ -7,8 +7,8 @@ from functools import cached_property
 import torch
 
 from components.arrays import Array
-from components.tasks.bags import Bags
 from components.tasks.batch import Batch, Rows
+from components.tasks.cheap_features import Bags
 from components.tasks.examples import packed
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from components.arrays import Array
-from components.tasks.bags import Bags
 from components.tasks.batch import Batch, Rows
+from components.tasks.cheap_features import Bags
 from components.tasks.examples import packed
 
 
@@ -44,8 +44,8 @@ class Texts:
         lengths = self._sizes[index]
         column = np.arange(lengths.max())
         mask = column < lengths[:, None]
-        places = np.where(mask, self.offsets[index][:, None] + column, 0)
-        ids = np.where(mask, self.tokens[places], self.pad)
+        at = np.where(mask, self.offsets[index][:, None] + column, 0)
+        ids = np.where(mask, self.tokens[at], self.pad)
         inputs = {
             "input_ids": torch.from_numpy(ids.astype(np.int64)),
             "attention_mask": torch.from_numpy(mask.astype(np.int64)),

@@ -15,12 +15,13 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from components.costs.comparison import Metric
 from components.costs.halving import Goal
+from components.costs.savings import Metric
 from pipelines.advise import report as advise_report
 from pipelines.advise import rungs as advise_rungs
 from pipelines.advise import tracking
-from pipelines.advise.proposal import advice, balance
+from pipelines.advise.proposal import advice, answer_of, balance
+from pipelines.advise.records import Advice, Answer, Judged, Nothing, NotJudged, Spent, Unit
 from pipelines.advise.report import lines
 from pipelines.advise.rungs import UNITS, Rung, section_of, spent
 from pipelines.config import loader
@@ -34,10 +35,9 @@ from pipelines.core.locks import alone
 from pipelines.report import page
 from pipelines.trials import runner
 from pipelines.trials.folder import Place
-from pipelines.trials.rows import Row
 
 #: The flags of goals, each with the unit of its costs; a tolerance is in points, and costs are CPU seconds.
-GOALS = {"tolerance": "cpu_seconds", "budget_cpu_seconds": "cpu_seconds", "budget_kwh": "energy_kwh"}
+GOALS: dict[str, Unit] = {"tolerance": "cpu_seconds", "budget_cpu_seconds": "cpu_seconds", "budget_kwh": "energy_kwh"}
 
 
 class _Parser(ArgumentParser):
@@ -100,24 +100,24 @@ def advise(given: list[str]) -> int:
     read = narrowed(loader.load(over=asked.study), asked.methods, asked.seeds)
     unit, metric = GOALS[asked.goal], read.chosen.judged
     goal = Goal("tolerance" if asked.goal == "tolerance" else "budget", asked.bound, metric.higher)
-    before: dict[str, dict[str, float]] = {}
+    before: dict[str, Spent] = {}
     with alone("study"), ExitStack() as stack:
         run = _runner(stack, before)
         rungs = list(advise_rungs.climb(read, goal, unit, run))
-        written = advice(read, goal, unit, metric, rungs)
-        costs: dict[str, dict[str, float]] = {}
+        answer = answer_of(rungs[-1], goal, metric)
+        costs: dict[str, Spent] = {}
         for rung in rungs:
-            costs |= spent(rung.place, sorted({r["cell"] for r in rung.rows}))
-        written["test"], more = _test(read, written["answer"], run, metric)
-        written["balance"] = balance(written, costs | more, before)
+            costs |= spent(rung.place, sorted({r.head.cell for r in rung.rows}))
+        test, more = _test(read, answer, run, metric)
+        written = advice(read, goal, unit, metric, rungs, answer, test, balance(answer, unit, costs | more, before))
     _write(written, rungs[-1])
     tracking.publish(written)
     show(read.task)
-    failed = any(r["failed"] for r in written["rungs"]) or "error" in (written["test"] or {})
+    failed = any(r.failed for r in written.rungs) or isinstance(test, NotJudged)
     return FAILED if failed else 0
 
 
-def _runner(stack: ExitStack, before: dict[str, dict[str, float]]) -> advise_rungs.Run:
+def _runner(stack: ExitStack, before: dict[str, Spent]) -> advise_rungs.Run:
     """Return what runs cells in flows that share a server, started for the first; ``before`` takes the costs spent earlier."""
     flows: list[Callable[..., dict[tuple[int, str], str]]] = []
 
@@ -151,51 +151,53 @@ def _say(text: str) -> None:
     sys.stderr.write(f"winnow advise: {text}\n")
 
 
-def _test(read: Params, answer: Row, run: advise_rungs.Run, metric: Metric) -> tuple[Row | None, dict[str, dict[str, float]]]:
+def _test(
+    read: Params, answer: Answer | Nothing, run: advise_rungs.Run, metric: Metric
+) -> tuple[Judged | NotJudged | None, dict[str, Spent]]:
     """Train the proposal once on all training data, and return its metric on the test split, and what that cost.
 
     Nothing is chosen by it. Who is told to train on everything does so next.
     """
-    if answer["kind"] not in ("method", "control"):
+    if not isinstance(answer, Answer) or answer.kind == "full":
         return None, {}
-    place, name = advise_rungs.place_of_test(read), answer["name"]
+    place, name = advise_rungs.place_of_test(read), answer.name
     names = [n for n in (place.grid[name].after, name) if n]
     failed = run(place, [(read.seed, n) for n in names if not place.done(read.seed, n)])
     costs = spent(place, names)
     if failed:
-        return {"error": "; ".join(failed.values())}, costs
+        return NotJudged(error="; ".join(failed.values())), costs
     found = read_json(place.of(read.seed) / artifacts.result("evaluate", name, "metrics.json"))
-    keys = (metric.name, f"{metric.name}_standard_error")
-    return {"seed": read.seed, "score": found[keys[0]], "standard_error": found.get(keys[1])}, costs
+    error = found.get(f"{metric.name}_standard_error")
+    return Judged(seed=read.seed, score=found[metric.name], standard_error=error), costs
 
 
-def _write(written: Row, last: Rung) -> None:
+def _write(written: Advice, last: Rung) -> None:
     def fill(folder: Path) -> None:
-        artifacts.write_json(folder / "advice.json", written)
-        artifacts.write_csv(folder / "advice.csv", written["trials"])
+        written.write(folder / "advice.json")
+        artifacts.write_csv(folder / "advice.csv", [trial.columns() for trial in written.trials])
         page.write(folder / "report.html", advise_report.page(last.place, written))
 
-    artifacts.write_folder(ADVICE / written["task"], fill)
+    artifacts.write_folder(ADVICE / written.task, fill)
 
 
 def show(task: str) -> None:
     """Print the advice for ``task`` that was written last."""
-    written = read_json(ADVICE / task / "advice.json")
+    written = Advice.read(ADVICE / task / "advice.json")
     console = Console()
     console.print(_table(written))
     for line in lines(written):
         console.print(line, markup=False, highlight=False)
-    if written["block"]:
-        console.print(f"\nfor params.yaml:\n\n{written['block']}", markup=False, highlight=False)
+    if written.block:
+        console.print(f"\nfor params.yaml:\n\n{written.block}", markup=False, highlight=False)
     console.print(f"written to {ADVICE / task}/ (json, csv, report.html); 'make ui' opens MLflow")
 
 
-def _table(written: Row) -> Table:
+def _table(written: Advice) -> Table:
     """Return the trials, and how far each came."""
-    table = Table(title=f"{written['task']}: trials by share of the training data; in () what did not go on")
-    rungs = written["rungs"]
-    for head in ("", *(f"{written['metric']} at {r['share']:g}" for r in rungs), UNITS[written["unit"]]):
+    table = Table(title=f"{written.task}: trials by share of the training data; in () what did not go on")
+    rungs = written.rungs
+    for head in ("", *(f"{written.metric} at {r.share:g}" for r in rungs), UNITS[written.unit]):
         table.add_column(head, justify="right" if head else "left", no_wrap=not head)
-    for outcome in rungs[0]["outcomes"]:
-        table.add_row(*advise_report.course_of(outcome["name"], rungs))
+    for outcome in rungs[0].outcomes:
+        table.add_row(*advise_report.course_of(outcome.name, rungs))
     return table

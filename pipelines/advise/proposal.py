@@ -2,95 +2,148 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from statistics import NormalDist
-from typing import Any
 
 from components.arrays import Array
-from components.costs.comparison import Metric
 from components.costs.cost_ratio import Trained, cost_ratio
 from components.costs.halving import Goal, Outcome, full_of, paid_back_after, proposal
-from components.costs.paired import CONFIDENCE, LEAST_SEEDS, Gain, paired
+from components.costs.paired import CONFIDENCE, LEAST_SEEDS, paired
+from components.costs.paired import Gain as Paired
+from components.costs.savings import Metric
 from components.evaluation.significance import paired_error
+from pipelines.advise.records import (
+    Advice,
+    Answer,
+    Balance,
+    FailedTold,
+    Gain,
+    Judged,
+    Nothing,
+    NotJudged,
+    OutcomeTold,
+    Ratio,
+    RungTold,
+    Spent,
+    TrialTold,
+    Unit,
+)
 from pipelines.advise.rungs import UNITS, Rung
 from pipelines.config.loader import dumped
 from pipelines.config.params import Params
-from pipelines.core.artifacts import MANIFEST, plan_of, read_json, result
+from pipelines.config.plans import MethodPlan
+from pipelines.core.artifacts import MANIFEST, plan_of, result
 from pipelines.core.tables import read_table
+from pipelines.data.manifest import Manifest
 from pipelines.trials.folder import DATA
-from pipelines.trials.grid import CONTROLS, Cell
-from pipelines.trials.rows import Row
+from pipelines.trials.grid import CONTROLS, Block, Cell
+from pipelines.trials.rows import TrialRow, scores
 from pipelines.trials.search_space import told
-from pipelines.trials.summary import rivals
+from pipelines.trials.study_summary import rivals
 
 #: Standard errors on each side of a mean over many examples that make its interval.
 QUANTILE = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 
-def advice(params: Params, goal: Goal, unit: str, metric: Metric, rungs: list[Rung]) -> Row:
-    """Return what was found, before the winner is tested and costs are added up."""
+def advice(
+    params: Params,
+    goal: Goal,
+    unit: Unit,
+    metric: Metric,
+    rungs: list[Rung],
+    answer: Answer | Nothing,
+    test: Judged | NotJudged | None,
+    balance: Balance,
+) -> Advice:
+    """Return what was found.
+
+    Args:
+        params: that the advice was asked of.
+        goal: that was asked for.
+        unit: of its costs.
+        metric: what models are judged by.
+        rungs: of the trials.
+        answer: what is proposed.
+        test: what it has on the test split; None where it was not trained.
+        balance: what all this cost.
+    """
     last = rungs[-1]
+    return Advice(
+        task=params.task,
+        goal=goal.kind,
+        bound=goal.bound,
+        unit=unit,
+        metric=metric.name,
+        higher_is_better=metric.higher,
+        seeds=list(last.place.seeds),
+        validation_rows=_judges(last),
+        answer=answer,
+        sentence=sentence(answer, UNITS[unit], last, metric),
+        rungs=[_rung(rung) for rung in rungs],
+        trials=[TrialTold(rung.share, row) for rung in rungs for row in rung.rows],
+        block=block(params, last, last.place.grid[answer.name]) if isinstance(answer, Answer) else None,
+        test=test,
+        balance=balance,
+    )
+
+
+def answer_of(last: Rung, goal: Goal, metric: Metric) -> Answer | Nothing:
+    """Return what the ``last`` rung proposes for a goal."""
     winner, full = proposal(last.outcomes, goal), full_of(last.outcomes)
-    facts = {"task": params.task, "goal": goal.kind, "bound": goal.bound, "unit": unit, "metric": metric.name}
-    facts |= {"higher_is_better": metric.higher, "seeds": list(last.place.seeds), "validation_rows": _judges(last)}
-    answer = {"kind": "nothing", "name": None} if winner is None else _answer(winner, full, last, goal, metric)
-    return {
-        **facts,
-        "answer": answer,
-        "sentence": sentence(answer, goal, UNITS[unit], last, metric),
-        "rungs": [_rung(rung) for rung in rungs],
-        "trials": [{"share": rung.share, **row} for rung in rungs for row in rung.rows],
-        "block": None if winner is None else block(params, last, winner),
-    }
+    return Nothing(kind="nothing", name=None) if winner is None else _answer(winner, full, last, goal, metric)
 
 
 def _judges(rung: Rung) -> int:
-    return int(read_json(rung.place.folder / DATA / MANIFEST)["counts"]["test"])
+    return Manifest.read(rung.place.folder / DATA / MANIFEST).counts.test
 
 
-def _answer(winner: Outcome, full: Outcome, last: Rung, goal: Goal, metric: Metric) -> Row:
+def _answer(winner: Outcome, full: Outcome, last: Rung, goal: Goal, metric: Metric) -> Answer:
     cell = last.place.grid[winner.name]
     held = {"full": "full"} if winner.role != "full" else {}
     by_name = {o.name: o for o in last.outcomes}
     for kind, names in rivals(cell, last.place.grid).items() if winner.role == "method" else []:
         held |= {kind: max((n for n in names if n in by_name), key=lambda n: goal.gain(by_name[n], full))}
-    return {
-        "kind": winner.role,
-        "name": winner.name,
-        "method": cell.method,
-        "score": winner.score,
-        "cost": winner.cost,
-        "full_score": full.score,
-        "full_cost": full.cost,
-        "cost_ratio": _cost_ratio(last, cell, metric),
-        "gains": {k: _gain(last, winner.name, name, goal, metric, k) for k, name in held.items()},
-    }
+    return Answer(
+        kind=winner.role,
+        name=winner.name,
+        method=cell.method,
+        score=winner.score,
+        cost=winner.cost,
+        full_score=full.score,
+        full_cost=full.cost,
+        cost_ratio=_cost_ratio(last, cell, metric),
+        gains={k: _gain(last, winner.name, name, goal, metric, k) for k, name in held.items()},
+    )
 
 
-def _cost_ratio(last: Rung, cell: Cell, metric: Metric) -> Row | None:
+def _cost_ratio(last: Rung, cell: Cell, metric: Metric) -> Ratio | None:
     """Return what a method costs over what the best control needs for the same metric, in epochs over everything."""
     if cell.role != "method":
         return None
-    rows: dict[str, dict[int, Row]] = {}
+    rows: dict[str, list[TrialRow]] = {}
     for r in last.rows:
-        rows.setdefault(r["cell"], {})[r["seed"]] = r
-    seeds = last.place.seeds
-    trained = {n: Trained([r[s]["cost_epochs"] for s in seeds], [r[s][metric.name] for s in seeds]) for n, r in rows.items()}
-    blind = [t for n, t in trained.items() if last.place.grid[n].role != "method"]
-    ratio = cost_ratio(trained[cell.name], blind, higher=metric.higher)
-    return None if ratio is None else vars(ratio)
+        rows.setdefault(r.head.cell, []).append(r)
+    blind = [_trained(mine) for mine in rows.values() if mine[0].head.role != "method"]
+    ratio = cost_ratio(_trained(rows[cell.name]), blind, higher=metric.higher)
+    return None if ratio is None else Ratio(**vars(ratio))
 
 
-def _gain(last: Rung, name: str, other: str, goal: Goal, metric: Metric, held: str) -> Row:
+def _trained(rows: Sequence[TrialRow]) -> Trained:
+    """Return the costs and scores of a trial by seed."""
+    costs, found = [r.cost_epochs for r in rows], [r.score for r in rows]
+    return Trained([c for c in costs if c is not None], [s for s in found if s is not None])
+
+
+def _gain(last: Rung, name: str, other: str, goal: Goal, metric: Metric, held: str) -> Gain:
     """Return the gain over another trial, paired by seed, and whether it is surely what it must be.
 
     Over ``full`` it must be above minus the tolerance, or anything where there is a budget; over a control above 0.
     """
-    scores = {(r["cell"], r["seed"]): r[metric.name] for r in last.rows}
-    seeds = last.place.seeds
-    gain = paired(*([scores[cell, seed] for seed in seeds] for cell in (name, other)), higher=metric.higher)
+    value, seeds = scores(last.rows), last.place.seeds
+    gain = paired(*([value[cell, seed] for seed in seeds] for cell in (name, other)), higher=metric.higher)
     least = 0.0 if held != "full" else -goal.bound if goal.kind == "tolerance" else None
     error = paired_error(_predictions(last, name), _predictions(last, other), metric.name)
-    return {**vars(gain), "least": least, "sure": surely(gain, error, least), "examples_error": error}
+    return Gain(**vars(gain), least=least, sure=surely(gain, error, least), examples_error=error)
 
 
 def _predictions(last: Rung, name: str) -> list[dict[str, Array]]:
@@ -99,7 +152,7 @@ def _predictions(last: Rung, name: str) -> list[dict[str, Array]]:
     return [read_table(last.place.of(seed) / path)[0] for seed in last.place.seeds]
 
 
-def surely(gain: Gain, error: float, least: float | None) -> bool | None:
+def surely(gain: Paired, error: float, least: float | None) -> bool | None:
     """Return whether a gain is above ``least`` by its whole interval, be it that over seeds or that over the examples.
 
     Returns:
@@ -110,20 +163,20 @@ def surely(gain: Gain, error: float, least: float | None) -> bool | None:
     return min(gain.low, gain.mean - QUANTILE * error) > least
 
 
-def sentence(answer: Row, goal: Goal, unit: str, last: Rung, metric: Metric) -> str:
+def sentence(answer: Answer | Nothing, unit: str, last: Rung, metric: Metric) -> str:
     """Return the answer in words."""
-    if answer["kind"] == "nothing":
+    if isinstance(answer, Nothing):
         cheapest = min(last.outcomes, key=lambda o: o.cost)
         return f"none: nothing fits the budget; the cheapest that was tried, {cheapest.name}, takes {cheapest.cost:.3g} {unit}"
-    had = f"{metric.name} {answer['score']:.4f} at {answer['cost']:.3g} {unit}, full {answer['full_score']:.4f}"
-    had += f" at {answer['full_cost']:.3g}"
-    if answer["kind"] == "full":
+    had = f"{metric.name} {answer.score:.4f} at {answer.cost:.3g} {unit}, full {answer.full_score:.4f}"
+    had += f" at {answer.full_cost:.3g}"
+    if answer.kind == "full":
         return f"none: train on everything ({had})"
-    if answer["kind"] == "control":
-        which = {"short": "the short schedule", "uniform": "a fresh random subset every epoch"}[answer["method"]]
-        return f"none: use {which}, {answer['name']} ({had})"
-    cell = last.place.grid[answer["name"]]
-    return f"{answer['name']}{_settings(cell)} ({had})"
+    if answer.kind == "control":
+        which = {"short": "the short schedule", "uniform": "a fresh random subset every epoch"}[answer.method]
+        return f"none: use {which}, {answer.name} ({had})"
+    cell = last.place.grid[answer.name]
+    return f"{answer.name}{_settings(cell)} ({had})"
 
 
 def _settings(cell: Cell) -> str:
@@ -132,20 +185,22 @@ def _settings(cell: Cell) -> str:
     return f", {', '.join(parts)}" if parts else ""
 
 
-def _rung(rung: Rung) -> Row:
-    outcomes = [{**vars(o), "controls": list(o.controls), "kept": o.name in rung.kept} for o in rung.outcomes]
-    failed = [{"cell": r["cell"], "seed": r["seed"], "error": r["error"]} for r in rung.failed]
-    return {"share": rung.share, "seeds": list(rung.place.seeds), "outcomes": outcomes, "failed": failed}
+def _rung(rung: Rung) -> RungTold:
+    outcomes = [
+        OutcomeTold(name=o.name, role=o.role, score=o.score, cost=o.cost, controls=list(o.controls), kept=o.name in rung.kept)
+        for o in rung.outcomes
+    ]
+    failed = [FailedTold(cell=r.head.cell, seed=r.seed, error=r.error) for r in rung.failed]
+    return RungTold(share=rung.share, seeds=list(rung.place.seeds), outcomes=outcomes, failed=failed)
 
 
-def block(params: Params, last: Rung, winner: Outcome) -> str:
+def block(params: Params, last: Rung, winner: Cell) -> str:
     """Return what to put into params.yaml: the proposal, ``full``, and two controls at its cost."""
     grid = last.place.grid
-    compare, methods = {"full": grid.start}, dict[str, Any]()
+    compare, methods = {"full": grid.start}, dict[str, Block]()
     if winner.role == "control":
-        method = grid[winner.name].method
-        (member,) = read_json(last.place.of(last.place.seeds[0]) / plan_of("methods", winner.name))["members"]
-        compare[method], methods[method] = grid.start, member["arguments"] | member.get("factors", {})
+        (member,) = MethodPlan.read(last.place.of(last.place.seeds[0]) / plan_of("methods", winner.name)).members
+        compare[winner.method], methods[winner.method] = grid.start, {**member.arguments, **member.factors}
     elif winner.role == "method":
         compare |= {winner.name: grid.params.compare[winner.name], **dict.fromkeys(CONTROLS, grid.start)}
         methods = {winner.name: grid.params.methods[winner.name], **{c: {"controls": winner.name} for c in CONTROLS}}
@@ -153,22 +208,21 @@ def block(params: Params, last: Rung, winner: Outcome) -> str:
     return dumped(lacking | {"compare": compare} | ({"methods": methods} if methods else {}))
 
 
-def balance(written: Row, spent: dict[str, dict[str, float]], before: dict[str, dict[str, float]]) -> Row:
+def balance(answer: Answer | Nothing, unit: Unit, spent: dict[str, Spent], before: dict[str, Spent]) -> Balance:
     """Return what the advice cost, and after how many trainings that is paid back.
 
     Args:
-        written: what ``advice`` returned.
-        spent: costs of all its trials, by record.
-        before: of the records that were there when it began.
+        answer: what is proposed.
+        unit: of the goal's costs.
+        spent: costs of all trials, by record.
+        before: of the records that were there when the advice began.
     """
-    kinds = tuple(UNITS)
-    now = {path: cost for path, cost in spent.items() if before.get(path) != cost}
-    cost = {kind: sum(c[kind] for c in spent.values()) for kind in kinds}
-    answer, unit = written["answer"], written["unit"]
-    saving = answer["full_cost"] - answer["cost"] if answer["kind"] in ("method", "control") else 0.0
-    return {
-        "cost": cost,
-        "cost_now": {kind: sum(c[kind] for c in now.values()) for kind in kinds},
-        "saving": saving,
-        "paid_back_after": paid_back_after(cost[unit], saving),
-    }
+    cost, now = _sum(spent.values()), _sum(each for path, each in spent.items() if before.get(path) != each)
+    saving = answer.full_cost - answer.cost if isinstance(answer, Answer) and answer.kind != "full" else 0.0
+    after = paid_back_after(getattr(cost, unit), saving)
+    return Balance(cost=cost, cost_now=now, saving=saving, paid_back_after=after)
+
+
+def _sum(spent: Iterable[Spent]) -> Spent:
+    each = list(spent)
+    return Spent(cpu_seconds=sum(s.cpu_seconds for s in each), energy_kwh=sum(s.energy_kwh for s in each))

@@ -6,25 +6,27 @@ from collections.abc import Callable, Iterator
 from contextlib import chdir
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
-from components.costs.comparison import Metric
 from components.costs.halving import Goal, Outcome, survivors
+from components.costs.savings import Metric
+from pipelines.advise.records import Spent, Unit
 from pipelines.config.params import Params
+from pipelines.config.plans import MethodPlan
 from pipelines.config.schema.sections import Advise, Study
 from pipelines.core import artifacts
-from pipelines.core.artifacts import cost_of, plan_of, read_json
+from pipelines.core.artifacts import cost_of, plan_of
 from pipelines.core.errors import UserError
-from pipelines.costs.records import outermost
+from pipelines.costs.records import CostRecord
+from pipelines.data.manifest import Manifest
 from pipelines.trials import plan_files
 from pipelines.trials.folder import DATA, Place
 from pipelines.trials.grid import grid_of
-from pipelines.trials.rows import Row, collect
+from pipelines.trials.rows import TrialRow, collect
 
 #: Runs cells of a place, which may be none, and returns why some failed.
 Run = Callable[[Place, list[tuple[int, str]]], dict[tuple[int, str], str]]
 #: What a goal's costs are, by their column in a study's rows.
-UNITS = {"cpu_seconds": "CPU seconds", "energy_kwh": "kWh"}
+UNITS: dict[Unit, str] = {"cpu_seconds": "CPU seconds", "energy_kwh": "kWh"}
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,14 @@ class Rung:
     share: float
     place: Place
     scale: float
-    rows: list[Row]
+    rows: list[TrialRow]
     outcomes: list[Outcome]
     kept: list[str]
 
     @property
-    def failed(self) -> list[Row]:
+    def failed(self) -> list[TrialRow]:
         """The rows of the trials without results."""
-        return [r for r in self.rows if r["error"]]
+        return [r for r in self.rows if r.error]
 
 
 def section_of(params: Params) -> Advise:
@@ -98,7 +100,7 @@ def limit_at(limit: int | float | None, share: float) -> int | float | None:
     return max(1, round(limit * share)) if isinstance(limit, int) else (limit or 1.0) * share
 
 
-def climb(params: Params, goal: Goal, unit: str, run: Run) -> Iterator[Rung]:
+def climb(params: Params, goal: Goal, unit: Unit, run: Run) -> Iterator[Rung]:
     """Yield the rungs, each run by ``run`` where it was not before; who goes on from one is who enters the next.
 
     Raises:
@@ -114,17 +116,17 @@ def climb(params: Params, goal: Goal, unit: str, run: Run) -> Iterator[Rung]:
         yield rung
 
 
-def _tried(place: Place, params: Params, share: float, names: list[str], goal: Goal, unit: str, run: Run) -> Rung:
+def _tried(place: Place, params: Params, share: float, names: list[str], goal: Goal, unit: Unit, run: Run) -> Rung:
     missing = [cell for cell in place.missing() if cell[1] in names]
     failed = run(place, missing)
     if not all(place.done(seed, "full") for seed in place.seeds):
         reason = next((r for (_, name), r in failed.items() if name == "full"), "it has no results")
         raise UserError(f"'full' failed on {share:g} of the training data, and all is held against it: {reason}")
-    manifest = read_json(place.folder / DATA / artifacts.MANIFEST)
-    metric = Metric(manifest["metric"], manifest["higher"])
-    rows = [row for row in collect(place, metric, failed) if row["cell"] in names]
-    scale = scale_of(params, share, manifest["counts"]["train"])
-    outcomes = outcomes_of(rows, place, metric, unit, scale)
+    manifest = Manifest.read(place.folder / DATA / artifacts.MANIFEST)
+    metric = Metric(manifest.metric, manifest.higher)
+    rows = [row for row in collect(place, metric, failed) if row.head.cell in names]
+    scale = scale_of(params, share, manifest.counts.train)
+    outcomes = outcomes_of(rows, place, unit, scale)
     kept = names if share == section_of(params).rungs[-1] else survivors(outcomes, goal)
     return Rung(share, place, scale, rows, outcomes, kept)
 
@@ -135,29 +137,29 @@ def scale_of(params: Params, share: float, examples: int) -> float:
     return limit / examples if isinstance(limit, int) else 1 / (share * (1 - section_of(params).validation))
 
 
-def outcomes_of(rows: list[Row], place: Place, metric: Metric, unit: str, scale: float) -> list[Outcome]:
+def outcomes_of(rows: list[TrialRow], place: Place, unit: Unit, scale: float) -> list[Outcome]:
     """Return the outcomes of the trials that have results with every seed."""
     found = []
     for cell in place.grid.cells:
-        mine = [r for r in rows if r["cell"] == cell.name]
-        if mine and not any(r["error"] for r in mine):
-            score, cost = fmean(r[metric.name] for r in mine), fmean(r[unit] for r in mine)
+        mine = [r for r in rows if r.head.cell == cell.name]
+        if mine and not any(r.error for r in mine):
+            score, cost = fmean(r.score for r in mine if r.score is not None), fmean(getattr(r.costs, unit) for r in mine)
             found.append(Outcome(cell.name, cell.role, score, cost * scale, cell.controls))
     return found
 
 
-def spent(place: Place, names: list[str]) -> dict[str, dict[str, float]]:
+def spent(place: Place, names: list[str]) -> dict[str, Spent]:
     """Return CPU seconds and kWh of every cost record of the cells ``names`` at ``place``, by its path; none twice."""
     records = {str(place.folder / DATA / cost_of("prepare")): place.folder / DATA / cost_of("prepare")}
     for seed in place.seeds:
         for name in names:
             with chdir(place.of(seed)):
                 planned = plan_of("methods", name)
-                start = read_json(planned)["warm_up"] if planned.exists() else ""
+                start = MethodPlan.read(planned).warm_up if planned.exists() else ""
             own = [cost_of(stage, name) for stage in ("subset", "train", "evaluate")]
             records |= {str(place.of(seed) / p): place.of(seed) / p for p in [cost_of("warm_up", start), *own]}
-    return {key: _spent(read_json(path)) for key, path in records.items() if path.exists()}
+    return {key: _spent(CostRecord.read(path)) for key, path in records.items() if path.exists()}
 
 
-def _spent(cost: dict[str, Any]) -> dict[str, float]:
-    return {"cpu_seconds": outermost(cost)["cpu_seconds"], "energy_kwh": cost.get("energy", {}).get("kwh", 0.0)}
+def _spent(cost: CostRecord) -> Spent:
+    return Spent(cpu_seconds=cost.outermost.cpu_seconds, energy_kwh=cost.energy.kwh if cost.energy else 0.0)

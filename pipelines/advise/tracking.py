@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from pipelines.advise.records import Advice, TrialTold
 from pipelines.advise.report import asked
 from pipelines.core.artifacts import ADVICE, digest
 from pipelines.tracking.client import REASON, Tracker, points, told
-from pipelines.trials.rows import Row
 from pipelines.versioning.provenance import versions
 
 
-def publish(written: Row) -> str | None:
+def publish(written: Advice) -> str | None:
     """Tell MLflow of the advice that was written, and return the id of its run.
 
     Returns:
@@ -20,35 +18,36 @@ def publish(written: Row) -> str | None:
     return told(lambda tracker: _publish(tracker, written))
 
 
-def _publish(tracker: Tracker, written: Row) -> str:
+def _publish(tracker: Tracker, written: Advice) -> str:
     # What was spent now is another number at each call.
-    key = digest(["advice", {k: v for k, v in written.items() if k != "balance"}])
+    key = digest(["advice", {k: v for k, v in written.dumped().items() if k != "balance"}])
     for run in tracker.runs("winnow.key", key):
         if "winnow.complete" in run.data.tags:
             return str(run.info.run_id)
         for left in [*tracker.runs("mlflow.parentRunId", run.info.run_id), run]:
             tracker.forget(left)
-    tags = {"task": written["task"], "goal": asked(written), **versions()}
-    parent = tracker.create(f"{written['task']} advice", {**tags, "winnow.key": key, "advice": written["sentence"]})
+    tags = {"task": written.task, "goal": asked(written), **versions()}
+    parent = tracker.create(f"{written.task} advice", {**tags, "winnow.key": key, "advice": written.sentence})
     run_id = str(parent.info.run_id)
-    for trial in written["trials"]:
+    for trial in written.trials:
         _tell_trial(tracker, written, trial, {**tags, "mlflow.parentRunId": run_id})
-    balance, path = written["balance"], ADVICE / written["task"] / "advice.json"
-    found = [(f"advice_{k}", v, 0) for k, v in (*balance["cost"].items(), ("saving", balance["saving"]))]
-    tracker.log(run_id, points(found, path), {"bound": written["bound"], "goal": written["goal"]}, {})
+    balance, path = written.balance, ADVICE / written.task / "advice.json"
+    found = [(f"advice_{k}", v, 0) for k, v in (*vars(balance.cost).items(), ("saving", balance.saving))]
+    tracker.log(run_id, points(found, path), {"bound": written.bound, "goal": written.goal}, {})
     tracker.client.log_artifacts(run_id, str(path.parent), "advice")
     tracker.finish(parent)
     tracker.point_caller("winnow.advice", run_id)
     return run_id
 
 
-def _tell_trial(tracker: Tracker, written: Row, trial: Row, tags: dict[str, str]) -> None:
-    own: dict[str, Any] = {k: trial[k] for k in ("cell", "role", "method", "seed", "share")}
-    name = f"{trial['cell']} on {trial['share']:g} seed {trial['seed']}"
+def _tell_trial(tracker: Tracker, written: Advice, trial: TrialTold, tags: dict[str, str]) -> None:
+    row, columns = trial.row, trial.columns()
+    own = {k: columns[k] for k in ("cell", "role", "method", "seed", "share")}
+    name = f"{row.head.cell} on {trial.share:g} seed {row.seed}"
     run = tracker.create(name, {**tags, **{k: str(v) for k, v in own.items()}})
-    found = [(k, v, 0) for k, v in trial.items() if isinstance(v, int | float) and k not in own]
-    tracker.log(run.info.run_id, points(found, ADVICE / written["task"] / "advice.json"), own, {})
-    if trial["error"]:
-        tracker.failed(run, trial["error"][:REASON])
+    found = [(k, v, 0) for k, v in columns.items() if isinstance(v, int | float) and k not in own]
+    tracker.log(run.info.run_id, points(found, ADVICE / written.task / "advice.json"), own, {})
+    if row.error:
+        tracker.failed(run, row.error[:REASON])
     else:
         tracker.finish(run)

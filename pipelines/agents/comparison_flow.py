@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 from prefect import flow, get_run_logger
@@ -27,13 +27,14 @@ from pipelines.core import artifacts
 from pipelines.core.environment import LOST_SECONDS
 from pipelines.core.environment import PROGRESS as PROGRESS_FILE
 from pipelines.core.errors import GivenUpError, StageFailedError, Stopped, UserError, unknown, without_passwords
+from pipelines.report.rows import Comparison
 from pipelines.tracking import agents
 from pipelines.tracking import comparison as tracking
 from pipelines.versioning import dvc_project, dvc_remote, git_worktree
 
 if TYPE_CHECKING:
     from pipelines.config.schema.sections import Pools
-    from pipelines.core.logs import Log
+    from pipelines.core.progress import Log
 
 #: What arrives over the API becomes an argument of git and DVC, never a part of a shell's line.
 Address = Annotated[str, Field(pattern=r"^[a-z_]{1,32}(@[a-z0-9][a-z0-9._-]{0,62})?$")]
@@ -50,7 +51,7 @@ SHOWN = ("examples_trained", "cpu_seconds", "time_counted", "time_measured", "ag
 @flow(name="winnow-stage", flow_run_name="{stage}")
 def run_stage(
     stage: Address, revision: Revision, params: Text = "", packages: Packages | None = None, flows: Flows = ""
-) -> State[Any] | None:
+) -> State[None] | None:
     """Run one stage of DVC's graph on this agent, what it depends on being restored, and share what it made.
 
     Args:
@@ -96,7 +97,7 @@ def winnow(
     task: Word = "",
     methods: Words | None = None,
     overrides: Keys | None = None,
-) -> State[Any] | None:
+) -> State[None] | None:
     """Run a comparison over work pools: every stage of DVC's graph that no agent has run before, on the pool it belongs to.
 
     Args:
@@ -111,7 +112,7 @@ def winnow(
         asked = revision or git_worktree.head()
         with git_worktree.worktree(asked, params) as held:
             held, params = resolve(held, params, task, methods or [], overrides or {})
-            planning.files_of(held)
+            planning.plans_of(held)
             log = get_run_logger()
             walk(partial(_send, held.pools, asked, params), log)
             _show(tracking.publish(log.warning))
@@ -149,12 +150,12 @@ def _share(stage: str, confirm: Callable[[], None]) -> None:
 
 def _show(comparison: str | None) -> None:
     """Leave the comparison as a table in the flow's run, with the pages of its runs in MLflow, ``comparison`` among them."""
-    written = artifacts.read_json(artifacts.COMPARISON / "comparison.json")
+    written = Comparison.written()
     pages = agents.links(comparison) if comparison else {}
-    columns = ("method", written["metric"], *SHOWN)
-    table = [{column: row[column] for column in columns} for row in written["rows"]]
+    columns = ("method", written.metric, *SHOWN)
+    table = [{column: shown[column] for column in columns} for shown in (row.columns() for row in written.rows)]
     told = ", ".join(f"[{name}]({page})" for name, page in pages.items())
-    description = f"{written['task']}: what selecting examples saved" + (f". In MLflow: {told}" if told else "")
+    description = f"{written.task}: what selecting examples saved" + (f". In MLflow: {told}" if told else "")
     prefect_client.answer(
         lambda: create_table_artifact(table, key="winnow-comparison", description=description), get_run_logger()
     )

@@ -10,14 +10,14 @@ from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.exceptions import ObjectNotFound, TerminationSignal
 
 from pipelines.agents import prefect_client
-from pipelines.agents.run_watcher import LOST
+from pipelines.agents.run_watcher import LOST, state_of
 from pipelines.core.errors import GivenUpError, Stopped
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from prefect.client.orchestration import SyncPrefectClient
 
-    from pipelines.core.logs import Log
+    from pipelines.core.progress import Log
 
 #: Between two beats; and how many a busy server may miss before it is worth a line.
 BEAT_SECONDS, MISSED = 3.0, 4
@@ -72,7 +72,7 @@ class Heart:
             Stopped: where it was cancelled.
         """
         with prefect_client.client() as client:
-            state: Any = prefect_client.answer(lambda: client.read_flow_run(self._run_id), self._log).state
+            state = state_of(prefect_client.answer(lambda: client.read_flow_run(self._run_id), self._log))
         if state.name == LOST:
             raise GivenUpError(state.message)
         if state.is_final() or state.is_cancelling():
@@ -81,7 +81,7 @@ class Heart:
     def _is_over(self, client: SyncPrefectClient, number: int) -> bool:
         """Beat; return whether this run was given up or deleted, or was to be cancelled and nobody has done it."""
         try:
-            state: Any = client.read_flow_run(self._run_id).state
+            state = state_of(client.read_flow_run(self._run_id))
             self._cancelling = self._cancelling + 1 if state.is_cancelling() else 0
             if state.name == LOST:
                 self._log.warning("this run was given up while its agent was not heard of; it ends here")
@@ -100,12 +100,14 @@ class Heart:
         return self._end is not None
 
     def _tell(self, client: SyncPrefectClient, percent: float, text: str, beat: str) -> None:
-        said: dict[str, Any] = {"data": percent, "description": text, "metadata_": {"beat": beat}}
+        metadata = {"beat": beat}
         if self._artifact is None:
-            made = ArtifactCreate(key=self._key, type="progress", flow_run_id=self._run_id, **said)
+            made = ArtifactCreate(
+                key=self._key, type="progress", flow_run_id=self._run_id, data=percent, description=text, metadata_=metadata
+            )
             self._artifact = client.create_artifact(made).id
         else:
-            client.update_artifact(self._artifact, ArtifactUpdate(**said))
+            client.update_artifact(self._artifact, ArtifactUpdate(data=percent, description=text, metadata_=metadata))
 
 
 @contextmanager

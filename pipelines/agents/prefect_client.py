@@ -12,7 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from pipelines.core.errors import StageFailedError, without_passwords
-from pipelines.core.logs import Log
+from pipelines.core.progress import Log
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from prefect.client.schemas.filters import ArtifactFilter
 from prefect.exceptions import ObjectNotFound
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.objects import FlowRun, State
 
-    from pipelines.core.logs import Log
+    from pipelines.core.progress import Log
 
 POLL_SECONDS = 1.0
 #: The most that one look adds to a silence: time in which nobody could look, the server being away, is nobody's silence.
@@ -67,7 +67,7 @@ def follow(client: SyncPrefectClient, run_id: UUID, log: Log) -> FlowRun:
     silence, standstill = Silence(), Silence()
     while True:
         run, beat = prefect_client.answer(lambda: _look(client, run_id), log)
-        state: Any = run.state
+        state = state_of(run)
         if state.is_final():
             return run
         quiet = silence.see((state.type, beat), time.monotonic())
@@ -82,6 +82,12 @@ def follow(client: SyncPrefectClient, run_id: UUID, log: Log) -> FlowRun:
         time.sleep(POLL_SECONDS)
 
 
+def state_of(run: FlowRun) -> State[object]:
+    """Return the state of a run; the server gives each one a first."""
+    assert run.state is not None, f"run {run.id} has no state"
+    return run.state
+
+
 def agent_of(run: FlowRun) -> str | None:
     """Return the name of the agent that took a run."""
     name = run.labels.get("prefect.worker.name")
@@ -94,7 +100,7 @@ def _look(client: SyncPrefectClient, run_id: UUID) -> tuple[FlowRun, object]:
         run = client.read_flow_run(run_id)
     except ObjectNotFound:
         raise StageFailedError(f"run {run_id}: was deleted") from None
-    state: Any = run.state
+    state = state_of(run)
     if state.is_pending():
         workers = client.read_workers_for_work_pool(str(run.work_pool_name))
         return run, next((w.last_heartbeat_time for w in workers if w.name == agent_of(run)), None)
@@ -108,9 +114,9 @@ def _give_up(client: SyncPrefectClient, run: FlowRun, why: str, log: Log) -> NoR
     agent = agent_of(run)
     named = f"agent {agent}" if agent else f"the agent of {run.work_pool_name}"
     message = f"{named} {why}"
-    state: Any = run.state
+    state = state_of(run)
     cancelled = state.is_cancelling()
-    given: Any = (Cancelled if cancelled else Crashed)(name=LOST, message=message)
+    given: State[None] = (Cancelled if cancelled else Crashed)(name=LOST, message=message)
     prefect_client.answer(lambda: client.set_flow_run_state(run.id, given, force=True), log)
     if cancelled:
         raise Stopped

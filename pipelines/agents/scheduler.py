@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prefect.futures import PrefectFuture, as_completed
 
-from pipelines.core import artifacts
 from pipelines.core.errors import StageFailedError, Stopped, UserError
 from pipelines.tracking import agents
 from pipelines.tracking import comparison as tracking
 from pipelines.versioning import dvc_project, dvc_remote
 
 if TYPE_CHECKING:
-    from pipelines.core.logs import Log
+    from pipelines.core.progress import Log
 
-Future = PrefectFuture[dict[str, Any]]
+Future = PrefectFuture[agents.Ended]
 
 
 def walk(send: Callable[[str], Future], log: Log) -> None:
     """Restore in this worktree what was run before, have the rest run, and publish what is evaluated meanwhile.
 
     Args:
-        send: has a stage, by its address, run elsewhere; its result tells the ``agent`` and the ``queued_seconds``.
+        send: has a stage, by its address, run elsewhere; its result is how that was.
         log: is told what is waited for.
 
     Raises:
@@ -45,7 +44,7 @@ class Walk:
         self._needs, self._left = dvc_project.depends_on(), dvc_project.stages()
         self._here: set[str] = set()
         self._running: dict[Future, str] = {}
-        self._sent: dict[str, Any] = {}
+        self._sent: dict[str, agents.Ended] = {}
 
     def to_the_end(self) -> None:
         """Take up each stage that has ended, and send those that waited for it."""
@@ -54,7 +53,7 @@ class Walk:
             future = next(as_completed(list(self._running)))
             stage = self._running.pop(future)
             self._sent[stage] = self._result(stage, future)
-            artifacts.write_json(agents.SENT, self._sent)
+            agents.write_sent(self._sent)
             self._bring(stage)
             self._advance()
             if stage.startswith("evaluate@"):
@@ -80,15 +79,15 @@ class Walk:
     def _restore(self, stage: str) -> bool:
         return dvc_remote.patiently(partial(dvc_remote.restore, stage), self._log)
 
-    def _result(self, stage: str, future: Future) -> dict[str, Any]:
-        """Return what a stage tells; where it failed, wait for the others, and let MLflow know all that failed for good."""
+    def _result(self, stage: str, future: Future) -> agents.Ended:
+        """Return how a stage was ended; where it failed, wait for the others, and let MLflow know all that failed for good."""
         told = self._told(stage, future)
-        if isinstance(told, dict):
+        if isinstance(told, agents.Ended):
             return told
         others = [self._told(other, running) for running, other in self._running.items()]
         raise next(e for e in (told, *others) if isinstance(e, Exception))
 
-    def _told(self, stage: str, future: Future) -> dict[str, Any] | Exception:
+    def _told(self, stage: str, future: Future) -> agents.Ended | Exception:
         try:
             return future.result()
         except Stopped as error:

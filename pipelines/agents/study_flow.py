@@ -10,7 +10,7 @@ import json
 import sys
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect import flow, get_run_logger
@@ -32,7 +32,7 @@ from pipelines.versioning import git_worktree
 
 if TYPE_CHECKING:
     from pipelines.agents.scheduler import Future
-    from pipelines.core.logs import Log
+    from pipelines.core.progress import Log
 
 #: Of the reasons that a run's state carries, the most characters of each, and the most of them.
 REASON, REASONS = 500, 50
@@ -44,7 +44,7 @@ Unit = tuple[str, int]
 @flow(name="winnow-cells", flow_run_name="{task} seed {seed}")
 def run_cells(
     revision: Revision, task: Name, seed: Seed, params: Text = "", packages: Packages | None = None, flows: Flows = ""
-) -> State[Any] | None:
+) -> State[None] | None:
     """Run what no agent has run of a study's cells with one task and seed on this agent, and hand each over when it is done.
 
     Args:
@@ -80,7 +80,7 @@ def _part(unit: str, log: Log) -> dict[str, str]:
 @flow(name="winnow-study", on_cancellation=[cancel_sent])
 def study(
     revision: Revision | None = None, params: Text = "", task: Word = "", overrides: Keys | None = None
-) -> State[Any] | None:
+) -> State[None] | None:
     """Have agents run what is missing of a study, and publish it to MLflow; its tables are among the artifacts there.
 
     Args:
@@ -104,7 +104,7 @@ def study(
     return None
 
 
-def _sent(missing: list[Unit], deployment: str, asked: dict[str, Any]) -> dict[str, dict[str, str]]:
+def _sent(missing: list[Unit], deployment: str, asked: dict[str, str]) -> dict[str, dict[str, str]]:
     """Have agents run the units that are ``missing``, all that there are at once; return why cells failed, by unit and name.
 
     Raises:
@@ -123,7 +123,7 @@ def _sent(missing: list[Unit], deployment: str, asked: dict[str, Any]) -> dict[s
 def _reasons(future: Future) -> dict[str, str] | None:
     """Return, when a unit has ended, why its cells failed, by name, under none that of the others; None if it was cancelled."""
     try:
-        return dict(future.result().get("failed", {}))
+        return future.result().failed
     except Stopped:
         return None
     except (UserError, StageFailedError) as error:
@@ -172,6 +172,6 @@ def _call(log: Log, command: str, *arguments: str) -> int:
         if code in (0, FAILED):
             return code
         raise StageFailedError(f"{command}: exited with {code}")
-    if said["code"] == STOPPED:
+    if said.code == STOPPED:
         raise Stopped
-    raise (UserError if said["code"] == BAD_INPUT else StageFailedError)(f"{command}: {said['message']}")
+    raise (UserError if said.code == BAD_INPUT else StageFailedError)(f"{command}: {said.message}")

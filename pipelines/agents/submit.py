@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import ParamSpec, TypeVar, cast
 from uuid import uuid4
 
 from prefect import get_run_logger, task
@@ -13,13 +14,19 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
+from prefect.flows import Flow
 from prefect.runtime import task_run
 from prefect.states import Cancelled, Cancelling, Crashed, Failed
+from pydantic import JsonValue
 
 from pipelines.agents import compatibility, prefect_client, run_watcher
 from pipelines.core.errors import GivenUpError, StageFailedError, Stopped, UserError, without_passwords
-from pipelines.core.logs import Log
+from pipelines.core.progress import Log
 from pipelines.flows.retry import worth_a_retry
+from pipelines.tracking.agents import Ended
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 BAD_INPUT = "Bad input"
 #: The name of the state of a run that did what it could: its message is JSON, the reasons by the name of what failed.
@@ -31,16 +38,13 @@ OPEN = ["SCHEDULED", "PENDING", "RUNNING", "PAUSED"]
 
 
 @task(retries=AGAIN, retry_delay_seconds=1, retry_condition_fn=worth_a_retry, task_run_name="{what}", cache_policy=NO_CACHE)
-def send(what: str, deployment: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """Have an agent run ``what``, wait for its end, and return the ``agent`` and the ``queued_seconds``.
+def send(what: str, deployment: str, asked: Mapping[str, JsonValue]) -> Ended:
+    """Have an agent run ``what``, wait for its end, and return how it was.
 
     Args:
         what: as it is called in messages.
         deployment: to run.
         asked: its parameters, beside those by which an agent that is not up to date refuses.
-
-    Returns:
-        Of what failed in part, ``failed`` too, the reasons by name.
 
     Raises:
         UserError: for a mistake in the input.
@@ -59,11 +63,11 @@ def send(what: str, deployment: str, asked: dict[str, Any]) -> dict[str, Any]:
     failed = _check(what, run)
     # Both by the server's clock.
     waited = (run.start_time - run.created).total_seconds() if run.start_time and run.created else 0.0
-    told = {"agent": run_watcher.agent_of(run), "queued_seconds": max(0.0, waited)}
-    return told | ({"failed": failed} if failed else {})
+    ended = Ended(agent=run_watcher.agent_of(run), queued_seconds=max(0.0, waited))
+    return ended.model_copy(update={"failed": failed}) if failed else ended
 
 
-def cancel_sent(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ANN401 - Prefect's
+def cancel_sent(flow: Flow[P, R], flow_run: FlowRun, state: State[R]) -> None:
     """Cancel what a cancelled run has sent, which would go on without it."""
     asked = {"parent_flow_run_id": {"any_": [flow_run.id]}, "state": {"type": {"any_": OPEN}}}
     with get_client(sync_client=True) as client:
@@ -71,7 +75,7 @@ def cancel_sent(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ANN401 -
             client.set_flow_run_state(sent.id, Cancelling())
 
 
-def state_of(error: Exception) -> State[Any]:
+def state_of(error: Exception) -> State[None]:
     """Return the state of a run that ended with ``error``; its message is all that another agent learns of it."""
     if isinstance(error, Stopped):
         return Cancelled(message="stopped")
@@ -81,26 +85,26 @@ def state_of(error: Exception) -> State[Any]:
     return Failed(name=name, message=without_passwords(str(error)))
 
 
-def _begin(what: str, deployment: str, asked: dict[str, Any], log: Log) -> FlowRun:
+def _begin(what: str, deployment: str, asked: Mapping[str, JsonValue], log: Log) -> FlowRun:
     """Create the run, once, also where the server takes the request and is away before it answers."""
-    parameters = asked | {"packages": compatibility.packages(), "flows": compatibility.flows()}
+    parameters = {**asked, "packages": compatibility.packages(), "flows": compatibility.flows()}
     once = str(uuid4())
 
-    def create() -> Any:  # noqa: ANN401 - a FlowRun, or one to be awaited
-        return run_deployment(
+    def create() -> FlowRun:
+        made = run_deployment(
             deployment, parameters=parameters, flow_run_name=what, timeout=0, tags=["winnow"], idempotency_key=once
         )
+        return cast("FlowRun", made)  # a coroutine only inside an event loop, and this task has none
 
     try:
-        made: FlowRun = prefect_client.answer(create, log)
+        return prefect_client.answer(create, log)
     except ObjectNotFound:
         raise UserError(f"params.yaml: pools: there is no deployment {deployment!r}; add it to prefect.yaml") from None
-    return made
 
 
 def _check(what: str, run: FlowRun) -> dict[str, str]:
     """Raise what the end of a run means, unless it has ended well, or in part: then return why the rest failed, by name."""
-    state: Any = run.state
+    state = run_watcher.state_of(run)
     if state.is_completed():
         return {}
     message = str(state.message)

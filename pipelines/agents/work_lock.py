@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import Variable
 
-    from pipelines.core.logs import Log
+    from pipelines.core.progress import Log
 
 #: How long a claim is tried to be dropped: a busy server refuses now and then, and one that is away need not be waited for.
 DROP_SECONDS = 30.0

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import yaml
 from pydantic import ValidationError
 
 from pipelines.config import yaml_file
+from pipelines.config.cross_checks import check_names
 from pipelines.config.params import Params
-from pipelines.config.validation import check_names
 from pipelines.core.artifacts import PARAMS
 from pipelines.core.errors import UserError, short
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 #: How deep the keys of another file reach: a task's settings are changed one by one, what to compare is said anew.
 DEPTHS = {"tasks": 3, "compare": 0}
@@ -56,19 +59,19 @@ def load_received(path: Path = PARAMS) -> Params:
     return load(path)
 
 
-def laid_over(own: Any, given: Any, depth: int) -> Any:  # noqa: ANN401 - whatever YAML holds
+def laid_over(own: object, given: object, depth: int) -> object:
     """Return ``own`` with the keys of ``given`` in the place of its own, down to ``depth``."""
     if not (depth and isinstance(own, dict) and isinstance(given, dict)):
         return given
     return {**own, **{key: laid_over(own.get(key), value, depth - 1) for key, value in given.items()}}
 
 
-def dumped(value: dict[str, Any]) -> str:
+def dumped(value: Mapping[str, object]) -> str:
     """Return ``value`` as a part of params.yaml, a line a name."""
-    return yaml.safe_dump(value, default_flow_style=None, sort_keys=False, width=1000)
+    return yaml.safe_dump(dict(value), default_flow_style=None, sort_keys=False, width=1000)
 
 
-def explained(path: Path | str, errors: Iterable[Any]) -> str:
+def explained(path: Path | str, errors: Iterable[ErrorDetails]) -> str:
     """Return a line a mistake, beginning with ``path``; a value that is of none of several types is one mistake."""
     lines: dict[str, str] = {}
     for error in errors:
@@ -88,7 +91,7 @@ def _place(loc: tuple[str | int, ...]) -> str:
     return "".join(f"{short(str(part))}." for i, part in enumerate(loc) if i not in kinds).removesuffix(".") + ": " * bool(loc)
 
 
-def _text(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+def _text(error: ErrorDetails) -> str:
     text, value = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be"), error.get("input")
     if value is None and error["type"] != "value_error":
         return "has no value; write one, or leave the key out"
@@ -96,7 +99,7 @@ def _text(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     return f"{text}{shown}{_nearest(error)}"
 
 
-def _nearest(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+def _nearest(error: ErrorDetails) -> str:
     bounds, kind = error.get("ctx", {}), error["type"]
     # Of a number that need not be whole there is no nearest one above a bound.
     whole = isinstance(bounds.get("gt"), int)

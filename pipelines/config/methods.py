@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ConfigDict, ValidationError, create_model
+from pydantic import ConfigDict, JsonValue, ValidationError, create_model
 
 from components.selection import METHODS
 from components.selection.selector import Selector
 from components.selection.stack import Stack
 from pipelines.config.params import Params
+from pipelines.config.plans import Member
 from pipelines.config.schema.warm_up import WarmUp
 from pipelines.core.errors import UserError, unknown
 
@@ -25,20 +27,20 @@ APART = {
 }
 
 
-def build(members: list[dict[str, Any]]) -> Selector:
+def build(members: Sequence[Member]) -> Selector:
     """Return the selector that a resolved plan describes."""
     selectors = [_built(m) for m in members]
     return selectors[0] if len(selectors) == 1 else Stack(selectors)
 
 
-def _built(member: dict[str, Any]) -> Selector:
-    selector = METHODS[member["method"]](**member["arguments"])
-    for key, factor in member.get("factors", {}).items():
+def _built(member: Member) -> Selector:
+    selector = METHODS[member.method](**member.arguments)
+    for key, factor in member.factors.items():
         setattr(selector, key, factor)
     return selector
 
 
-def resolve(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+def resolve(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = ()) -> list[Member]:
     """Return the classes and arguments that the block ``methods.<name>`` stands for.
 
     Raises:
@@ -63,16 +65,16 @@ def resolve(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = (
         arguments |= _at_cost(method, where, cost, params.chosen.training.epochs, warm_up)
     own, factors = parted(arguments)
     check(method, arguments, where)
-    return [{"method": method, "arguments": own} | ({"factors": factors} if factors else {})]
+    return [Member.of({"method": method, "arguments": own} | ({"factors": factors} if factors else {}))]
 
 
-def parted(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def parted(arguments: Mapping[str, JsonValue]) -> tuple[dict[str, JsonValue], dict[str, JsonValue]]:
     """Return what of a block's ``arguments`` is the method's own, and the factors of the task's training that any may have."""
     factors = {key: arguments[key] for key in FACTORS if key in arguments}
     return {key: value for key, value in arguments.items() if key not in FACTORS}, factors
 
 
-def _at_cost(method: str, where: str, cost: float, epochs: int, warm_up: float) -> dict[str, Any]:
+def _at_cost(method: str, where: str, cost: float, epochs: int, warm_up: float) -> dict[str, float]:
     if cost <= warm_up:
         raise UserError(
             f"{where}: controls: must start from a warm-up under the {cost:.3g} epochs that it is to cost, got one of "
@@ -110,23 +112,23 @@ def selector_of(params: Params, name: str, warm_up: float, seen: tuple[str, ...]
         raise UserError(f"params.yaml: methods.{name}: {error}") from None
 
 
-def check(method: str, arguments: dict[str, Any], where: str) -> None:
+def check(method: str, arguments: Mapping[str, JsonValue], where: str) -> None:
     """Build the method once, its arguments' types checked, before anything is run.
 
     Raises:
         UserError: naming the argument under ``where``.
     """
     known = inspect.signature(METHODS[method], eval_str=True).parameters
-    arguments, factors = parted(arguments)
-    for key in arguments:
+    own, factors = parted(arguments)
+    for key in own:
         if key not in known:
             raise UserError(unknown(f"{where}.{key}", f"argument of '{method}'", key, [*known, *FACTORS]))
     for key, factor in factors.items():
         _check_factor(f"{where}.{key}", key, factor)
     fields: dict[str, Any] = {n: (p.annotation, ... if p.default is p.empty else p.default) for n, p in known.items()}
     try:
-        create_model(method, __config__=ConfigDict(strict=True, allow_inf_nan=False), **fields)(**arguments)
-        METHODS[method](**arguments)
+        create_model(method, __config__=ConfigDict(strict=True, allow_inf_nan=False), **fields)(**own)
+        METHODS[method](**own)
     except ValidationError as error:
         first, *more = error.errors()
         others = [f"; or: {e['msg'][0].lower()}{e['msg'][1:]}" for e in more if e["loc"][0] == first["loc"][0]]

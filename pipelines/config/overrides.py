@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,7 +31,7 @@ class _Quoting(yaml.SafeDumper):
 _Quoting.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
 
 
-def resolve(held: Params, text: str, task: str, methods: list[str], overrides: dict[str, Any]) -> tuple[Params, str]:
+def resolve(held: Params, text: str, task: str, methods: list[str], overrides: Mapping[str, object]) -> tuple[Params, str]:
     """Return the params that are asked for, with the text for the stages, and leave it as the params.yaml of this worktree.
 
     Args:
@@ -46,11 +47,12 @@ def resolve(held: Params, text: str, task: str, methods: list[str], overrides: d
     if not (task or methods or overrides):
         return held, text
     _check_size(overrides)
-    changed: dict[str, Any] = yaml_file.read(PATH)
+    changed = yaml_file.read(PATH)
+    assert isinstance(changed, dict), "what was held is read from there"
     if task:
         changed["task"] = task
     if methods:
-        changed["compare"] = {name: _warm_up_of(held, changed, name) for name in methods}
+        changed["compare"] = {name: _warm_up_of(held, name) for name in methods}
     for key, value in overrides.items():
         _put(changed, key, value)
     written = yaml.dump(changed, Dumper=_Quoting, sort_keys=False, allow_unicode=True)
@@ -60,7 +62,7 @@ def resolve(held: Params, text: str, task: str, methods: list[str], overrides: d
     return load_received(PATH), written
 
 
-def _check_size(overrides: dict[str, Any]) -> None:
+def _check_size(overrides: Mapping[str, object]) -> None:
     if (size := len(json.dumps(overrides))) > MOST_JSON:
         raise UserError(f"overrides: must be at most {MOST_JSON} characters of JSON, got {size}; send a whole params.yaml")
     for key, value in overrides.items():
@@ -73,21 +75,22 @@ def _depth(value: object) -> int:
     return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
 
 
-def _warm_up_of(held: Params, changed: dict[str, Any], method: str) -> str:
+def _warm_up_of(held: Params, method: str) -> str:
     if method not in held.methods:
         raise UserError(unknown(f"methods: {method!r}", "method in params.yaml", method, held.methods))
     none = next((name for name, warm_up in held.warm_ups.items() if not warm_up.epochs), "none")
     study = held.study.methods if held.study else {}
-    return str(changed["compare"].get(method) or study.get(method) or none)
+    return held.compare.get(method) or study.get(method) or none
 
 
-def _put(held: dict[str, Any], key: str, value: Any) -> None:  # noqa: ANN401 - whatever JSON holds
+def _put(held: MutableMapping[str, object], key: str, value: object) -> None:
     """Put ``value`` where ``key`` says, in place; the last part of it may be new, and then params.yaml's types decide."""
     *way, last = key.split(".")
     place, seen = held, ""
     for part in way:
-        if part not in place or not isinstance(place[part], dict):
+        inner = place.get(part)
+        if not isinstance(inner, dict):
             mappings = [k for k, v in place.items() if isinstance(v, dict)]
             raise UserError(f"overrides: {unknown(f'{seen}{part}', 'mapping in params.yaml', part, mappings)}")
-        place, seen = place[part], f"{seen}{part}."
+        place, seen = inner, f"{seen}{part}."
     place[last] = value

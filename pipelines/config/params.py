@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from components.costs.comparison import AGOT_EPSILON
+from components.costs.savings import AGOT_EPSILON
 from pipelines.config.schema.sections import Advise, Diagnose, Energy, Name, Pools, Section, Seed, Study, Tracking
 from pipelines.config.schema.task import Task
 from pipelines.config.schema.warm_up import WarmUp

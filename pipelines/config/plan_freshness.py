@@ -10,6 +10,7 @@ from pipelines.core.progress import say
 
 if TYPE_CHECKING:
     from pipelines.config.params import Params
+    from pipelines.config.plans import PlanSource
 
 #: The sections that the plan is made of; dvc.yaml names the same ones.
 PLANNED = ("task", "seed", "compare", "warm_ups", "methods", "diagnose", "agot_epsilon", "energy", "tasks")
@@ -17,9 +18,11 @@ PLANNED = ("task", "seed", "compare", "warm_ups", "methods", "diagnose", "agot_e
 SEEN = artifacts.SCRATCH / "plan-seen"
 
 
-def source_of(params: Params) -> dict[str, str]:
+def source_of(params: Params) -> PlanSource:
     """Return what a plan says of the params that it was made from."""
-    return {"params": artifacts.digest(params.model_dump(mode="json", by_alias=True, include=set(PLANNED)))}
+    from pipelines.config.plans import PlanSource
+
+    return PlanSource(params=artifacts.digest(params.model_dump(mode="json", by_alias=True, include=set(PLANNED))))
 
 
 def check_plan() -> None:
@@ -43,6 +46,6 @@ def _same(planned: dict[str, str]) -> bool:
     from pipelines.config.loader import load
 
     try:
-        return source_of(load(artifacts.PARAMS)) == planned
+        return source_of(load(artifacts.PARAMS)).dumped() == planned
     except UserError:
         return False

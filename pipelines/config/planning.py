@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from components.selection.selector import Selector
 from pipelines.config.methods import APART, planned_cost, resolve, selector_of
 from pipelines.config.params import Params
 from pipelines.config.plan_freshness import source_of
+from pipelines.config.plans import ComparisonPlan, DiagnosisPlan, MethodPlan, Plans, TaskPlan, TrainingPlan, WarmUpPlan
 from pipelines.config.schema.warm_up import WarmUp
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
 
 
-def method_plan(params: Params, name: str) -> dict[str, Any]:
-    """Return what the plan's file of the method ``name`` of the comparison holds.
+def method_plan(params: Params, name: str) -> MethodPlan:
+    """Return the plan of the method ``name`` of the comparison.
 
     Raises:
         UserError: for what cannot work.
@@ -45,20 +45,20 @@ def method_plan(params: Params, name: str) -> dict[str, Any]:
             f"params.yaml: compare.{name}: its {length:.4g} epochs must be at least twice the {warm_up.epochs} of its warm-up "
             f"'{params.compare[name]}', whose learning rate would decay later; the nearest that works is {2 * warm_up.epochs}"
         )
-    if warm_up.scores_in == "eval" and any(m["arguments"].get("refresh_by") == "epoch" for m in members):
+    if warm_up.scores_in == "eval" and any(m.arguments.get("refresh_by") == "epoch" for m in members):
         raise UserError(
             f"params.yaml: methods.{name}.refresh_by: 'epoch' scores by training, and the warm-up '{params.compare[name]}' by "
             "looks; the nearest that works is 'sweep'"
         )
-    return {
-        "name": name,
-        "warm_up": params.compare[name],
-        "members": members,
-        "length": length,
-        "planned_cost": planned_cost(selector, epochs, warm_up),
-        "cost_known": selector.cost_known,
-        "seed": params.seed,
-    }
+    return MethodPlan(
+        name=name,
+        warm_up=params.compare[name],
+        members=members,
+        length=length,
+        planned_cost=planned_cost(selector, epochs, warm_up),
+        cost_known=selector.cost_known,
+        seed=params.seed,
+    )
 
 
 def _check_evidence(params: Params, name: str, selector: Selector, warm_up: WarmUp) -> None:
@@ -67,7 +67,7 @@ def _check_evidence(params: Params, name: str, selector: Selector, warm_up: Warm
     if selector.nearness and params.chosen.target is None:
         raise UserError(f"{where}: draws what is near to a target set, and tasks.{params.task} names none under 'target'")
     if selector.classes and not params.chosen.classifies:
-        weighs = any("class_weights" in member["arguments"] for member in resolve(params, name, warm_up.begun))
+        weighs = any("class_weights" in member.arguments for member in resolve(params, name, warm_up.begun))
         remedy = "take its class_weights out" if weighs else "take it out"
         raise UserError(f"{where}: is for classes, and task '{params.task}' predicts none; {remedy}")
     if selector.proxy and not params.chosen.classifies:
@@ -86,8 +86,8 @@ def _check_evidence(params: Params, name: str, selector: Selector, warm_up: Warm
         )
 
 
-def files_of(params: Params) -> dict[str, Any]:
-    """Return what the plan's files hold, by their names without suffix.
+def plans_of(params: Params) -> Plans:
+    """Return the plan of everything that ``params`` asks for.
 
     Raises:
         UserError: for anything in params.yaml that cannot work, before anything is written.
@@ -98,21 +98,22 @@ def files_of(params: Params) -> dict[str, Any]:
         # What was planned before there was such a key is the same still.
         if training["training"][key] == default:
             del training["training"][key]
-    files: dict[str, Any] = {
-        "task": {"name": params.task, "seed": params.seed, "tokenizer": training["model"].get("source"), **task},
-        "training": training,
-        "comparison": {
-            "task": params.task,
-            "methods": list(params.compare),
-            "agot_epsilon": params.agot_epsilon,
-            "energy": params.energy.model_dump(),
-        },
-    }
-    files["source"] = source_of(params)
-    files["diagnosis"] = {"warm_up": params.diagnose.warm_up, "epochs": params.chosen.training.epochs}
-    for name, warm_up in params.warm_ups.items():
-        files[f"warm_ups/{name}"] = warm_up.model_dump(mode="json", by_alias=True) | {"needed": bool(starts(params, name))}
-    return files | {f"methods/{n}": method_plan(params, n) for n in params.compare}
+    return Plans(
+        task=TaskPlan.of({"name": params.task, "seed": params.seed, "tokenizer": training["model"].get("source"), **task}),
+        training=TrainingPlan.of(training),
+        comparison=ComparisonPlan(
+            task=params.task, methods=list(params.compare), agot_epsilon=params.agot_epsilon, energy=params.energy
+        ),
+        source=source_of(params),
+        diagnosis=DiagnosisPlan(warm_up=params.diagnose.warm_up, epochs=params.chosen.training.epochs),
+        warm_ups={name: _warm_up_plan(params, name) for name in params.warm_ups},
+        methods={name: method_plan(params, name) for name in params.compare},
+    )
+
+
+def _warm_up_plan(params: Params, name: str) -> WarmUpPlan:
+    warm_up = params.warm_ups[name].model_dump(mode="json", by_alias=True)
+    return WarmUpPlan.of(warm_up | {"needed": bool(starts(params, name))})
 
 
 def starts(params: Params, warm_up: str) -> list[str]:
@@ -120,11 +121,11 @@ def starts(params: Params, warm_up: str) -> list[str]:
     return [n for n, w in params.compare.items() if w == warm_up] + ["the diagnosis"] * (params.diagnose.warm_up == warm_up)
 
 
-def write(files: dict[str, Any]) -> None:
-    """Write what ``files_of`` returned."""
+def write(plans: Plans, folder: Path = artifacts.PLAN) -> None:
+    """Write all files of a plan as the ``folder``."""
 
-    def fill(folder: Path) -> None:
-        for name, value in files.items():
-            artifacts.write_json(folder / f"{name}.json", value)
+    def fill(part: Path) -> None:
+        for path, record in plans.files():
+            record.write(part / path)
 
-    artifacts.write_folder(artifacts.PLAN, fill)
+    artifacts.write_folder(folder, fill)

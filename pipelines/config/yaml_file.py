@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -22,7 +21,7 @@ AMBIGUOUS = (
 )
 
 
-def read(path: Path) -> Any:  # noqa: ANN401 - whatever YAML holds
+def read(path: Path) -> object:
     """Return what ``path`` holds.
 
     Raises:
@@ -32,12 +31,13 @@ def read(path: Path) -> Any:  # noqa: ANN401 - whatever YAML holds
         text = path.read_text(encoding="utf-8")
         root = YAML(typ="safe", pure=True).compose(text)
         _check(root, path, set())
-        return YAML(typ="safe", pure=True).load(text)
+        held: object = YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise UserError(f"{path}: cannot be read: {line}{error.problem or error.context}") from None
     except (OSError, YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
+    return held
 
 
 def _check(node: Node | None, path: Path, seen: set[int]) -> None:

@@ -21,6 +21,7 @@ from pipelines.core.errors import UserError
 
 if TYPE_CHECKING:
     import torch
+    from pydantic import JsonValue
 
 PARAMS = Path("params.yaml")
 RESULTS = Path("results")
@@ -125,7 +126,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         raise UserError(f"{path}: is no JSON: {error}; delete it and run 'dvc repro'") from None
 
 
-def write_csv(path: Path, rows: list[dict[str, Any]], keys: Sequence[str] = ()) -> None:
+def write_csv(path: Path, rows: Sequence[Mapping[str, object]], keys: Sequence[str] = ()) -> None:
     """Write ``rows`` of the same keys to ``path``, what is None as an empty field; ``keys`` are those of no rows."""
     with whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0] if rows else keys)
@@ -133,7 +134,7 @@ def write_csv(path: Path, rows: list[dict[str, Any]], keys: Sequence[str] = ()) 
         writer.writerows(rows)
 
 
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     """Write ``rows`` of the same keys to ``path`` as Parquet, what is None as null, for other tools to read."""
     with whole(path) as part:
         pq.write_table(pa.Table.from_pylist(rows), part)
@@ -159,12 +160,12 @@ def digest_of_columns(columns: Mapping[str, Array]) -> str:
     return sha.hexdigest()
 
 
-def digest_begun(name: str, kind: np.dtype[Any], shape: tuple[int, ...]) -> hashlib._Hash:
+def digest_begun(name: str, kind: np.dtype[np.generic], shape: tuple[int, ...]) -> hashlib._Hash:
     """Return the digest of one column, to be updated with its bytes; then it is that of ``digest_of_columns``."""
     return hashlib.sha256(_head(name, kind, shape))
 
 
-def _head(name: str, kind: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+def _head(name: str, kind: np.dtype[np.generic], shape: tuple[int, ...]) -> bytes:
     return f"{name}:{kind.str}:{shape}".encode()
 
 
@@ -181,7 +182,7 @@ def check_origin(path: Path, facts: Mapping[str, object], expected: Mapping[str,
             )
 
 
-def write_state(path: Path, numbers: object, tensors: Mapping[str, torch.Tensor]) -> None:
+def write_state(path: Path, numbers: Mapping[str, object], tensors: Mapping[str, torch.Tensor]) -> None:
     """Write tensors as safetensors with ``numbers`` beside them: nothing in it is code."""
     from safetensors.torch import save_file
 
@@ -192,7 +193,7 @@ def write_state(path: Path, numbers: object, tensors: Mapping[str, torch.Tensor]
         )
 
 
-def read_state(path: Path) -> tuple[Any, dict[str, torch.Tensor]]:
+def read_state(path: Path) -> tuple[dict[str, JsonValue], dict[str, torch.Tensor]]:
     """Return the numbers and tensors that ``write_state`` wrote.
 
     Raises:

@@ -9,10 +9,10 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from pipelines.core import garbage_collection
+from pipelines.core import python_gc
 from pipelines.core.artifacts import SCRATCH, write_json
 from pipelines.core.environment import IN_RANKS, QUIET
 from pipelines.core.errors import RankError, Stopped, UserError, unknown
@@ -21,6 +21,25 @@ from pipelines.core.signals import die_with_parent, end_when_asked
 
 FAILED, BAD_INPUT, STOPPED = 1, 2, 130
 FAILURES = SCRATCH / "failures"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a stage ended that did not end well: its exit status, and why."""
+
+    code: int
+    message: str
+
+
+@dataclass(frozen=True)
+class RankEnd:
+    """How a rank of a stage ended that did not end well, with the ``trace`` of the error and the ``time`` of it."""
+
+    rank: int
+    code: int
+    message: str
+    trace: str
+    time: float
 
 
 def main(
@@ -39,10 +58,10 @@ def main(
         work: takes the name on the command line, if there is one; may return the exit status, having said why.
         named: returns the names there are; None for a stage without.
         file: whether it takes a file instead, or none.
-        model: whether it loads one, and calls ``garbage_collection.loaded`` then.
+        model: whether it loads one, and calls ``python_gc.loaded`` then.
         before: is called first, under the stage's lock.
     """
-    garbage_collection.spare(loading=model)
+    python_gc.spare(loading=model)
     die_with_parent()
     end_when_asked()
     _wait_asleep()
@@ -76,7 +95,7 @@ def _said(address: str, text: str, code: int) -> int:
     sys.stderr.write(f"winnow {address}: {text}\n")
     with suppress(OSError):
         FAILURES.mkdir(parents=True, exist_ok=True)
-        (FAILURES / address.replace("/", "_")).write_text(json.dumps({"code": code, "message": text}), encoding="utf-8")
+        (FAILURES / address.replace("/", "_")).write_text(json.dumps(asdict(Failure(code, text))), encoding="utf-8")
     return code
 
 
@@ -111,15 +130,18 @@ def _part() -> None:
 
 def _rank_said(text: str, code: int) -> int:
     rank = int(os.environ["RANK"])
-    said = {"rank": rank, "code": code, "message": text, "trace": traceback.format_exc(), "time": time.time()}
-    write_json(Path(IN_RANKS.value()) / f"{rank}.json", said)
+    said = RankEnd(rank, code, text, traceback.format_exc(), time.time())
+    write_json(Path(IN_RANKS.value()) / f"{rank}.json", asdict(said))
     return code
 
 
-def failure_of(address: str) -> dict[str, Any] | None:
-    """Return the code and message with which the stage at ``address`` ended last, or None if it ended well or was killed."""
+def failure_of(address: str) -> Failure | None:
+    """Return how the stage at ``address`` ended last, or None if it ended well or was killed."""
     path = FAILURES / address
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    if not path.exists():
+        return None
+    said = json.loads(path.read_text(encoding="utf-8"))
+    return Failure(said["code"], said["message"])
 
 
 def _arguments(stage: str, named: Callable[[], list[str]] | None) -> list[str]:

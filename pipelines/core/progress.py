@@ -8,15 +8,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from logging import Logger, LoggerAdapter
 from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from components.records import EpochRecord, Step
+from components.epoch_records import EpochRecord, Step
 from pipelines.core.environment import PROGRESS
 
+#: A log: Python's logger, or Prefect's of a run.
+Log = Logger | LoggerAdapter[Logger]
 #: Seconds between two writes of the file of a stage's progress.
 FILE_SECONDS = 1.0
 #: Seconds between two lines of a run that no terminal shows.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,9 @@ import pyarrow.parquet as pq
 from components.arrays import Array
 from pipelines.core.artifacts import digest_begun, digest_of_columns, whole
 from pipelines.core.errors import UserError
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 #: Of every table that is written; a reader refuses another.
 SCHEMA_VERSION = 2
@@ -39,7 +42,7 @@ def _listed(column: Array) -> pa.Array:
     return flat if column.ndim == 1 else pa.FixedSizeListArray.from_arrays(flat, column.shape[1])
 
 
-def read_table(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+def read_table(path: Path) -> tuple[dict[str, Array], dict[str, JsonValue]]:
     """Return the columns of a table that ``write_table`` wrote, and the facts in its metadata.
 
     Raises:
@@ -49,7 +52,7 @@ def read_table(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     return dict(table), facts
 
 
-def open_table(path: Path) -> tuple[Table, dict[str, Any]]:
+def open_table(path: Path) -> tuple[Table, dict[str, JsonValue]]:
     """Return a table that ``write_table`` wrote, none of whose columns is read yet, and the facts in its metadata.
 
     Raises:

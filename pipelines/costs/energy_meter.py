@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import platform
-from typing import Any
 
 import psutil
 
 from pipelines.core.environment import IN_RANKS
+from pipelines.costs.records import EnergySpent, Label, Machine
 
 #: Where CodeCarbon reads a counter of the CPU: a mode of its class for most, a class of its own for others. Whatever else it
 #: does for a CPU is an estimate from its load and its design power.
@@ -64,30 +64,30 @@ class EnergyMeter:
         if self._last.energy_consumed:
             self._intensity = self._last.emissions / self._last.energy_consumed
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> EnergySpent:
         """Return the energy with its label, unit, method and coefficients; the label of the whole is that of the CPU."""
         modes = {type(h).__name__: str(getattr(h, "_mode", "")) for h in self._tracker._hardware}  # noqa: SLF001
         cpu = modes.get("CPU") or next((name for name in modes if name in COUNTERS), "")
         total = sum(self.kwh.values())
         read = {"cpu": cpu in COUNTERS, "gpu": "GPU" in modes, "memory": False}
-        labels = {part: "measured" if counted else "estimated" for part, counted in read.items()}
-        return {
-            "label": labels["cpu"],
-            "labels": labels,
-            "reason": reason(cpu),
-            "kwh": total,
-            "kwh_by_part": self.kwh,
-            "co2e_kg": total * self._intensity,
-            "method": f"CodeCarbon {self._last.codecarbon_version}, process mode, CPU by {cpu or 'nothing'}",
-            "intensity_kg_per_kwh": self._intensity,
-            "country": self.country,
-            "cpu_watts_last": self._last.cpu_power,
-            "cpu_design_watts": next((h._tdp for h in self._tracker._hardware if hasattr(h, "_tdp")), None),  # noqa: SLF001
-            "memory_watts": self._last.ram_power,
-            "load": sum(self._busy) / len(self._busy) if self._busy else None,
-            "cpu_model": self._last.cpu_model,
-            "gpu_model": self._last.gpu_model,
-        }
+        labels: dict[str, Label] = {part: "measured" if counted else "estimated" for part, counted in read.items()}
+        return EnergySpent(
+            label=labels["cpu"],
+            labels=labels,
+            reason=reason(cpu),
+            kwh=total,
+            kwh_by_part=self.kwh,
+            co2e_kg=total * self._intensity,
+            method=f"CodeCarbon {self._last.codecarbon_version}, process mode, CPU by {cpu or 'nothing'}",
+            intensity_kg_per_kwh=self._intensity,
+            country=self.country,
+            cpu_watts_last=self._last.cpu_power,
+            cpu_design_watts=next((h._tdp for h in self._tracker._hardware if hasattr(h, "_tdp")), None),  # noqa: SLF001
+            memory_watts=self._last.ram_power,
+            load=sum(self._busy) / len(self._busy) if self._busy else None,
+            cpu_model=self._last.cpu_model,
+            gpu_model=self._last.gpu_model,
+        )
 
 
 def _own_gpu() -> dict[str, list[str]]:
@@ -107,22 +107,16 @@ def reason(cpu: str) -> str:
     return f"no counters that CodeCarbon reads on {platform.system()}"
 
 
-def by_label(energy: dict[str, Any]) -> dict[str, float]:
-    """Return the kWh of a record that were ``measured`` and those that were ``estimated``."""
-    parts, labels = energy["kwh_by_part"], energy["labels"]
-    return {label: sum(parts[p] for p in parts if labels[p] == label) for label in ("measured", "estimated")}
-
-
-def machine() -> dict[str, Any]:
+def machine() -> Machine:
     """Return what timings depend on."""
     import torch
 
-    return {
-        "platform": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
+    return Machine(
+        platform=platform.platform(),
+        processor=platform.processor() or platform.machine(),
+        cores=os.cpu_count(),
+        threads=torch.get_num_threads(),
+        device=torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        python=platform.python_version(),
+        torch=torch.__version__,
+    )

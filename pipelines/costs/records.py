@@ -1,42 +1,197 @@
-"""Cost records of a run's stages, read and added up."""
+"""Cost records of a run's stages, and their sums."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
-from pipelines.core.artifacts import cost_of, plan_of, read_json
-from pipelines.costs.energy_meter import by_label
+from pydantic import Field
+
+from components.costs.energy import Clock
+from pipelines.config.plans import MethodPlan, WarmUpPlan
+from pipelines.core.artifacts import cost_of, plan_of
+from pipelines.core.records import Number, Record
 
 #: The stages whose cost a method is charged with, each in full, also where it shared one.
 CHARGED = ("warm_up", "subset", "train")
-#: Of a stage without a meter.
-UNMETERED: dict[str, Any] = {"kwh": 0.0, "co2e_kg": 0.0, "kwh_by_part": {}, "labels": {}}
+Label = Literal["measured", "estimated"]
 
 
-def outermost(cost: dict[str, Any]) -> dict[str, float]:
-    """Return the seconds of a stage's outermost lap: "train", or the only one there is."""
-    laps = cost["laps"]
-    lap: dict[str, float] = laps.get("train") or next(iter(laps.values()), {})
-    return {k: lap.get(k, 0.0) for k in ("cpu_seconds", "wall_seconds")}
+class Lap(Record):
+    """What one kind of work took: times done, examples, wall seconds, and CPU seconds over all threads."""
+
+    times: int
+    examples: int
+    wall_seconds: float
+    cpu_seconds: float
 
 
-def spent(name: str) -> dict[str, dict[str, float]]:
-    """Return the seconds and, where metered, the energy of each charged stage of a method, and their total."""
-    warm_up = read_json(plan_of("methods", name))["warm_up"]
-    stages: dict[str, dict[str, float]] = {}
-    for stage in CHARGED:
-        cost = read_json(cost_of(stage, warm_up if stage == "warm_up" else name))
-        energy = cost.get("energy", UNMETERED)
-        kwh = {f"{label}_kwh": spent for label, spent in by_label(energy).items()}
-        stages[stage] = outermost(cost) | {"kwh": energy["kwh"], "co2e_kg": energy["co2e_kg"], **kwh}
-    total = {k: sum(s[k] for s in stages.values()) for k in stages["train"]}
-    selecting = read_json(cost_of("train", name))["laps"].get("select", {}).get("cpu_seconds", 0.0)
-    return {**stages, "selection": {"cpu_seconds": stages["subset"]["cpu_seconds"] + selecting}, "total": total}
+class Seconds(Record):
+    """Seconds of a stage's outermost lap."""
+
+    cpu_seconds: float
+    wall_seconds: float
 
 
-def counts_of(name: str, train: dict[str, int]) -> dict[str, int]:
+class ExampleCounts(Record):
+    """Examples that a run drew, looked at, kept and trained on, of ``examples`` that there are; and its steps."""
+
+    examples: int
+    drawn: int
+    looked: int
+    kept: int
+    trained: int
+    steps: int
+
+
+class EpochEnd(Record):
+    """What a stage had spent at an epoch's end."""
+
+    epoch: int
+    cpu_seconds: float
+    kwh: float
+
+
+class EnergySpent(Record):
+    """Energy and emissions of a stage, with what they were read from; by part, which is ``cpu``, ``gpu`` or ``memory``.
+
+    ``label`` is that of the CPU; ``load`` the mean load of the machine, None where no window was closed.
+    """
+
+    label: Label
+    labels: dict[str, Label]
+    reason: str
+    kwh: float
+    kwh_by_part: dict[str, float]
+    co2e_kg: float
+    method: str
+    intensity_kg_per_kwh: float
+    country: str
+    cpu_watts_last: Number | None
+    cpu_design_watts: Number | None
+    memory_watts: Number
+    load: float | None = None
+    cpu_model: str | None
+    gpu_model: str | None
+
+    def by_label(self, label: Label) -> float:
+        """Return the kWh that were ``measured``, or those that were ``estimated``."""
+        return sum(kwh for part, kwh in self.kwh_by_part.items() if self.labels[part] == label)
+
+
+class Machine(Record):
+    """What timings depend on."""
+
+    platform: str
+    processor: str
+    cores: int | None
+    threads: int
+    device: str
+    python: str
+    torch: str
+
+
+class CostRecord(Record):
+    """What a stage took: laps by name; of a training also what it counted, and its energy where it was metered."""
+
+    laps: dict[str, Lap]
+    counts: ExampleCounts | None = None
+    ends: list[EpochEnd] = Field(default_factory=list)
+    start_up_seconds: float | None = None
+    energy: EnergySpent | None = None
+    machine: Machine | None = None
+    ranks: int = 1
+
+    @classmethod
+    def of_stage(cls, stage: str, name: str = "") -> CostRecord:
+        """Return the cost record of a stage that has run.
+
+        Raises:
+            UserError: where there is none.
+        """
+        return cls.read(cost_of(stage, name))
+
+    @classmethod
+    def timed(cls, clock: Clock) -> CostRecord:
+        """Return the record of a stage that was timed alone."""
+        return cls.of({"laps": clock.record()})
+
+    @property
+    def outermost(self) -> Seconds:
+        """The seconds of the outermost lap: "train", or the only one there is; zeros where there is none."""
+        lap = self.laps.get("train") or next(iter(self.laps.values()), None)
+        return Seconds(cpu_seconds=lap.cpu_seconds if lap else 0.0, wall_seconds=lap.wall_seconds if lap else 0.0)
+
+    @property
+    def counted(self) -> ExampleCounts:
+        """The counts of a training."""
+        assert self.counts is not None, "the record of a training"
+        return self.counts
+
+    @property
+    def metered(self) -> EnergySpent:
+        """The energy of a training."""
+        assert self.energy is not None, "the record of a training"
+        return self.energy
+
+
+class StageSpent(Record):
+    """Seconds and, where it was metered, energy of a charged stage, or of all together."""
+
+    cpu_seconds: float
+    wall_seconds: float
+    kwh: float
+    co2e_kg: float
+    measured_kwh: Number
+    estimated_kwh: Number
+
+    @classmethod
+    def of_cost(cls, cost: CostRecord) -> StageSpent:
+        """Return what a stage's record says that it spent."""
+        energy = cost.energy
+        return cls(
+            cpu_seconds=cost.outermost.cpu_seconds,
+            wall_seconds=cost.outermost.wall_seconds,
+            kwh=energy.kwh if energy else 0.0,
+            co2e_kg=energy.co2e_kg if energy else 0.0,
+            measured_kwh=energy.by_label("measured") if energy else 0,
+            estimated_kwh=energy.by_label("estimated") if energy else 0,
+        )
+
+    @classmethod
+    def total(cls, stages: list[StageSpent]) -> StageSpent:
+        """Return what all ``stages`` spent together."""
+        return cls(**{key: sum(getattr(stage, key) for stage in stages) for key in cls.model_fields})
+
+
+class SelectionSpent(Record):
+    """CPU seconds of choosing the subset, and of the doors while training."""
+
+    cpu_seconds: float
+
+
+class Spent(Record):
+    """What a method is charged with, by stage and in all; ``selection`` is a part of the total."""
+
+    warm_up: StageSpent
+    subset: StageSpent
+    train: StageSpent
+    selection: SelectionSpent
+    total: StageSpent
+
+
+def spent(name: str) -> Spent:
+    """Return what each charged stage of the method ``name`` spent, and their total."""
+    warm_up = MethodPlan.read(plan_of("methods", name)).warm_up
+    costs = {stage: CostRecord.of_stage(stage, warm_up if stage == "warm_up" else name) for stage in CHARGED}
+    stages = {stage: StageSpent.of_cost(cost) for stage, cost in costs.items()}
+    select = costs["train"].laps.get("select")
+    selecting = stages["subset"].cpu_seconds + (select.cpu_seconds if select else 0.0)
+    return Spent(**stages, selection=SelectionSpent(cpu_seconds=selecting), total=StageSpent.total(list(stages.values())))
+
+
+def counts_of(name: str, train: ExampleCounts) -> dict[str, int]:
     """Return a method's looked, kept and trained counts, its warm-up included; a holdout's own warm-up is added."""
-    warm_up = read_json(plan_of("methods", name))["warm_up"]
-    apart = read_json(plan_of("warm_ups", warm_up))["holdout"]
-    other = read_json(cost_of("warm_up", warm_up))["counts"] if apart else {}
-    return {k: train[k] + other.get(k, 0) for k in ("looked", "kept", "trained")}
+    warm_up = MethodPlan.read(plan_of("methods", name)).warm_up
+    apart = WarmUpPlan.read(plan_of("warm_ups", warm_up)).holdout
+    other = CostRecord.of_stage("warm_up", warm_up).counted if apart else None
+    return {k: getattr(train, k) + (getattr(other, k) if other else 0) for k in ("looked", "kept", "trained")}

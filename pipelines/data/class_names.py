@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -54,7 +54,7 @@ def _number(name: str) -> bool:
     return bool(WHOLE.fullmatch(name) or BROKEN.fullmatch(name))
 
 
-def _key(names: list[str]) -> Any:  # noqa: ANN401 - what sorts places of names
+def _key(names: list[str]) -> Callable[[int], int | str]:
     """Return by what classes are sorted: as numbers where all are whole ones, else as texts."""
     whole = all(map(WHOLE.fullmatch, names))
     return lambda place: int(names[place]) if whole else names[place]

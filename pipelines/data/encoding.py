@@ -2,50 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from components.arrays import Array
-from components.tasks.encoding import Category, Feature, Number, matrix
+from components.tasks.column_encoding import Category, Feature, Number, matrix
+from pipelines.config.plans import TaskPlan
 from pipelines.core.errors import UserError
 from pipelines.data import tokenization
+from pipelines.data.manifest import InputFacts, SplitCounts
 from pipelines.data.targets import check_scale, numbers
-from pipelines.sources.raw import Raw
+from pipelines.sources.raw import Column, Raw
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 #: The columns to store, ``(N,)`` each, and what a reader must know of them.
-Stored = tuple[dict[str, pa.Array], dict[str, Any]]
+Stored = tuple[dict[str, pa.Array], InputFacts]
 #: "train" and "test" -> their ids.
 Splits = dict[str, Array]
 
 
-def check(raw: Raw, task: dict[str, Any]) -> None:
+def check(raw: Raw, task: TaskPlan) -> None:
     """Refuse texts that are none.
 
     Raises:
         UserError: naming the first by its id.
     """
-    if task["kind"] not in ("text", "language"):
+    if task.kind not in ("text", "language"):
         return
     for name, values in raw.inputs.items():
         bad = next((i for i, v in enumerate(values) if not isinstance(v, str) or not v.strip()), None)
         if bad is not None:
-            hint = "" if task["drop_empty"] else "; 'drop_empty: true' leaves rows without a text out"
-            raise UserError(f"{task['name']}: {name} of id {bad} must be a text, got {values[bad]!r}{hint}")
+            hint = "" if task.drop_empty else "; 'drop_empty: true' leaves rows without a text out"
+            raise UserError(f"{task.name}: {name} of id {bad} must be a text, got {values[bad]!r}{hint}")
 
 
-def encode(raw: Raw, task: dict[str, Any], train: Array, test: Array) -> Stored:
+def encode(raw: Raw, task: TaskPlan, train: Array, test: Array) -> Stored:
     """Return the columns to store, by the ids of both splits; what must be known of all rows is known from ``train`` alone."""
-    return KINDS[task["kind"]](raw, task, {"train": train, "test": test})
+    return KINDS[task.kind](raw, task, {"train": train, "test": test})
 
 
-def _images(raw: Raw, task: dict[str, Any], splits: Splits) -> Stored:
+def _images(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
     """Return no column: pixels are written when the rest is there, and what must be known of them is known then."""
-    return {}, {"shape": list(raw.inputs["image"].shape)}
+    assert raw.pixels is not None
+    return {}, InputFacts(shape=list(raw.pixels.shape))
 
 
 def listed(rows: Array) -> pa.Array:
@@ -53,28 +55,28 @@ def listed(rows: Array) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), int(np.prod(rows.shape[1:])))
 
 
-def _texts(raw: Raw, task: dict[str, Any], splits: Splits) -> Stored:
-    found = tokenization.encoded(list(raw.inputs.values()), task)
+def _texts(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
+    found = tokenization.encoded(list(raw.texts.values()), task)
     ends = pa.array(np.concatenate([[0], np.cumsum(found.sizes)]))
     columns = {"tokens": pa.LargeListArray.from_arrays(ends, pa.array(found.tokens))}
     if found.second is not None:
         columns["second"] = pa.array(found.second)
-    truncated = {name: int(found.cut[ids].sum()) for name, ids in splits.items()}
-    facts = {"pad": found.pad, "vocabulary": found.vocabulary, "max_length": task["max_length"], "truncated": truncated}
+    truncated = SplitCounts(train=int(found.cut[splits["train"]].sum()), test=int(found.cut[splits["test"]].sum()))
+    facts = InputFacts(pad=found.pad, vocabulary=found.vocabulary, max_length=task.max_length, truncated=truncated)
     return columns | {name: pa.array(values) for name, values in raw.inputs.items()}, facts
 
 
-def _tables(raw: Raw, task: dict[str, Any], splits: Splits) -> Stored:
+def _tables(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
     """Return the rows of a table as one matrix: numbers first, then categories, then the parts of dates."""
-    named, where = task["columns"], f"{task['name']}: {{}}"
+    named, where = task.columns, f"{task.name}: {{}}"
     features: list[Feature] = []
     values: list[Array] = []
-    for column in named.get("numbers", []):
+    for column in named.numbers:
         values.append(numbers(raw.inputs[column], where.format(column)))
         check_scale(values[-1], splits["train"], where.format(column))
         features.append(Number.fitted(column, values[-1], splits["train"]))
-    categories = {column: _categories(raw.inputs[column]) for column in named.get("categories", [])}
-    for column in named.get("dates", []):
+    categories = {column: _categories(raw.inputs[column]) for column in named.categories}
+    for column in named.dates:
         categories |= _dates(column, raw.inputs[column], where.format(column))
     for column, read in categories.items():
         try:
@@ -83,16 +85,16 @@ def _tables(raw: Raw, task: dict[str, Any], splits: Splits) -> Stored:
             raise UserError(f"{where.format(column)}: {error}") from None
         values.append(read)
     rows = matrix(features, values)
-    return {"row": listed(rows)}, {"shape": [rows.shape[1]], "features": [f.record() for f in features]}
+    return {"row": listed(rows)}, InputFacts(shape=[rows.shape[1]], features=[f.record() for f in features])
 
 
-def _categories(values: Sequence[Any]) -> Array:
+def _categories(values: Column) -> Array:
     """Return each value as text, None where it is missing."""
     missing = (v is None or v == "" or v != v for v in values)
     return np.array([None if m else str(v) for m, v in zip(missing, values, strict=True)], object)
 
 
-def _dates(column: str, values: Sequence[Any], where: str) -> dict[str, Array]:
+def _dates(column: str, values: Column, where: str) -> dict[str, Array]:
     """Return the weekday, month and year of each date, None where it is missing."""
     parts: list[tuple[str | None, str | None, str | None]] = []
     for i, value in enumerate(values):
@@ -105,4 +107,4 @@ def _dates(column: str, values: Sequence[Any], where: str) -> dict[str, Array]:
     return {f"{column}.{name}": np.array([p[k] for p in parts], object) for k, name in enumerate(names)}
 
 
-KINDS: dict[str, Callable[[Raw, dict[str, Any], Splits], Stored]] = {"text": _texts, "image": _images, "table": _tables}
+KINDS: dict[str, Callable[[Raw, TaskPlan, Splits], Stored]] = {"text": _texts, "image": _images, "table": _tables}

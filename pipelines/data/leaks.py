@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from components.arrays import Array
-from components.diagnosis import contents
+from components.diagnosis import fingerprints
 from components.diagnosis.duplicates import Copies, copies
 from components.rng import stream
+from pipelines.config.plans import TaskPlan
 from pipelines.core.errors import UserError
-from pipelines.data.splits import Split
+from pipelines.data.split_files import Split
 
 #: Rows among which near duplicates are sought where nobody asked: some seconds' worth. Of more it is a random part.
 COUNTED = 10_000
@@ -24,9 +24,9 @@ MOST = 200_000
 def same_rows(splits: Sequence[Split], most: int) -> Copies:
     """Return which rows of all ``splits`` say what an earlier one says, near duplicates among ``most`` rows."""
     examples = [split.examples for split in splits]
-    digests = np.concatenate([contents.digests(e) for e in examples])
+    digests = np.concatenate([fingerprints.digests(e) for e in examples])
     among = np.sort(stream(0, "near duplicates").permutation(len(digests))[:most])
-    return copies(digests, among, contents.shingles(examples, among), partial(contents.agree, examples))
+    return copies(digests, among, fingerprints.shingles(examples, among), partial(fingerprints.agree, examples))
 
 
 def numbers(found: Copies, train: int, most: int) -> dict[str, int]:
@@ -44,24 +44,24 @@ def leaking(found: Copies, train: int) -> Array:
     return np.flatnonzero(np.isin(found.of[:train], first[first < train]))
 
 
-def look(train: Split, test: Split, task: dict[str, Any]) -> tuple[dict[str, int], Array]:
+def look(train: Split, test: Split, task: TaskPlan) -> tuple[dict[str, int], Array]:
     """Return what was counted, and the ids in the source of the rows that training is to go without.
 
     Raises:
         UserError: where the task refuses leaks and there are any.
     """
-    most = COUNTED if task["leaks"] == "report" else MOST
+    most = COUNTED if task.leaks == "report" else MOST
     found = same_rows([train, test], most)
     told, places = numbers(found, len(train.ids), most), leaking(found, len(train.ids))
-    if task["leaks"] == "refuse" and len(places):
+    if task.leaks == "refuse" and len(places):
         tested = int(np.flatnonzero(found.of[len(train.ids) :] == found.of[places[0]])[0])
         many = told["leaked_exact"] + told["leaked_near"]
         raise UserError(
-            f"params.yaml: tasks.{task['name']}.leaks: 'refuse', and {many:,} test row{'s are' if many > 1 else ' is'} in "
+            f"params.yaml: tasks.{task.name}.leaks: 'refuse', and {many:,} test row{'s are' if many > 1 else ' is'} in "
             f"training too ({told['leaked_exact']:,} to the byte), the first of them id {test.ids[tested]}, which says what id "
             f"{train.ids[places[0]]} says; 'drop' trains without such rows"
         )
-    return told, _source_ids(train)[places] if task["leaks"] == "drop" else places[:0]
+    return told, _source_ids(train)[places] if task.leaks == "drop" else places[:0]
 
 
 def _source_ids(train: Split) -> Array:

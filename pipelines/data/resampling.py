@@ -7,15 +7,16 @@ is cut, copies take the place of rows, and labels become wrong; so a copy may ha
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from components.arrays import Array, count_of
 from components.rng import stream
+from pipelines.config.plans import TaskPlan
 from pipelines.core.errors import UserError
-from pipelines.data import near_duplicates
+from pipelines.data import added_copies
+from pipelines.data.manifest import DuplicatesMade, LongTailMade
 from pipelines.data.targets import Target
 from pipelines.sources.raw import Raw
 
@@ -49,7 +50,8 @@ class Made:
         train: ``(N,)`` places in ``raw`` of the training split's rows.
         ids: ``(N,)`` their ids for life.
         copies: which of them are copies.
-        facts: what a reader must know of them.
+        long_tail: what the manifest says of it; None where the task asks for none.
+        duplicates: the same of them.
     """
 
     raw: Raw
@@ -57,26 +59,25 @@ class Made:
     train: Array
     ids: Array
     copies: Copies
-    facts: dict[str, Any]
+    long_tail: LongTailMade | None
+    duplicates: DuplicatesMade | None
 
 
-def make(raw: Raw, target: Target, train: Array, task: dict[str, Any]) -> Made:
+def make(raw: Raw, target: Target, train: Array, task: TaskPlan) -> Made:
     """Return the rows of a task whose training split was ``train``, by id.
 
     Raises:
         UserError: for what the split is too small for.
     """
     train, tail = long_tail(train, target.value, task)
-    copies, facts = duplicates(train, target.value if target.names is not None else None, task)
+    copies, doubled = duplicates(train, target.value if target.names is not None else None, task)
     total, ids = len(target.value), copies.ids(len(target.value))
-    if len(copies.of):
-        rng = stream(task["duplicates"]["seed"], "near duplicates")
-        inputs = near_duplicates.added(raw.inputs, copies.of, task, rng if task["duplicates"]["near"] else None)
-        aimed = None if raw.aimed is None else np.concatenate([raw.aimed, raw.aimed[copies.of]])
-        raw = replace(raw, inputs=inputs, aimed=aimed)
+    if doubled is not None:
+        rng = stream(doubled.seed, "near duplicates")
+        raw = added_copies.added(raw, copies.of, task, rng if doubled.near else None)
         target = replace(target, value=np.concatenate([target.value, target.value[copies.of]]))
     places = np.concatenate([copies.kept, total + np.arange(len(copies.of))])
-    return Made(raw, target, places, ids, copies, tail | facts)
+    return Made(raw, target, places, ids, copies, tail, doubled)
 
 
 def told(split: pa.Table, copies: Copies) -> pa.Table:
@@ -102,7 +103,7 @@ def profile(sizes: Array, ratio: float) -> Array:
     return np.minimum(sizes, np.maximum(wanted, 1))
 
 
-def long_tail(train: Array, target: Array, task: dict[str, Any]) -> tuple[Array, dict[str, Any]]:
+def long_tail(train: Array, target: Array, task: TaskPlan) -> tuple[Array, LongTailMade | None]:
     """Return the ids of ``train`` that the task's ``long_tail`` leaves, drawn at random, and what the manifest says of it.
 
     Args:
@@ -110,17 +111,17 @@ def long_tail(train: Array, target: Array, task: dict[str, Any]) -> tuple[Array,
         target: ``(N,)`` classes of all rows, by id.
         task: as planned.
     """
-    if (asked := task["long_tail"]) is None:
-        return train, {}
+    if (asked := task.long_tail) is None:
+        return train, None
     classes, place = np.unique(target[train], return_inverse=True)
-    left = profile(np.bincount(place), asked["ratio"])
-    drawn = stream(asked["seed"], "long tail").permutation(len(train))
+    left = profile(np.bincount(place), asked.ratio)
+    drawn = stream(asked.seed, "long tail").permutation(len(train))
     kept = np.concatenate([drawn[place[drawn] == c][:n] for c, n in zip(range(len(classes)), left, strict=True)])
-    facts = {**asked, "sizes": left.tolist(), "dropped": len(train) - len(kept)}
-    return train[np.sort(kept)], {"long_tail": facts}
+    made = LongTailMade(**asked.model_dump(), sizes=left.tolist(), dropped=len(train) - len(kept))
+    return train[np.sort(kept)], made
 
 
-def duplicates(train: Array, target: Array | None, task: dict[str, Any]) -> tuple[Copies, dict[str, Any]]:
+def duplicates(train: Array, target: Array | None, task: TaskPlan) -> tuple[Copies, DuplicatesMade | None]:
     """Return which of ``train`` stay and which are copied, as the task's ``duplicates`` says, and what the manifest says of it.
 
     The size stays. Rows are copied equally often, but for a remainder that is drawn: half duplicates are half of the rows,
@@ -135,16 +136,16 @@ def duplicates(train: Array, target: Array | None, task: dict[str, Any]) -> tupl
         UserError: where more would be copies than can be.
     """
     none = np.empty(0, np.int64)
-    if (asked := task["duplicates"]) is None:
-        return Copies(train, none, none), {}
-    count, where = count_of(asked["fraction"], len(train)), f"params.yaml: tasks.{task['name']}.duplicates.fraction"
-    rng = stream(asked["seed"], "duplicates")
+    if (asked := task.duplicates) is None:
+        return Copies(train, none, none), None
+    count, where = count_of(asked.fraction, len(train)), f"params.yaml: tasks.{task.name}.duplicates.fraction"
+    rng = stream(asked.seed, "duplicates")
     drawn = rng.permutation(train)
     first = np.sort(np.unique(target[drawn], return_index=True)[1]) if target is not None else np.arange(1)
     if count > (most := len(train) - len(first)):
         least = "one row of each class" if target is not None else "one row"
         raise UserError(
-            f"{where}: must leave {least}, {len(first)} of {len(train)}, got {asked['fraction']}; the nearest that works is "
+            f"{where}: must leave {least}, {len(first)} of {len(train)}, got {asked.fraction}; the nearest that works is "
             f"{np.floor(most / len(train) * 1e4) / 1e4:g}"
         )
     kept = np.concatenate([drawn[first], np.delete(drawn, first)])[: len(train) - count]
@@ -152,4 +153,4 @@ def duplicates(train: Array, target: Array | None, task: dict[str, Any]) -> tupl
     kept = np.sort(kept)
     of = np.concatenate([np.tile(kept, whole), np.sort(rng.permutation(kept)[:rest])])
     turn = np.repeat(np.arange(whole + 1) + 1, [len(kept)] * whole + [rest])
-    return Copies(kept, of, turn), {"duplicates": {**asked, "copies": count, "originals": len(kept)}}
+    return Copies(kept, of, turn), DuplicatesMade(**asked.model_dump(), copies=count, originals=len(kept))

@@ -2,51 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from components.arrays import Array
 from pipelines.core.progress import say
 from pipelines.data import tokenization
+from pipelines.data.manifest import Manifest
 
 #: Classes that are named with their sizes; of more, the largest and the smallest.
 NAMED = 6
 
 
-def told(manifest: dict[str, Any], label: Array | None) -> list[str]:
+def told(manifest: Manifest, label: Array | None) -> list[str]:
     """Return what is there, what was changed on reading, and which texts are not there as a whole.
 
     Args:
         manifest: of the prepared splits.
         label: ``(N,)`` of the training split; None where nothing but tokens is learnt.
     """
-    counts = manifest["counts"]
-    unit = "blocks" if manifest["kind"] == "language" else "examples"
-    lines = [f"{counts['train']:,} training and {counts['test']:,} test {unit}{_classes(manifest['classes'], label)}"]
-    lines += [f"{count:,} {what}" for what, count in manifest.get("changes", {}).items()]
-    if empty := manifest.get("empty_classes"):
+    counts = manifest.counts
+    unit = "blocks" if manifest.kind == "language" else "examples"
+    lines = [f"{counts.train:,} training and {counts.test:,} test {unit}{_classes(manifest.classes, label)}"]
+    lines += [f"{count:,} {what}" for what, count in manifest.changes.items()]
+    if empty := manifest.empty_classes:
         lines.append(f"no rows of {', '.join(empty)}: classes that are left out (empty_classes: drop)")
     lines += repeated(manifest)
-    if any(manifest.get("truncated", {}).values()):
-        where = f"tasks.{manifest['task']}.max_length in params.yaml sets where"
+    if manifest.truncated is not None and manifest.truncated.total:
+        where = f"tasks.{manifest.task}.max_length in params.yaml sets where"
         lines.append(f"{tokenization.truncation(manifest)}; {where}")
     return lines
 
 
-def repeated(manifest: dict[str, Any]) -> list[str]:
+def repeated(manifest: Manifest) -> list[str]:
     """Return in words what a manifest says of rows that repeat others."""
-    if (counted := manifest.get("duplicates_found")) is None:
+    if (counted := manifest.duplicates_found) is None:
         return []
-    among = "" if counted["sought"] >= sum(manifest["counts"].values()) else f" (near ones among {counted['sought']:,} rows)"
-    kinds = {"training": ("repeat an earlier one", "train"), "test": ("stand in training too", "leaked")}
+    among = "" if counted.sought >= manifest.counts.total else f" (near ones among {counted.sought:,} rows)"
+    kinds = (
+        ("training rows", counted.train_exact, counted.train_near, "repeat an earlier one"),
+        ("test rows", counted.leaked_exact, counted.leaked_near, "stand in training too"),
+    )
     lines = [
-        f"of {split} rows {sum(found):,} {what}, {found[0]:,} to the byte{among}"
-        for split, (what, kind) in kinds.items()
-        if sum(found := (counted[f"{kind}_exact"], counted[f"{kind}_near"]))
+        f"of {rows} {exact + near:,} {what}, {exact:,} to the byte{among}" for rows, exact, near, what in kinds if exact + near
     ]
-    if counted["dropped"]:
-        lines.append(f"left out of training, since test rows say the same: {counted['dropped']:,}")
+    if counted.dropped:
+        lines.append(f"left out of training, since test rows say the same: {counted.dropped:,}")
     return lines
 
 
@@ -62,7 +62,7 @@ def _classes(names: list[str], label: Array | None) -> str:
     return f" of {len(names)} classes: {', '.join(shown)}"
 
 
-def tell(manifest: dict[str, Any], label: Array | None) -> None:
+def tell(manifest: Manifest, label: Array | None) -> None:
     """Say it of what is known of both splits, and of the labels of training."""
     for line in told(manifest, label):
         say(f"prepare: {line}")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from components.arrays import Array, count_of
 from components.rng import stream
+from pipelines.config.plans import TaskPlan
+from pipelines.config.schema.split_options import TargetSet
 from pipelines.core.errors import UserError
+from pipelines.data.manifest import TargetSetMade
 from pipelines.sources.raw import Raw
 
 
-def split(raw: Raw, kept: Array, task: dict[str, Any]) -> tuple[Array, Array, dict[str, Any]]:
-    """Return the ids of training, target set included, and of the test split, and what the manifest says of them.
+def split(raw: Raw, kept: Array, asked: TargetSet, task: TaskPlan) -> tuple[Array, Array]:
+    """Return the ids of training, target set included, and of the test split, as the task's ``asked`` says.
 
     With a domain the test split is of that domain alone. ``limit`` is of the pool, and ``validation`` a part of the target set,
     which judges in the place of the test split.
@@ -24,65 +25,62 @@ def split(raw: Raw, kept: Array, task: dict[str, Any]) -> tuple[Array, Array, di
     assert raw.aimed is not None
     aimed, pool = kept[raw.aimed[kept]], kept[~raw.aimed[kept]]
     tested = np.zeros(len(raw.aimed), bool) if raw.tested is None else raw.tested
-    asked = task["target"]
-    if asked["domain"] is None:
+    if asked.rows is None:
         test, target = _own_test(pool, tested, task), aimed
         pool = np.setdiff1d(pool, test)
         pool = pool[~tested[pool]]
     else:
         test, rest = _of_domain(aimed, tested, task)
         pool = pool[~tested[pool]]
-        if (rows := asked["rows"]) > len(rest):
-            where = f"params.yaml: tasks.{task['name']}.target.rows"
+        if asked.rows > len(rest):
+            where = f"params.yaml: tasks.{task.name}.target.rows"
             raise UserError(
-                f"{where}: must be at most the {len(rest)} that the test split leaves of {asked['domain']!r}, got {rows}"
+                f"{where}: must be at most the {len(rest)} that the test split leaves of {asked.domain!r}, got {asked.rows}"
             )
-        target = np.sort(stream(asked["seed"], "target").permutation(rest)[:rows])
+        target = np.sort(stream(asked.seed, "target").permutation(rest)[: asked.rows])
     if not len(pool):
-        raise UserError(f"params.yaml: tasks.{task['name']}.target: leaves no row for the pool to draw from")
-    if task["validation"] is not None:
-        shuffled = stream(task["seed"], "validation").permutation(target)
-        size = count_of(task["validation"], len(target))
+        raise UserError(f"params.yaml: tasks.{task.name}.target: leaves no row for the pool to draw from")
+    if task.validation is not None:
+        shuffled = stream(task.seed, "validation").permutation(target)
+        size = count_of(task.validation, len(target))
         test, target = np.sort(shuffled[:size]), np.sort(shuffled[size:])
-    if task["limit"] is not None:
-        most = task["limit"] if isinstance(task["limit"], int) else count_of(task["limit"], len(pool))
-        pool = np.sort(stream(task["seed"], "limit").permutation(pool)[:most])
-    return np.sort(np.concatenate([pool, target])), test, {"target_set": dict(asked)}
+    if task.limit is not None:
+        most = task.limit if isinstance(task.limit, int) else count_of(task.limit, len(pool))
+        pool = np.sort(stream(task.seed, "limit").permutation(pool)[:most])
+    return np.sort(np.concatenate([pool, target])), test
 
 
-def counts(aimed: Array, task: dict[str, Any]) -> dict[str, int]:
-    """Return how many rows of training ``(N,)`` bool are of the target set, and how many of the pool.
+def made(aimed: Array, asked: TargetSet, task: TaskPlan) -> TargetSetMade:
+    """Return what the manifest says of a target set: how many rows of training, ``aimed`` ``(N,)`` bool, are of it.
 
     Raises:
         UserError: where leaks that were dropped leave none of either.
     """
-    found = {"target_rows": int(aimed.sum()), "pool_rows": int((~aimed).sum())}
-    if not all(found.values()):
-        which = "target set" if not found["target_rows"] else "pool"
-        raise UserError(
-            f"params.yaml: tasks.{task['name']}.leaks: 'drop' leaves no row of the {which}: all are in the test split"
-        )
-    return found
+    target_rows, pool_rows = int(aimed.sum()), int((~aimed).sum())
+    if not (target_rows and pool_rows):
+        which = "pool" if target_rows else "target set"
+        raise UserError(f"params.yaml: tasks.{task.name}.leaks: 'drop' leaves no row of the {which}: all are in the test split")
+    return TargetSetMade(**asked.model_dump(), target_rows=target_rows, pool_rows=pool_rows)
 
 
-def _own_test(pool: Array, tested: Array, task: dict[str, Any]) -> Array:
+def _own_test(pool: Array, tested: Array, task: TaskPlan) -> Array:
     """Return the source's own test split, or one cut off the pool."""
     own = pool[tested[pool]]
     return own if len(own) else _cut(pool, task)
 
 
-def _of_domain(aimed: Array, tested: Array, task: dict[str, Any]) -> tuple[Array, Array]:
+def _of_domain(aimed: Array, tested: Array, task: TaskPlan) -> tuple[Array, Array]:
     """Return which rows of the domain test, and which are left."""
     own = aimed[tested[aimed]]
     test = own if len(own) else _cut(aimed, task)
     return test, np.setdiff1d(aimed[~tested[aimed]], test)
 
 
-def _cut(rows: Array, task: dict[str, Any]) -> Array:
-    where = f"params.yaml: tasks.{task['name']}.test"
-    if task["test"] is None:
+def _cut(rows: Array, task: TaskPlan) -> Array:
+    where = f"params.yaml: tasks.{task.name}.test"
+    if task.test is None:
         raise UserError(f"{where}: the source has no test split of it; say how many rows, or 0.1")
-    size = task["test"] if isinstance(task["test"], int) else count_of(task["test"], len(rows))
+    size = task.test if isinstance(task.test, int) else count_of(task.test, len(rows))
     if size >= len(rows):
         raise UserError(f"{where}: must be under the {len(rows)} rows that it is drawn from, got {size}")
-    return np.sort(stream(task["seed"], "split").permutation(rows)[:size])
+    return np.sort(stream(task.seed, "split").permutation(rows)[:size])

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from components.arrays import Array, count_of
-from components.costs.comparison import METRICS
 from components.rng import stream
-from components.tasks.encoding import spread, standardised
+from components.tasks.column_encoding import spread, standardised
+from pipelines.config.plans import TaskPlan
+from pipelines.config.schema.split_options import LabelNoise
 from pipelines.core.errors import UserError
 from pipelines.data.class_names import classes_of
+from pipelines.data.manifest import LabelNoiseMade, LabelScale, TargetFacts, TrainCounts
 from pipelines.sources.raw import Raw
 
 
@@ -46,17 +48,17 @@ class Settled:
 
     train: Array
     test: Array
-    facts: dict[str, Any]
+    facts: TargetFacts
 
 
-def read(raw: Raw, task: dict[str, Any]) -> Target:
+def read(raw: Raw, task: TaskPlan) -> Target:
     """Return what is to be learnt of each row.
 
     Raises:
         UserError: for a label that is none, by its id.
     """
-    if task["predicts"] == "number":
-        value = numbers(raw.label, f"{task['name']}: label")
+    if task.predicts == "number":
+        value = numbers(raw.label, f"{task.name}: label")
         return Target(value, np.arange(len(value)), None)
     return Target(*_classes(raw, task))
 
@@ -67,7 +69,7 @@ LARGEST = float(np.finfo(np.float32).max)
 FAR, LEAST_SPREAD = 0.01, 1e-5
 
 
-def numbers(values: Any, what: str) -> Array:  # noqa: ANN401 - a list or an array
+def numbers(values: Sequence[object] | Array, what: str) -> Array:
     """Return ``values`` as float64; ``what`` they are, for the error.
 
     Raises:
@@ -109,90 +111,109 @@ def check_scale(values: Array, ids: Array, what: str) -> None:
         )
 
 
-def _number(value: Any) -> float:  # noqa: ANN401 - whatever the source holds
+def _number(value: object) -> float:
     # Python reads 1_000 as 1000; nobody who writes data means that.
     if value is None or isinstance(value, bool) or (isinstance(value, str) and "_" in value):
         return math.nan
     try:
-        return float(value)
+        return float(value)  # type: ignore[arg-type]  # what it refuses is no number
     except (TypeError, ValueError):
         return math.nan
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever the source holds
+def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _classes(raw: Raw, task: dict[str, Any]) -> tuple[Array, Array, list[str], dict[str, int]]:
+def _classes(raw: Raw, task: TaskPlan) -> tuple[Array, Array, list[str], dict[str, int]]:
     """Return each row's class ``(N,)``, the ids that are used, the classes' names, and what was changed."""
-    if (margin := task["binarize"]) is not None:
-        value = numbers(raw.label, f"{task['name']}: binarize: label")
+    if (margin := task.binarize) is not None:
+        value = numbers(raw.label, f"{task.name}: binarize: label")
         return (value > 0).astype(np.int64), np.flatnonzero(np.abs(value) >= margin), ["negative", "positive"], {}
     if raw.names is not None:
         outside = np.flatnonzero((raw.label < 0) | (raw.label >= len(raw.names)))
         if len(outside):
             first, bound = outside[0], len(raw.names) - 1
             unknown = "; a split whose labels are -1 keeps them to itself, and another must be the test split"
-            said = f"{task['name']}: label of id {first} must be in [0, {bound}], got {raw.label[first]}"
+            said = f"{task.name}: label of id {first} must be in [0, {bound}], got {raw.label[first]}"
             raise UserError(said + (unknown if raw.label[first] == -1 else ""))
         return raw.label.astype(np.int64), np.arange(len(raw.label)), raw.names, {}
-    target, names, composed = classes_of(raw.label, task["name"])
+    target, names, composed = classes_of(raw.label, task.name)
     return target, np.arange(len(target)), names, {"labels in Unicode's composed form": composed} if composed else {}
 
 
-def settle(target: Target, train: Array, test: Array, task: dict[str, Any]) -> Settled:
+def settle(target: Target, train: Array, test: Array, task: TaskPlan) -> Settled:
     """Return the targets to store, by the ids of the training and the test split.
 
     Raises:
         UserError: where the training split does not have what it takes to learn them.
     """
     settled_kind = _settled_numbers if target.names is None else _settled_classes
-    settled = settled_kind(target, train, test, task)
-    return Settled(settled.train, settled.test, settled.facts | judged_by(task["predicts"], task["metric"]))
+    return settled_kind(target, train, test, task)
 
 
-def judged_by(kind: str, metric: str | None = None) -> dict[str, Any]:
-    """Return what the manifest says of a kind of target, and of the ``metric`` that a task of classes asks for."""
-    return {"target": kind, "metric": metric or METRICS[kind].name, "higher": METRICS[kind].higher}
-
-
-def _settled_numbers(target: Target, train: Array, test: Array, task: dict[str, Any]) -> Settled:
-    check_scale(target.value, train, f"{task['name']}: label")
+def _settled_numbers(target: Target, train: Array, test: Array, task: TaskPlan) -> Settled:
+    check_scale(target.value, train, f"{task.name}: label")
     mean, deviation = spread(target.value[train])
     if (target.value[train] == (first := target.value[train[0]])).all():
-        raise UserError(f"{task['name']}: the labels of training must differ, and all {len(train)} are {first}")
+        raise UserError(f"{task.name}: the labels of training must differ, and all {len(train)} are {first}")
     if len(test) < 2:
-        raise UserError(f"{task['name']}: the test split must have 2 rows or more, of which R2 is a share, got {len(test)}")
+        raise UserError(f"{task.name}: the test split must have 2 rows or more, of which R2 is a share, got {len(test)}")
     stored = standardised(target.value, mean, deviation)
-    scale = {"mean": mean, "deviation": deviation}
-    return Settled(stored, stored, {"classes": [], "outputs": 1, "label_scale": scale, "label_noise": None})
+    facts = TargetFacts(
+        target="number",
+        metric=task.judged.name,
+        higher=task.judged.higher,
+        classes=[],
+        outputs=1,
+        label_scale=LabelScale(mean=mean, deviation=deviation),
+        label_noise=None,
+    )
+    return Settled(stored, stored, facts)
 
 
-def _settled_classes(target: Target, train: Array, test: Array, task: dict[str, Any]) -> Settled:
+def _settled_classes(target: Target, train: Array, test: Array, task: TaskPlan) -> Settled:
     names, clean = target.names or [], target.value
     if empty := _check_classes(clean[train], clean[test], names, task):
         used = np.unique(clean[train])
         names, clean = [names[c] for c in used], np.searchsorted(used, clean)
-    noisy, noise = _noise(clean, train, len(names), task), task["label_noise"]
-    facts = {
-        "classes": names,
-        "outputs": len(names),
-        "by_class": {"train": np.bincount(noisy[train], minlength=len(names)).tolist()},
-        "label_scale": None,
-        "label_noise": noise and {**noise, "changed": int((noisy != clean)[train].sum())},
-    }
-    return Settled(noisy, clean, facts | ({"empty_classes": empty} if empty else {}))
+    noisy = _noise(clean, train, len(names), task.label_noise)
+    facts = TargetFacts(
+        target="class",
+        metric=task.judged.name,
+        higher=task.judged.higher,
+        classes=names,
+        outputs=len(names),
+        by_class=TrainCounts(train=np.bincount(noisy[train], minlength=len(names)).tolist()),
+        label_scale=None,
+        label_noise=_noise_made(task.label_noise, int((noisy != clean)[train].sum())),
+    )
+    return Settled(noisy, clean, facts.model_copy(update={"empty_classes": empty}) if empty else facts)
 
 
-def _check_classes(train: Array, test: Array, names: list[str], task: dict[str, Any]) -> list[str]:
+def next_tokens(task: TaskPlan) -> TargetFacts:
+    """Return what the manifest says of the targets of blocks: in each, every token but the first."""
+    judged, outputs = task.judged, task.block - 1
+    return TargetFacts(
+        target="tokens",
+        metric=judged.name,
+        higher=judged.higher,
+        classes=[],
+        outputs=outputs,
+        label_scale=None,
+        label_noise=None,
+    )
+
+
+def _check_classes(train: Array, test: Array, names: list[str], task: TaskPlan) -> list[str]:
     """Return the classes that have no row, which the task is to do without; a test split may have none that training lacks."""
     lacking = [names[c] for c in np.setdiff1d(test, train)]
     if lacking:
-        raise UserError(f"{task['name']}: the test split has classes that training lacks: {_few(lacking)}; {_remedy(task)}")
+        raise UserError(f"{task.name}: the test split has classes that training lacks: {_few(lacking)}; {_remedy(task)}")
     empty = [n for n, count in zip(names, np.bincount(train, minlength=len(names)), strict=True) if not count]
-    if empty and task["empty_classes"] == "refuse":
+    if empty and task.empty_classes == "refuse":
         raise UserError(
-            f"{task['name']}: training has no example of {_few(empty)}; {_remedy(task)}, or train without with "
+            f"{task.name}: training has no example of {_few(empty)}; {_remedy(task)}, or train without with "
             "'empty_classes: drop'"
         )
     return empty
@@ -204,18 +225,21 @@ def _few(names: list[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-def _remedy(task: dict[str, Any]) -> str:
-    if task["limit"] is not None:
-        return f"raise limit, which is {task['limit']}, or leave it out"
+def _remedy(task: TaskPlan) -> str:
+    if task.limit is not None:
+        return f"raise limit, which is {task.limit}, or leave it out"
     return "give training rows of each, or take its rows out of the test split"
 
 
-def _noise(target: Array, train: Array, classes: int, task: dict[str, Any]) -> Array:
+def _noise(target: Array, train: Array, classes: int, noise: LabelNoise | None) -> Array:
     """Return the targets with a fraction of the training ones replaced, each by another class: drawn at random, or the next."""
-    noise = task["label_noise"]
     noisy = target.copy()
-    if noise and noise["fraction"]:
-        rng = stream(noise["seed"], "label noise")
-        changed = rng.permutation(train)[: count_of(noise["fraction"], len(train))]
-        noisy[changed] = (target[changed] + (1 if noise["by_class"] else rng.integers(1, classes, len(changed)))) % classes
+    if noise is not None and noise.fraction:
+        rng = stream(noise.seed, "label noise")
+        changed = rng.permutation(train)[: count_of(noise.fraction, len(train))]
+        noisy[changed] = (target[changed] + (1 if noise.by_class else rng.integers(1, classes, len(changed)))) % classes
     return noisy
+
+
+def _noise_made(noise: LabelNoise | None, changed: int) -> LabelNoiseMade | None:
+    return None if noise is None else LabelNoiseMade(**noise.model_dump(), changed=changed)

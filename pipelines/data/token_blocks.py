@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from components.arrays import Array
+from pipelines.config.plans import TaskPlan
 from pipelines.core.errors import UserError
+from pipelines.data.manifest import InputFacts, SplitCounts
 from pipelines.sources import pretrained
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 #: What stands between two documents for a tokenizer of our own; its id is 0.
 END = "<|endoftext|>"
@@ -32,15 +37,15 @@ class Cut:
     total: int
 
 
-def tokenizer_of(task: dict[str, Any], texts: Sequence[str]) -> Any:  # noqa: ANN401 - a PreTrainedTokenizerFast
+def tokenizer_of(task: TaskPlan, texts: Sequence[str]) -> PreTrainedTokenizerBase:
     """Return the tokenizer of the task's model; where it has none, one that is trained on ``texts``."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    if task["tokenizer"] is not None:
-        return pretrained.tokenizer(task["tokenizer"])
-    return trained(texts, task["vocabulary"])
+    if task.tokenizer is not None:
+        return pretrained.tokenizer(task.tokenizer)
+    return trained(texts, task.vocabulary)
 
 
-def trained(texts: Sequence[str], vocabulary: int) -> Any:  # noqa: ANN401 - a PreTrainedTokenizerFast
+def trained(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerBase:
     """Return a byte-level BPE of at most ``vocabulary`` tokens (Sennrich et al. 2016), the same for the same ``texts``."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -54,13 +59,25 @@ def trained(texts: Sequence[str], vocabulary: int) -> Any:  # noqa: ANN401 - a P
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=END, eos_token=END, pad_token=END)
 
 
-def end_of(tokenizer: Any) -> int | None:  # noqa: ANN401 - a PreTrainedTokenizerFast
+def end_of(tokenizer: PreTrainedTokenizerBase) -> int | None:
     """Return the token that stands between two documents, if the tokenizer has one for it."""
     known = (tokenizer.eos_token_id, tokenizer.sep_token_id)
     return next((token for token in known if token is not None), None)
 
 
-def cut(texts: Sequence[str], ids: Array, tokenizer: Any, block: int, where: str) -> Cut:  # noqa: ANN401
+def facts(train: Cut, test: Cut, tokenizer: PreTrainedTokenizerBase) -> InputFacts:
+    """Return what the manifest says of the blocks of both splits."""
+    block = train.tokens.shape[1]
+    return InputFacts(
+        shape=[block],
+        block=block,
+        vocabulary=len(tokenizer),
+        end=end_of(tokenizer),
+        tokens=SplitCounts(train=train.total, test=test.total),
+    )
+
+
+def cut(texts: Sequence[str], ids: Array, tokenizer: PreTrainedTokenizerBase, block: int, where: str) -> Cut:
     """Return the documents ``ids`` of ``texts``, in order, end to end in blocks of ``block`` tokens.
 
     Raises:

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from components.arrays import Array
+from pipelines.config.plans import TaskPlan
 from pipelines.core.errors import UserError
+from pipelines.data.manifest import Manifest
 from pipelines.sources import pretrained
 
 if TYPE_CHECKING:
@@ -44,21 +46,21 @@ class Encoded:
     vocabulary: int
 
 
-def encoded(parts: Sequence[Sequence[str]], task: dict[str, Any]) -> Encoded:
+def encoded(parts: Sequence[Sequence[str]], task: TaskPlan) -> Encoded:
     """Return texts, or with two ``parts`` pairs, as the tokenizer of the task's model writes them.
 
     Raises:
         UserError: where tokenizer, model and ``max_length`` do not fit each other.
     """
-    tokenizer, config = pretrained.tokenizer(task["tokenizer"]), pretrained.config(task["tokenizer"])
-    where = f"params.yaml: tasks.{task['name']}"
+    tokenizer, config = pretrained.tokenizer(task.tokenizer), pretrained.config(task.tokenizer)
+    where = f"params.yaml: tasks.{task.name}"
     if not tokenizer.is_fast:
         raise UserError(f"{where}.model: its tokenizer must be one of the tokenizers library, got {type(tokenizer).__name__}")
-    _check_length(task["max_length"], pretrained.reads(config), where)
+    _check_length(task.max_length, pretrained.reads(config), where)
     # A model that tells two texts apart has embeddings for it, and its tokenizer says which is which.
     told = len(parts) == 2 and getattr(config, "type_vocab_size", 0) > 1 and "token_type_ids" in tokenizer.model_input_names
     backend = tokenizer.backend_tokenizer
-    backend.enable_truncation(task["max_length"])
+    backend.enable_truncation(task.max_length)
     backend.no_padding()
     with _all_cores():
         found = [_at_once(_some(parts, i), backend, told, where) for i in range(0, len(parts[0]), AT_ONCE)]
@@ -131,11 +133,11 @@ def _check_tokens(tokens: Array, sizes: Array, vocabulary: int | None, where: st
         )
 
 
-def truncation(manifest: dict[str, Any]) -> str | None:
+def truncation(manifest: Manifest) -> str | None:
     """Return how many texts were cut, and where; None for data that know nothing of the kind."""
-    if "truncated" not in manifest:
+    cut, counts = manifest.truncated, manifest.counts
+    if cut is None:
         return None
-    cut, counts = manifest["truncated"], manifest["counts"]
-    share = sum(cut.values()) / sum(counts.values())
-    parts = " and ".join(f"{cut[split]:,} of {counts[split]:,} {split}" for split in ("train", "test"))
-    return f"{parts} texts ({share:.1%}) are longer than max_length, {manifest['max_length']} tokens, and cut there"
+    parts = f"{cut.train:,} of {counts.train:,} train and {cut.test:,} of {counts.test:,} test texts"
+    share = cut.total / counts.total
+    return f"{parts} ({share:.1%}) are longer than max_length, {manifest.max_length} tokens, and cut there"

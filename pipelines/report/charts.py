@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from components.costs.comparison import pareto_front
+from components.costs.savings import pareto_front
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 #: Stands for the colour of the page's text, which is not known before the page is shown.
@@ -69,15 +71,14 @@ def against_time(series: Sequence[Series], value: str, higher: bool) -> Figure:
     return figure
 
 
-def _mark(axes: Any, best: Best, colour: str) -> None:  # noqa: ANN401 - matplotlib's Axes
+def _mark(axes: Axes, best: Best, colour: str) -> None:
     """Put a star on the best point, and draw a dotted line from it to a bar at its ceiling."""
-    line = {"color": colour, "linewidth": 1.2, "zorder": 2}
-    axes.plot([best.ceiling, best.time], [best.value] * 2, ":", **line)
-    axes.plot([best.ceiling], [best.value], "|", markersize=12, markeredgewidth=2, **line)
+    axes.plot([best.ceiling, best.time], [best.value] * 2, ":", color=colour, linewidth=1.2, zorder=2)
+    axes.plot([best.ceiling], [best.value], "|", markersize=12, markeredgewidth=2, color=colour, linewidth=1.2, zorder=2)
     axes.plot([best.time], [best.value], "*", color=colour, markeredgecolor=INK, markersize=14, zorder=3)
 
 
-def _explain(axes: Any, *, marked: bool) -> None:  # noqa: ANN401 - matplotlib's Axes
+def _explain(axes: Axes, *, marked: bool) -> None:
     """Say in the legend what the marks are."""
     if marked:
         axes.plot([], [], "*", color="none", markeredgecolor=INK, markersize=11, label="best AGOT of a method")
@@ -110,7 +111,7 @@ def courses(panels: Sequence[tuple[str, Course]]) -> Figure:
 class drawn:  # noqa: N801 - a context
     """Gives pyplot in the style of the figures."""
 
-    def __enter__(self) -> Any:  # noqa: ANN401 - a module
+    def __enter__(self) -> ModuleType:
         import matplotlib as mpl
 
         mpl.use("Agg")

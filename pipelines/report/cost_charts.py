@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from components.costs.cost_ratio import envelope
 from pipelines.report.charts import COLOURS, INK, drawn
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 TICKS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.4, 2.0)
@@ -48,7 +49,7 @@ def against_cost(controls: Sequence[Point], methods: Sequence[Point], value: str
     return figure
 
 
-def _shade(axes: Any, controls: Sequence[Point], every: Sequence[Point], higher: bool) -> None:  # noqa: ANN401 - matplotlib's Axes
+def _shade(axes: Axes, controls: Sequence[Point], every: Sequence[Point], higher: bool) -> None:
     """Draw the line of the best controls, and shade what lies on its worse side."""
     sign = 1 if higher else -1
     line = [(cost, sign * value) for cost, value in envelope([(p.cost, sign * p.value) for p in controls])]
@@ -59,7 +60,7 @@ def _shade(axes: Any, controls: Sequence[Point], every: Sequence[Point], higher:
     axes.plot([c for c, _ in line], [v for _, v in line], "-", color=INK, alpha=0.5, linewidth=1.2, label="best control")
 
 
-def _scale(axes: Any, every: Sequence[Point]) -> None:  # noqa: ANN401 - matplotlib's Axes
+def _scale(axes: Axes, every: Sequence[Point]) -> None:
     """Let costs go by their logarithm, and be told as plain numbers."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 

@@ -3,46 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from markupsafe import Markup
 from rich.console import Console
 
-from pipelines.core.artifacts import DIAGNOSIS, read_json
+from pipelines.core.artifacts import DIAGNOSIS
+from pipelines.data.findings.records import Advice, Example, Findings, Suspect
+from pipelines.data.manifest import Manifest
 from pipelines.report import page as report_page
 from pipelines.report.page import NOTHING, Section, Table, number
 from pipelines.report.run_results import prepared
-from pipelines.report.sections.examples import picture
+from pipelines.report.sections.examples import picture, shape_of
 
-Row = dict[str, Any]
 #: Suspects and classes on a page.
 SUSPECTS, CLASSES = 25, 30
 #: Characters of a text.
 LONGEST = 200
 
 
-def page(told: Row, suspects: Sequence[Row], manifest: Row) -> str:
+def page(told: Findings, suspects: Sequence[Suspect], manifest: Manifest) -> str:
     """Return the page of what was found."""
     sections = [_duplicates(told), *_classes(told), *_labels(told, suspects, manifest), *_gradient(told), _shift(told)]
-    counts = ", ".join(f"{n:,} {split}" for split, n in manifest["counts"].items())
+    counts = f"{manifest.counts.test:,} test, {manifest.counts.train:,} train"
     facts = [
         ("command", "dvc repro diagnose (make diagnose)"),
-        ("warm-up", told["warm_up"]),
-        ("data", f"{manifest['task']}: {counts}; sha256 {manifest['content']}; split with seed {manifest['seed']}"),
-        ("licence", str(manifest["licence"])),
-        ("citation", str(manifest["citation"])),
+        ("warm-up", told.warm_up),
+        ("data", f"{manifest.task}: {counts}; sha256 {manifest.content}; split with seed {manifest.seed}"),
+        ("licence", str(manifest.licence)),
+        ("citation", str(manifest.citation)),
     ]
-    return report_page.render(f"{told['task']}: what is in the data", lines(told), sections, facts)
+    return report_page.render(f"{told.task}: what is in the data", lines(told), sections, facts)
 
 
 def of_comparison() -> list[Section]:
     """Return what the page of a comparison has of the diagnosis."""
-    told = read_json(DIAGNOSIS / "diagnosis.json")
+    told = Findings.written()
     text = [*lines(told), "The suspects, the duplicates and all tables are in results/diagnose/report.html."]
     return [Section("What is in the data", text)]
 
 
-def show(told: Row) -> None:
+def show(told: Findings) -> None:
     """Print what was found."""
     console = Console()
     for line in lines(told):
@@ -50,106 +50,108 @@ def show(told: Row) -> None:
     console.print(f"written to {DIAGNOSIS}/ (report.html, suspects.csv, duplicates.csv, json)")
 
 
-def lines(told: Row) -> list[str]:
+def lines(told: Findings) -> list[str]:
     """Return the diagnosis in sentences, what to run first."""
-    found = [_advice(told["advice"])]
-    if (wrong := told.get("wrong_labels")) is not None:
-        rate, named = _percent(wrong["rate"]), wrong["suspects"]
-        found.append(f"About {rate} of the labels are contradicted; {named:,} are named as probably wrong.")
-    if (gradient := told.get("gradient")) is not None:
-        top = gradient["shares"]["0.1"]
-        size = gradient["effective_sample_size"]
+    found = [_advice(told.advice)]
+    if (wrong := told.wrong_labels) is not None:
         found.append(
-            f"A tenth of the examples has {_percent(top)} of the gradient; the effective sample size is {size:.2f} of all."
+            f"About {_percent(wrong.rate)} of the labels are contradicted; {wrong.suspects:,} are named as probably wrong."
         )
-    copies = told["duplicates"]
+    if (gradient := told.gradient) is not None:
+        top, size = _percent(gradient.shares["0.1"]), gradient.effective_sample_size
+        found.append(f"A tenth of the examples has {top} of the gradient; the effective sample size is {size:.2f} of all.")
+    copies = told.duplicates
     found.append(
-        f"Training has {copies['train_exact']:,} exact and {copies['train_near']:,} near duplicates; "
-        f"{copies['leaked_exact'] + copies['leaked_near']:,} rows of the test split are in training."
+        f"Training has {copies.train_exact:,} exact and {copies.train_near:,} near duplicates; "
+        f"{copies.leaked_exact + copies.leaked_near:,} rows of the test split are in training."
     )
-    shift = told["shift"]
+    shift = told.shift
     found.append(
-        f"A linear classifier tells {shift['of']} from {shift['from']} with an AUC of {shift['auc']:.3f}, where 0.5 is chance."
+        f"A linear classifier tells {shift.one} from {shift.other} with an AUC of {shift.auc:.3f}, where 0.5 is chance."
     )
     return found
 
 
-def measures(told: Row) -> dict[str, float]:
+def measures(told: Findings) -> dict[str, float]:
     """Return what was found as numbers by name."""
-    found = {name: float(value) for name, value in told["duplicates"].items() if name != "sought"} | {
-        "shift_auc": told["shift"]["auc"]
+    copies = told.duplicates
+    found = {
+        "train_exact": float(copies.train_exact),
+        "train_near": float(copies.train_near),
+        "leaked_exact": float(copies.leaked_exact),
+        "leaked_near": float(copies.leaked_near),
+        "shift_auc": told.shift.auc,
     }
-    if "gradient" in told:
-        found["effective_sample_size"] = told["gradient"]["effective_sample_size"]
-    if "wrong_labels" in told:
-        found |= {"wrong_labels": told["wrong_labels"]["rate"], "suspects": float(told["wrong_labels"]["suspects"])}
+    if told.gradient is not None:
+        found["effective_sample_size"] = told.gradient.effective_sample_size
+    if told.wrong_labels is not None:
+        found |= {"wrong_labels": told.wrong_labels.rate, "suspects": float(told.wrong_labels.suspects)}
     return found
 
 
-def _advice(advice: Row) -> str:
-    if advice["method"] is None:
-        return f"Select nothing: take the short schedule. {advice['why']}"
-    settings = ", ".join(f"{key}: {value}" for key, value in advice["settings"].items())
-    start = "" if advice["warm_up"] is None else f", from a warm-up with nearness: {advice['warm_up']['nearness']}"
-    saved = f"At most {_percent(1 - advice['cost'])} of the cost of full is saved."
-    return f"Try {advice['method']} ({settings}{start}). {advice['why']} {saved}"
+def _advice(advice: Advice) -> str:
+    if advice.method is None or advice.cost is None:
+        return f"Select nothing: take the short schedule. {advice.why}"
+    settings = ", ".join(f"{key}: {value}" for key, value in advice.settings.items())
+    start = "" if advice.warm_up is None else f", from a warm-up with nearness: {advice.warm_up['nearness']}"
+    saved = f"At most {_percent(1 - advice.cost)} of the cost of full is saved."
+    return f"Try {advice.method} ({settings}{start}). {advice.why} {saved}"
 
 
 def _percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def _duplicates(told: Row) -> Section:
-    copies = told["duplicates"]
+def _duplicates(told: Findings) -> Section:
+    copies = told.duplicates
     rows = [
-        ["within training", f"{copies['train_exact']:,}", f"{copies['train_near']:,}"],
-        ["of the test split, in training", f"{copies['leaked_exact']:,}", f"{copies['leaked_near']:,}"],
+        ["within training", f"{copies.train_exact:,}", f"{copies.train_near:,}"],
+        ["of the test split, in training", f"{copies.leaked_exact:,}", f"{copies.leaked_near:,}"],
     ]
     text = [
         "By what the model is given: token ids, pixels or values. Exact ones are the same to the byte; near ones share four "
         "fifths of their parts (threes of tokens, squares of a picture, values), and of pictures the pixels move together. "
-        f"Near ones were sought among {copies['sought']:,} rows. Which they are is in duplicates.csv."
+        f"Near ones were sought among {copies.sought:,} rows. Which they are is in duplicates.csv."
     ]
     return Section("Duplicates", text, Table(["", "exact", "near"], rows))
 
 
-def _classes(told: Row) -> list[Section]:
-    if not told["classes"]:
+def _classes(told: Findings) -> list[Section]:
+    if not told.classes:
         return []
-    trained = "right" in told["classes"][0]
+    trained = told.classes[0].right is not None
     heads = ["class", "rows"] + (["right, %", "early", "late", "forgotten", "never", "wrong labels, %"] if trained else [])
-    shown = sorted(told["classes"], key=lambda c: (c.get("right", 0.0), -c["rows"]))[:CLASSES]
-    keys = ("right", "early", "late", "forgotten", "never", "wrong_labels")
-    rows = [[c["name"], f"{c['rows']:,}", *(number(100 * c[k], 1) for k in keys if k in c)] for c in shown]
+    shown = sorted(told.classes, key=lambda c: (c.right or 0.0, -c.rows))[:CLASSES]
+    rows = [[c.name, f"{c.rows:,}", *(number(100 * share, 1) for share in c.shares)] for c in shown]
     text = ["Least learnt first." if trained else "No warm-up: rows alone."]
     if trained:
         text = [
             "Least learnt first, by what the warm-up's last sights showed. Early: right, and in the mean over all sights; "
             "late: right at last alone; forgotten: right before; never: not known to have been right. In % of the class's rows."
         ]
-    if (more := len(told["classes"]) - len(shown)) > 0:
+    if (more := len(told.classes) - len(shown)) > 0:
         text.append(f"{more} classes more are in diagnosis.json.")
     return [Section("Classes", text, Table(heads, rows))]
 
 
-def _labels(told: Row, suspects: Sequence[Row], manifest: Row) -> list[Section]:
-    if "wrong_labels" not in told:
+def _labels(told: Findings, suspects: Sequence[Suspect], manifest: Manifest) -> list[Section]:
+    if told.wrong_labels is None:
         return []
-    image = manifest["kind"] == "image"
+    image = manifest.kind == "image"
     table = prepared("train") if image else None
 
-    def shown(row: Row) -> str:
+    def shown(example: Example) -> str:
         if table is not None:
-            return picture(table["pixels"][row["place"]].values.to_numpy(), manifest["shape"])
-        text = row["example"] or NOTHING
+            return picture(table["pixels"][example.place].values.to_numpy(), shape_of(manifest))
+        text = example.told or NOTHING
         return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
     heads = ["id", "example", "given", "likely", "sure", "most like it with the likely label"]
     rows = []
     for s in suspects[:SUSPECTS]:
-        near = [shown(n) for n in s["near"]]
+        near = [shown(example) for example in s.near]
         like = Markup(" ").join(near) if image else " | ".join(near)
-        rows.append([str(s["id"]), shown(s), s["given"], s["likely"], number(s["sure"], 2), like])
+        rows.append([str(s.example.id), shown(s.example), s.given, s.likely, number(s.sure, 2), like])
     text = [
         f"{len(suspects):,} labels that the model contradicts, the surest first: by how much more it believed the likely class "
         "than the given one, in the mean over the warm-up's sights. How many are named follows from how often each label is "
@@ -159,12 +161,11 @@ def _labels(told: Row, suspects: Sequence[Row], manifest: Row) -> list[Section]:
     return [Section("Labels that are probably wrong", text, Table(heads, rows, prose=prose) if rows else None)]
 
 
-def _gradient(told: Row) -> list[Section]:
-    if "gradient" not in told:
+def _gradient(told: Findings) -> list[Section]:
+    if told.gradient is None:
         return []
-    gradient = told["gradient"]
-    size = gradient["effective_sample_size"]
-    rows = [[f"{100 * float(share):g} %", number(100 * part, 1)] for share, part in gradient["shares"].items()]
+    size = told.gradient.effective_sample_size
+    rows = [[f"{100 * float(share):g} %", number(100 * part, 1)] for share, part in told.gradient.shares.items()]
     text = [
         "The part of the sum of all gradients (norms of the loss by the output, at the last sight) that comes from the "
         f"examples with the largest. The effective sample size, (sum g)² / (N sum g²), is {size:.3f}: so large a part drawn by "
@@ -173,11 +174,11 @@ def _gradient(told: Row) -> list[Section]:
     return [Section("How few examples the gradient comes from", text, Table(["of the examples", "of the gradient, %"], rows))]
 
 
-def _shift(told: Row) -> Section:
-    shift = told["shift"]
+def _shift(told: Findings) -> Section:
+    shift, (own, others) = told.shift, told.shift.rows
     text = [
-        f"How well a linear classifier of the inputs tells {shift['of']} from {shift['from']}, on examples that it was not "
-        f"trained on: an AUC of {shift['auc']:.3f} ± {shift['error']:.3f}, {shift['rows'][0]:,} and {shift['rows'][1]:,} rows. "
+        f"How well a linear classifier of the inputs tells {shift.one} from {shift.other}, on examples that it was not "
+        f"trained on: an AUC of {shift.auc:.3f} ± {shift.error:.3f}, {own:,} and {others:,} rows. "
         "0.5 is chance, as of two parts of one data set; near 1 they are of different kinds."
     ]
-    return Section(f"How far {shift['of']} is from the {shift['from']}", text)
+    return Section(f"How far {shift.one} is from the {shift.other}", text)

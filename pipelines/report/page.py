@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipelines.core import artifacts
+from pipelines.costs.records import CostRecord
 from pipelines.data import summary, tokenization
+from pipelines.data.manifest import Manifest
 from pipelines.report.charts import to_svg
 from pipelines.versioning.provenance import commit
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
 
 TEMPLATES = Path(__file__).parent / "templates"
 NOTHING = "–"  # noqa: RUF001 - a dash
@@ -91,30 +96,31 @@ def write(path: Path, page: str) -> None:
         part.write_text(page, encoding="utf-8")
 
 
-def drawing(figure: Any, name: str, caption: str) -> Drawing:  # noqa: ANN401 - a matplotlib Figure
+def drawing(figure: MatplotlibFigure, name: str, caption: str) -> Drawing:
     """Return ``figure`` drawn into the page; the caption is also what is read out in its place."""
     return Drawing(Markup(to_svg(figure, name, caption)), caption)
 
 
-def provenance(manifest: dict[str, Any], cost: dict[str, Any], seeds: Sequence[int], command: str) -> list[tuple[str, str]]:
+def provenance(manifest: Manifest, cost: CostRecord, seeds: Sequence[int], command: str) -> list[tuple[str, str]]:
     """Return what the results were made of and by, by name."""
-    machine, energy = cost["machine"], cost["energy"]
-    threads = f"{machine['threads']} thread{'s' * (machine['threads'] != 1)} on {machine['cores']} cores"
-    processor = energy.get("cpu_model") or machine["processor"]
-    counts = ", ".join(f"{n:,} {split}" for split, n in manifest["counts"].items())
+    machine, energy = cost.machine, cost.metered
+    assert machine is not None, "the record of a training"
+    threads = f"{machine.threads} thread{'s' * (machine.threads != 1)} on {machine.cores} cores"
+    processor = energy.cpu_model or machine.processor
+    counts = f"{manifest.counts.test:,} test, {manifest.counts.train:,} train"
     cut, same = tokenization.truncation(manifest), summary.repeated(manifest)
     return [
         ("command", command),
         ("seeds of training" if len(seeds) > 1 else "seed", ", ".join(map(str, seeds))),
-        ("data", f"{manifest['task']}: {counts}; sha256 {manifest['content']}; split with seed {manifest['seed']}"),
+        ("data", f"{manifest.task}: {counts}; sha256 {manifest.content}; split with seed {manifest.seed}"),
         *([("texts", cut)] if cut else []),
         *([("duplicates", "; ".join(same))] if same else []),
-        ("licence", str(manifest["licence"])),
-        ("citation", str(manifest["citation"])),
+        ("licence", str(manifest.licence)),
+        ("citation", str(manifest.citation)),
         ("commit", commit() or NOTHING),
-        ("versions", f"Python {machine['python']}, torch {machine['torch']}"),
-        ("machine", f"{machine['device']}, {threads}; {processor}; {machine['platform']}"),
-        ("energy", f"{energy['label']}: {energy['method']}; {energy['reason']}"),
+        ("versions", f"Python {machine.python}, torch {machine.torch}"),
+        ("machine", f"{machine.device}, {threads}; {processor}; {machine.platform}"),
+        ("energy", f"{energy.label}: {energy.method}; {energy.reason}"),
     ]
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from components.arrays import Array
+from components.epoch_records import EpochRecord
+from pipelines.config.plans import MethodPlan
 from pipelines.core import artifacts
-from pipelines.core.artifacts import check_origin, plan_of, read_json, result
+from pipelines.core.artifacts import check_origin, plan_of, result
 from pipelines.core.errors import UserError
 from pipelines.core.tables import read_table
+from pipelines.costs.history import history_of
+from pipelines.data.manifest import LabelScale, Manifest
 
 #: Methods that look at no example before they draw or stop.
 BLIND = ("full", "uniform", "short")
@@ -35,12 +38,12 @@ class Run:
     @cached_property
     def kind(self) -> str:
         """The class that the block sets; of a stack, all of them."""
-        return "+".join(member["method"] for member in read_json(plan_of("methods", self.name))["members"])
+        return "+".join(member.method for member in MethodPlan.read(plan_of("methods", self.name)).members)
 
     @property
-    def history(self) -> list[dict[str, Any]]:
+    def history(self) -> list[EpochRecord]:
         """The epochs' records, those of the warm-up first where training went on from it."""
-        return list(read_json(result("train", self.name, "history.json")))
+        return history_of(result("train", self.name, "history.json"))
 
     @cached_property
     def ledger(self) -> dict[str, Array]:
@@ -55,7 +58,7 @@ class Run:
     @cached_property
     def scores(self) -> dict[str, Array]:
         """The score table of the method's warm-up, in the order of the training split."""
-        warm_up = read_json(plan_of("methods", self.name))["warm_up"]
+        warm_up = MethodPlan.read(plan_of("methods", self.name)).warm_up
         return self._table(result("warm_up", warm_up, "scores.parquet"))
 
     @cached_property
@@ -109,9 +112,9 @@ def prepared(split: str) -> pa.Table:
         raise UserError(f"{path}: cannot be read: {error}; run 'dvc repro -f prepare'") from None
 
 
-def label_of(manifest: dict[str, Any], label: Any) -> str:  # noqa: ANN401 - a class's place, or a number
-    """Return what a label is called: its class, or the number itself in the label's own unit."""
-    if manifest["classes"]:
-        return str(manifest["classes"][int(label)])
-    scale = manifest["label_scale"] or {"mean": 0.0, "deviation": 1.0}
-    return f"{label * scale['deviation'] + scale['mean']:,.4g}"
+def label_of(manifest: Manifest, label: float) -> str:
+    """Return what a label is called: its class where it is the place of one, or the number itself in its own unit."""
+    if manifest.classes:
+        return manifest.classes[int(label)]
+    scale = manifest.label_scale or LabelScale(mean=0.0, deviation=1.0)
+    return f"{label * scale.deviation + scale.mean:,.4g}"

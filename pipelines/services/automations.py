@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pydantic import JsonValue
 
 NAME = "winnow: lost comparisons"
 #: The flows that nobody watches; a stage is watched by its comparison.
@@ -14,13 +14,13 @@ BEAT, BEAT_SECONDS = "prefect.flow-run.heartbeat", 30
 ENDS = [f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")]
 
 
-def lost_comparisons(silence: float = SILENCE_SECONDS) -> dict[str, Any]:
+def lost_comparisons(silence: float = SILENCE_SECONDS) -> dict[str, JsonValue]:
     """Return the automation, in the words of Prefect's API, that ends a run after ``silence`` seconds without a beat."""
-    trigger = {
+    trigger: dict[str, JsonValue] = {
         "type": "event",
         "posture": "Proactive",
         "match": {"prefect.resource.id": "prefect.flow-run.*"},
-        "match_related": {"prefect.resource.role": "flow", "prefect.resource.name": FLOWS},
+        "match_related": {"prefect.resource.role": "flow", "prefect.resource.name": [*FLOWS]},
         "for_each": ["prefect.resource.id"],
         "after": [BEAT],
         "expect": [BEAT, *ENDS],
@@ -28,5 +28,5 @@ def lost_comparisons(silence: float = SILENCE_SECONDS) -> dict[str, Any]:
         "within": silence,
     }
     message = f"its agent was not heard of for {silence:.0f} s; run it again, and it goes on from what is done"
-    action = {"type": "change-flow-run-state", "state": "CRASHED", "name": "Lost", "message": message}
+    action: dict[str, JsonValue] = {"type": "change-flow-run-state", "state": "CRASHED", "name": "Lost", "message": message}
     return {"name": NAME, "description": "Made by winnow's make up.", "trigger": trigger, "actions": [action]}

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipelines.core import artifacts
 from pipelines.core.command import BAD_INPUT, FAILED
@@ -23,6 +23,9 @@ from pipelines.core.errors import StageFailedError, UserError
 from pipelines.core.locks import alone
 from pipelines.flows.prefect_server import wait_for
 from pipelines.services import automations, daemons, databases, worker
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 #: The ports that are taken where they are free and no other ones are asked for.
 PORTS = (PREFECT_PORT, MLFLOW_PORT)
@@ -41,8 +44,8 @@ def up(*, agents: bool = True) -> None:
         StageFailedError: where something does not answer in time; then all of it is ended.
     """
     held = daemons.held()
-    if held["pages"] and all(daemons.living(p) for p in held["processes"]):
-        return _show(held["pages"])
+    if held.pages and all(daemons.living(daemon) for daemon in held.processes):
+        return _show(held.pages)
     daemons.end_all()
     databases.check()
     ports = [daemons.port(variable) for variable in PORTS]
@@ -59,7 +62,7 @@ def up(*, agents: bool = True) -> None:
         daemons.end_all()
         raise
     pages = {"Prefect": prefect, "MLflow": mlflow, "MLflow, this project's runs": _page(mlflow, environment)}
-    daemons.record(pages=pages)
+    daemons.held().model_copy(update={"pages": pages}).write(daemons.STATE)
     return _show(pages)
 
 
@@ -119,14 +122,14 @@ def _deploy(environment: dict[str, str]) -> None:
 
 def _page(server: str, environment: dict[str, str]) -> str:
     """Return the page of MLflow to open first."""
-    command = [sys.executable, "-m", "pipelines.tracking.experiment_page", server]
+    command = [sys.executable, "-m", "pipelines.tracking.experiment_url", server]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout.strip() or server
 
 
 def _watch_comparisons(api: str, environment: dict[str, str]) -> None:
     """Let the server end comparisons that are lost, by the automation of this version."""
-    named = {"automations": {"name": {"any_": [automations.NAME]}}}
-    for old in _post(f"{api}/automations/filter", named, environment):
+    named: dict[str, JsonValue] = {"automations": {"name": {"any_": [automations.NAME]}}}
+    for old in _found(f"{api}/automations/filter", named, environment):
         _ask("DELETE", f"{api}/automations/{old['id']}", None, environment)
     _post(f"{api}/automations/", automations.lost_comparisons(), environment)
 
@@ -163,18 +166,26 @@ def _wait_for_agents(
 ) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and all(p.poll() is None for p in started):
-        found = {pool: _post(f"{api}/work_pools/{pool}/workers/filter", {}, environment) for pool in wanted}
+        found = {pool: _found(f"{api}/work_pools/{pool}/workers/filter", {}, environment) for pool in wanted}
         if all(sum(w["status"] == "ONLINE" for w in found[p]) >= n for p, n in wanted.items()):
             return
         time.sleep(0.5)
     raise StageFailedError(f"agents: did not report to {api}; their logs are in {daemons.LOGS}")
 
 
-def _post(address: str, body: dict[str, Any], environment: dict[str, str]) -> Any:  # noqa: ANN401 - whatever the server answers
-    return json.loads(_ask("POST", address, body, environment))
+def _post(address: str, body: dict[str, JsonValue], environment: dict[str, str]) -> JsonValue:
+    """Return what Prefect's server answers."""
+    answer: JsonValue = json.loads(_ask("POST", address, body, environment))
+    return answer
 
 
-def _ask(method: str, address: str, body: dict[str, Any] | None, environment: dict[str, str]) -> bytes:
+def _found(address: str, body: dict[str, JsonValue], environment: dict[str, str]) -> list[dict[str, JsonValue]]:
+    """Return what a filter of Prefect's server finds."""
+    found: list[dict[str, JsonValue]] = json.loads(_ask("POST", address, body, environment))
+    return found
+
+
+def _ask(method: str, address: str, body: dict[str, JsonValue] | None, environment: dict[str, str]) -> bytes:
     headers = {"Content-Type": "application/json"}
     if user := environment.get("PREFECT_API_AUTH_STRING"):
         headers["Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"

@@ -8,15 +8,30 @@ import socket
 import subprocess
 import time
 from contextlib import suppress
-from typing import Any
 
 from pipelines.core import artifacts
 from pipelines.core.environment import Variable
 from pipelines.core.errors import StageFailedError, UserError
+from pipelines.core.records import Record
 from pipelines.flows.prefect_server import START_SECONDS, free_port
 
 STATE, LOGS = artifacts.SCRATCH / "services.json", artifacts.SCRATCH / "logs"
 END_SECONDS = 30
+
+
+class Daemon(Record):
+    """A process that was started: its name, its process id, and when it started, by the system's clock."""
+
+    name: str
+    pid: int
+    started: float
+
+
+class Daemons(Record):
+    """What is recorded: ``processes`` in the order of their start, and the addresses of ``pages`` by name."""
+
+    processes: list[Daemon]
+    pages: dict[str, str]
 
 
 def port(variable: Variable[int]) -> int:
@@ -53,29 +68,24 @@ def start(name: str, command: list[str], environment: dict[str, str]) -> subproc
         process = subprocess.Popen(
             [path, *command[1:]], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
-    started = psutil.Process(process.pid).create_time()
-    record(processes=[*held()["processes"], {"name": name, "pid": process.pid, "started": started}])
+    started, before = psutil.Process(process.pid).create_time(), held()
+    daemon = Daemon(name=name, pid=process.pid, started=started)
+    before.model_copy(update={"processes": [*before.processes, daemon]}).write(STATE)
     return process
 
 
-def held() -> dict[str, Any]:
-    """Return what is recorded: ``processes`` by name, pid and start, and ``pages``."""
-    nothing: dict[str, Any] = {"processes": [], "pages": {}}
-    return nothing | (artifacts.read_json(STATE) if STATE.exists() else {})
+def held() -> Daemons:
+    """Return what is recorded."""
+    return Daemons.read(STATE) if STATE.exists() else Daemons(processes=[], pages={})
 
 
-def record(**changes: Any) -> None:  # noqa: ANN401 - of held
-    """Change what is recorded."""
-    artifacts.write_json(STATE, held() | changes)
-
-
-def living(process: dict[str, Any]) -> bool:
+def living(daemon: Daemon) -> bool:
     """Return whether a process that was recorded still runs; another one of its number is another one."""
     import psutil
 
     try:
-        found = psutil.Process(process["pid"])
-        return bool(abs(found.create_time() - process["started"]) < 1 and found.status() != psutil.STATUS_ZOMBIE)
+        found = psutil.Process(daemon.pid)
+        return bool(abs(found.create_time() - daemon.started) < 1 and found.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 
@@ -120,7 +130,7 @@ def end(pid: int) -> None:
 
 def end_all() -> None:
     """End what is recorded, the last started first, and nothing else."""
-    for process in reversed(held()["processes"]):
-        if living(process):
-            end(process["pid"])
+    for daemon in reversed(held().processes):
+        if living(daemon):
+            end(daemon.pid)
     STATE.unlink(missing_ok=True)

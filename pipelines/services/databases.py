@@ -6,9 +6,12 @@ import asyncio
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipelines.core.errors import UserError, without_passwords
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 #: Whose settings they are: the tools read them from their environment, so no password is on a command line.
 PREFECT, MLFLOW = "PREFECT_API_DATABASE_CONNECTION_URL", "MLFLOW_BACKEND_STORE_URI"
@@ -83,7 +86,7 @@ def _reason(error: Exception, password: object) -> str:
     return text.replace(str(password), "***") if password else text
 
 
-def _connect(url: Any, patience: dict[str, int]) -> None:  # noqa: ANN401 - SQLAlchemy's URL
+def _connect(url: URL, patience: dict[str, int]) -> None:
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
 
@@ -91,7 +94,7 @@ def _connect(url: Any, patience: dict[str, int]) -> None:  # noqa: ANN401 - SQLA
         pass
 
 
-async def _connect_async(url: Any, patience: dict[str, int]) -> None:  # noqa: ANN401 - SQLAlchemy's URL
+async def _connect_async(url: URL, patience: dict[str, int]) -> None:
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
 

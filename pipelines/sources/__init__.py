@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from pipelines.sources import documents, folders, hub, images, tables
+from pipelines.config.plans import TaskPlan
+from pipelines.config.schema.source import FromFiles, FromFolder, FromHub, FromIdx, FromPackage
+from pipelines.sources import documents, folders, hub_datasets, idx_and_digits, tables
 from pipelines.sources.raw import Raw
 
-READERS: dict[str, Callable[[dict[str, Any]], Raw]] = {
-    "files": tables.from_files,
-    "package": tables.from_package,
-    "hub": hub.from_hub,
-    "folder": folders.from_folder,
-    "idx": images.from_idx,
-    "scikit-learn": images.from_scikit_learn,
-}
-#: Where running text lies as a file a document.
-DOCUMENTS: dict[str, Callable[[dict[str, Any]], Raw]] = {
-    "folder": documents.from_folder,
-    "package": documents.from_package,
-}
 
-
-def read(task: dict[str, Any]) -> Raw:
+def read(task: TaskPlan) -> Raw:
     """Return the data that a planned task describes.
 
     Raises:
         UserError: naming the file, column or row that cannot be used.
     """
-    documents_alone = task["kind"] == "language" and "text" not in task["columns"]
-    return (DOCUMENTS if documents_alone else READERS)[task["source"]["from"]](task)
+    source = task.source
+    # Running text that lies as a file a document.
+    documents_alone = task.kind == "language" and not task.columns.text
+    if isinstance(source, FromFiles):
+        return tables.from_files(source, task)
+    if isinstance(source, FromPackage):
+        return documents.from_package(source) if documents_alone else tables.from_package(source, task)
+    if isinstance(source, FromFolder):
+        return documents.from_folder(source) if documents_alone else folders.from_folder(source, task.image_size)
+    if isinstance(source, FromHub):
+        return hub_datasets.from_hub(source, task)
+    return idx_and_digits.from_idx(source) if isinstance(source, FromIdx) else idx_and_digits.from_scikit_learn()

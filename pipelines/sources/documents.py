@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from pipelines.config.schema.source import FromFolder, FromPackage
 from pipelines.core.errors import UserError
 from pipelines.sources import package_index
 from pipelines.sources.raw import Raw
 
 
-def from_folder(task: dict[str, Any]) -> Raw:
+def from_folder(source: FromFolder) -> Raw:
     """Return the files of a folder, or of its folders ``train`` and ``test``, as raw data."""
-    root = Path(task["source"]["folder"])
+    root = Path(source.folder)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder")
-    return _documents([root / "train", root / "test"] if (root / "train").is_dir() else [root], task["source"])
+    return _documents([root / "train", root / "test"] if (root / "train").is_dir() else [root], source)
 
 
-def from_package(task: dict[str, Any]) -> Raw:
+def from_package(source: FromPackage) -> Raw:
     """Return files out of a package, or those of folders in it, as raw data."""
-    return _documents(package_index.members(task["source"]), task["source"])
+    return _documents(package_index.members(source), source)
 
 
-def _documents(roots: list[Path], source: dict[str, Any]) -> Raw:
+def _documents(roots: list[Path], source: FromFolder | FromPackage) -> Raw:
     """Return the files of ``roots``, training first, as raw data."""
-    found = [[root] if root.is_file() else _files(root, source["files"]) for root in roots]
+    found = [[root] if root.is_file() else _files(root, source.files) for root in roots]
     paths = [path for part in found for path in part]
     if not found[0]:
-        raise UserError(f"{roots[0]}: has no file of the name {source['files']!r}, which is what source.files asks for")
-    texts = [_text(path, i, tagged=source["tagged"]) for i, path in enumerate(paths)]
+        raise UserError(f"{roots[0]}: has no file of the name {source.files!r}, which is what source.files asks for")
+    texts = [_text(path, i, tagged=source.tagged) for i, path in enumerate(paths)]
     tested = np.arange(len(paths)) >= len(found[0])
     return Raw({"text": texts}, np.zeros(len(paths), np.int64), tested if tested.any() else None)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from pipelines.config.schema.source import FromFolder
 from pipelines.core.errors import UserError
-from pipelines.sources.decoding import Item
-from pipelines.sources.pictures import Pictures
+from pipelines.sources.parallel_decoding import Pictures
+from pipelines.sources.picture_decoding import Item
 from pipelines.sources.raw import Raw
 
 #: What counts as an image in a folder.
@@ -39,13 +39,13 @@ class Listing:
         return {f"{what}, the first of them {paths[0]}": len(paths) for what, paths in told if paths}
 
 
-def from_folder(task: dict[str, Any]) -> Raw:
-    """Return the images of ``[train|test/]<class>/<image>`` as raw data.
+def from_folder(source: FromFolder, size: int | None) -> Raw:
+    """Return the images of ``[train|test/]<class>/<image>`` as raw data, resized to ``size``; None for as they are.
 
     Raises:
         UserError: for a folder that could be meant in two ways.
     """
-    root = Path(task["source"]["folder"])
+    root = Path(source.folder)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder")
     found = Listing()
@@ -59,8 +59,8 @@ def from_folder(task: dict[str, Any]) -> Raw:
 
     tested = np.array([p.is_relative_to(root / "test") for p in paths]) if _is_divided(root) else np.zeros(len(paths), bool)
     label = np.array([p.parent.name for p in paths])
-    pictures = Pictures(len(paths), item, task["image_size"])
-    return Raw({"image": pictures}, label, tested if tested.any() else None, changes=found.changes())
+    pictures = Pictures(len(paths), item, size)
+    return Raw({}, label, tested if tested.any() else None, changes=found.changes(), pixels=pictures)
 
 
 def _is_divided(root: Path) -> bool:

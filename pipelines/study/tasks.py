@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
+from pipelines.config.cross_checks import check_names
 from pipelines.config.loader import explained, laid_over
 from pipelines.config.params import Params
 from pipelines.config.schema.task import Task
-from pipelines.config.validation import check_names
 from pipelines.core.artifacts import STUDY
 from pipelines.core.errors import UserError, unknown
 
@@ -41,13 +40,13 @@ def together(file: Path) -> Path:
     return STUDY / TOGETHER / file.stem
 
 
-def _asked(params: Params) -> dict[str, dict[str, Any]]:
+def _asked(params: Params) -> dict[str, dict[str, JsonValue]]:
     assert params.study is not None
     tasks = params.study.tasks
     return {name: (tasks[name] or {}) if isinstance(tasks, dict) else {} for name in tasks}
 
 
-def _of(params: Params, name: str, changes: dict[str, Any], path: Path) -> Params:
+def _of(params: Params, name: str, changes: dict[str, JsonValue], path: Path) -> Params:
     where = f"{path}: study.tasks.{name}"
     if name == TOGETHER:
         raise UserError(f"{where}: is what the tables of all tasks are called; give it another name")

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipelines.core.artifacts import digest
+from pipelines.study.across_tasks import RegimeRow
 from pipelines.study.tasks import together
 from pipelines.study.tracking import key_of
 from pipelines.tracking.client import Tracker, points, told
 from pipelines.trials.folder import Place
-from pipelines.trials.rows import Row
 from pipelines.versioning.provenance import versions
+
+if TYPE_CHECKING:
+    from pipelines.tracking.client import TrackedRun
 
 PARENT = "mlflow.parentRunId"
 
 
-def publish(file: Path, places: dict[str, Place], rows: list[Row]) -> str | None:
+def publish(file: Path, places: dict[str, Place], rows: list[RegimeRow]) -> str | None:
     """Put the runs of the studies at ``places`` under one, and tell it the rows ``by_regime``; return its id.
 
     Args:
@@ -30,7 +33,7 @@ def publish(file: Path, places: dict[str, Place], rows: list[Row]) -> str | None
     return told(lambda tracker: _publish(tracker, file, places, rows))
 
 
-def _publish(tracker: Tracker, file: Path, places: dict[str, Place], rows: list[Row]) -> str:
+def _publish(tracker: Tracker, file: Path, places: dict[str, Place], rows: list[RegimeRow]) -> str:
     key = digest(["studies", str(file)])
     found = tracker.runs("winnow.key", key)
     parent = found[0] if found else tracker.create(f"study of {file}", {**versions(), "winnow.key": key})
@@ -49,12 +52,12 @@ def _publish(tracker: Tracker, file: Path, places: dict[str, Place], rows: list[
     return parent_id
 
 
-def _tell(tracker: Tracker, parent: Any, folder: Path, rows: list[Row], tasks: list[str]) -> None:  # noqa: ANN401 - mlflow's Run
+def _tell(tracker: Tracker, parent: TrackedRun, folder: Path, rows: list[RegimeRow], tasks: list[str]) -> None:
     """Log the rows, and what ``folder`` holds, where they are new."""
-    if parent.data.tags.get("winnow.tables") == (told_last := digest(rows)):
+    if parent.data.tags.get("winnow.tables") == (told_last := digest([row.columns() for row in rows])):
         return
     run_id = parent.info.run_id
-    gains = [(f"gain/{r['task']}/{r['method']}", r["gain"], 0) for r in rows if r["gain"] is not None]
+    gains = [(f"gain/{r.task}/{r.method}", gain, 0) for r in rows if (gain := r.gain.mean) is not None]
     tracker.log(run_id, points(gains, folder / "regimes.json"), {}, {"tasks": ", ".join(tasks)})
     tracker.client.log_artifacts(run_id, str(folder), "study")
     tracker.client.set_tag(run_id, "winnow.tables", told_last)

@@ -3,38 +3,58 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
+from pydantic import Field
+
+from pipelines.config.plans import MethodPlan
 from pipelines.core import artifacts
-from pipelines.core.artifacts import cost_of, plan_of, read_json
+from pipelines.core.artifacts import cost_of, plan_of, read_json, write_json
+from pipelines.core.records import Record
+from pipelines.costs.records import CostRecord
 from pipelines.tracking.client import Tracker, points, told
 from pipelines.tracking.run_facts import TOLD
 
-#: What the flow that sent the stages writes, never among results: by stage, its ``agent`` and ``queued_seconds``.
+#: What the flow that sent the stages writes, never among results: by stage, how it was ended.
 SENT = artifacts.SCRATCH / "sent.json"
+
+
+class Ended(Record):
+    """How an agent ended what it was sent: its name, the wait before it began, and why parts ``failed``, by name."""
+
+    agent: str | None
+    queued_seconds: float
+    failed: dict[str, str] = Field(default_factory=dict)
+
+
+def write_sent(sent: dict[str, Ended]) -> None:
+    """Write how the stages that were ``sent`` have ended."""
+    write_json(SENT, {stage: ended.dumped() for stage, ended in sent.items()})
+
+
+def _read_sent() -> dict[str, Ended]:
+    return {stage: Ended.of(ended) for stage, ended in read_json(SENT).items()}
 
 
 def tell_agents(tracker: Tracker, runs: dict[str, str]) -> None:
     """Log, once, who ran the stages of the methods whose MLflow runs are ``runs``; of what was restored nothing is known."""
     if not SENT.exists():
         return
-    sent = read_json(SENT)
+    sent = _read_sent()
     for method, run_id in runs.items():
         known = tracker.client.get_run(run_id).data.tags
-        warm_up = read_json(plan_of("methods", method))["warm_up"]
+        warm_up = MethodPlan.read(plan_of("methods", method)).warm_up
         names = {"warm_up": warm_up, **dict.fromkeys(TOLD, method)}
         new = {k: n for k, n in names.items() if f"{k}@{n}" in sent and f"agent.{k}" not in known}
-        tags = {tag: value for kind, name in new.items() for tag, value in _tags(kind, name, sent).items()}
-        waits = [(f"queued_seconds_{k}", sent[f"{k}@{n}"]["queued_seconds"], 0) for k, n in new.items()]
+        tags = {tag: value for k, n in new.items() for tag, value in _tags(k, n, sent[f"{k}@{n}"]).items()}
+        waits = [(f"queued_seconds_{k}", sent[f"{k}@{n}"].queued_seconds, 0) for k, n in new.items()]
         if new:
             tracker.log(run_id, points(waits, SENT), {}, tags)
 
 
-def _tags(kind: str, name: str, sent: dict[str, Any]) -> dict[str, str]:
-    cost = cost_of(kind, name)
-    machine = read_json(cost).get("machine", {}) if cost.exists() else {}
-    device = {f"device.{kind}": machine["device"]} if "device" in machine else {}
-    return {f"agent.{kind}": sent[f"{kind}@{name}"]["agent"] or "unknown", **device}
+def _tags(kind: str, name: str, ended: Ended) -> dict[str, str]:
+    machine = CostRecord.of_stage(kind, name).machine if cost_of(kind, name).exists() else None
+    device = {f"device.{kind}": machine.device} if machine else {}
+    return {f"agent.{kind}": ended.agent or "unknown", **device}
 
 
 def links(comparison: str) -> dict[str, str]:

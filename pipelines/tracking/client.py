@@ -1,7 +1,4 @@
-"""Client of MLflow; where it is away, the next publish logs what is missing.
-
-The only importers of mlflow are this module and those whose names begin with ``tracking``.
-"""
+"""Client of MLflow; where it is away, the next publish logs what is missing."""
 
 from __future__ import annotations
 
@@ -9,11 +6,11 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from pipelines.core.artifacts import SCRATCH
@@ -22,6 +19,15 @@ from pipelines.core.errors import UserError, without_passwords
 from pipelines.core.locks import in_turn
 from pipelines.versioning.dvc_lock import Lock
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Run
+
+    #: For modules that may not import mlflow.
+    TrackedRun = Run
+
+#: A metric's name, value and step.
+Point = tuple[str, float, int]
 T = TypeVar("T")
 DEFAULT_URI = "sqlite:///mlflow.db"
 #: What MLflow is told where the user has not said otherwise: to be silent, load no pickles, and leave a dead server in seconds.
@@ -55,14 +61,14 @@ class Tracker:
         caller: the run that this process was started under, by ``mlflow run``.
     """
 
-    client: Any
+    client: MlflowClient
     experiment: str
     caller: str | None
     lock: Lock = field(default_factory=Lock)
 
-    def runs(self, tag: str, value: str) -> list[Any]:
+    def runs(self, tag: str, value: str) -> list[Run]:
         """Return the runs whose ``tag`` is ``value``."""
-        found: list[Any] = []
+        found: list[Run] = []
         page = None
         while page is None or page.token:
             asked = f"tags.`{tag}` = '{value}'"
@@ -70,26 +76,29 @@ class Tracker:
             found += page
         return found
 
-    def create(self, name: str, tags: dict[str, str]) -> Any:  # noqa: ANN401 - mlflow's Run
+    def create(self, name: str, tags: dict[str, str]) -> Run:
         """Return a new run; its tags are there from its first moment, so that no call makes it twice."""
         return self.client.create_run(self.experiment, run_name=name, tags=tags)
 
-    def forget(self, run: Any) -> None:  # noqa: ANN401 - mlflow's Run
+    def forget(self, run: Run) -> None:
         """Delete a run, and the model that it has logged."""
         for model in self.client.search_logged_models([self.experiment], f"source_run_id = '{run.info.run_id}'"):
             self.client.delete_logged_model(model.model_id)
         self.client.delete_run(run.info.run_id)
 
-    def log(self, run_id: str, metrics: list[Any], params: dict[str, Any], tags: dict[str, str]) -> None:
+    def log(self, run_id: str, metrics: list[Metric], params: Mapping[str, object], tags: dict[str, str]) -> None:
         """Log values, in as few calls as MLflow allows, since each is several transactions; the tags are the last."""
-        listed = entities("Param", params)
+        from mlflow.entities import Param, RunTag
+
+        listed = [Param(name, str(value)) for name, value in params.items()]
+        marks = [RunTag(name, str(value)) for name, value in tags.items()]
         for start in range(PARAMS_A_CALL, len(listed), PARAMS_A_CALL):
             self.client.log_batch(run_id, params=listed[start : start + PARAMS_A_CALL])
         for start in range(METRICS_BESIDE, len(metrics), METRICS_A_CALL):
             self.client.log_batch(run_id, metrics[start : start + METRICS_A_CALL])
-        self.client.log_batch(run_id, metrics[:METRICS_BESIDE], listed[:PARAMS_A_CALL], entities("RunTag", tags))
+        self.client.log_batch(run_id, metrics[:METRICS_BESIDE], listed[:PARAMS_A_CALL], marks)
 
-    def finish(self, run: Any) -> None:  # noqa: ANN401 - mlflow's Run
+    def finish(self, run: Run) -> None:
         """Mark a run as complete, whatever it was before."""
         run_id = run.info.run_id
         if "winnow.failed" in run.data.tags:
@@ -107,7 +116,7 @@ class Tracker:
             if self.caller:
                 self.client.set_tag(self.caller, tag, run_id)
 
-    def failed(self, run: Any, reason: str) -> None:  # noqa: ANN401 - mlflow's Run
+    def failed(self, run: Run, reason: str) -> None:
         """Mark a run as failed."""
         self.client.set_tag(run.info.run_id, "winnow.failed", reason)
         self.client.set_terminated(run.info.run_id, "FAILED")
@@ -174,7 +183,7 @@ def _knock(uri: str) -> None:
         socket.create_connection((address.hostname, address.port), timeout=5).close()
 
 
-def _experiment(client: Any) -> str:  # noqa: ANN401 - an MlflowClient
+def _experiment(client: MlflowClient) -> str:
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or "winnow"
     found = client.get_experiment_by_name(name)
     # The kind opens the experiment's page with its runs, in place of a page for language model applications.
@@ -185,14 +194,7 @@ def _experiment(client: Any) -> str:  # noqa: ANN401 - an MlflowClient
     return str(found.experiment_id if found else client.create_experiment(name, tags=kind))
 
 
-def entities(kind: str, values: dict[str, Any]) -> list[Any]:
-    """Return ``values`` as MLflow's entities of one kind."""
-    from mlflow import entities as kinds
-
-    return [getattr(kinds, kind)(name, str(value)) for name, value in values.items()]
-
-
-def points(values: list[tuple[str, float, int]], path: Path, model: str | None = None) -> list[Any]:
+def points(values: Sequence[Point], path: Path, model: str | None = None) -> list[Metric]:
     """Return metrics dated by the file that they are from, so that the same point twice is one point.
 
     Args:

@@ -6,12 +6,14 @@ Everything is read from files, so that a stage that DVC restored, or that ran wh
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
-from components.costs.comparison import Metric
+from pipelines.config.plans import ComparisonPlan, TaskPlan, TrainingPlan
 from pipelines.core import artifacts
-from pipelines.core.artifacts import MANIFEST, plan_of, read_json
+from pipelines.core.artifacts import plan_of, read_json
+from pipelines.data.manifest import Manifest
 from pipelines.report import comparison, diagnosis
+from pipelines.report.rows import Comparison
 from pipelines.tracking.agents import tell_agents
 from pipelines.tracking.client import REASON, Tracker, points, say, told
 from pipelines.tracking.description import note
@@ -20,6 +22,9 @@ from pipelines.tracking.models import models_of
 from pipelines.tracking.registry import register
 from pipelines.tracking.run_facts import TOLD
 from pipelines.versioning.provenance import versions
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 #: The key of a comparison that failed before its data were prepared.
 UNPREPARED = "unprepared"
@@ -52,9 +57,9 @@ def _publish(tracker: Tracker) -> str | None:
     for run in children:
         if not {"winnow.complete", "winnow.failed"} & run.data.tags.keys():
             tracker.forget(run)
-    with models_of(read_json(plan_of("training"))["model"], read_json(MANIFEST)) as models:
+    with models_of(TrainingPlan.read(plan_of("training")).model, Manifest.prepared()) as models:
         methods = Methods(tracker, parent, children, models)
-        runs = {name: methods.tell(name) for name in read_json(plan_of("comparison"))["methods"]}
+        runs = {name: methods.tell(name) for name in ComparisonPlan.read(plan_of("comparison")).methods}
     tell_agents(tracker, {name: run for name, run in runs.items() if run})
     _tell_diagnosis(tracker, parent)
     whole = _tell_comparison(tracker, parent) and all(runs.values())
@@ -66,17 +71,18 @@ def _publish(tracker: Tracker) -> str | None:
     return parent_id
 
 
-def _parent(tracker: Tracker, *, prepared: bool) -> Any:  # noqa: ANN401 - mlflow's Run
+def _parent(tracker: Tracker, *, prepared: bool) -> Run:
     """Return the run of the comparison; one that failed before its data were prepared becomes it."""
     made_of = [tracker.lock.outs.get(str(path)) for path in (artifacts.PLAN, artifacts.PREPARED)]
     key = artifacts.digest(made_of) if prepared else UNPREPARED
-    task = read_json(plan_of("task")) if plan_of("task").exists() else {"name": "winnow", "seed": ""}
-    name = f"{task['name']} comparison"
+    plan = TaskPlan.read(plan_of("task")) if plan_of("task").exists() else None
+    task, seed = (plan.name, str(plan.seed)) if plan else ("winnow", "")
+    name = f"{task} comparison"
     if runs := tracker.runs("winnow.key", key):
         return runs[0]
-    tags = {"winnow.key": key, "task": task["name"], "seed": str(task["seed"]), **versions()}
+    tags = {"winnow.key": key, "task": task, "seed": seed, **versions()}
     if prepared:
-        tags |= {"data": read_json(MANIFEST)["content"], "comparison": f"{task['name']}-{key[:8]}"}
+        tags |= {"data": Manifest.prepared().content, "comparison": f"{task}-{key[:8]}"}
     early = tracker.runs("winnow.key", UNPREPARED)
     if not early:
         return tracker.create(name, tags)
@@ -85,18 +91,17 @@ def _parent(tracker: Tracker, *, prepared: bool) -> Any:  # noqa: ANN401 - mlflo
     return tracker.client.get_run(run_id)
 
 
-def _tell_comparison(tracker: Tracker, parent: Any) -> bool:  # noqa: ANN401 - mlflow's Run
+def _tell_comparison(tracker: Tracker, parent: Run) -> bool:
     """Log the table and the figure where they are new; return whether there are any."""
     md5 = tracker.lock.outs.get(str(artifacts.COMPARISON))
     if not (md5 and tracker.lock.holds("account") and tracker.lock.holds("compare")):
         return False
     if parent.data.tags.get("winnow.compare") != md5:
         run_id = parent.info.run_id
-        plan = read_json(plan_of("comparison"))
-        params = {"task": plan["task"], "methods": ", ".join(plan["methods"])}
-        table = artifacts.COMPARISON / "comparison.json"
-        rows, manifest = read_json(table)["rows"], read_json(MANIFEST)
-        told_first = note(*comparison.summary(rows, Metric(manifest["metric"], manifest["higher"])), "compare")
+        plan = ComparisonPlan.read(plan_of("comparison"))
+        params = {"task": plan.task, "methods": ", ".join(plan.methods)}
+        rows = Comparison.written().rows
+        told_first = note(*comparison.summary(rows, Manifest.prepared().judged), "compare")
         tracker.log(run_id, [], params, versions() | told_first)
         tracker.client.log_artifacts(run_id, str(artifacts.COMPARISON), "compare")
         tracker.client.log_artifact(run_id, str(artifacts.ACCOUNT))
@@ -104,7 +109,7 @@ def _tell_comparison(tracker: Tracker, parent: Any) -> bool:  # noqa: ANN401 - m
     return True
 
 
-def _tell_diagnosis(tracker: Tracker, parent: Any) -> None:  # noqa: ANN401 - mlflow's Run
+def _tell_diagnosis(tracker: Tracker, parent: Run) -> None:
     """Log what was found in the data, where that is new."""
     md5 = tracker.lock.outs.get(str(artifacts.DIAGNOSIS))
     if not (md5 and tracker.lock.holds("diagnose")) or parent.data.tags.get("winnow.diagnosis") == md5:

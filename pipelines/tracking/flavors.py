@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
-from pipelines.core.artifacts import plan_of, read_json
+from pipelines.config.plans import TaskPlan
+from pipelines.config.schema.model import Model, Transformer
+from pipelines.core.artifacts import plan_of
+from pipelines.data.manifest import Manifest
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 #: What of the manifest a user of a logged model needs: how its input is made, and what its output means.
 TO_READ_BY = ("target", "classes", "mean", "deviation", "features", "label_scale")
@@ -28,24 +35,24 @@ OUTPUT = {
 }
 
 
-def save(trained: Path, folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
+def save(trained: Path, folder: Path, plan: Model, manifest: Manifest) -> None:
     """Write the model that the stage train left in ``trained`` into the new ``folder``, as MLflow loads it."""
-    kind = _save_transformer if plan["family"] == "transformers" else _save_module
-    if manifest["kind"] == "language":
+    kind = _save_transformer if isinstance(plan, Transformer) else _save_module
+    if manifest.kind == "language":
         kind = _save_language_model
     kind(trained, folder, plan, manifest)
 
 
-def _save_transformer(trained: Path, folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
+def _save_transformer(trained: Path, folder: Path, plan: Model, manifest: Manifest) -> None:
     import mlflow
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
-    from pipelines.data.splits import read_split
+    from pipelines.data.split_files import read_split
 
-    parts = _parts("AutoModelForSequenceClassification", trained)
+    parts, task = _parts("AutoModelForSequenceClassification", trained), TaskPlan.read(plan_of("task"))
     model = parts["model"]
-    names = manifest["classes"] or [read_json(plan_of("task"))["columns"]["label"]]
+    names = manifest.classes or [str(task.columns.label)]
     model.config.id2label = dict(enumerate(names))
     model.config.label2id = {name: i for i, name in enumerate(names)}
     table = read_split("test", manifest).table
@@ -62,18 +69,19 @@ def _save_transformer(trained: Path, folder: Path, plan: dict[str, Any], manifes
         input_example=texts if len(columns) > 1 else list(texts.values()),
         pip_requirements=_requirements("mlflow", "torch", "transformers"),
         metadata=_metadata(manifest),
-        model_config={"truncation": True, "max_length": read_json(plan_of("task"))["max_length"]},
+        model_config={"truncation": True, "max_length": task.max_length},
     )
 
 
-def _save_language_model(trained: Path, folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
+def _save_language_model(trained: Path, folder: Path, plan: Model, manifest: Manifest) -> None:
     import mlflow
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
-    from pipelines.data.splits import read_split
+    from pipelines.data.split_files import read_split
 
-    parts, block = _parts("AutoModelForCausalLM", trained), manifest["block"]
+    parts, block = _parts("AutoModelForCausalLM", trained), manifest.block
+    assert block is not None, "the manifest of running text"
     first = read_split("test", manifest).table["tokens"][0].as_py()
     mlflow.transformers.save_model(
         parts,
@@ -82,13 +90,20 @@ def _save_language_model(trained: Path, folder: Path, plan: dict[str, Any], mani
         signature=ModelSignature(Schema([ColSpec("string")]), Schema([ColSpec("string")])),
         input_example=[parts["tokenizer"].decode(first[: block // 4])],
         pip_requirements=_requirements("mlflow", "torch", "transformers"),
-        metadata={k: manifest[k] for k in ("target", "block", "vocabulary")} | {"input": INPUT["language"]},
+        metadata=_known(manifest, "target", "block", "vocabulary") | {"input": INPUT["language"]},
         # A prompt and what is written after it fit into what the model can read.
         model_config={"max_new_tokens": max(1, block // 2), "do_sample": False},
     )
 
 
-def _parts(kind: str, folder: Path) -> dict[str, Any]:
+class Parts(TypedDict):
+    """A model of the transformers library with what reads its texts, as MLflow takes them."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+
+def _parts(kind: str, folder: Path) -> Parts:
     """Return model and tokenizer out of ``folder``, which holds all of both: their source may be far away."""
     import transformers
 
@@ -100,13 +115,13 @@ def _parts(kind: str, folder: Path) -> dict[str, Any]:
     return {"model": model, "tokenizer": pretrained.tokenizer_in(folder)}
 
 
-def _save_module(trained: Path, folder: Path, plan: dict[str, Any], manifest: dict[str, Any]) -> None:
+def _save_module(trained: Path, folder: Path, plan: Model, manifest: Manifest) -> None:
     import mlflow
     import torch
     from mlflow.models import infer_signature
 
     from components.tasks.batch import Rows
-    from pipelines.data.splits import read_split
+    from pipelines.data.split_files import read_split
     from pipelines.training import models
 
     model = models.build(plan, manifest)
@@ -125,12 +140,18 @@ def _save_module(trained: Path, folder: Path, plan: dict[str, Any], manifest: di
         signature=infer_signature(given.numpy(), output.numpy()),
         input_example=given.numpy(),
         pip_requirements=_requirements("mlflow", "numpy", "torch"),
-        metadata=_metadata(manifest) | {"output": OUTPUT[manifest["target"]]},
+        metadata=_metadata(manifest) | {"output": OUTPUT[manifest.target]},
     )
 
 
-def _metadata(manifest: dict[str, Any]) -> dict[str, Any]:
-    return {"input": INPUT[manifest["kind"]]} | {k: manifest[k] for k in TO_READ_BY if k in manifest}
+def _metadata(manifest: Manifest) -> dict[str, JsonValue]:
+    return {"input": INPUT[manifest.kind]} | _known(manifest, *TO_READ_BY)
+
+
+def _known(manifest: Manifest, *keys: str) -> dict[str, JsonValue]:
+    """Return what the manifest says under ``keys``, where it says something."""
+    known: dict[str, JsonValue] = manifest.model_dump(mode="json", include=set(keys), exclude_unset=True)
+    return known
 
 
 def _requirements(*packages: str) -> list[str]:

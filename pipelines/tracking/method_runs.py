@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
+from pipelines.config.plans import MethodPlan, TrainingPlan
 from pipelines.core import artifacts
-from pipelines.core.artifacts import MANIFEST, plan_of, read_json, result
+from pipelines.core.artifacts import plan_of, result
+from pipelines.costs.history import history_of
+from pipelines.data.manifest import Manifest
 from pipelines.tracking.client import Tracker
-from pipelines.tracking.metrics import Account, metrics_of
+from pipelines.tracking.metrics import CostMetrics, metrics_of, tested
 from pipelines.tracking.models import Models
 from pipelines.tracking.run_facts import TOLD, chance_of, events_of, files_of, params_of, shared, tags_of
 from pipelines.versioning.dvc_lock import md5_of
 from pipelines.versioning.provenance import versions
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput, Run
 
 #: What MLflow calls the use of each split.
 CONTEXTS = {"train": "training", "test": "testing"}
@@ -32,8 +38,8 @@ class Methods:
     """
 
     tracker: Tracker
-    parent: Any
-    children: list[Any]
+    parent: Run
+    children: list[Run]
     models: Models
 
     def tell(self, name: str) -> str | None:
@@ -51,61 +57,63 @@ class Methods:
                 self.tracker.forget(run)
         return run_id
 
-    def _tell_costs(self, name: str, run: Any) -> str:  # noqa: ANN401 - mlflow's Run
+    def _tell_costs(self, name: str, run: Run) -> str:
         """Log what the method of a ``run`` cost, where the account of it is new."""
-        metrics, tags = self._account.of(name)
+        metrics, tags = self._costs.of(name)
         if not tags.items() <= run.data.tags.items():
             self.tracker.log(run.info.run_id, metrics, {}, tags)
         return str(run.info.run_id)
 
     def _make(self, name: str, key: str) -> str:
         """Make the run of one method; the mark that it is complete comes last."""
-        plan, client = read_json(plan_of("methods", name)), self.tracker.client
+        plan, client = MethodPlan.read(plan_of("methods", name)), self.tracker.client
         tags = tags_of(self.tracker.lock, self.parent.info.run_id, plan, self._manifest) | self._versions
-        tags |= events_of(read_json(result("train", name, "history.json"))) | shared(self.parent.data.tags, "comparison")
-        tags |= chance_of(read_json(result("evaluate", name, "metrics.json")))
+        tags |= events_of(history_of(result("train", name, "history.json"))) | shared(self.parent.data.tags, "comparison")
+        tags |= chance_of(tested(name).get("above_chance"))
         params = params_of(plan, self._training)
         run_id = str(self.tracker.create(name, {**tags, "winnow.key": key}).info.run_id)
         client.log_inputs(run_id, self._datasets)
-        for folder, paths in files_of(name, plan["warm_up"]).items():
+        for folder, paths in files_of(name, plan.warm_up).items():
             for path in paths:
                 client.log_artifact(run_id, str(path), folder)
         model = self.models.log(self.tracker, run_id, name, params, shared(tags, *OF_MODEL))
-        metrics, told = self._account.of(name)
+        metrics, told = self._costs.of(name)
         client.set_terminated(run_id, "FINISHED")
         self.tracker.log(run_id, [*metrics_of(name, model), *metrics], params, {**told, "winnow.complete": "true"})
         return run_id
 
     @cached_property
-    def _account(self) -> Account:
-        return Account(self.tracker)
+    def _costs(self) -> CostMetrics:
+        return CostMetrics(self.tracker)
 
     @cached_property
     def _versions(self) -> dict[str, str]:
         return versions()
 
     @cached_property
-    def _manifest(self) -> dict[str, Any]:
-        return dict(read_json(MANIFEST))
+    def _manifest(self) -> Manifest:
+        return Manifest.prepared()
 
     @cached_property
-    def _training(self) -> dict[str, Any]:
-        return dict(read_json(plan_of("training")))
+    def _training(self) -> TrainingPlan:
+        return TrainingPlan.read(plan_of("training"))
 
     @cached_property
-    def _datasets(self) -> list[Any]:
+    def _datasets(self) -> list[DatasetInput]:
         """The splits of the prepared data, as inputs of a run."""
         return [_dataset(self.tracker, self._manifest, split) for split in CONTEXTS]
 
 
-def _dataset(tracker: Tracker, manifest: dict[str, Any], split: str) -> Any:  # noqa: ANN401 - a DatasetInput
+def _dataset(tracker: Tracker, manifest: Manifest, split: str) -> DatasetInput:
     """Return one split of the prepared data, by the hash of its file; the tag "data" has that of both."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     path = artifacts.PREPARED / f"{split}.arrow"
     source = json.dumps({"uri": str(path.resolve())})
     known = ("counts", "target", "classes", "licence", "label_noise", "long_tail", "duplicates")
-    profile = json.dumps({k: manifest[k] for k in known if k in manifest})
-    data = Dataset(f"{manifest['task']} {split}", md5_of(path) or "", "local", source, profile=profile)
+    # With the keys in the order of the file.
+    held = json.loads(json.dumps(manifest.dumped(), sort_keys=True))
+    profile = json.dumps({key: held[key] for key in known if key in held})
+    data = Dataset(f"{manifest.task} {split}", md5_of(path) or "", "local", source, profile=profile)
     tags = {"mlflow.data.context": CONTEXTS[split], "dvc.md5": tracker.lock.outs[str(artifacts.PREPARED)]}
     return DatasetInput(data, [InputTag(k, v) for k, v in tags.items()])

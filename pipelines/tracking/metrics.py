@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING
 
+from components.epoch_records import EpochRecord
 from pipelines.core import artifacts
-from pipelines.core.artifacts import cost_of, read_json, result
-from pipelines.tracking.client import Tracker, points
+from pipelines.core.artifacts import read_json, result
+from pipelines.costs.account import Account
+from pipelines.costs.history import history_of
+from pipelines.costs.records import CostRecord
+from pipelines.report.rows import Comparison
+from pipelines.tracking.client import Point, Tracker, points
 from pipelines.tracking.run_facts import course_of
 
-Values = list[tuple[str, float, int]]
+if TYPE_CHECKING:
+    from mlflow.entities import Metric
+
 EACH_EPOCH = ("loss", "accuracy", "drawn", "looked", "trained", "learning_rate")
 #: Begin the names of metrics that are not of the trained model on the test split.
 UNTESTED = ("base_", "chance_", "above_chance")
@@ -20,75 +28,78 @@ IN_ACCOUNT = (
 )  # fmt: skip
 
 
-def metrics_of(name: str, model: str | None = None) -> list[Any]:
+def metrics_of(name: str, model: str | None = None) -> list[Metric]:
     """Return the metrics of every epoch, what the method said of itself, and those of the test split.
 
     These are of the logged model too, where there is one of id ``model``.
     """
-    path = result("train", name, "history.json")
-    history = read_json(path)
-    each = [(k, r[k], r["epoch"]) for r in history for k in EACH_EPOCH if r[k] is not None]
+    each_from, final_from = result("train", name, "history.json"), result("evaluate", name, "metrics.json")
+    history = history_of(each_from)
+    each = [(key, value, r.epoch) for r in history for key in EACH_EPOCH if (value := getattr(r, key)) is not None]
     each += [(f"course_{k}", v, step) for k, v, step in course_of(history)]
     each += _so_far("examples_trained", history, trained=1) + _so_far("examples_looked", history, looked=1)
-    tested = result("evaluate", name, "metrics.json")
-    final = [(k if k.startswith(UNTESTED) else f"test_{k}", v, 0) for k, v in read_json(tested).items()]
-    return [*points(each, path), *points(final, tested, model)]
+    final = [(k if k.startswith(UNTESTED) else f"test_{k}", v, 0) for k, v in tested(name).items()]
+    return [*points(each, each_from), *points(final, final_from, model)]
 
 
-def _so_far(name: str, history: list[dict[str, Any]], **weights: float) -> Values:
+def tested(name: str) -> dict[str, float]:
+    """Return the metrics of the model of the method ``name`` on the test split, by name."""
+    return dict(read_json(result("evaluate", name, "metrics.json")))
+
+
+def _so_far(name: str, history: list[EpochRecord], **weights: float) -> list[Point]:
     """Return the running sum of the counts in ``weights``, each times its weight, after each epoch.
 
     MLflow's charts take the step, a clock or another metric for their x-axis: here the others are drawn against examples or
     seconds, in the place of epochs.
     """
-    sums = accumulate(sum(r[count] * weight for count, weight in weights.items()) for r in history)
-    return [(f"{name}_so_far", value, r["epoch"]) for r, value in zip(history, sums, strict=True)]
+    sums = accumulate(sum(getattr(r, count) * weight for count, weight in weights.items()) for r in history)
+    return [(f"{name}_so_far", value, r.epoch) for r, value in zip(history, sums, strict=True)]
 
 
-class Account:
+class CostMetrics:
     """What methods cost and gained: all of it where the account is of what is here, and nothing where it is not."""
 
     def __init__(self, tracker: Tracker) -> None:
         known = artifacts.ACCOUNT.exists() and tracker.lock.holds("account")
-        self._held = read_json(artifacts.ACCOUNT) if known else None
+        self._account = Account.settled() if known else None
         self._gains = _gains(tracker)
 
-    def of(self, name: str) -> tuple[list[Any], dict[str, str]]:
+    def of(self, name: str) -> tuple[list[Metric], dict[str, str]]:
         """Return the metrics of the method ``name``, and the tag that says that these were told."""
-        if self._held is None:
+        if self._account is None:
             return [], {}
-        values = [*_costs(name, self._held), *_counted(name, self._held), *self._gains.get(name, [])]
+        values = [*_costs(name, self._account), *_counted(name, self._account), *self._gains.get(name, [])]
         return points(values, artifacts.ACCOUNT), {"winnow.account": artifacts.digest(values)}
 
 
-def _gains(tracker: Tracker) -> dict[str, Values]:
+def _gains(tracker: Tracker) -> dict[str, list[Point]]:
     """Return the AGOT of each method of the comparison, where there is one and it is known."""
     if not tracker.lock.holds("compare"):
         return {}
-    rows = read_json(artifacts.COMPARISON / "comparison.json")["rows"]
-    return {r["method"]: [(k, r[k], 0) for k in ("agot", "agot_paper") if r[k] is not None] for r in rows}
+    rows = Comparison.written().rows
+    return {r.method: [(key, gain, 0) for key, gain in asdict(r.gains).items() if gain is not None] for r in rows}
 
 
-def _costs(name: str, held: dict[str, Any]) -> Values:
+def _costs(name: str, account: Account) -> list[Point]:
     """Return what a method cost; energy with its unit and how it was come by in its name."""
-    account, full = held["methods"][name], held["methods"]["full"]
-    costs = {k: account[k] for k in IN_ACCOUNT} | {"cpu_seconds": account["measured_cpu_seconds"]}
-    costs |= {"wall_seconds": account["spent"]["total"]["wall_seconds"]}
-    costs |= {"selection_cpu_seconds": account["spent"]["selection"]["cpu_seconds"]}
-    costs |= {"saved_cpu_seconds": full["measured_cpu_seconds"] - account["measured_cpu_seconds"]}
-    for kind in ("energy", "energy_modelled"):
-        energy, whole = account[kind], full[kind]
-        costs |= {f"energy_kwh_{energy['label']}": energy["kwh"], f"co2e_kg_{energy['label']}": energy["co2e_kg"]}
+    mine, full = account.methods[name], account.methods["full"]
+    costs: dict[str, float | None] = {key: getattr(mine, key) for key in IN_ACCOUNT}
+    costs |= {"cpu_seconds": mine.measured_cpu_seconds, "wall_seconds": mine.spent.total.wall_seconds}
+    costs |= {"selection_cpu_seconds": mine.spent.selection.cpu_seconds}
+    costs |= {"saved_cpu_seconds": full.measured_cpu_seconds - mine.measured_cpu_seconds}
+    for energy, whole in ((mine.energy, full.energy), (mine.energy_modelled, full.energy_modelled)):
+        costs |= {f"energy_kwh_{energy.label}": energy.kwh, f"co2e_kg_{energy.label}": energy.co2e_kg}
         # What was measured on one machine and estimated on another has no difference.
-        if energy["label"] == whole["label"]:
-            costs[f"saved_energy_kwh_{energy['label']}"] = whole["kwh"] - energy["kwh"]
-    laps = read_json(cost_of("train", name))["laps"]
-    costs |= {f"train_cpu_seconds_{lap}": spent["cpu_seconds"] for lap, spent in laps.items()}
-    return [(k, v, 0) for k, v in costs.items() if v is not None]
+        if energy.label == whole.label:
+            costs[f"saved_energy_kwh_{energy.label}"] = whole.kwh - energy.kwh
+    laps = CostRecord.of_stage("train", name).laps
+    costs |= {f"train_cpu_seconds_{lap}": spent.cpu_seconds for lap, spent in laps.items()}
+    return [(key, value, 0) for key, value in costs.items() if value is not None]
 
 
-def _counted(name: str, held: dict[str, Any]) -> Values:
+def _counted(name: str, account: Account) -> list[Point]:
     """Return the seconds that the passes done should have taken, after each epoch: nobody times epochs apart."""
-    unit = held["unit_cpu_seconds"]
-    seconds = {"looked": unit["forward"], "trained": unit["forward"] + unit["backward"]}
-    return _so_far("counted_cpu_seconds", read_json(result("train", name, "history.json")), **seconds)
+    unit = account.unit_cpu_seconds
+    seconds = {"looked": unit.forward, "trained": unit.forward + unit.backward}
+    return _so_far("counted_cpu_seconds", history_of(result("train", name, "history.json")), **seconds)

@@ -10,15 +10,23 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING
 
+from pipelines.config.schema.model import Model
 from pipelines.core.artifacts import result
+from pipelines.data.manifest import Manifest
 from pipelines.tracking.client import Tracker
 from pipelines.tracking.flavors import EXPORTED, PARTS, save
 
+if TYPE_CHECKING:
+    import mlflow
+    from mlflow.entities import LoggedModel
+    from torch import nn
+    from torch.export import ExportedProgram
+
 
 @contextmanager
-def models_of(plan: dict[str, Any], manifest: dict[str, Any]) -> Iterator[Models]:
+def models_of(plan: Model, manifest: Manifest) -> Iterator[Models]:
     """Give what logs the trained models of a comparison, each of them planned by ``plan``."""
     with TemporaryDirectory(prefix="winnow-") as folder:
         yield Models(Path(folder) / "model", plan, manifest)
@@ -35,10 +43,10 @@ class Models:
     """
 
     folder: Path
-    plan: dict[str, Any]
-    manifest: dict[str, Any]
+    plan: Model
+    manifest: Manifest
 
-    def log(self, tracker: Tracker, run_id: str, name: str, params: dict[str, Any], tags: dict[str, str]) -> str:
+    def log(self, tracker: Tracker, run_id: str, name: str, params: dict[str, str], tags: dict[str, str]) -> str:
         """Log the model of the method ``name`` to its run, and return its id."""
         from mlflow.entities import LoggedModelOutput
 
@@ -75,7 +83,7 @@ class Models:
         torch.export.save(program, self.folder / EXPORTED)
 
     @cached_property
-    def _module(self) -> tuple[Any, Any]:
+    def _module(self) -> tuple[nn.Module, ExportedProgram]:
         """The planned module, and the graph that was exported of the first."""
         import torch
 
@@ -83,7 +91,7 @@ class Models:
 
         return models.build(self.plan, self.manifest), torch.export.load(self.folder / EXPORTED)
 
-    def _sign(self, logged: Any, run_id: str) -> None:  # noqa: ANN401 - a LoggedModel
+    def _sign(self, logged: LoggedModel, run_id: str) -> None:
         """Write into the folder whose model it is."""
         description = self._description
         description.model_id = description.model_uuid = logged.model_id
@@ -92,7 +100,7 @@ class Models:
         description.save(self.folder / "MLmodel")
 
     @cached_property
-    def _description(self) -> Any:  # noqa: ANN401 - mlflow's Model
-        from mlflow.models import Model
+    def _description(self) -> mlflow.models.Model:
+        from mlflow import models
 
-        return Model.load(str(self.folder))
+        return models.Model.load(str(self.folder))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from components.costs.comparison import Metric
+from components.costs.savings import Metric
 from pipelines.config.loader import load
-from pipelines.core.artifacts import COMPARISON, MANIFEST, read_json
+from pipelines.data.manifest import Manifest
+from pipelines.report.rows import Comparison, ComparisonRow
 from pipelines.tracking.client import Tracker
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion
+
 #: A version's tag that has the moment when its comparison was first published, in milliseconds: later ones take the aliases.
 SINCE = "winnow.since"
 
@@ -19,15 +23,15 @@ def model_name(task: str) -> str:
     return f"winnow-{task}"
 
 
-def best(rows: list[Row], metric: Metric) -> dict[str, Row]:
+def best(rows: list[ComparisonRow], metric: Metric) -> dict[str, ComparisonRow]:
     """Return the best of a comparison's rows by alias; of equals the first, and none by a gain that is not known."""
-    known = [r for r in rows if r["agot"] is not None]
-    found = {"best-agot": max(known, key=lambda r: r["agot"])} if known else {}
+    known = [(row.gains.agot, row) for row in rows if row.gains.agot is not None]
+    found = {"best-agot": max(known, key=lambda gained: gained[0])[1]} if known else {}
     sign = 1 if metric.higher else -1
-    return found | {f"best-{metric.name}": max(rows, key=lambda r: sign * r[metric.name])}
+    return found | {f"best-{metric.name}": max(rows, key=lambda row: sign * row.metrics[metric.name])}
 
 
-def register(tracker: Tracker, parent: Any, runs: dict[str, str]) -> None:  # noqa: ANN401 - mlflow's Run
+def register(tracker: Tracker, parent: Run, runs: dict[str, str]) -> None:
     """Register the best models of the comparison ``parent``, whose methods have the ``runs``; nothing that is there already.
 
     Raises:
@@ -35,13 +39,13 @@ def register(tracker: Tracker, parent: Any, runs: dict[str, str]) -> None:  # no
     """
     if not load().tracking.register_best:
         return
-    manifest, name = read_json(MANIFEST), model_name(parent.data.tags["task"])
-    metric = Metric(manifest["metric"], manifest["higher"])
+    manifest, name = Manifest.prepared(), model_name(parent.data.tags["task"])
+    metric = manifest.judged
     held = _held(tracker, name, metric)
     versions = {v.run_id: v for v in tracker.client.search_model_versions(f"name = '{name}'")}
     since = {str(v.version): int(v.tags[SINCE]) for v in versions.values() if SINCE in v.tags}
-    for alias, row in best(read_json(COMPARISON / "comparison.json")["rows"], metric).items():
-        run_id = runs[row["method"]]
+    for alias, row in best(Comparison.written().rows, metric).items():
+        run_id = runs[row.method]
         if run_id not in versions:
             versions[run_id] = _version(tracker, name, row, metric, parent, run_id)
         version = str(versions[run_id].version)
@@ -61,12 +65,12 @@ def _held(tracker: Tracker, name: str, metric: Metric) -> dict[str, str]:
     return {alias: str(version) for alias, version in tracker.client.get_registered_model(name).aliases.items()}
 
 
-def _version(tracker: Tracker, name: str, row: Row, metric: Metric, parent: Any, run_id: str) -> Any:  # noqa: ANN401 - mlflow's
+def _version(tracker: Tracker, name: str, row: ComparisonRow, metric: Metric, parent: Run, run_id: str) -> ModelVersion:
     """Return a new version of the registered model ``name``: the model that the run ``run_id`` has logged."""
     (model,) = tracker.client.search_logged_models([tracker.experiment], f"source_run_id = '{run_id}'")
-    tags = {k: parent.data.tags[k] for k in ("task", "seed", "data")} | {"method": row["method"]}
-    tags |= {metric.name: f"{row[metric.name]:.6g}", SINCE: str(parent.info.start_time)}
-    tags |= {} if row["agot"] is None else {"agot": f"{row['agot']:.6g}"}
+    tags = {k: parent.data.tags[k] for k in ("task", "seed", "data")} | {"method": row.method}
+    tags |= {metric.name: f"{row.metrics[metric.name]:.6g}", SINCE: str(parent.info.start_time)}
+    tags |= {} if row.gains.agot is None else {"agot": f"{row.gains.agot:.6g}"}
     return tracker.client.create_model_version(
         name, f"models:/{model.model_id}", run_id, tags, model_id=model.model_id, await_creation_for=None
     )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from components.epoch_records import EpochRecord
+from pipelines.config.plans import MethodPlan, TrainingPlan
 from pipelines.core.artifacts import cost_of, result
-from pipelines.costs.columns import at_chance
+from pipelines.costs.at_chance import at_chance
+from pipelines.data.manifest import Manifest
+from pipelines.tracking.client import Point
 from pipelines.versioning.dvc_lock import Lock
 
 #: Characters of a tag that MLflow takes.
@@ -16,16 +20,16 @@ LONGEST_TAG = 5000
 TOLD = ("subset", "train", "evaluate")
 
 
-def tags_of(lock: Lock, parent: str, plan: dict[str, Any], manifest: dict[str, Any]) -> dict[str, str]:
+def tags_of(lock: Lock, parent: str, plan: MethodPlan, manifest: Manifest) -> dict[str, str]:
     """Return the tags of a method's run: what it is found by, and the hashes of what it was made of."""
-    name = plan["name"]
+    name = plan.name
     hashes = {
-        "scores": result("warm_up", plan["warm_up"], "scores.parquet"),
+        "scores": result("warm_up", plan.warm_up, "scores.parquet"),
         "subset": result("subset", name, "subset.parquet"),
         "model": result("train", name, "model"),
     }
-    tags = {"mlflow.parentRunId": parent, "task": manifest["task"], "method": name, "warm_up": plan["warm_up"]}
-    tags |= {"seed": str(plan["seed"]), "data": manifest["content"], **keep_of(plan)}
+    tags = {"mlflow.parentRunId": parent, "task": manifest.task, "method": name, "warm_up": plan.warm_up}
+    tags |= {"seed": str(plan.seed), "data": manifest.content, **keep_of(plan)}
     return tags | {kind: lock.outs[str(path)] for kind, path in hashes.items()}
 
 
@@ -34,47 +38,48 @@ def shared(tags: dict[str, str], *names: str) -> dict[str, str]:
     return {name: tags[name] for name in names if name in tags}
 
 
-def keep_of(plan: dict[str, Any]) -> dict[str, str]:
+def keep_of(plan: MethodPlan) -> dict[str, str]:
     """Return the fraction that a method was planned to keep: 1 for full, none where it finds out by itself."""
-    members = plan["members"]
-    planned = [m["arguments"]["fraction"] for m in members if m["arguments"].get("fraction") is not None]
-    if not planned and [m["method"] for m in members] != ["full"]:
+    fractions = [member.arguments.get("fraction") for member in plan.members]
+    planned = [fraction for fraction in fractions if isinstance(fraction, int | float)]
+    if not planned and [member.method for member in plan.members] != ["full"]:
         return {}
     return {"keep": f"{math.prod(planned):g}"}
 
 
-def params_of(plan: dict[str, Any], training: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of a method's run, flat."""
-    members = {m["method"]: m["arguments"] for m in plan["members"]}
-    flat = {"method": "+".join(members), "warm_up": plan["warm_up"], "epochs": plan["length"], "seed": plan["seed"]}
-    return flat | keep_of(plan) | _flat(members) | _flat({k: training[k] for k in ("training", "model")})
+def params_of(plan: MethodPlan, training: TrainingPlan) -> dict[str, str]:
+    """Return the settings of a method's run, flat, as MLflow keeps them."""
+    members = {member.method: member.arguments for member in plan.members}
+    of_all = training.dumped()
+    flat = {"method": "+".join(members), "warm_up": plan.warm_up, "epochs": str(plan.length), "seed": str(plan.seed)}
+    return flat | keep_of(plan) | _flat(members) | _flat({key: of_all[key] for key in ("training", "model")})
 
 
-def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
+def _flat(values: Mapping[str, object], before: str = "") -> dict[str, str]:
     """Return nested values under dotted names, without those that are not set."""
-    flat: dict[str, Any] = {}
+    flat: dict[str, str] = {}
     for name, value in values.items():
         if isinstance(value, dict):
             flat |= _flat(value, f"{before}{name}.")
         elif value is not None:
-            flat[f"{before}{name}"] = value
+            flat[f"{before}{name}"] = str(value)
     return flat
 
 
-def events_of(history: list[dict[str, Any]]) -> dict[str, str]:
+def events_of(history: list[EpochRecord]) -> dict[str, str]:
     """Return a tag that tells what happened to the method, if anything did."""
-    told = [f"epoch {e['place']:.3f}: {e['event']}" for record in history for e in record.get("events", [])]
+    told = [f"epoch {e['place']:.3f}: {e['event']}" for record in history for e in record.events]
     return {"events": "\n".join(told)[:LONGEST_TAG]} if told else {}
 
 
-def chance_of(tested: dict[str, Any]) -> dict[str, str]:
-    """Return a tag that says so if the model whose metrics are ``tested`` is not surely above chance."""
-    return {"winnow.at_chance": "true"} if at_chance(tested) else {}
+def chance_of(above: float | None) -> dict[str, str]:
+    """Return a tag that says so if a model is not surely above chance; ``above`` is how far it is, None where not known."""
+    return {"winnow.at_chance": "true"} if at_chance(above) else {}
 
 
-def course_of(history: list[dict[str, Any]]) -> list[tuple[str, float, int]]:
+def course_of(history: list[EpochRecord]) -> list[Point]:
     """Return what a method said of itself while it trained: name, value, and the place in thousandths of an epoch."""
-    told = [facts for record in history for facts in record.get("course", [])]
+    told = [facts for record in history for facts in record.course]
     return [(k, v, round(1000 * facts["place"])) for facts in told for k, v in facts.items() if k != "place"]
 
 

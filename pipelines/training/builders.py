@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -14,9 +14,12 @@ from components.engine.optimizers import build_optimizer
 from components.engine.schedules import Schedule
 from components.evidence.ledger import logit_dimensions
 from components.evidence.objectives import OBJECTIVES
+from pipelines.config.plans import TrainingPlan
+from pipelines.config.schema.sections import Training
 from pipelines.core import artifacts
 from pipelines.core.environment import DEVICE, IN_RANKS
 from pipelines.core.errors import UserError
+from pipelines.data.manifest import Manifest
 from pipelines.sources import pretrained
 from pipelines.training import models
 
@@ -58,17 +61,17 @@ def _asked(name: str) -> torch.device:
     return place
 
 
-def prepare_torch(training: dict[str, Any], seed: int) -> torch.device:
+def prepare_torch(training: Training, seed: int) -> torch.device:
     """Set what makes runs repeat: threads, seeds, and kernels that sum in one order, unless ``training`` does without."""
     pretrained.quiet()
-    torch.set_num_threads(training["threads"])
+    torch.set_num_threads(training.threads)
     # Gradients of what is learnt are too small for a CPU's fast path: a backward pass took 2.5 times as long.
     torch.set_flush_denormal(True)
     torch.manual_seed(seed)
     # cuBLAS repeats with workspaces of its own for each stream, and reads of them when it is first used.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # The same switch as use_deterministic_algorithms, without its import of the compiler, which takes longer than torch's own.
-    torch.set_deterministic_debug_mode("error" if training.get("deterministic", True) else "default")
+    torch.set_deterministic_debug_mode("error" if training.deterministic else "default")
     # It would also fill memory that is about to be written to, which finds mistakes in kernels and takes 2.7 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return device()
@@ -84,9 +87,9 @@ def refuse_unrepeatable(error: RuntimeError, task: str) -> None:
         ) from None
 
 
-def learner_of(plan: dict[str, Any], manifest: dict[str, Any], place: torch.device, length: float) -> Learner:
+def learner_of(plan: TrainingPlan, manifest: Manifest, place: torch.device, length: float) -> Learner:
     """Return the planned model on ``place`` with its optimizer, and a schedule over ``length`` epochs."""
-    return learner(plan, manifest, placed(models.build(plan["model"], manifest), place), length)
+    return learner(plan.training, manifest, placed(models.build(plan.model, manifest), place), length)
 
 
 def placed(model: nn.Module, place: torch.device) -> nn.Module:
@@ -116,8 +119,8 @@ def synchronised(model: nn.Module, ranks: Ranks, task: str) -> nn.Module:
 
 
 def learner(
-    plan: dict[str, Any],
-    manifest: dict[str, Any],
+    training: Training,
+    manifest: Manifest,
     model: nn.Module,
     length: float,
     ranks: Ranks | None = None,
@@ -128,30 +131,25 @@ def learner(
 
     ``factor`` is of the planned learning rate.
     """
-    training = plan["training"]
-    options = {k: v for k, v in training["optimizer"].items() if v is not None}
-    rate = factor * options.pop("learning_rate")
-    optimizer = build_optimizer(model, options.pop("name"), rate, fused=True, **options)
-    schedule = Schedule(**training["schedule"], end=length)
-    if training["compile"]:
+    asked = training.optimizer
+    rate, momentum = factor * asked.learning_rate, {} if asked.momentum is None else {"momentum": asked.momentum}
+    optimizer = build_optimizer(model, asked.name, rate, fused=True, weight_decay=asked.weight_decay, **momentum)
+    schedule = Schedule(**training.schedule.model_dump(), end=length)
+    if training.compile:
         model.compile()
-    objective = OBJECTIVES[manifest["target"]]
-    precisions = {k: training[k] for k in ("precision", "look_precision")}
+    objective = OBJECTIVES[manifest.target]
+    precisions = (training.precision, training.look_precision)
     if isinstance(ranks, Group):
-        return DistributedLearner(
-            model, optimizer, schedule, objective, clip_norm=training["clip_norm"], **precisions, group=ranks
-        )
-    return Learner(model, optimizer, schedule, objective, clip_norm=training["clip_norm"], **precisions)
+        return DistributedLearner(model, optimizer, schedule, objective, *precisions, training.clip_norm, group=ranks)
+    return Learner(model, optimizer, schedule, objective, *precisions, training.clip_norm)
 
 
-def look_batch(training: dict[str, Any], place: torch.device) -> int:
+def look_batch(training: Training, place: torch.device) -> int:
     """Return the examples of a forward pass without gradients: as asked, or the largest that pays (benchmarks/).
 
     On a CPU the activations of more than two batches leave its caches; a GPU is the faster the more it is given.
     """
-    if training["look_batch"]:
-        return int(training["look_batch"])
-    return (2 if place.type == "cpu" else LOOK_BATCHES) * int(training["batch_size"])
+    return training.look_batch or (2 if place.type == "cpu" else LOOK_BATCHES) * training.batch_size
 
 
 def storage(examples: int, outputs: int, place: torch.device) -> torch.Tensor:

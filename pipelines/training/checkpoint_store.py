@@ -6,12 +6,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pipelines.core.environment import CHECKPOINTS
 from pipelines.core.errors import UserError, without_passwords
 from pipelines.core.progress import say
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 #: How long a training waits for a copy on its way there, for one to go on from, and for either where there was trouble.
 PUT_SECONDS, GET_SECONDS, AGAIN_SECONDS = 10.0, 600.0, 1.0
@@ -31,10 +34,10 @@ def check(address: str) -> None:
         raise UserError(f"{CHECKPOINTS.name}: {without_passwords(address)}: {error}") from None
 
 
-def _place(address: str) -> tuple[Any, str]:
+def _place(address: str) -> tuple[AbstractFileSystem, str]:
     from fsspec.core import url_to_fs
 
-    found: tuple[Any, str] = url_to_fs(address)
+    found: tuple[AbstractFileSystem, str] = url_to_fs(address)
     return found
 
 
@@ -99,7 +102,7 @@ class Shared:
             self.warn(f"did not answer in {seconds:.0f} s")
         return found[0] if found else None
 
-    def _there(self) -> tuple[Any, str]:
+    def _there(self) -> tuple[AbstractFileSystem, str]:
         files, folder = _place(self._address)
         return files, f"{folder.rstrip('/')}/{self._path.name}"
 

@@ -2,22 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import torch
 
 from components.costs.energy import Clock
 from components.engine.training import Training
-from components.records import EpochRecord
-from components.trainer_state import Position
+from components.epoch_records import EpochRecord
+from components.run_position import Position
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
 from pipelines.core.progress import say
+from pipelines.core.records import Record
+from pipelines.costs.records import EpochEnd
 from pipelines.training.checkpoint_store import Shared
 
-State = tuple[dict[str, Any], dict[str, torch.Tensor]]
+#: What an optimizer keeps of a parameter, by the parameter's place and the name of the moment.
+Moments = dict[int, dict[str, torch.Tensor | float | None]]
+#: Those moments that are no tensors, by ``place.name``.
+Numbers = dict[str, float | None]
+
+
+class Facts(TypedDict):
+    """What of a state is no tensor, as JSON holds it."""
+
+    position: dict[str, Any]
+    optimizer: Numbers
+    scaler: dict[str, Any]
+    records: list[dict[str, Any]]
+
+
+class SavedFacts(Facts):
+    """The facts of a checkpoint: the clock's laps, what was ``metered``, and the digest of the inputs."""
+
+    clock: dict[str, dict[str, float]]
+    metered: dict[str, object]
+    key: str
+
+
+class Begun(Facts):
+    """The facts of what a warm-up left, with what it was made from."""
+
+    origin: dict[str, object]
+
+
+Tensors = dict[str, torch.Tensor]
+State = tuple[Facts, Tensors]
+
+
+class Metered(Record):
+    """What a training had spent when it was saved: energy by part in kWh, and all at each epoch's end."""
+
+    kwh: dict[str, float]
+    ends: list[EpochEnd]
 
 
 def pack(training: Training, records: list[EpochRecord]) -> State:
@@ -32,8 +72,8 @@ def pack(training: Training, records: list[EpochRecord]) -> State:
     tensors |= {f"selector.{k}": torch.from_numpy(v) for k, v in training.selector.state().items()}
     tensors |= {f"rng.{k}": v for k, v in learner.random_state().items()}
     scaler = learner.scaler.state_dict()
-    facts = {"position": numbers, "optimizer": moments, "scaler": scaler, "records": [asdict(r) for r in records]}
-    return facts, tensors
+    told = [asdict(record) for record in records]
+    return {"position": numbers, "optimizer": moments, "scaler": scaler, "records": told}, tensors
 
 
 def unpack(training: Training, state: State, *, selector: bool = True) -> list[EpochRecord]:
@@ -44,21 +84,21 @@ def unpack(training: Training, state: State, *, selector: bool = True) -> list[E
         state: of ``pack``.
         selector: whether the saved selector's state is taken over too; not so where a warm-up hands over to a method.
     """
-    numbers, tensors = state
+    facts, tensors = state
     learner = training.learner
     learner.model.load_state_dict(_group(tensors, "model"), strict=False)
-    saved = _nested(numbers["optimizer"], _group(tensors, "optimizer"))
+    saved = _nested(facts["optimizer"], _group(tensors, "optimizer"))
     groups = learner.optimizer.state_dict()["param_groups"]
     learner.optimizer.load_state_dict({"state": saved, "param_groups": groups})
     _lay_out(learner.optimizer)
-    if numbers["scaler"]:
-        learner.scaler.load_state_dict(numbers["scaler"])
+    if facts["scaler"]:
+        learner.scaler.load_state_dict(facts["scaler"])
     training.ledger.restore(_group(tensors, "ledger"))
     if selector:
         training.selector.restore({k: v.numpy() for k, v in _group(tensors, "selector").items()})
-    training.go_on_from(Position.of(numbers["position"], _group(tensors, "position")))
+    training.go_on_from(Position.of(facts["position"], _group(tensors, "position")))
     learner.restore_random(_group(tensors, "rng"))
-    return [EpochRecord(**r) for r in numbers["records"]]
+    return [EpochRecord(**r) for r in facts["records"]]
 
 
 def _lay_out(optimizer: torch.optim.Optimizer) -> None:
@@ -69,28 +109,44 @@ def _lay_out(optimizer: torch.optim.Optimizer) -> None:
                 moments[name] = torch.empty_like(parameter.data).copy_(value)
 
 
-def _moving(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+def _moving(model: torch.nn.Module) -> Tensors:
     """Return the parameters that training moves, and the buffers; what is frozen comes from its source again."""
     moved = {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
     return moved | {n: b for n, b in model.named_buffers() if n in model.state_dict()}
 
 
-def _group(tensors: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
+def _group(tensors: Tensors, name: str) -> Tensors:
     return {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
 
 
-def _flat(state: dict[int, dict[str, Any]]) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def _flat(state: Moments) -> tuple[Numbers, Tensors]:
     entries = [(f"{i}.{k}", v) for i, values in state.items() for k, v in values.items()]
     tensors = {k: v for k, v in entries if isinstance(v, torch.Tensor)}
-    return {k: v for k, v in entries if k not in tensors}, tensors
+    return {k: v for k, v in entries if not isinstance(v, torch.Tensor)}, tensors
 
 
-def _nested(numbers: dict[str, Any], tensors: dict[str, torch.Tensor]) -> dict[int, dict[str, Any]]:
-    nested: dict[int, dict[str, Any]] = {}
-    for key, value in (numbers | tensors).items():
+def _nested(numbers: Numbers, tensors: Tensors) -> Moments:
+    nested: Moments = {}
+    for key, value in (*numbers.items(), *tensors.items()):
         index, name = key.split(".", 1)
         nested.setdefault(int(index), {})[name] = value
     return nested
+
+
+def write_begun(path: Path, state: State, origin: Mapping[str, object]) -> None:
+    """Write the ``state`` from where methods go on, with what it was made from."""
+    facts, tensors = state
+    artifacts.write_state(path, {**facts, "origin": origin}, tensors)
+
+
+def read_begun(path: Path) -> tuple[Begun, Tensors]:
+    """Return what ``write_begun`` wrote.
+
+    Raises:
+        UserError: where the file is missing or not whole.
+    """
+    facts, tensors = artifacts.read_state(path)
+    return cast("Begun", facts), tensors
 
 
 class Checkpoint:
@@ -103,16 +159,16 @@ class Checkpoint:
         self._shared = Shared(self.path)
 
     def save(
-        self, training: Training, records: list[EpochRecord], metered: dict[str, Any], clock: Clock, *, write: bool = True
+        self, training: Training, records: list[EpochRecord], metered: Metered, clock: Clock, *, write: bool = True
     ) -> None:
         """Write all of it, or nothing, and a copy where agents share them; every rank packs, one is to ``write``."""
-        numbers, tensors = pack(training, records)
-        spent = {"clock": clock.record(), "metered": metered, "key": self.key}
+        facts, tensors = pack(training, records)
         if write:
-            artifacts.write_state(self.path, numbers | spent, tensors)
+            saved: SavedFacts = {**facts, "clock": clock.record(), "metered": metered.dumped(), "key": self.key}
+            artifacts.write_state(self.path, saved, tensors)
             self._shared.put()
 
-    def load(self, training: Training) -> tuple[list[EpochRecord], dict[str, Any]] | None:
+    def load(self, training: Training) -> tuple[list[EpochRecord], Metered] | None:
         """Put ``training`` where the checkpoint was; return the records and what was metered so far, or None without one.
 
         Raises:
@@ -120,10 +176,10 @@ class Checkpoint:
         """
         if not self.path.exists():
             return None
-        numbers, tensors = self._read()
-        records = unpack(training, (numbers, tensors))
-        training.clock.laps = Clock.of(numbers["clock"]).laps
-        return records, numbers["metered"]
+        facts, tensors = self._read()
+        records = unpack(training, (facts, tensors))
+        training.clock.laps = Clock.of(facts["clock"]).laps
+        return records, Metered.of(facts["metered"])
 
     def take_over(self) -> None:
         """Take the shared copy in the place of this machine's own, where it is farther in training."""
@@ -131,26 +187,26 @@ class Checkpoint:
             if copy is None:
                 return
             try:
-                theirs = _reached(self._checked(copy))
+                theirs = _reached(self._checked(copy)[0])
             except UserError as error:
                 self._shared.warn(f"{self.path.name} is not gone on with: {error}")
                 return
-            if not self.path.exists() or theirs > _reached(self._read()):
+            if not self.path.exists() or theirs > _reached(self._read()[0]):
                 copy.replace(self.path)
                 say(f"winnow: {self.path.name}: goes on from the shared copy, epoch {theirs[0] + 1}, step {theirs[2]:,}")
 
-    def _read(self) -> State:
+    def _read(self) -> tuple[SavedFacts, Tensors]:
         try:
             return self._checked(self.path)
         except UserError as error:
             raise UserError(f"{error}; delete it to train from the start") from None
 
-    def _checked(self, path: Path) -> State:
+    def _checked(self, path: Path) -> tuple[SavedFacts, Tensors]:
         """Return what is in a file of these inputs."""
-        numbers, tensors = artifacts.read_state(path)
-        if (found := numbers.get("key")) != self.key:
+        facts, tensors = artifacts.read_state(path)
+        if (found := facts.get("key")) != self.key:
             raise UserError(f"{path}: must be of the inputs {self.key}, got {found}")
-        return numbers, tensors
+        return cast("SavedFacts", facts), tensors
 
     def remove(self) -> None:
         """Forget it: the stage is done."""
@@ -158,7 +214,7 @@ class Checkpoint:
         self._shared.remove()
 
 
-def _reached(state: State) -> tuple[int, int, int]:
+def _reached(facts: Facts) -> tuple[int, int, int]:
     """Return how far a state is in training: no clock of any machine is asked."""
-    position = state[0]["position"]
+    position = facts["position"]
     return position["epoch"], position["drawn"], position["steps"]

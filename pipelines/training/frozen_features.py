@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from pipelines.core import artifacts
 from pipelines.core.errors import Stopped, UserError
 from pipelines.core.progress import Lines
 from pipelines.core.signals import STOP
+from pipelines.data.manifest import Manifest
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,13 +35,13 @@ class Keeping:
         examples: gives out states.
     """
 
-    def __init__(self, whole: nn.Module, examples: Examples, manifest: dict[str, Any]) -> None:
+    def __init__(self, whole: nn.Module, examples: Examples, manifest: Manifest) -> None:
         """Divide the model ``whole`` where it is frozen, and try both parts on a batch.
 
         Raises:
             UserError: where the model cannot be divided.
         """
-        self._key = f"params.yaml: tasks.{manifest['task']}.training.keep_frozen"
+        self._key = f"params.yaml: tasks.{manifest.task}.training.keep_frozen"
         self._device = next(whole.parameters()).device
         try:
             frozen, self.model = divided(whole)

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
 
 from components.costs.energy import Clock
 from components.engine.training import Training
+from components.epoch_records import EpochRecord, Step
 from components.evidence.evidence import NonFiniteLossError
 from components.evidence.ledger import Ledger, LogitMemory
-from components.records import EpochRecord, Step
-from components.trainer_state import Plan
-from pipelines.core import artifacts, garbage_collection
+from components.run_position import Plan
+from pipelines.config.plans import ComparisonPlan, TrainingPlan
+from pipelines.core import artifacts, python_gc
 from pipelines.core.environment import CHECKPOINT_SECONDS
 from pipelines.core.errors import Stopped, UserError
 from pipelines.core.progress import Watch
 from pipelines.core.signals import STOP
 from pipelines.costs.energy_meter import EnergyMeter, machine
-from pipelines.data.splits import Split, read_split
+from pipelines.costs.records import CostRecord, EpochEnd, ExampleCounts
+from pipelines.costs.records import Lap as LapRecord
+from pipelines.data.manifest import Manifest
+from pipelines.data.split_files import Split, read_split
 from pipelines.training import builders, launcher, models
-from pipelines.training.checkpoints import Checkpoint, State, unpack
+from pipelines.training.checkpoints import Checkpoint, Metered, State, unpack
 from pipelines.training.frozen_features import Keeping
+from pipelines.training.substitute import NOTHING, Substitute
 
 if TYPE_CHECKING:
     from components.selection.selector import Selector
@@ -54,7 +58,7 @@ class Job:
         *,
         first: int = 0,
         looks_only: bool = False,
-        instead: dict[str, Any] | None = None,
+        instead: Substitute = NOTHING,
     ) -> None:
         """Build everything from the plan, as on the first call.
 
@@ -64,44 +68,42 @@ class Job:
             selector: stands at the doors.
             first: the epoch after the warm-up.
             looks_only: whether scores compare looks alone.
-            instead: what stands in the place of the plan's own model and settings, for a model that is not the task's; with
-                ``target`` and ``manifest``, of the labels and what the model is told of them.
+            instead: what stands in the place of the plan's own, for a model that is not the task's.
         """
         self.stage, self.name = stage, name
-        country = artifacts.read_json(artifacts.plan_of("comparison"))["energy"]["country"]
+        country = ComparisonPlan.read(artifacts.plan_of("comparison")).energy.country
         # It takes a second to find out what processor this is, in a process of its own: meanwhile the model is built.
         self._meter_to_be = ThreadPoolExecutor(1).submit(EnergyMeter, country)
-        self.plan = artifacts.read_json(artifacts.plan_of("training"))
-        self.manifest = artifacts.read_json(artifacts.MANIFEST)
+        self.plan = TrainingPlan.read(artifacts.plan_of("training"))
+        self.manifest = Manifest.prepared()
         self.split: Split = read_split("train", self.manifest)
         self.records: list[EpochRecord] = []
-        self.ends: list[dict[str, float]] = []
-        plan, manifest = self.plan | (instead or {}), self.manifest | (instead or {}).get("manifest", {})
-        if instead is not None and "target" in instead:
-            self.split = self.split.relabelled(instead["target"], manifest["outputs"])
-        place = builders.prepare_torch(plan["training"], plan["seed"])
+        self.ends: list[EpochEnd] = []
+        plan, manifest = instead.planned(self.plan), instead.described(self.manifest)
+        if instead.target is not None:
+            self.split = self.split.relabelled(instead.target, manifest.outputs)
+        place = builders.prepare_torch(plan.training, plan.seed)
         self.ranks = launcher.here(place)
-        model = builders.placed(models.build(plan["model"], manifest, plan.get("model_key")), place)
-        self.model = builders.synchronised(model, self.ranks, self.manifest["task"])
-        asked = plan["training"]["keep_frozen"]
-        self.keeping = Keeping(self.model, self.split.examples, self.manifest) if asked else None
+        model = builders.placed(models.build(plan.model, manifest, instead.model_key), place)
+        self.model = builders.synchronised(model, self.ranks, self.manifest.task)
+        self.keeping = Keeping(self.model, self.split.examples, self.manifest) if plan.training.keep_frozen else None
         self.training = self._training(plan, selector, first, looks_only)
 
-    def _training(self, plan: dict[str, Any], selector: Selector, first: int, looks_only: bool) -> Training:
-        settings, seed = plan["training"], plan["seed"]
+    def _training(self, plan: TrainingPlan, selector: Selector, first: int, looks_only: bool) -> Training:
+        settings, seed = plan.training, plan.seed
         model, examples = (
             (self.model, self.split.examples) if self.keeping is None else (self.keeping.model, self.keeping.examples)
         )
-        length = selector.length(settings["epochs"])
-        learner = builders.learner(plan, self.manifest, model, length, self.ranks, factor=selector.learning_rate)
+        length = selector.length(settings.epochs)
+        learner = builders.learner(settings, self.manifest, model, length, self.ranks, factor=selector.learning_rate)
         learner.norms = "norm" in selector.wants
         n, outputs = len(examples), examples.outputs
         memory = LogitMemory(builders.storage(n, outputs, learner.device), outputs, seed)
         target = examples.target if learner.objective.classes else None
         ledger = Ledger(n, memory, looks_only=looks_only, target=target)
         run = Plan(
-            epochs=settings["epochs"], batch_size=settings["batch_size"], refill=settings["refill"], seed=seed, first=first,
-            look_size=settings["look_size"] or selector.look_size(selector.batch_of(settings["batch_size"], 1.0)),
+            epochs=settings.epochs, batch_size=settings.batch_size, refill=settings.refill, seed=seed, first=first,
+            look_size=settings.look_size or selector.look_size(selector.batch_of(settings.batch_size, 1.0)),
             look_batch=builders.look_batch(settings, learner.device),
         )  # fmt: skip
         return Training(learner, examples, selector, ledger, run)
@@ -130,9 +132,9 @@ class Job:
         self.ranks.wait()
         if (saved := checkpoint.load(self.training)) is not None:
             self.records, metered = saved
-            self.ends = metered["ends"]
-            self._take_over(metered["kwh"])
-        garbage_collection.loaded()
+            self.ends = metered.ends
+            self._take_over(metered.kwh)
+        python_gc.loaded()
         # A rank was started by the stage's process.
         process = psutil.Process().parent() if self.ranks.count > 1 else psutil.Process()
         self.start_up_seconds = time.time() - process.create_time()
@@ -145,7 +147,7 @@ class Job:
                 f"{self.training.position.epoch + 1}); a smaller learning_rate or clip_norm may help"
             ) from None
         except RuntimeError as error:
-            builders.refuse_unrepeatable(error, self.manifest["task"])
+            builders.refuse_unrepeatable(error, self.manifest.task)
             raise
         self._done = checkpoint
 
@@ -184,8 +186,8 @@ class Job:
         clock, kwh = self._spent()
         if isinstance(moment, EpochRecord):
             seconds = clock.laps["train"].cpu_seconds
-            self.ends.append({"epoch": moment.epoch, "cpu_seconds": seconds, "kwh": sum(kwh.values())})
-        checkpoint.save(self.training, self.records, {"kwh": kwh, "ends": self.ends}, clock, write=self.ranks.leads)
+            self.ends.append(EpochEnd(epoch=moment.epoch, cpu_seconds=seconds, kwh=sum(kwh.values())))
+        checkpoint.save(self.training, self.records, Metered(kwh=kwh, ends=self.ends), clock, write=self.ranks.leads)
         self.ranks.wait()
 
     def _spent(self) -> tuple[Clock, dict[str, float]]:
@@ -217,29 +219,20 @@ class Job:
         """Write the cost record, now that all else is written, and forget the checkpoint."""
         ledger = self.training.ledger
         counts = {n: int(ledger.column(n).sum(dtype=np.int64)) for n in ("drawn", "looked", "trained")}
-        counts |= {"examples": len(ledger), "steps": self.training.position.steps, "kept": sum(r.kept for r in self.records)}
-        cost = {
-            "counts": counts,
-            "laps": self.training.clock.record(),
-            "ends": self.ends,
-            "start_up_seconds": self.start_up_seconds,
-            "energy": self._meter.record(),
-            "machine": machine(),
-            "ranks": self.ranks.count,
-        }
-        artifacts.write_json(artifacts.cost_of(self.stage, self.name), cost)
+        kept = sum(r.kept for r in self.records)
+        cost = CostRecord(
+            counts=ExampleCounts(examples=len(ledger), steps=self.training.position.steps, kept=kept, **counts),
+            laps={name: LapRecord(**vars(lap)) for name, lap in self.training.clock.laps.items()},
+            ends=self.ends,
+            start_up_seconds=self.start_up_seconds,
+            energy=self._meter.record(),
+            machine=machine(),
+            ranks=self.ranks.count,
+        )
+        cost.write(artifacts.cost_of(self.stage, self.name))
         self._done.remove()
 
-    def history(self) -> list[dict[str, Any]]:
-        """Return the records as plain numbers."""
-        return [asdict(r) for r in self.records]
 
-
-def provenance(job: Job, **more: object) -> dict[str, object]:
+def provenance(job: Job, **more: object) -> Mapping[str, object]:
     """Return what a table of this job says it was made from."""
-    return {
-        "seed": job.plan["seed"],
-        "data": job.manifest["content"],
-        "params": artifacts.digest(job.plan),
-        **more,
-    }
+    return {"seed": job.plan.seed, "data": job.manifest.content, "params": artifacts.digest(job.plan.dumped()), **more}

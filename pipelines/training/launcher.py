@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pipelines.config.plans import ComparisonPlan, TrainingPlan
 from pipelines.core import artifacts
-from pipelines.core.command import BAD_INPUT, STOPPED
+from pipelines.core.command import BAD_INPUT, STOPPED, RankEnd
 from pipelines.core.environment import IN_RANKS, QUIET, RANK_TIMEOUT
 from pipelines.core.errors import RankError, Stopped, UserError
 from pipelines.core.progress import is_quiet
@@ -55,8 +56,8 @@ def started(stage: str, name: str) -> bool:
         Stopped: where the ranks were asked to end.
         RankError: where one failed, or was killed.
     """
-    training = artifacts.read_json(artifacts.plan_of("training"))["training"]
-    count = training.get("devices", 1)
+    training = TrainingPlan.read(artifacts.plan_of("training")).training
+    count = training.devices
     if count == 1 or IN_RANKS.is_set:
         return False
     _check(count)
@@ -64,7 +65,7 @@ def started(stage: str, name: str) -> bool:
     folder = (artifacts.SCRATCH / "ranks" / f"{stage}@{name}").resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with _environment(folder, training["threads"]), _handing_on(f"pipelines.{stage}", name):
+    with _environment(folder, training.threads), _handing_on(f"pipelines.{stage}", name):
         codes = _run(count, f"pipelines.{stage}", name)
     _judge(folder, codes, count)
     folder.rmdir()
@@ -77,7 +78,7 @@ def _check(count: int) -> None:
     from pipelines.training.builders import device
 
     if device().type == "cuda" and count > (found := torch.cuda.device_count()):
-        task = artifacts.read_json(artifacts.plan_of("comparison"))["task"]
+        task = ComparisonPlan.read(artifacts.plan_of("comparison")).task
         raise UserError(
             f"params.yaml: tasks.{task}.training.devices: must be in [1, {found}], the GPUs that can be seen here, "
             f"got {count}; the nearest that works is {found}"
@@ -150,24 +151,22 @@ def _run(count: int, module: str, name: str) -> dict[int, int]:
 
 def _judge(folder: Path, codes: dict[int, int], count: int) -> None:
     """Raise what the ranks ended with, if it was no good end: of several, what came first."""
-    ends: list[dict[str, Any]] = sorted((artifacts.read_json(p) for p in folder.glob("*.json")), key=lambda end: end["time"])
-    said = next((end for end in ends if end["code"] == BAD_INPUT), None)
+    ends = sorted((RankEnd(**artifacts.read_json(p)) for p in folder.glob("*.json")), key=lambda end: end.time)
+    said = next((end for end in ends if end.code == BAD_INPUT), None)
     if said is not None:
-        raise UserError(said["message"])
-    if any(end["code"] == STOPPED for end in ends) or (STOP.is_set() and codes):
+        raise UserError(said.message)
+    if any(end.code == STOPPED for end in ends) or (STOP.is_set() and codes):
         raise Stopped
     again = "the next call goes on from the last checkpoint"
-    if (waited := next((end for end in ends if TIMED_OUT.search(end["message"])), None)) is not None:
+    if (waited := next((end for end in ends if TIMED_OUT.search(end.message)), None)) is not None:
         # The rank that did not answer was killed for it, afterwards.
-        raise RankError(
-            f"rank {waited['rank']} of {count} waited for another for more than WINNOW_RANK_TIMEOUT allows; {again}"
-        )
+        raise RankError(f"rank {waited.rank} of {count} waited for another for more than WINNOW_RANK_TIMEOUT allows; {again}")
     for rank, code in sorted(codes.items()):
         if code < 0 and -code != signal.SIGTERM:
             raise RankError(f"rank {rank} of {count} was ended by {signal.Signals(-code).name}; {again}")
     if ends:
-        sys.stderr.write(ends[0]["trace"])
-        raise RankError(f"rank {ends[0]['rank']} of {count} {ends[0]['message']}; {again}")
+        sys.stderr.write(ends[0].trace)
+        raise RankError(f"rank {ends[0].rank} of {count} {ends[0].message}; {again}")
     if codes:
         rank, code = next(iter(codes.items()))
         raise RankError(f"rank {rank} of {count} exited with {code}; {again}")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pipelines.config.schema.model import Gpt, Model, Small, Transformer, Vision
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError, unknown
+from pipelines.data.manifest import Manifest
 from pipelines.sources import pretrained
+from pipelines.training import pretrained_models
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,78 +21,81 @@ if TYPE_CHECKING:
 WEIGHTS = "model.safetensors"
 
 
-def build(model: dict[str, Any], manifest: dict[str, Any], key: str | None = None) -> nn.Module:
+def build(model: Model, manifest: Manifest, key: str | None = None) -> nn.Module:
     """Return the planned model with a head for what the prepared data ask for; ``key`` names it where it is not the task's.
 
     Raises:
         UserError: for a name or folder that is not there, or a setting that the model cannot take.
     """
     try:
-        return FAMILIES[model["family"]](model, manifest)
+        return _built(model, manifest)
     except (ValueError, AssertionError, RuntimeError, TypeError) as error:  # torchvision asserts what fits its models
-        raise UserError(f"params.yaml: {key or 'tasks.' + manifest['task'] + '.model'}: {error}") from None
+        raise UserError(f"params.yaml: {key or 'tasks.' + manifest.task + '.model'}: {error}") from None
 
 
-def _small(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
+def _built(model: Model, manifest: Manifest) -> nn.Module:
+    if isinstance(model, Transformer):
+        return pretrained_models.transformer(model, manifest)
+    if isinstance(model, Gpt):
+        return pretrained_models.gpt(model, manifest)
+    return _vision(model, manifest) if isinstance(model, Vision) else _small(model, manifest)
+
+
+def _small(model: Small, manifest: Manifest) -> nn.Module:
     from components.models import small
 
-    known, sizes_of = {
-        "image": (small.SMALL, _of_square),
-        "table": (small.TABLES, lambda manifest: manifest["shape"]),
-        "text": (small.TEXTS, lambda manifest: [manifest["vocabulary"]]),
-    }[manifest["kind"]]
-    sizes, function = sizes_of(manifest), known[model["name"]]
+    known = {"image": small.SMALL, "table": small.TABLES, "text": small.TEXTS}[manifest.kind]
+    sizes, function = _sizes(manifest), known[model.name]
     _check_options(model, function, list(inspect.signature(function).parameters)[: len(sizes) + 1])
-    return function(*sizes, manifest["outputs"], **model["options"])
+    return function(*sizes, manifest.outputs, **model.options)
 
 
-def _of_square(manifest: dict[str, Any]) -> list[int]:
+def _sizes(manifest: Manifest) -> list[int]:
+    """Return the sizes of the data that a small model is built for."""
+    if manifest.kind == "image":
+        return _of_square(manifest)
+    known = manifest.shape if manifest.kind == "table" else [manifest.vocabulary]
+    return [size for size in known or [] if size is not None]
+
+
+def _of_square(manifest: Manifest) -> list[int]:
     """Return channels and side of the images."""
-    channels, height, width = manifest["shape"]
+    assert manifest.shape is not None, "the manifest of images"
+    channels, height, width = manifest.shape
     if height != width:
         raise ValueError(f"takes square images, got {height} x {width}; set image_size")
     return [channels, height]
 
 
-def _check_options(model: dict[str, Any], function: Callable[..., object], given: Sequence[str]) -> None:
+def _check_options(model: Small | Vision, function: Callable[..., object], given: Sequence[str]) -> None:
     """Refuse an option that ``function`` does not take beside the arguments ``given``, and the lack of one that it needs."""
     known = {name: p for name, p in inspect.signature(function).parameters.items() if name not in given}
-    for key in model["options"]:
+    for key in model.options:
         if key not in known:
-            raise ValueError(unknown(f"options.{key}", f"option of {model['name']!r}", key, known))
-    if lacking := [name for name, p in known.items() if p.default is p.empty and name not in model["options"]]:
-        raise ValueError(f"options: {model['name']!r} also needs {', '.join(lacking)}")
+            raise ValueError(unknown(f"options.{key}", f"option of {model.name!r}", key, known))
+    if lacking := [name for name, p in known.items() if p.default is p.empty and name not in model.options]:
+        raise ValueError(f"options: {model.name!r} also needs {', '.join(lacking)}")
 
 
-def _vision(model: dict[str, Any], manifest: dict[str, Any]) -> nn.Module:
+def _vision(model: Vision, manifest: Manifest) -> nn.Module:
     from torchvision import models as zoo
 
     from components.models.vision import SIZED, sized, vision
 
-    name, known = model["name"], zoo.list_models(module=zoo)
+    name, known = model.name, zoo.list_models(module=zoo)
     if name in SIZED:
         _check_options(model, sized(name), ("num_classes", "image_size"))
     elif name not in known:
         raise ValueError(unknown(repr(name), "torchvision model", name, [*known, *SIZED]))
     channels, size = _of_square(manifest)
-    return vision(name, channels, size, manifest["outputs"], model["options"])
+    return vision(name, channels, size, manifest.outputs, model.options)
 
 
-#: How a model of each family is built, from its plan and the manifest.
-FAMILIES: dict[str, Callable[[dict[str, Any], dict[str, Any]], nn.Module]] = {
-    "transformers": pretrained.transformer,
-    "gpt": pretrained.gpt,
-    "torchvision": _vision,
-    "small": _small,
-}
-
-
-def save(model: nn.Module, folder: Path, plan: dict[str, Any]) -> None:
+def save(model: nn.Module, folder: Path, plan: Model) -> None:
     """Write ``model`` into ``folder`` as safetensors; one of the transformers library in its own format, tokenizer included."""
-    if plan["family"] in ("transformers", "gpt"):
+    if isinstance(plan, Transformer | Gpt):
         model.save_pretrained(folder)  # type: ignore[operator]
-        source = plan.get("source")
-        own = pretrained.tokenizer_in(artifacts.TOKENIZER) if source is None else pretrained.tokenizer(source)
+        own = pretrained.tokenizer_in(artifacts.TOKENIZER) if isinstance(plan, Gpt) else pretrained.tokenizer(plan.source)
         own.save_pretrained(folder)
         return
     from safetensors.torch import save_model

@@ -13,7 +13,8 @@ from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.core.artifacts import PREPARED, SCRATCH, cost_of, digest, plan_of, read_json, result
+from pipelines.config.plans import MethodPlan
+from pipelines.core.artifacts import PREPARED, SCRATCH, cost_of, digest, plan_of, result
 from pipelines.trials import folder as trials_folder
 from pipelines.trials.folder import DATA, Place, is_marked, mark_of
 
@@ -65,7 +66,7 @@ def parts_of(place: Place, seed: int, name: str) -> tuple[Part, Part]:
     """Return the warm-up of a cell that is planned, which others may share, and what is its own."""
     with chdir(place.of(seed)):
         marks = trials_folder.steps(name)
-        start = read_json(plan_of("methods", name))["warm_up"]
+        start = MethodPlan.read(plan_of("methods", name)).warm_up
     own = [path for stage in ("subset", "train", "evaluate") for path in _paths(stage, name)]
     warm_up = Part(place.folder.name, place.of(seed), tuple(_paths("warm_up", start)), dict(marks[:1]))
     return warm_up, Part(place.folder.name, place.of(seed), tuple(own), dict(marks[1:]))

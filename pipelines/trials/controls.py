@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from contextlib import chdir
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from components.selection.selector import epochs_spent
 from pipelines.config import planning
-from pipelines.core import artifacts
-from pipelines.core.artifacts import cost_of, plan_of, read_json
-from pipelines.costs.records import counts_of
+from pipelines.core.artifacts import plan_of
+from pipelines.costs.records import CostRecord, counts_of
 from pipelines.trials.grid import Cell, Grid, block_at
 
 if TYPE_CHECKING:
+    from pipelines.config.plans import MethodPlan
     from pipelines.trials.folder import Place
 
 
@@ -21,12 +21,12 @@ def cost_had(name: str) -> float:
 
     Its warm-up is in it, and of timings nothing: the same seed has the same cost on every machine of one arithmetic.
     """
-    train = read_json(cost_of("train", name))["counts"]
+    train = CostRecord.of_stage("train", name).counted
     spent = counts_of(name, train)
-    return round(epochs_spent(spent["looked"], spent["trained"], train["examples"]), 4)
+    return round(epochs_spent(spent["looked"], spent["trained"], train.examples), 4)
 
 
-def plan_at(grid: Grid, cell: Cell, seed: int, cost: float) -> dict[str, Any]:
+def plan_at(grid: Grid, cell: Cell, seed: int, cost: float) -> MethodPlan:
     """Return the plan of the control ``cell`` with ``seed`` at ``cost`` epochs, and at no more than ``full`` has."""
     changes = {"seed": seed, "compare": {cell.name: grid.start}}
     methods = grid.params.methods | {cell.name: block_at(cell, cost, grid.params.chosen.training.epochs)}
@@ -37,4 +37,4 @@ def plan_after(place: Place, seed: int, cell: Cell) -> None:
     """Write a control's plan so that it costs what the finished trial ``cell.after`` cost."""
     with chdir(place.of(seed)):
         planned = plan_at(place.grid, cell, seed, cost_had(cell.after))
-        artifacts.write_json(plan_of("methods", cell.name), planned)
+        planned.write(plan_of("methods", cell.name))

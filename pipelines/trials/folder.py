@@ -6,6 +6,7 @@ from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.config.plans import MethodPlan, TaskPlan, WarmUpPlan
 from pipelines.core import artifacts
 from pipelines.core.artifacts import PREPARED, SCRATCH, cost_of, digest, plan_of, read_json
 from pipelines.trials.grid import Grid
@@ -50,17 +51,16 @@ class Place:
 
 def steps(name: str) -> list[tuple[str, str]]:
     """Return the steps to the end of a cell that is planned here, each: address, digest of what it depends on."""
-    planned = read_json(plan_of("methods", name))
-    start = planned["warm_up"]
-    warmed = read_json(plan_of("warm_ups", start))
-    own = digest([planned, warmed])
-    warm_up = f"warm_up@{start}", digest([planned["seed"], warmed])
+    planned = MethodPlan.read(plan_of("methods", name))
+    warmed = WarmUpPlan.read(plan_of("warm_ups", planned.warm_up)).dumped()
+    own = digest([planned.dumped(), warmed])
+    warm_up = f"warm_up@{planned.warm_up}", digest([planned.seed, warmed])
     return [warm_up, (f"train@{name}", own), (f"evaluate@{name}", own)]
 
 
 def data_key() -> str:
     """Return the digest of what the data in this folder depend on."""
-    return digest(read_json(plan_of("task")))
+    return digest(TaskPlan.read(plan_of("task")).dumped())
 
 
 def link_data(folder: Path) -> None:

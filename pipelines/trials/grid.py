@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from itertools import chain, product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from components.costs.comparison import BY_CLASS
+from pydantic import JsonValue
+
+from components.costs.savings import BY_CLASS
 from components.selection import METHODS
 from pipelines.config import planning
+from pipelines.config.cross_checks import check_methods
 from pipelines.config.params import Params
 from pipelines.config.schema.sections import Controls
 from pipelines.config.schema.warm_up import WarmUp
-from pipelines.config.validation import check_methods
 from pipelines.core.errors import UserError, unknown
 from pipelines.trials import search_space
 from pipelines.trials.search_space import Settings, control_name, name_of
 
 #: The kinds of controls, each with its block: what a study holds every method against, at the method's own cost.
-CONTROLS: dict[str, dict[str, Any]] = {"uniform": {"method": "uniform"}, "short": {"method": "short"}}
+CONTROLS: dict[str, dict[str, JsonValue]] = {"uniform": {"method": "uniform"}, "short": {"method": "short"}}
 #: Those beside them where models are judged by class.
-CONTROLS_BY_CLASS: dict[str, dict[str, Any]] = {
+CONTROLS_BY_CLASS: dict[str, dict[str, JsonValue]] = {
     "balanced": {"method": "balanced", "budget": "equal", "rare": "keep"},
     "short-weighted": {"method": "short", "class_weights": "balanced"},
     "short-root-weighted": {"method": "short", "class_weights": "square-root"},
 }
+#: What params.yaml says of a method, or the names of those that are stacked.
+Block = dict[str, JsonValue] | list[str]
 #: Factors of a control's learning rate and batch size; (1, 1) is as the task has them.
 Factors = tuple[float, float | str]
 PLAIN: Factors = (1.0, 1.0)
@@ -61,6 +66,11 @@ class Cell:
     def column(self) -> str:
         """What it and its other fractions are called together."""
         return name_of(self.method, self.settings)
+
+    @property
+    def settings_json(self) -> str:
+        """Its settings as a row has them, since no two methods have the same; empty where there are none."""
+        return json.dumps(dict(self.settings)) if self.settings else ""
 
 
 @dataclass(frozen=True)
@@ -111,7 +121,7 @@ def _nothing(params: Params) -> tuple[str, dict[str, WarmUp]]:
     return (name, {}) if name else ("nothing", {"nothing": WarmUp(epochs=0)})
 
 
-def _cells(params: Params, method: str) -> list[tuple[Cell, Any]]:
+def _cells(params: Params, method: str) -> list[tuple[Cell, Block]]:
     """Return the cells of one method, each with its block: one a fraction and setting, or a single one where it takes none."""
     assert params.study is not None
     block = params.methods[method]
@@ -125,7 +135,7 @@ def _cells(params: Params, method: str) -> list[tuple[Cell, Any]]:
             f"params.yaml: study.methods.{method}: '{kind}' is in every study by itself; what works is to leave it out"
         )
     arguments = {k: v for k, v in block.items() if k not in ("controls", "method")}
-    found: list[tuple[Cell, Any]] = []
+    found: list[tuple[Cell, Block]] = []
     for fraction, settings in search_space.combinations(params, method, kind, arguments):
         kept = {} if fraction is None else {"fraction": fraction}
         cell = Cell(name_of(method, settings, fraction), "method", method, fraction, settings=settings)
@@ -139,9 +149,9 @@ def _controlled(cells: list[Cell], params: Params, start: str) -> Grid:
     A cell whose cost is not known yet has controls of its own, which are planned when it has run.
     """
     assert params.study is not None
-    planned, asked = planning.files_of(params), params.study.controls
-    full, *methods = [replace(c, cost=_rounded(planned[f"methods/{c.name}"])) for c in cells]
-    known = [c for c in methods if planned[f"methods/{c.name}"]["cost_known"]]
+    planned, asked = planning.plans_of(params).methods, params.study.controls
+    full, *methods = [replace(c, cost=_rounded(planned[c.name].planned_cost)) for c in cells]
+    known = [c for c in methods if planned[c.name].cost_known]
     costs = sorted({c.cost for c in known if c.cost < full.cost})
     tuned = set(costs if asked.tuned == "all" else costs[(len(costs) - 1) // 2 :][:1])
     kinds = kinds_of(params)
@@ -185,12 +195,12 @@ def _controls_at(kinds: tuple[str, ...], cost: float, factors: list[Factors], af
     return found
 
 
-def block_at(cell: Cell, cost: float, epochs: int) -> dict[str, Any]:
+def block_at(cell: Cell, cost: float, epochs: int) -> dict[str, JsonValue]:
     """Return the block of the control ``cell`` at a cost in epochs."""
     block = (CONTROLS | CONTROLS_BY_CLASS)[cell.method]
-    return block | METHODS[block["method"]].at_cost(cost, epochs, 0.0) | dict(cell.settings)
+    return block | METHODS[str(block["method"])].at_cost(cost, epochs, 0.0) | dict(cell.settings)
 
 
-def _rounded(planned: dict[str, Any]) -> float:
-    """Return the planned cost to the four digits that a control's settings have."""
-    return round(float(planned["planned_cost"]), 4)
+def _rounded(cost: float) -> float:
+    """Return a planned cost to the four digits that a control's settings have."""
+    return round(cost, 4)

@@ -1,108 +1,215 @@
-"""Rows of a study's methods: means over seeds, gains over the controls, cost ratios."""
+"""Row of a study's method: means over seeds, gains over the controls, cost ratios."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Literal
 
-from components.costs.comparison import Metric, best_by_gain, mean_and_deviation
-from components.costs.cost_ratio import Trained, cost_ratio
-from components.costs.paired import Gain, paired
-from pipelines.costs.columns import IN_ACCOUNT
-from pipelines.trials.grid import Cell, Grid
-from pipelines.trials.rows import Row, by_cell, head_of
-from pipelines.trials.summary import best_of, rivals
+from pydantic import JsonValue, TypeAdapter
 
-#: What is told of a gain, by its columns' endings.
-ENDS = ("", "_deviation", "_low", "_high", "_p")
-#: What ``by_method`` tells of, beside the metric: means and deviations over seeds.
-SPREAD = (
-    "cost_epochs", "examples_trained", *(k for k in IN_ACCOUNT if k != "energy_label"), "agot", "agot_paper",
-)  # fmt: skip
+from components.costs.savings import mean_and_deviation
+from pipelines.costs.account import CostColumns, Gains
+from pipelines.trials.rows import Columns, TrialRow
+
+#: The best of the controls of all kinds, beside the best of each kind.
+BEST = "best_control"
+#: The columns of costs that are numbers.
+NUMBERS = tuple(f.name for f in fields(CostColumns) if f.name != "energy_label")
 
 
-def by_method(rows: list[Row], grid: Grid, metric: Metric) -> list[Row]:
-    """Return a row for ``full`` and for every method, fraction and setting, beside the controls at the same cost.
+@dataclass(frozen=True)
+class Named:
+    """Columns that share a name: the first field has that alone, each other one its own name as an ending."""
 
-    Of each kind of control, and of all, the best by its mean stands there: it is chosen by the scores that judge, which favours
-    the controls. Gains are paired by seed, and positive where the method is better; ``low`` and ``high`` are of their 95 %
-    interval, ``p`` of a paired t-test. ``above_controls`` is None where the seeds are too few to say so. ``cost_ratio`` and
-    ``cpu_ratio`` are what the method costs over what the best control needs for the same score. The row of highest mean AGOT
-    of its method is its ``agot_best``.
+    @classmethod
+    def ends(cls) -> dict[str, str]:
+        """Return the ending of each field's column."""
+        first, *rest = (f.name for f in fields(cls))
+        return {first: "", **{name: f"_{name}" for name in rest}}
+
+    @classmethod
+    def nested(cls, columns: Mapping[str, JsonValue], name: str) -> dict[str, JsonValue]:
+        """Return the fields as the columns that are called ``name`` have them."""
+        return {field: columns.get(f"{name}{end}") for field, end in cls.ends().items()}
+
+    def columns(self, name: str) -> Columns:
+        """Return the columns, called ``name``."""
+        return {f"{name}{end}": getattr(self, field) for field, end in self.ends().items()}
+
+
+@dataclass(frozen=True)
+class Spread(Named):
+    """The mean and the standard deviation over seeds; None of fewer than one, and than two."""
+
+    mean: float | None = None
+    deviation: float | None = None
+
+    @staticmethod
+    def of(values: Iterable[float | None]) -> Spread:
+        """Return the spread of those ``values`` that there are."""
+        return Spread(*mean_and_deviation([value for value in values if value is not None]))
+
+
+@dataclass(frozen=True)
+class GainOver(Named):
+    """A gain over a control, paired by seed, positive where the method is better: the columns of a ``Gain``."""
+
+    mean: float | None = None
+    deviation: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+
+
+@dataclass(frozen=True)
+class RatioOver(Named):
+    """What a method costs over what the best control needs for the same score: the columns of a ``Ratio``."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    bound: Literal["", "at most", "at least"] | None = None
+
+
+@dataclass(frozen=True)
+class Control(Named):
+    """The best control of a kind at a method's cost, by its mean: its score over the method's seeds, and its cell."""
+
+    mean: float | None = None
+    deviation: float | None = None
+    cell: str | None = None
+
+
+@dataclass(frozen=True)
+class Held:
+    """The control that a method is held against, and the gain over it; all None beside ``full``."""
+
+    control: Control = Control()
+    gain: GainOver = GainOver()
+
+    @staticmethod
+    def nested(columns: Mapping[str, JsonValue], kind: str) -> dict[str, JsonValue]:
+        """Return the fields as the ``columns`` of a ``kind`` have them."""
+        return {"control": Control.nested(columns, kind), "gain": GainOver.nested(columns, f"gain_over_{kind}")}
+
+    def columns(self, kind: str) -> Columns:
+        """Return the columns of a ``kind`` of control."""
+        return self.control.columns(kind) | self.gain.columns(f"gain_over_{kind}")
+
+
+@dataclass(frozen=True)
+class Means:
+    """Means over the seeds of a cell, or deviations; the label of ``costs`` is that of the first seed."""
+
+    score: float | None = None
+    chance: float | None = None
+    above_chance: float | None = None
+    cost_epochs: float | None = None
+    examples_trained: float | None = None
+    costs: CostColumns = field(default_factory=CostColumns)
+    gains: Gains = field(default_factory=Gains)
+
+    @staticmethod
+    def of(rows: Sequence[TrialRow], fold: Callable[[Spread], float | None]) -> Means:
+        """Return of each column of the ``rows`` what ``fold`` takes of its spread."""
+
+        def of(values: Iterable[float | None]) -> float | None:
+            return fold(Spread.of(values))
+
+        return Means(
+            score=of(r.score for r in rows),
+            chance=of(r.reached.chance for r in rows),
+            above_chance=of(r.reached.above_chance for r in rows),
+            cost_epochs=of(r.cost_epochs for r in rows),
+            examples_trained=of(r.reached.examples_trained for r in rows),
+            costs=CostColumns(
+                energy_label=rows[0].costs.energy_label if rows else None,
+                **{key: of(getattr(r.costs, key) for r in rows) for key in NUMBERS},
+            ),
+            gains=Gains(of(r.gains.agot for r in rows), of(r.gains.agot_paper for r in rows)),
+        )
+
+    @staticmethod
+    def nested(columns: Mapping[str, JsonValue], metric: str, end: str = "") -> dict[str, JsonValue]:
+        """Return the fields as the columns with the ending ``end`` have them."""
+        found = {name.removesuffix(end): value for name, value in columns.items() if name.endswith(end)}
+        parts: dict[str, JsonValue] = {"costs": found | {"energy_label": columns.get("energy_label")}, "gains": found}
+        return {**found, **parts, "score": found.get(metric), "chance": found.get(f"chance_{metric}")}
+
+    def columns(self, metric: str) -> dict[str, float | None]:
+        """Return the numbers by name, the score under that of the ``metric``."""
+        first = {metric: self.score, f"chance_{metric}": self.chance, "above_chance": self.above_chance}
+        counts = {"cost_epochs": self.cost_epochs, "examples_trained": self.examples_trained}
+        return {**first, **counts, **{key: getattr(self.costs, key) for key in NUMBERS}, **asdict(self.gains)}
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """What is known of ``full``, or of a method at one fraction and setting, beside the controls at the same cost.
+
+    Attributes:
+        method: its name in params.yaml.
+        fraction: that it keeps; None where it takes none.
+        settings: its arguments that are varied, as JSON; "" where none is.
+        planned_cost_epochs: in epochs over everything.
+        seeds: how many have results.
+        metric: what models are judged by.
+        means: over seeds.
+        deviations: over seeds.
+        above_controls: whether it is surely above all that it is held against; None where the seeds are too few to say so.
+        agot_best: whether its mean AGOT is the highest of its method.
+        held: by kind of control, and against the best of all kinds.
+        cost_ratio: in epochs over everything.
+        cpu_ratio: in CPU seconds.
     """
-    value = by_cell(rows, metric.name)
-    told = [_of_method(cell, grid, rows, value, metric) for cell in grid.cells if cell.role != "control"]
-    best = best_by_gain([r["method"] for r in told], [r["agot"] for r in told])
-    told = [row | {"agot_best": place in best} for place, row in enumerate(told)]
-    keys = dict.fromkeys(k for row in told for k in row)
-    return [{k: row.get(k) for k in keys} for row in sorted(told, key=lambda r: r["method"] != "full")]
 
+    method: str
+    fraction: float | None
+    settings: str
+    planned_cost_epochs: float
+    seeds: int
+    metric: str
+    means: Means
+    deviations: Means
+    held: dict[str, Held]
+    cost_ratio: RatioOver = RatioOver()
+    cpu_ratio: RatioOver = RatioOver()
+    above_controls: bool | None = None
+    agot_best: bool = False
 
-def _of_method(cell: Cell, grid: Grid, rows: list[Row], value: dict[tuple[str, int], Any], metric: Metric) -> Row:
-    mine = [r for r in rows if r["cell"] == cell.name and r[metric.name] is not None]
-    head = head_of(cell)
-    row: Row = {k: head[k] for k in ("method", "fraction", "settings")}
-    row |= {"planned_cost_epochs": cell.cost, "seeds": len(mine)} | _spread(metric.name, [r[metric.name] for r in mine])
-    for key in (f"chance_{metric.name}", "above_chance", *SPREAD):
-        row |= _spread(key, [r[key] for r in mine if r.get(key) is not None])
-    row["energy_label"] = next((r["energy_label"] for r in mine), None)
-    if cell.role == "full":
-        return row | {"above_controls": None}
-    best = best_of(value, [r["seed"] for r in mine], metric)
-    held = {kind: best(names) for kind, names in rivals(cell, grid).items()}
-    held["best_control"] = best(list(held.values()))
-    gains = {kind: _gain(mine, name, value, metric) for kind, name in held.items()}
-    for kind, name in held.items():
-        row |= _spread(kind, [value[name, r["seed"]] for r in mine if (name, r["seed"]) in value]) | {f"{kind}_cell": name}
-        row |= {f"gain_over_{kind}{end}": found for end, found in zip(ENDS, told_of(gains[kind]), strict=True)}
-    sure = [gain.sure for gain in gains.values()]
-    return row | _ratios(mine, rows, metric) | {"above_controls": None if None in sure else all(sure)}
+    @classmethod
+    def of(cls, columns: Mapping[str, JsonValue], metric: str) -> MethodRow:
+        """Return the row that has these ``columns``.
 
+        Raises:
+            pydantic.ValidationError: for a column that is missing or of another type.
+        """
+        kinds = [name.removesuffix("_cell") for name in columns if name.endswith("_cell")]
+        parts = {"means": Means.nested(columns, metric), "deviations": Means.nested(columns, metric, "_deviation")}
+        ratios = {name: RatioOver.nested(columns, name) for name in ("cost_ratio", "cpu_ratio")}
+        held = {kind: Held.nested(columns, kind) for kind in kinds}
+        return TypeAdapter(cls).validate_python({**columns, **parts, **ratios, "held": held, "metric": metric})
 
-def _gain(mine: list[Row], name: str, value: dict[tuple[str, int], Any], metric: Metric) -> Gain:
-    """Return the gain of a cell over the one called ``name``, over the seeds that both have."""
-    pairs = [(r[metric.name], value[name, r["seed"]]) for r in mine if (name, r["seed"]) in value]
-    return paired([m for m, _ in pairs], [c for _, c in pairs], higher=metric.higher)
+    @property
+    def score(self) -> Spread:
+        """The score over seeds."""
+        return Spread(self.means.score, self.deviations.score)
 
+    @property
+    def best_control(self) -> Held:
+        """The best of all controls at its cost."""
+        return self.held[BEST]
 
-def told_of(gain: Gain) -> tuple[float | None, ...]:
-    """Return what is told of a gain, in the order of ``ENDS``."""
-    return gain.mean, gain.deviation, gain.low, gain.high, gain.p
-
-
-def _ratios(mine: list[Row], rows: list[Row], metric: Metric) -> Row:
-    """Return the cost ratios at an equal metric, in epochs and in CPU seconds, over the controls that have all seeds."""
-    seeds = [r["seed"] for r in mine]
-    blind: dict[str, dict[int, Row]] = {}
-    for r in rows:
-        if r["role"] != "method" and r[metric.name] is not None:
-            blind.setdefault(r["cell"], {})[r["seed"]] = r
-    whole = [by_seed for by_seed in blind.values() if all(s in by_seed for s in seeds)]
-    told: Row = {}
-    for key, cost in (("cost_ratio", "cost_epochs"), ("cpu_ratio", "cpu_seconds")):
-        controls = [_trained([by_seed[s] for s in seeds], cost, metric) for by_seed in whole]
-        known = mine and all(r[cost] for r in mine) and all(all(c.costs) for c in controls)
-        ratio = cost_ratio(_trained(mine, cost, metric), controls, higher=metric.higher) if known else None
-        found = (ratio.value, ratio.low, ratio.high, ratio.bound) if ratio else (None, None, None, "")
-        told |= {f"{key}{end}": v for end, v in zip(("", "_low", "_high", "_bound"), found, strict=True)}
-    return told
-
-
-def _trained(cell: list[Row], cost: str, metric: Metric) -> Trained:
-    return Trained([r[cost] for r in cell], [r[metric.name] for r in cell])
-
-
-def points(rows: list[Row], grid: Grid, metric: Metric) -> list[Row]:
-    """Return for every cell its place in a figure: means over seeds of metric, times and AGOT."""
-    told: list[Row] = []
-    for cell in grid.cells:
-        mine = [r for r in rows if r["cell"] == cell.name and r[metric.name] is not None]
-        point = head_of(cell) | _spread(metric.name, [r[metric.name] for r in mine])
-        for key in ("cost_epochs", "time_measured", "time_counted", "agot"):
-            point |= _spread(key, [r[key] for r in mine if r[key] is not None])
-        told.append(point)
-    return told
-
-
-def _spread(key: str, values: list[float]) -> Row:
-    mean, deviation = mean_and_deviation(values)
-    return {key: mean, f"{key}_deviation": deviation}
+    def columns(self) -> Columns:
+        """Return the columns by name, in the order of the tables."""
+        head = {key: getattr(self, key) for key in ("method", "fraction", "settings", "planned_cost_epochs", "seeds")}
+        spreads: Columns = {}
+        for (name, mean), deviation in zip(
+            self.means.columns(self.metric).items(), self.deviations.columns(self.metric).values(), strict=True
+        ):
+            spreads |= Spread(mean, deviation).columns(name)
+        marks = {"above_controls": self.above_controls, "agot_best": self.agot_best}
+        held = {name: value for kind, held in self.held.items() for name, value in held.columns(kind).items()}
+        ratios = self.cost_ratio.columns("cost_ratio") | self.cpu_ratio.columns("cpu_ratio")
+        return {**head, **spreads, "energy_label": self.means.costs.energy_label, **marks, **held, **ratios}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
-from contextlib import chdir
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from pipelines.config import planning
 from pipelines.config.params import Params
+from pipelines.config.plans import Plans
+from pipelines.config.schema.model import Model, Transformer
+from pipelines.config.schema.sections import Section
+from pipelines.config.schema.source import FromFiles
 from pipelines.core import artifacts
 from pipelines.core.artifacts import SCRATCH, digest
 from pipelines.trials import controls
@@ -22,21 +25,22 @@ STUDIES = SCRATCH / "study"
 DECIDING = ("prepare", "warm_up", "subset", "train", "evaluate")
 #: The keys of a source that hold a path.
 PATHS = {"train", "test", "folder"}
+Located = TypeVar("Located", bound=Section)
 
 
 def lay_out(params: Params, grid: Grid) -> Place:
     """Return the place of the study, its plans written: another task, setting or code has another place."""
     assert params.study is not None
     seeds = tuple(params.study.seeds)
-    files = {seed: _files(grid.params, seed) for seed in seeds}
-    first = files[seeds[0]]
-    settings = {k: first["training"][k] for k in ("model", "training")}
+    plans = {seed: _plans(grid.params, seed) for seed in seeds}
+    first = plans[seeds[0]]
+    settings = {k: v for k, v in first.training.dumped().items() if k != "seed"}
     code = {str(p): artifacts.digest_of(p) for p in _sources(code_of(DECIDING))}
-    key = digest([first["task"], settings, grid.params.energy.country, code, _files_named(params)])
+    key = digest([first.task.dumped(), settings, grid.params.energy.country, code, _files_named(params)])
     place = Place(STUDIES / key[:16], grid, seeds)
-    _write(place.folder / DATA, {"task": first["task"]})
+    first.task.write(place.folder / DATA / artifacts.plan_of("task"))
     for seed in seeds:
-        _write(place.of(seed), files[seed])
+        planning.write(plans[seed], place.of(seed) / artifacts.PLAN)
         for cell in grid.cells:
             if cell.after and place.done(seed, cell.after):
                 controls.plan_after(place, seed, cell)
@@ -55,27 +59,36 @@ def _files_named(params: Params) -> dict[str, str | None]:
     return {str(path): md5_of(path) for path in sorted(named) if not path.is_absolute()}
 
 
-def _write(folder: Path, files: dict[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with chdir(folder):
-        planning.write(files)
-
-
-def _files(params: Params, seed: int) -> dict[str, Any]:
+def _plans(params: Params, seed: int) -> Plans:
     """Return the plan of all cells with ``seed``: the data stay those of params.yaml's seed."""
-    files = copy.deepcopy(planning.files_of(params.model_copy(update={"seed": seed})))
-    files["task"]["seed"] = params.seed
-    proxies = [value["proxy"] for name, value in files.items() if name.startswith("warm_ups/") and value["proxy"]]
-    models = [files["training"]["model"], *(proxy["model"] for proxy in proxies)]
-    for source in (files["task"]["source"], files["task"]["tokenizer"], *(model.get("source") for model in models)):
-        _seen_from_below(source)
-    return files
+    plans = planning.plans_of(params.model_copy(update={"seed": seed}))
+    task = plans.task.model_copy(
+        update={
+            "seed": params.seed,
+            "source": _seen_from_below(plans.task.source),
+            "tokenizer": plans.task.tokenizer and _seen_from_below(plans.task.tokenizer),
+        }
+    )
+    training = plans.training.model_copy(update={"model": _model_below(plans.training.model)})
+    warm_ups = {
+        name: plan.model_copy(update={"proxy": plan.proxy.model_copy(update={"model": _model_below(plan.proxy.model)})})
+        if plan.proxy
+        else plan
+        for name, plan in plans.warm_ups.items()
+    }
+    return replace(plans, task=task, training=training, warm_ups=warm_ups)
 
 
-def _seen_from_below(source: dict[str, Any] | None) -> None:
-    """Turn a source's paths from the project's folder into the same ones from a folder of the study, in place."""
-    for key in PATHS & set(source or {}):
-        if source and source[key] is not None:
-            source[key] = str(Path(UP) / source[key])
-    if source and source["from"] == "files":
-        source["sha256"] = {str(Path(UP) / name): sha for name, sha in source["sha256"].items()}
+def _model_below(model: Model) -> Model:
+    """Return ``model``, its source seen from a folder of the study."""
+    if not isinstance(model, Transformer):
+        return model
+    return model.model_copy(update={"source": _seen_from_below(model.source)})
+
+
+def _seen_from_below(source: Located) -> Located:
+    """Return a source whose paths, from the project's folder, are the same ones from a folder of the study."""
+    paths: dict[str, object] = {key: str(Path(UP) / path) for key in PATHS if (path := getattr(source, key, None)) is not None}
+    if isinstance(source, FromFiles):
+        paths["sha256"] = {str(Path(UP) / name): sha for name, sha in source.sha256.items()}
+    return source.model_copy(update=paths)

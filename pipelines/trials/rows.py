@@ -2,49 +2,156 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import chdir
-from typing import Any
+from dataclasses import asdict, dataclass
 
-from components.costs.comparison import Metric
+from pydantic import JsonValue, TypeAdapter
+
+from components.costs.halving import Role
+from components.costs.savings import Metric
+from pipelines.config.plans import MethodPlan
 from pipelines.core import artifacts
 from pipelines.core.artifacts import read_json, result
-from pipelines.costs.columns import IN_ACCOUNT, found, gains
+from pipelines.costs.account import CostColumns, Gains
+from pipelines.costs.records import CostRecord
+from pipelines.data.manifest import Manifest
 from pipelines.trials import folder, runner
 from pipelines.trials.controls import cost_had
 from pipelines.trials.folder import Place
 from pipelines.trials.grid import Cell
 
-Row = dict[str, Any]
+#: A row as tables and JSON have it.
+Columns = dict[str, float | str | None]
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a cell is found by; its settings as JSON, since no two methods have the same."""
+
+    cell: str
+    role: Role
+    method: str
+    fraction: float | None
+    settings: str
+
+    @staticmethod
+    def of(cell: Cell) -> Head:
+        """Return the head of a ``cell``."""
+        return Head(cell.name, cell.role, cell.method, cell.fraction, cell.settings_json)
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What a trial's model reached on the test split, and the examples of its training; None where it has no results.
+
+    Attributes:
+        score: the metric that models are judged by.
+        standard_error: of the score, over the test examples.
+        chance: the score of a model that says the same of every example.
+        above_chance: how far above chance the model surely is.
+        loss: of the model.
+        examples_drawn: by its training, in all epochs.
+        examples_looked: of them those with a forward pass that no gradient was taken from.
+        examples_trained: of them those that a step was made with.
+    """
+
+    score: float | None = None
+    standard_error: float | None = None
+    chance: float | None = None
+    above_chance: float | None = None
+    loss: float | None = None
+    examples_drawn: int | None = None
+    examples_looked: int | None = None
+    examples_trained: int | None = None
+
+    def columns(self, metric: str) -> Columns:
+        """Return the columns by name, those of the score under that of ``metric``."""
+        first = ("score", "standard_error", "chance")
+        rest = {key: value for key, value in asdict(self).items() if key not in first}
+        return {**dict(zip(_names(metric), (getattr(self, key) for key in first), strict=True)), **rest}
+
+
+def _names(metric: str) -> tuple[str, str, str]:
+    """Return what the columns of a score, its standard error and its chance are called."""
+    return metric, f"{metric}_standard_error", f"chance_{metric}"
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """What is known of one cell with one seed.
+
+    Attributes:
+        head: of the cell.
+        seed: of the training.
+        planned_cost_epochs: in epochs over everything; None of a control whose cell has not run.
+        cost_epochs: what it really had.
+        metric: what models are judged by.
+        reached: what its model did.
+        costs: from its account.
+        gains: AGOT, over ``full`` of the same seed.
+        error: why there are no results; "" where there are.
+    """
+
+    head: Head
+    seed: int
+    planned_cost_epochs: float | None
+    cost_epochs: float | None
+    metric: str
+    reached: Reached
+    costs: CostColumns
+    gains: Gains
+    error: str
+
+    @classmethod
+    def of(cls, columns: Mapping[str, JsonValue], metric: str) -> TrialRow:
+        """Return the row that has these ``columns``.
+
+        Raises:
+            pydantic.ValidationError: for a column that is missing or of another type.
+        """
+        score, error, chance = (columns.get(name) for name in _names(metric))
+        reached = {**columns, "score": score, "standard_error": error, "chance": chance}
+        parts = {"head": columns, "reached": reached, "costs": columns, "gains": columns}
+        return TypeAdapter(cls).validate_python({**columns, **parts, "metric": metric})
+
+    @property
+    def score(self) -> float | None:
+        """What the model is judged by."""
+        return self.reached.score
+
+    def columns(self) -> Columns:
+        """Return the columns by name, in the order of the tables."""
+        costs = {"planned_cost_epochs": self.planned_cost_epochs, "cost_epochs": self.cost_epochs}
+        values = {**self.reached.columns(self.metric), **self.costs.columns(), **asdict(self.gains)}
+        return {**asdict(self.head), "seed": self.seed, **costs, **values, "error": self.error}
 
 
 def metric_of(place: Place) -> Metric:
     """Return what the study's models are judged by."""
-    manifest = read_json(place.folder / folder.DATA / artifacts.MANIFEST)
-    return Metric(manifest["metric"], manifest["higher"])
+    manifest = Manifest.read(place.folder / folder.DATA / artifacts.MANIFEST)
+    return Metric(manifest.metric, manifest.higher)
 
 
-def collect(place: Place, metric: Metric, failed: dict[tuple[int, str], str]) -> list[Row]:
+def collect(place: Place, metric: Metric, failed: dict[tuple[int, str], str]) -> list[TrialRow]:
     """Return a row a seed and cell; that of a cell without results says why, if it ``failed`` just now."""
-    rows: list[Row] = []
-    epsilon = place.grid.params.agot_epsilon
-    for seed in place.seeds:
-        accounts = runner.account(place, seed).get("methods", {})
-        tested = {c.name: _tested(place, seed, c.name) for c in place.grid.cells if place.done(seed, c.name)}
-        for cell in place.grid.cells:
-            mine = tested.get(cell.name, {})
-            values = _values(mine, tested.get("full", {}), accounts.get(cell.name), metric, epsilon)
-            reason = failed.get((seed, cell.name), "" if mine else "not run")
-            costs = {"planned_cost_epochs": _planned(place, seed, cell), "cost_epochs": mine.get("cost_epochs")}
-            rows.append(head_of(cell) | {"seed": seed} | costs | values | {"error": reason})
+    return [row for seed in place.seeds for row in _of_seed(place, seed, metric, failed)]
+
+
+def _of_seed(place: Place, seed: int, metric: Metric, failed: dict[tuple[int, str], str]) -> list[TrialRow]:
+    accounts = runner.account(place, seed)
+    done = [c.name for c in place.grid.cells if place.done(seed, c.name)]
+    tested = {name: _tested(place, seed, name, metric) for name in done}
+    had = {name: _cost_had(place, seed, name) for name in done}
+    base, full = _base(place, seed, metric) if "full" in done else None, tested.get("full", Reached()).score
+    rows = []
+    for cell in place.grid.cells:
+        mine, costs = tested.get(cell.name, Reached()), CostColumns.of(accounts.get(cell.name))
+        gains = Gains.of(mine.score, base, full, costs, place.grid.params.agot_epsilon, higher=metric.higher)
+        reason = failed.get((seed, cell.name), "" if cell.name in tested else "not run")
+        planned = _planned(place, seed, cell)
+        rows.append(TrialRow(Head.of(cell), seed, planned, had.get(cell.name), metric.name, mine, costs, gains, reason))
     return rows
-
-
-def head_of(cell: Cell) -> Row:
-    """Return what a cell is found by; its settings as JSON, since no two methods have the same."""
-    head = {"cell": cell.name, "role": cell.role, "method": cell.method, "fraction": cell.fraction}
-    return head | {"settings": json.dumps(dict(cell.settings)) if cell.settings else ""}
 
 
 def _planned(place: Place, seed: int, cell: Cell) -> float | None:
@@ -52,28 +159,29 @@ def _planned(place: Place, seed: int, cell: Cell) -> float | None:
     if not cell.after:
         return cell.cost
     path = place.of(seed) / artifacts.plan_of("methods", cell.name)
-    return round(float(read_json(path)["planned_cost"]), 4) if path.exists() else None
+    return round(MethodPlan.read(path).planned_cost, 4) if path.exists() else None
 
 
-def _tested(place: Place, seed: int, name: str) -> Row:
+def _tested(place: Place, seed: int, name: str, metric: Metric) -> Reached:
     with chdir(place.of(seed)):
-        return {**read_json(result("evaluate", name, "metrics.json")), **_counts(name), "cost_epochs": cost_had(name)}
+        found = read_json(result("evaluate", name, "metrics.json"))
+        counts = CostRecord.of_stage("train", name).counted
+    score, error, chance = (found.get(key) for key in _names(metric.name))
+    rest = (found.get("above_chance"), found.get("loss"), counts.drawn, counts.looked, counts.trained)
+    return Reached(score, error, chance, *rest)
 
 
-def _counts(name: str) -> Row:
-    counts = read_json(artifacts.cost_of("train", name))["counts"]
-    return {f"examples_{k}": counts[k] for k in ("drawn", "looked", "trained")}
+def _cost_had(place: Place, seed: int, name: str) -> float:
+    with chdir(place.of(seed)):
+        return cost_had(name)
 
 
-def _values(tested: Row, full: Row, account: Row | None, metric: Metric, epsilon: float) -> Row:
-    """Return a cell's numbers, None where there are none."""
-    keys = [metric.name, f"{metric.name}_standard_error", f"chance_{metric.name}", "above_chance", "loss"]
-    keys += [f"examples_{k}" for k in ("drawn", "looked", "trained")]
-    values: Row = {k: tested.get(k) for k in keys} | {k: found(account, path) for k, path in IN_ACCOUNT.items()}
-    base, best = full.get(f"base_{metric.name}"), full.get(metric.name)
-    return values | gains(values[metric.name], base, best, values, epsilon, higher=metric.higher)
+def _base(place: Place, seed: int, metric: Metric) -> float | None:
+    """Return the score before any training."""
+    found: dict[str, float] = read_json(place.of(seed) / result("evaluate", "full", "metrics.json"))
+    return found.get(f"base_{metric.name}")
 
 
-def by_cell(rows: Iterable[Row], key: str) -> dict[tuple[str, int], Any]:
-    """Return the values of ``key`` by cell and seed, of rows that have one."""
-    return {(r["cell"], r["seed"]): r[key] for r in rows if r[key] is not None}
+def scores(rows: Iterable[TrialRow]) -> dict[tuple[str, int], float]:
+    """Return the scores by cell and seed, of rows that have one."""
+    return {(r.head.cell, r.seed): r.score for r in rows if r.score is not None}

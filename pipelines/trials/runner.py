@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from pipelines.config.plans import ComparisonPlan
 from pipelines.core import artifacts
-from pipelines.core.artifacts import plan_of, read_json, result
+from pipelines.core.artifacts import plan_of, result
 from pipelines.core.environment import CACHE
 from pipelines.core.errors import Stopped, UserError
 from pipelines.core.signals import STOP
+from pipelines.costs.account import Account, MethodAccount
 from pipelines.trials import controls
 from pipelines.trials.folder import DATA, UP, Place, data_key, is_marked, link_data, mark_of, steps
 
@@ -104,15 +105,15 @@ def _once(address: str, key: str, work: Callable[[], None]) -> None:
     artifacts.write_json(mark_of(address), key)
 
 
-def account(place: Place, seed: int) -> dict[str, Any]:
-    """Return the account of the cells that are done with ``seed``; it needs ``full``, and is empty without."""
+def account(place: Place, seed: int) -> dict[str, MethodAccount]:
+    """Return the accounts of the cells that are done with ``seed``, by name; they need ``full``, and there is none without."""
     from pipelines.account import account as settle
 
     names = [c.name for c in place.grid.cells if place.done(seed, c.name)]
     if "full" not in names:
         return {}
     with chdir(place.of(seed)):
-        asked = read_json(plan_of("comparison"))
-        artifacts.write_json(plan_of("comparison"), asked | {"methods": names})
+        asked = ComparisonPlan.read(plan_of("comparison"))
+        asked.model_copy(update={"methods": names}).write(plan_of("comparison"))
         settle()
-        return dict(read_json(artifacts.ACCOUNT))
+        return Account.settled().methods

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import json
 import math
 import re
 from collections.abc import Iterable
 from itertools import product
-from typing import Any
+
+from pydantic import JsonValue
 
 from components.selection import METHODS
 from pipelines.config import methods
@@ -17,7 +19,7 @@ from pipelines.core.artifacts import digest
 from pipelines.core.errors import UserError, unknown
 
 #: Values of arguments by name.
-Settings = tuple[tuple[str, Any], ...]
+Settings = tuple[tuple[str, JsonValue], ...]
 #: Cells of methods a seed; there may be twice as many controls beside them.
 MOST_CELLS = 1000
 #: Characters of a method's cell's name, and of any name: that of a control is longer than its cell's.
@@ -59,7 +61,9 @@ def _takes_fraction(params: Params, method: str) -> bool:
     return kind in METHODS and "fraction" in inspect.signature(METHODS[str(kind)]).parameters
 
 
-def combinations(params: Params, method: str, kind: str, arguments: dict[str, Any]) -> list[tuple[float | None, Settings]]:
+def combinations(
+    params: Params, method: str, kind: str, arguments: dict[str, JsonValue]
+) -> list[tuple[float | None, Settings]]:
     """Return the fractions and settings of a method's cells, the first varied argument slowest.
 
     Args:
@@ -73,7 +77,7 @@ def combinations(params: Params, method: str, kind: str, arguments: dict[str, An
     """
     study = params.study
     assert study is not None
-    varied: dict[str, list[Any]] = dict(study.vary.get(method, {}))
+    varied = dict(study.vary.get(method, {}))
     fractions: list[float | None] = [None]
     if "fraction" in inspect.signature(METHODS[kind]).parameters:
         fractions = varied.pop("fraction", [*study.fractions])
@@ -89,7 +93,7 @@ def combinations(params: Params, method: str, kind: str, arguments: dict[str, An
     return found
 
 
-def _settings(varied: dict[str, list[Any]]) -> Iterable[Iterable[tuple[str, Any]]]:
+def _settings(varied: dict[str, list[JsonValue]]) -> Iterable[Iterable[tuple[str, JsonValue]]]:
     return (zip(varied, values, strict=True) for values in product(*varied.values()))
 
 
@@ -118,3 +122,8 @@ def _spelled(value: object) -> str:
 def told(settings: Settings) -> str:
     """Return settings to be read."""
     return ", ".join(f"{key} {value}" for key, value in settings)
+
+
+def settings_in(text: str) -> Settings:
+    """Return the settings that a row of a table holds as JSON, "" where there are none."""
+    return tuple(json.loads(text).items()) if text else ()

@@ -6,12 +6,26 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import yaml
 
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
+
+
+class Hashed(TypedDict):
+    """A file or folder, and the hash that DVC recorded of it."""
+
+    path: str
+    md5: str
+
+
+class Recorded(TypedDict, total=False):
+    """What DVC has recorded of a stage: what it read and wrote."""
+
+    deps: list[Hashed]
+    outs: list[Hashed]
 
 
 def code_of(stages: Iterable[str], path: Path = Path("dvc.yaml")) -> list[str]:
@@ -28,8 +42,8 @@ def code_of(stages: Iterable[str], path: Path = Path("dvc.yaml")) -> list[str]:
     return sorted({d for d in deps if d.startswith(("components", "pipelines"))})
 
 
-def read_lock(path: Path = Path("dvc.lock")) -> dict[str, Any]:
-    """Return the stages that DVC has recorded, by name, each with its ``deps`` and ``outs``; none where there is no file.
+def read_lock(path: Path = Path("dvc.lock")) -> dict[str, Recorded]:
+    """Return what DVC has recorded of the stages, by name; none where there is no file.
 
     Raises:
         UserError: where the file is not whole.

@@ -5,15 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from pipelines.core import artifacts
 from pipelines.core.command import BAD_INPUT, STOPPED, failure_of
 from pipelines.core.errors import StageFailedError, Stopped, UserError
 from pipelines.core.subprocesses import call
 
+if TYPE_CHECKING:
+    from dvc.repo import Repo
 
-def repo() -> Any:  # noqa: ANN401 - a dvc.repo.Repo
+
+class Holder(TypedDict):
+    """A process that DVC's lock file says holds a path."""
+
+    pid: int
+    cmd: str
+
+
+def repo() -> Repo:
     """Return what DVC knows of this working copy.
 
     Raises:
@@ -73,10 +83,10 @@ def stale() -> set[str]:
     from dvc.exceptions import DvcException
 
     try:
-        found: dict[str, Any] = repo().status()
+        found = set(repo().status())
     except DvcException as error:
         raise UserError(f"{Path.cwd()}: {error}") from None
-    return set(found)
+    return found
 
 
 def release_the_dead() -> None:
@@ -93,7 +103,7 @@ def release_the_dead() -> None:
     artifacts.write_json(path, {"read": {p: h for p, h in read.items() if h}, "write": write})
 
 
-def _lives(holder: dict[str, Any]) -> bool:
+def _lives(holder: Holder) -> bool:
     import psutil
 
     try:
@@ -141,6 +151,6 @@ def _failed(stage: str, code: int) -> Exception:
     failure = failure_of(stage)
     if failure is None:
         return StageFailedError(f"{stage}: 'dvc repro {stage}' exited with {code}; run it by hand to see why")
-    if failure["code"] == BAD_INPUT:
-        return UserError(failure["message"])
-    return Stopped() if failure["code"] == STOPPED else StageFailedError(f"{stage}: {failure['message']}")
+    if failure.code == BAD_INPUT:
+        return UserError(failure.message)
+    return Stopped() if failure.code == STOPPED else StageFailedError(f"{stage}: {failure.message}")

@@ -11,14 +11,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pipelines.core.errors import AwayError, UserError, without_passwords
 from pipelines.core.subprocesses import call
 from pipelines.versioning import dvc_project
 
 if TYPE_CHECKING:
-    from pipelines.core.logs import Log
+    from dvc.fs import FileSystem
+
+    from pipelines.core.progress import Log
 
 T = TypeVar("T")
 #: How long an agent waits for a remote that is away, and between two tries how long.
@@ -35,7 +37,7 @@ def address() -> str:
     return without_passwords(str(config["remote"][name]["url"])) if name else ""
 
 
-def folder(name: str, *, without: Path) -> tuple[Any, str]:
+def folder(name: str, *, without: Path) -> tuple[FileSystem, str]:
     """Return DVC's file system with the remote's folder ``name``, or with the local one ``without`` a remote."""
     if address():
         there = dvc_project.repo().cloud.get_remote()

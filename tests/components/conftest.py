@@ -19,11 +19,11 @@ from components.engine.schedules import Schedule
 from components.engine.training import Training
 from components.evidence.evidence import Evidence
 from components.evidence.ledger import Ledger, LogitMemory
+from components.run_position import Plan
 from components.selection.selector import Selector
 from components.tasks.batch import Rows
 from components.tasks.image import Images
 from components.tasks.text import Texts
-from components.trainer_state import Plan
 
 #: Where ``make_training`` trains: on a GPU by the project's own setting, ``WINNOW_DEVICE=cuda``.
 DEVICE = torch.device(os.environ.get("WINNOW_DEVICE", "cpu"))

@@ -14,9 +14,11 @@ import pytest
 import torch
 import yaml
 
+from pipelines.config.plans import TrainingPlan
 from pipelines.core import artifacts
-from pipelines.core.artifacts import read_json, result
-from pipelines.data.splits import read_split
+from pipelines.core.artifacts import result
+from pipelines.data.manifest import Manifest
+from pipelines.data.split_files import read_split
 from pipelines.flows.prefect_server import free_port
 from pipelines.plan import plan
 from pipelines.prepare import prepare
@@ -189,7 +191,7 @@ def prepared(write_params, encoder):
         write_params({"task": "own", "tasks": {"own": task | {"training": training}}})
         plan()
         prepare()
-        manifest = artifacts.read_json(artifacts.MANIFEST)
+        manifest = Manifest.prepared()
         return manifest, read_split("train", manifest), read_split("test", manifest)
 
     return run
@@ -268,10 +270,10 @@ def text_results(request, write_params, tmp_path):
     )
     plan()
     prepare()
-    training, manifest = read_json(artifacts.plan_of("training")), read_json(artifacts.MANIFEST)
-    built = models.build(training["model"], manifest)
-    artifacts.write_folder(result("train", "full", "model"), lambda folder: models.save(built, folder, training["model"]))
-    return built.eval(), training["model"], manifest
+    model, manifest = TrainingPlan.read(artifacts.plan_of("training")).model, Manifest.prepared()
+    built = models.build(model, manifest)
+    artifacts.write_folder(result("train", "full", "model"), lambda folder: models.save(built, folder, model))
+    return built.eval(), model, manifest
 
 
 @pytest.fixture

@@ -5,12 +5,14 @@ import json
 
 import pytest
 
-from components.costs.comparison import METRICS
+from components.costs.savings import METRICS
 from pipelines import compare
 from pipelines.core import artifacts
 from pipelines.core.artifacts import plan_of, result, write_json
-from pipelines.costs.energy_meter import by_label
+from pipelines.costs.account import Account
+from pipelines.costs.records import EnergySpent
 from tests.conftest import ROOT
+from tests.pipelines.records import comparison_plan, manifest, method_plan
 
 #: By what a target is: what full and another method reach, and what there is beside it.
 SCORES = {
@@ -20,7 +22,7 @@ SCORES = {
 }
 
 
-ESTIMATED = {"kwh": 1e-5, "measured_kwh": 0.0, "estimated_kwh": 1e-5, "co2e_kg": 1e-6, "label": "estimated"}
+ESTIMATED = {"kwh": 1e-5, "measured_kwh": 0.0, "estimated_kwh": 1e-5, "co2e_kg": 1e-6, "label": "estimated", "method": "x"}
 #: What the meter recorded of a training on all movie reviews, beside an NVIDIA H200 and with no counters of the processor.
 RECORDED = ROOT / "tests/pipelines/report/recorded/energy_h200.json"
 
@@ -34,13 +36,15 @@ def compared(tmp_path, monkeypatch, capsys):
     def run(kind, epsilon=0.95, energy=ESTIMATED):
         full, other, before = SCORES[kind]
         metric = METRICS[kind]
-        write_json(plan_of("comparison"), {"task": "own", "methods": ["full", "other"], "agot_epsilon": epsilon})
+        comparison_plan("full", "other", agot_epsilon=epsilon).write(plan_of("comparison"))
         for name in ("full", "other"):
-            write_json(plan_of("methods", name), {"members": [{"method": name}]})
-        write_json(artifacts.MANIFEST, {"metric": metric.name, "higher": metric.higher})
+            method_plan(name).write(plan_of("methods", name))
+        manifest(metric=metric.name, higher=metric.higher).write(artifacts.MANIFEST)
         write_json(result("evaluate", "full", "metrics.json"), full | {f"base_{metric.name}": before})
         write_json(result("evaluate", "other", "metrics.json"), full | other)
-        write_json(artifacts.ACCOUNT, {"methods": {"full": account(1.0, energy), "other": account(0.5, energy)}})
+        methods = {"full": method_account(1.0, energy), "other": method_account(0.5, energy)}
+        shared = {"prepare": SECONDS, "offered": 100, "unit_cpu_seconds": {"forward": 0.1, "backward": 0.2}}
+        Account.of({"methods": methods, **shared}).write(artifacts.ACCOUNT)
         compare.compare()
         rows = json.loads((artifacts.COMPARISON / "comparison.json").read_text())["rows"]
         with (artifacts.COMPARISON / "comparison.csv").open() as file:
@@ -49,14 +53,20 @@ def compared(tmp_path, monkeypatch, capsys):
     return run
 
 
-def account(time, energy):
+SECONDS = {"cpu_seconds": 0.0, "wall_seconds": 0.0}
+SPENT = {"cpu_seconds": 0.0, "kwh": 0.0, "co2e_kg": 0.0, "measured_kwh": 0.0, "estimated_kwh": 0.0}
+
+
+def method_account(time, energy):
     shares = {"alpha_b": 0, "alpha_fb": 1 - time, "time_counted": time, "time_measured": time, "time_paper": time / 2}
     shares |= {"paper_cpu_seconds": time / 2, "counted_cpu_seconds": time, "measured_over_counted": 1}
     shares |= {"speed_reached": 1 / time, "speed_ceiling": 1 / time, "speed_share": 1, "speed_formula": None}
-    spent = {"total": {"wall_seconds": time}, "selection": {"cpu_seconds": 0}}
-    counts = {"trained": int(100 * time), "looked": 0}
-    more = {"measured_cpu_seconds": time, "spent": spent, "counts": counts}
-    return {**shares, **more, "energy": energy, "energy_modelled": energy}
+    spent = dict.fromkeys(("warm_up", "subset", "train", "total"), SPENT | {"wall_seconds": time})
+    spent |= {"selection": {"cpu_seconds": 0.0}}
+    counts = {"examples": 100, "drawn": 100, "looked": 0, "kept": 0, "trained": int(100 * time), "steps": 10}
+    more = {"measured_cpu_seconds": time, "spent": spent, "counts": counts, "planned_cost_epochs": time, "evaluate": SECONDS}
+    modelled = {key: energy[key] for key in ("label", "kwh", "co2e_kg")}
+    return {**shares, **more, "energy": {key: energy[key] for key in ESTIMATED}, "energy_modelled": modelled}
 
 
 @pytest.mark.parametrize("kind", SCORES)
@@ -88,11 +98,11 @@ def test_agot_is_with_the_epsilon_of_params_by_both_times(compared, epsilon):
 
 
 def test_what_counters_told_stands_apart_from_what_was_estimated(compared):
-    record = json.loads(RECORDED.read_text(encoding="utf-8"))
-    told = {f"{label}_kwh": spent for label, spent in by_label(record).items()}
-    rows, written, said = compared("class", energy=record | told)
-    assert rows[0]["energy_measured_kwh"] == record["kwh_by_part"]["gpu"]
-    assert float(written[0]["energy_estimated_kwh"]) == pytest.approx(record["kwh"] - record["kwh_by_part"]["gpu"])
+    record = EnergySpent.read(RECORDED)
+    told = {f"{label}_kwh": record.by_label(label) for label in ("measured", "estimated")}
+    rows, written, said = compared("class", energy=record.dumped() | told)
+    assert rows[0]["energy_measured_kwh"] == record.kwh_by_part["gpu"]
+    assert float(written[0]["energy_estimated_kwh"]) == pytest.approx(record.kwh - record.kwh_by_part["gpu"])
     assert [head in said for head in ("Wh measured", "Wh estimated")] == [True, True]
     assert "│        0.45 │         0.04 │" in said
     _, _, said = compared("class")

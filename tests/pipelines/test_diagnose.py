@@ -15,6 +15,7 @@ from pipelines.core import artifacts
 from pipelines.core.artifacts import DIAGNOSIS, plan_of, read_json, result
 from pipelines.core.errors import UserError
 from pipelines.core.tables import write_table
+from pipelines.data.findings.records import Findings
 from pipelines.diagnose import COPY, SUSPECT, diagnose
 from pipelines.plan import plan
 from pipelines.report.diagnosis import lines
@@ -110,7 +111,7 @@ def test_nothing_found_is_a_table_of_names(prepared, tmp_path):
     diagnose()
     assert (DIAGNOSIS / "suspects.csv").read_text().strip() == ",".join(SUSPECT)
     assert (DIAGNOSIS / "duplicates.csv").read_text().startswith(",".join(COPY))
-    assert "take the short schedule" in lines(read_json(DIAGNOSIS / "diagnosis.json"))[0]
+    assert "take the short schedule" in lines(Findings.written())[0]
 
 
 def test_pictures_of_suspects_are_written(prepared):
@@ -157,7 +158,7 @@ def test_a_target_set_is_what_the_pool_is_held_against(prepared, tmp_path):
     assert (told["shift"]["of"], told["shift"]["from"]) == ("pool", "target set")
     assert told["shift"]["auc"] > 0.9
     assert told["advice"]["method"] == "target"
-    assert "from a warm-up with nearness: ngrams" in lines(told)[0]
+    assert "from a warm-up with nearness: ngrams" in lines(Findings.written())[0]
 
 
 def test_without_a_warm_up_the_data_alone_are_looked_at(prepared, write_params, tmp_path):
@@ -169,7 +170,7 @@ def test_without_a_warm_up_the_data_alone_are_looked_at(prepared, write_params, 
     told = read_json(DIAGNOSIS / "diagnosis.json")
     assert "gradient" not in told
     assert told["advice"]["method"] is None
-    assert "Nothing was trained" in lines(told)[0]
+    assert "Nothing was trained" in lines(Findings.written())[0]
 
 
 def test_a_score_table_of_other_data_is_refused(prepared, tmp_path):
@@ -217,7 +218,7 @@ def test_the_command_runs_what_it_needs_and_prints_it_again(copy_of_finished):
         return subprocess.run(command, cwd=copy_of_finished, env=env, capture_output=True, text=True, check=True)
 
     told = read_json(copy_of_finished / "results/diagnose/diagnosis.json")
-    first = lines(told)[0].split(".")[0]
+    first = lines(Findings.of(told))[0].split(".")[0]
     assert first in run().stdout.replace("\n", " ")
     (copy_of_finished / "results/diagnose/diagnosis.json").unlink()
     assert first in run().stdout.replace("\n", " ")

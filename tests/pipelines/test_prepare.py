@@ -14,6 +14,7 @@ import pytest
 from components.tasks.batch import Rows
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
+from pipelines.data.manifest import Manifest
 from pipelines.plan import plan
 from pipelines.prepare import prepare
 
@@ -45,12 +46,12 @@ def write(name, rows=REVIEWS, header=True):
 def test_the_users_own_text_file(prepared, tmp_path, suffix):
     source = {"from": "files", "train": write(f"{tmp_path}/own.{suffix}")}
     manifest, train, test = prepared(source, {"text": "text", "label": "label"}, test=2)
-    assert manifest["classes"] == ["bad", "good"]
-    assert manifest["counts"] == {"train": 4, "test": 2}
+    assert manifest.classes == ["bad", "good"]
+    assert manifest.counts.model_dump() == {"train": 4, "test": 2}
     assert sorted([*train.ids, *test.ids]) == list(range(6))
     for split in (train, test):
         for i, text, label in zip(split.ids, split.table["text"].to_pylist(), split.examples.target, strict=True):
-            assert (text, manifest["classes"][label]) == REVIEWS[i]
+            assert (text, manifest.classes[label]) == REVIEWS[i]
 
 
 def test_token_ids_are_the_tokenizers(prepared, vocabulary, tmp_path):
@@ -61,7 +62,7 @@ def test_token_ids_are_the_tokenizers(prepared, vocabulary, tmp_path):
     words = [vocabulary[i] for i in batch.inputs["input_ids"][0]]
     assert words == ["[CLS]", "fine", ",", "[SEP]"]
     cut = sum(len(t.replace(",", " ,").split()) + 2 > 4 for t, _ in REVIEWS)
-    assert sum(manifest["truncated"].values()) == cut
+    assert manifest.truncated.total == cut
 
 
 def _rows(index):
@@ -97,7 +98,7 @@ def test_pairs_and_numbers_as_ratings(prepared, tmp_path):
     source, columns = {"from": "files", "train": str(path)}, {"text": "a", "text_pair": "b", "label": "rating"}
     manifest, train, test = prepared(source, columns, test=2, binarize=0.5)
     assert sorted([*train.ids, *test.ids]) == [0, 1, 3, 4]
-    assert manifest["classes"] == ["negative", "positive"]
+    assert manifest.classes == ["negative", "positive"]
 
 
 def test_label_noise_changes_that_many_training_labels_and_no_test_label(prepared, tmp_path):
@@ -108,7 +109,7 @@ def test_label_noise_changes_that_many_training_labels_and_no_test_label(prepare
     )
     assert (clean.examples.target != noisy.examples.target).sum() == 10
     assert np.array_equal(clean_test.examples.target, noisy_test.examples.target)
-    assert manifest["label_noise"] == {"fraction": 0.25, "by_class": False, "seed": 4, "changed": 10}
+    assert manifest.label_noise.model_dump() == {"fraction": 0.25, "by_class": False, "seed": 4, "changed": 10}
 
 
 def test_noise_by_class_puts_the_next_class_in_the_place_of_one(prepared, tmp_path):
@@ -160,7 +161,7 @@ def idx(folder, counts=(6, 4)):
 
 def test_idx_files(prepared, tmp_path):
     manifest, train, test = prepared(idx(tmp_path / "idx"), {}, kind="image")
-    assert manifest["counts"] == {"train": 6, "test": 4}
+    assert manifest.counts.model_dump() == {"train": 6, "test": 4}
     assert test.ids.tolist() == [6, 7, 8, 9]
     assert train.examples.target.tolist() == [0, 1, 0, 1, 0, 1]
 
@@ -201,11 +202,11 @@ def test_the_whole_of_fashion_mnist(write_params):
     write_params({"task": "fashion-mnist"})
     plan()
     prepare()
-    manifest = json.loads(artifacts.MANIFEST.read_text())
-    assert manifest["counts"] == {"train": 60_000, "test": 10_000}
-    assert manifest["by_class"]["train"] == [6000] * 10
-    assert manifest["mean"] / 255 == pytest.approx(0.2860, abs=1e-4)
-    assert manifest["deviation"] / 255 == pytest.approx(0.3530, abs=1e-4)
+    manifest = Manifest.prepared()
+    assert manifest.counts.model_dump() == {"train": 60_000, "test": 10_000}
+    assert manifest.by_class.train == [6000] * 10
+    assert manifest.mean / 255 == pytest.approx(0.2860, abs=1e-4)
+    assert manifest.deviation / 255 == pytest.approx(0.3530, abs=1e-4)
 
 
 def text(tmp_path, content):
@@ -270,7 +271,7 @@ def archived(tmp_path, monkeypatch):
 
 def test_a_file_inside_a_package(prepared, archived):
     manifest, _, _ = prepared(archived, {"text": "text", "label": "label"}, test=2)
-    assert manifest["counts"] == {"train": 4, "test": 2}
+    assert manifest.counts.model_dump() == {"train": 4, "test": 2}
 
 
 def test_an_archive_or_member_of_another_hash_is_refused(prepared, archived, tmp_path):

@@ -12,13 +12,14 @@ import pytest
 from PIL import Image, ImageOps
 
 from pipelines.core.errors import UserError
-from pipelines.sources import decoding, pictures, pixels
-from pipelines.sources.decoding import Item, Wanted, decoded
-from pipelines.sources.hub import of_datasets
-from pipelines.sources.pictures import Pictures
-from pipelines.sources.pixels import Held, WithCopies
+from pipelines.sources import parallel_decoding, picture_decoding, pixel_writer
+from pipelines.sources.hub_datasets import of_datasets
+from pipelines.sources.parallel_decoding import Pictures
+from pipelines.sources.picture_decoding import Item, Wanted, decoded
+from pipelines.sources.pixel_writer import Held, WithCopies
+from tests.pipelines.records import task_plan
 
-TASK = {"kind": "image", "columns": {"image": "picture", "label": "kind"}, "image_size": None, "source": {"id": "own"}}
+TASK = task_plan(kind="image", columns={"image": "picture", "label": "kind"})
 RNG = np.random.default_rng(0)
 
 
@@ -48,10 +49,10 @@ def picture(image, kind="PNG", **options):
 
 def test_a_folder_of_images(prepared, tmp_path):
     manifest, train, test = prepared(images(tmp_path / "pets"), {}, kind="image", test=2)
-    assert manifest["classes"] == ["cat", "dog"]
-    assert manifest["shape"] == [1, 8, 8]
-    assert manifest["mean"] == pytest.approx(train.examples.pixels.mean())
-    assert manifest["deviation"] == pytest.approx(train.examples.pixels.std())
+    assert manifest.classes == ["cat", "dog"]
+    assert manifest.shape == [1, 8, 8]
+    assert manifest.mean == pytest.approx(train.examples.pixels.mean())
+    assert manifest.deviation == pytest.approx(train.examples.pixels.std())
     assert train.examples.pixels.base is not None
     paths = sorted((tmp_path / "pets").glob("*/*.png"))
     for split in (train, test):
@@ -90,7 +91,9 @@ def test_an_image_too_large_to_open_is_named_by_id(prepared, tmp_path, monkeypat
 
 def test_only_what_is_used_is_decoded(prepared, tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(pictures, "write", lambda items, *rest: seen.extend(items) or decoding.write(items, *rest))
+    monkeypatch.setattr(
+        parallel_decoding, "write", lambda items, *rest: seen.extend(items) or picture_decoding.write(items, *rest)
+    )
     prepared(images(tmp_path / "pets", (8,) * 40), {}, kind="image", test=4, limit=6)
     assert len({item.path for item in seen}) == len(seen) == 10
 
@@ -107,7 +110,7 @@ def test_sixteen_bits_are_scaled_to_eight(mode_and_suffix, prepared, tmp_path):
     if suffix != "png":
         (tmp_path / "pets/cat/1.png").unlink()
     manifest, train, _ = prepared(source, {}, kind="image", test=0.2)
-    assert manifest["changes"] == {decoding.SCALED: 1}
+    assert manifest.changes == {picture_decoding.SCALED: 1}
     assert any(np.array_equal(found[0], np.arange(256).reshape(16, 16)) for found in train.examples.pixels)
 
 
@@ -133,7 +136,7 @@ def test_what_is_transparent_is_put_on_white(mode):
     if mode != "P":
         wanted[:, 3, 3] = 204
     assert np.array_equal(found, wanted)
-    assert changes == {decoding.ON_WHITE: 1}
+    assert changes == {picture_decoding.ON_WHITE: 1}
 
 
 def test_a_grey_that_stands_for_nothing_is_white_and_stays_one_channel():
@@ -155,11 +158,11 @@ def test_what_is_not_transparent_is_as_pillow_converts_it(mode):
 def test_an_image_is_turned_as_its_exif_says(orientation):
     image = Image.fromarray(RNG.integers(0, 256, (4, 6, 3), np.uint8))
     exif = Image.Exif()
-    exif[decoding.ORIENTATION] = orientation
+    exif[picture_decoding.ORIENTATION] = orientation
     found, changes = picture(image, exif=exif)
-    image.getexif()[decoding.ORIENTATION] = orientation
+    image.getexif()[picture_decoding.ORIENTATION] = orientation
     assert np.array_equal(found, np.asarray(ImageOps.exif_transpose(image)).transpose(2, 0, 1))
-    assert changes == ({} if orientation == 1 else {decoding.TURNED: 1})
+    assert changes == ({} if orientation == 1 else {picture_decoding.TURNED: 1})
 
 
 def test_images_that_are_all_the_same_are_refused(prepared, tmp_path):
@@ -173,7 +176,7 @@ def test_images_that_are_all_the_same_are_refused(prepared, tmp_path):
 
 def test_what_the_disk_has_no_room_for_is_refused_before_it_is_written(prepared, tmp_path, monkeypatch):
     source = images(tmp_path / "pets")
-    monkeypatch.setattr(pixels.shutil, "disk_usage", lambda path: SimpleNamespace(free=200))
+    monkeypatch.setattr(pixel_writer.shutil, "disk_usage", lambda path: SimpleNamespace(free=200))
     said = r"4 images of 8 x 8 need 0\.0 GB, and the disk has 0\.0 GB free; set limit, or an image_size of at most 7"
     with pytest.raises(UserError, match=said):
         prepared(source, {}, kind="image", test=2)
@@ -187,8 +190,8 @@ def test_names_that_begin_with_a_dot_are_not_looked_at(prepared, tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"none")
     manifest = prepared(source, {}, kind="image", test=2)[0]
-    assert manifest["classes"] == ["cat", "dog"]
-    assert manifest["changes"] == {}
+    assert manifest.classes == ["cat", "dog"]
+    assert manifest.changes == {}
 
 
 def test_what_is_not_taken_is_counted_and_the_first_named(prepared, tmp_path, capsys):
@@ -226,31 +229,31 @@ def hub(column):
 
 def test_a_hub_data_set_of_images(tmp_path):
     split = hub([Image.fromarray(np.full((4, 4), i, np.uint8)) for i in range(4)])
-    raw = of_datasets(TASK, [split, split])
+    raw = of_datasets(TASK, [split, split], "own")
     assert raw.names == ["cat", "dog"]
-    assert array_of(raw.inputs["image"], range(8), tmp_path)[0][:, 0, 0, 0].tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
+    assert array_of(raw.pixels, range(8), tmp_path)[0][:, 0, 0, 0].tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
     assert raw.tested.tolist() == [False] * 4 + [True] * 4
 
 
 @pytest.mark.parametrize(("bad", "said"), [(b"xx", "cannot be decoded"), (None, "there is none")])
 def test_an_image_of_the_hub_that_cannot_be_used_is_named_by_id(bad, said, tmp_path):
     broken = None if bad is None else {"bytes": bad, "path": None}
-    raw = of_datasets(TASK, [hub([Image.fromarray(np.zeros((4, 4), np.uint8)), broken]), None])
+    raw = of_datasets(TASK, [hub([Image.fromarray(np.zeros((4, 4), np.uint8)), broken]), None], "own")
     with pytest.raises(UserError, match=f"image id 1: {said}"):
-        array_of(raw.inputs["image"], [0, 1], tmp_path)
+        array_of(raw.pixels, [0, 1], tmp_path)
 
 
 def test_a_hub_column_that_holds_no_images_is_refused():
     split = datasets.Dataset.from_dict({"picture": [[1], [2]], "kind": [0, 1]})
     with pytest.raises(UserError, match=r"own: columns\.image: 'picture' must be a column of images, got List"):
-        of_datasets(TASK, [split, None])
+        of_datasets(TASK, [split, None], "own")
 
 
 @pytest.mark.parametrize("cores", [1, 3])
 def test_other_processes_write_the_same_bytes_and_name_the_first_that_cannot_be_used(cores, tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "_cores", lambda: cores)
-    monkeypatch.setattr(pictures, "MOST", 7)
-    monkeypatch.setattr(pictures, "FEW", 10)
+    monkeypatch.setattr(parallel_decoding, "_cores", lambda: cores)
+    monkeypatch.setattr(parallel_decoding, "MOST", 7)
+    monkeypatch.setattr(parallel_decoding, "FEW", 10)
     content = []
     for i in range(50):
         file = io.BytesIO()
@@ -261,15 +264,15 @@ def test_other_processes_write_the_same_bytes_and_name_the_first_that_cannot_be_
     read, changes = array_of(found, ids, tmp_path)
     assert np.where(ids == 20, 255, ids).tolist() == read[:, 0, 0, 0].tolist()
     assert (read == read[:, :1, :1, :1]).all()
-    assert changes == {decoding.ON_WHITE: 1}
+    assert changes == {picture_decoding.ON_WHITE: 1}
     content[40] = content[9] = b"none"
     with pytest.raises(UserError, match="image id 9: cannot be decoded"):
         array_of(found, np.arange(50), tmp_path)
-    assert not subprocess.run(["pgrep", "-f", "pipelines.sources.decoding"], capture_output=True, check=False).stdout
+    assert not subprocess.run(["pgrep", "-f", "pipelines.sources.picture_decoding"], capture_output=True, check=False).stdout
 
 
 def test_copies_are_moved_where_they_lie(tmp_path, monkeypatch):
-    monkeypatch.setattr(pixels, "BLOCK", 40)
+    monkeypatch.setattr(pixel_writer, "BLOCK", 40)
     base, of = RNG.integers(0, 256, (4, 1, 3, 3), np.uint8), np.array([2, 0, 2])
     moves = np.array([(1, 1), (0, -1), (-1, 0)])
     exact, _ = array_of(WithCopies(Held(base), of, None), [3, 1, 4, 6], tmp_path)

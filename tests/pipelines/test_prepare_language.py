@@ -13,15 +13,18 @@ import pytest
 import torch
 
 from components.tasks.batch import Rows
+from pipelines.config.plans import TrainingPlan
+from pipelines.config.schema.source import FromPackage
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
 from pipelines.data import token_blocks
-from pipelines.data.splits import read_split
+from pipelines.data.split_files import read_split
 from pipelines.sources import package_index, pretrained
 from pipelines.sources.documents import untagged
-from pipelines.sources.hub import of_datasets
+from pipelines.sources.hub_datasets import of_datasets
 from pipelines.training import models
 from tests.conftest import ROOT
+from tests.pipelines.records import task_plan
 
 LINE = "it was the best of times , it was the worst of times"
 GPT = {"family": "gpt", "layers": 1, "width": 16, "heads": 2}
@@ -42,7 +45,7 @@ def tokenizer_of_prepared():
 
 def test_documents_end_to_end_in_blocks(prepared, tmp_path):
     manifest, train, test = prepared(folder_of(tmp_path), {}, **LANGUAGE)
-    tokenizer, end = tokenizer_of_prepared(), manifest["end"]
+    tokenizer, end = tokenizer_of_prepared(), manifest.end
     assert tokenizer.convert_ids_to_tokens(end) == "<|endoftext|>"
     texts = [(tmp_path / "books" / f"{i}.txt").read_text() for i in range(8)]
     learnt = [texts[i] for i in sorted(set(train.table["document"].to_pylist()))]
@@ -58,9 +61,8 @@ def test_documents_end_to_end_in_blocks(prepared, tmp_path):
         assert len(stream) - len(found) < 8
         assert split.ids.tolist() == list(range(before, before + len(split.ids)))
         before += len(split.ids)
-    assert {k: manifest[k] for k in ("target", "metric", "higher", "outputs", "block")} == {
-        "target": "tokens", "metric": "perplexity", "higher": False, "outputs": 7, "block": 8,
-    }  # fmt: skip
+    assert (manifest.target, manifest.metric, manifest.higher) == ("tokens", "perplexity", False)
+    assert (manifest.outputs, manifest.block) == (7, 8)
     assert not train.examples.tokens.flags.owndata
     batch = train.examples.fetch(Rows(torch.tensor([3, 1]), torch.ones(2)), torch.device("cpu"))
     assert batch.target.tolist() == train.examples.tokens[[3, 1]].tolist()
@@ -125,7 +127,7 @@ def test_a_column_of_texts_and_folders_of_their_own_for_testing(prepared, tmp_pa
     (tmp_path / "own.jsonl").write_text("\n".join(json.dumps({"body": f"{LINE} {i}"}) for i in range(9)))
     source = {"from": "files", "train": str(tmp_path / "own.jsonl")}
     manifest, train, _ = prepared(source, {"text": "body"}, **LANGUAGE)
-    assert manifest["tokens"]["train"] >= len(train.ids) * 8
+    assert manifest.tokens.train >= len(train.ids) * 8
     for part in ("train", "test"):
         (tmp_path / "split" / part).mkdir(parents=True)
         (tmp_path / "split" / part / "a").write_text(LINE)
@@ -135,8 +137,7 @@ def test_a_column_of_texts_and_folders_of_their_own_for_testing(prepared, tmp_pa
 
 def test_a_hub_data_set_of_texts():
     split = datasets.Dataset.from_dict({"body": [LINE, "by and by"], "more": [1, 2]})
-    task = {"kind": "language", "source": {"id": "own"}, "columns": {"text": "body"}, "drop_empty": False}
-    raw = of_datasets(task, [split, split])
+    raw = of_datasets(task_plan(kind="language", columns={"text": "body"}), [split, split], "own")
     assert raw.inputs == {"text": [LINE, "by and by"] * 2}
     assert raw.tested.tolist() == [False, False, True, True]
 
@@ -148,7 +149,7 @@ def test_tags_are_left_out():
 
 def test_a_gpt_of_the_prepared_data_comes_back_from_its_folder(prepared, tmp_path):
     manifest, train, _ = prepared(folder_of(tmp_path), {}, **LANGUAGE)
-    plan = artifacts.read_json(artifacts.plan_of("training"))["model"]
+    plan = TrainingPlan.read(artifacts.plan_of("training")).model
     torch.manual_seed(0)
     built = models.build(plan, manifest).eval()
     assert built.config.n_positions == 8
@@ -161,14 +162,14 @@ def test_a_gpt_of_the_prepared_data_comes_back_from_its_folder(prepared, tmp_pat
     # And as a pretrained model of its own: its tokenizer cuts the blocks, and it is trained on.
     causal = {"family": "transformers", "source": {"from": "folder", "folder": str(tmp_path / "model")}, "train_layers": 1}
     again, train, _ = prepared(folder_of(tmp_path, name="again"), {}, **{**LANGUAGE, "model": causal})
-    assert again["files"].keys() == {"train", "test"}
-    assert again["vocabulary"] == manifest["vocabulary"]
-    plan = artifacts.read_json(artifacts.plan_of("training"))["model"]
+    assert again.files.keys() == {"train", "test"}
+    assert again.vocabulary == manifest.vocabulary
+    plan = TrainingPlan.read(artifacts.plan_of("training")).model
     third = models.build(plan, again).eval()
     batch = train.examples.fetch(Rows(torch.arange(2), torch.ones(2)), torch.device("cpu"))
     assert (built(**batch.inputs).logits == third(**batch.inputs).logits).all()
     with pytest.raises(UserError, match=r"reads 8 tokens at once, and block is 16; the nearest block that works is 8"):
-        models.build(plan, again | {"block": 16})
+        models.build(plan, again.model_copy(update={"block": 16}))
 
 
 BAD = {
@@ -242,7 +243,7 @@ def npm(tmp_path, monkeypatch):
 
 def test_an_archive_of_npm_is_fetched_once_and_runs_nothing(prepared, npm, tmp_path):
     manifest, train, _ = prepared(npm, {}, **LANGUAGE)
-    assert manifest["counts"]["train"] == len(train.ids) > 0
+    assert manifest.counts.train == len(train.ids) > 0
     assert LINE in tokenizer_of_prepared().decode(train.examples.tokens.ravel())
     prepared(npm, {}, **LANGUAGE)
     (call,) = (tmp_path / "calls").read_text().splitlines()
@@ -258,7 +259,7 @@ def test_an_archive_of_another_hash_is_not_kept(prepared, npm, tmp_path):
 
 
 def test_a_folder_out_of_an_archive_is_held_to_its_hash(prepared, npm):
-    place = package_index.member(npm)
+    place = package_index.member(FromPackage(**npm))
     prepared(npm | {"member_sha256": package_index.digest_of_tree(place)}, {}, **LANGUAGE)
     with pytest.raises(UserError, match=rf"package: sha256 must be {'0' * 64}, got {package_index.digest_of_tree(place)}"):
         prepared(npm | {"member_sha256": "0" * 64}, {}, **LANGUAGE)

@@ -1,7 +1,6 @@
 """Tables become matrices, and labels numbers; what is none is named."""
 
 import datetime
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,15 @@ import pytest
 import torch
 
 from components.tasks.batch import Rows
+from pipelines.config.plans import TrainingPlan
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
-from pipelines.data.splits import read_split
-from pipelines.sources import hub
+from pipelines.data.manifest import Manifest
+from pipelines.data.split_files import read_split
+from pipelines.sources import hub_datasets
 from pipelines.training import models
+from tests.pipelines.records import manifest as manifest_of
+from tests.pipelines.records import model_plan, task_plan
 
 CSV = """day,degrees,wind,sky,code,count
 2011-01-03,10,1.5,clear,01,5
@@ -56,7 +59,7 @@ def test_a_table_comes_back_from_its_matrix(prepared, tmp_path):
     frame = pd.read_csv(tmp_path / "own.csv", dtype={"code": str}, parse_dates=["day"])
     for split in (train, test):
         rows = frame.loc[split.ids]
-        found = decoded(split.examples.values, manifest["features"])
+        found = decoded(split.examples.values, manifest.features)
         np.testing.assert_allclose(found["degrees"], rows["degrees"], rtol=1e-5)
         np.testing.assert_allclose(found["wind"], rows["wind"], atol=1e-5)
         whole = {"sky": frame["sky"], "code": frame["code"]}
@@ -65,22 +68,22 @@ def test_a_table_comes_back_from_its_matrix(prepared, tmp_path):
         for column, values in whole.items():
             seen = set(values[train.ids].dropna())
             assert list(map(str, found[column])) == [v if v in seen else "nan" for v in values[split.ids]], column
-    assert manifest["schema"] == {"row": f"fixed_size_list<item: float>[{manifest['shape'][0]}]"}
+    assert manifest.columns == {"row": f"fixed_size_list<item: float>[{manifest.shape[0]}]"}
 
 
 def test_the_training_split_alone_sets_mean_and_deviation(prepared, tmp_path):
     manifest, train, test = prepared(csv(tmp_path), COLUMNS, **TABLE)
     frame = pd.read_csv(tmp_path / "own.csv").loc[train.ids]
-    degrees = manifest["features"][0]
+    degrees = manifest.features[0]
     assert (degrees["mean"], degrees["deviation"]) == (frame["degrees"].mean(), pytest.approx(frame["degrees"].std(ddof=0)))
     assert train.examples.values[:, :2].mean(0) == pytest.approx([0, 0], abs=1e-6)
     assert train.examples.values[:, :2].std(0) == pytest.approx([1, 1], abs=1e-6)
-    scale = manifest["label_scale"]
-    assert (scale["mean"], scale["deviation"]) == (frame["count"].mean(), pytest.approx(frame["count"].std(ddof=0)))
+    scale = manifest.label_scale
+    assert (scale.mean, scale.deviation) == (frame["count"].mean(), pytest.approx(frame["count"].std(ddof=0)))
     assert (train.examples.target.dtype, train.examples.outputs) == (np.float32, 1)
     counts = pd.read_csv(tmp_path / "own.csv")["count"]
-    np.testing.assert_allclose(test.examples.target * scale["deviation"] + scale["mean"], counts[test.ids], rtol=1e-6)
-    assert {k: manifest[k] for k in ("target", "metric", "higher")} == {"target": "number", "metric": "r2", "higher": True}
+    np.testing.assert_allclose(test.examples.target * scale.deviation + scale.mean, counts[test.ids], rtol=1e-6)
+    assert (manifest.target, manifest.metric, manifest.higher) == ("number", "r2", True)
 
 
 def test_rows_are_read_where_they_lie(prepared, tmp_path):
@@ -100,7 +103,7 @@ def test_a_table_of_classes_in_parquet_with_files_of_its_own_for_testing(prepare
     source = {"from": "files", "train": str(tmp_path / "train.parquet"), "test": str(tmp_path / "test.parquet")}
     named = {"numbers": ["x"], "categories": ["on"], "dates": ["at"], "label": "kind"}
     manifest, train, test = prepared(source, named, kind="table")
-    assert (manifest["classes"], manifest["outputs"], manifest["metric"]) == (["a", "b"], 2, "accuracy")
+    assert (manifest.classes, manifest.outputs, manifest.metric) == (["a", "b"], 2, "accuracy")
     assert (train.ids.tolist(), test.ids.tolist()) == ([0, 1, 2, 3], [4, 5])
     assert (test.examples.values == train.examples.values[1:3]).all()
     assert test.examples.target.tolist() == [1, 0]
@@ -111,8 +114,7 @@ def test_a_hub_data_set_of_rows():
 
     split = datasets.Dataset.from_dict({"x": [1.0, 2.0], "c": ["u", None], "y": [0.5, 1.5]})
     columns = {"numbers": ["x"], "categories": ["c"], "label": "y"}
-    task = {"kind": "table", "source": {"id": "own"}, "columns": columns, "drop_empty": False}
-    raw = hub.of_datasets(task, [split, split])
+    raw = hub_datasets.of_datasets(task_plan(columns=columns), [split, split], "own")
     assert raw.inputs == {"x": [1.0, 2.0] * 2, "c": ["u", None] * 2}
     assert raw.label.tolist() == [0.5, 1.5] * 2
 
@@ -200,7 +202,7 @@ def test_an_option_that_the_model_has_not_is_named_with_the_nearest(prepared, tm
     model = {"family": "small", "name": "table-mlp", "options": {"hiden": [8]}}
     manifest, _, _ = prepared(csv(tmp_path), COLUMNS, **TABLE, model=model)
     with pytest.raises(UserError, match=r"own\.model: options\.hiden: no such option of 'table-mlp', did you mean 'hidden'\?"):
-        models.build(artifacts.read_json(artifacts.plan_of("training"))["model"], manifest)
+        models.build(TrainingPlan.read(artifacts.plan_of("training")).model, manifest)
 
 
 VIT = {"patch_size": 2, "num_layers": 1, "num_heads": 1, "hidden_dim": 8, "mlp_dim": 8}
@@ -220,9 +222,9 @@ BAD_MODELS = {
 
 @pytest.mark.parametrize(("name", "options", "said"), BAD_MODELS.values(), ids=BAD_MODELS)
 def test_a_vision_model_that_cannot_be_built_is_named(name, options, said):
-    manifest = {"task": "own", "kind": "image", "shape": [1, 8, 8], "outputs": 10}
+    found = manifest_of(kind="image", shape=[1, 8, 8], outputs=10)
     with pytest.raises(UserError, match=said):
-        models.build({"family": "torchvision", "name": name, "options": options}, manifest)
+        models.build(model_plan(family="torchvision", name=name, options=options), found)
 
 
 def test_texts_and_images_may_predict_numbers_too(prepared, tmp_path):
@@ -230,11 +232,11 @@ def test_texts_and_images_may_predict_numbers_too(prepared, tmp_path):
     path.write_text("text,stars\n" + "\n".join(f"a fine film,{i / 2}" for i in range(6)))
     source, columns = {"from": "files", "train": str(path)}, {"text": "text", "label": "stars"}
     manifest, train, _ = prepared(source, columns, predicts="number", test=2)
-    assert (manifest["target"], manifest["outputs"]) == ("number", 1)
-    stars = train.examples.target * manifest["label_scale"]["deviation"] + manifest["label_scale"]["mean"]
+    assert (manifest.target, manifest.outputs) == ("number", 1)
+    stars = train.examples.target * manifest.label_scale.deviation + manifest.label_scale.mean
     assert stars == pytest.approx(train.ids / 2)
     manifest, train, _ = prepared({"from": "scikit-learn", "name": "digits"}, {}, kind="image", predicts="number", test=100)
-    model = models.build({"family": "small", "name": "mlp", "options": {}}, manifest)
+    model = models.build(model_plan(family="small", name="mlp"), manifest)
     batch = train.examples.fetch(Rows(torch.arange(3), torch.ones(3)), torch.device("cpu"))
     assert model(**batch.inputs).shape == (3, 1)
     with pytest.raises(UserError, match=r"label of id 0 must be a finite number, got 'cat'"):
@@ -254,5 +256,5 @@ def test_preparing_a_table_twice_is_the_same_to_the_byte(prepared, tmp_path):
     first, *_ = prepared(csv(tmp_path), COLUMNS, **TABLE, limit=3)
     second, *_ = prepared(csv(tmp_path), COLUMNS, **TABLE, limit=3)
     assert first == second
-    assert first["counts"] == {"train": 3, "test": 2}
-    assert read_split("train", json.loads(artifacts.MANIFEST.read_text())).examples.values.shape == (3, first["shape"][0])
+    assert first.counts.model_dump() == {"train": 3, "test": 2}
+    assert read_split("train", Manifest.prepared()).examples.values.shape == (3, first.shape[0])

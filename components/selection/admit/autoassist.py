@@ -13,8 +13,8 @@ from components.selection.selector import Selector, check_fraction
 
 if TYPE_CHECKING:
     from components.evidence.evidence import Evidence
-    from components.tasks.bags import Bag
     from components.tasks.batch import Rows
+    from components.tasks.cheap_features import Bag
     from components.tasks.examples import Examples
 
 #: How much of the mean loss each batch leaves, and how strongly the assistant's weights are pulled to 0, in the authors' code.

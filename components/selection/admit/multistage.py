@@ -10,9 +10,9 @@ from typing_extensions import override
 
 from components.arrays import Array
 from components.selection.admit.naive_bayes import NaiveBayes
-from components.selection.keep.threshold import KEPT, LossThreshold
+from components.selection.keep.loss_threshold import KEPT, LossThreshold
 from components.selection.selector import LOOK_SHARE, check_at_least, check_choice
-from components.tasks.bags import Bag
+from components.tasks.cheap_features import Bag
 
 if TYPE_CHECKING:
     from components.evidence.evidence import Evidence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from components.arrays import Array
-from components.tasks.bags import Bag
+from components.tasks.cheap_features import Bag
 
 #: Counts below this are counted themselves; a feature that is in more examples is looked at alone.
 COMMON = 1024
@@ -46,10 +46,10 @@ class NaiveBayes:
     def learn(self, bag: Bag, label: Array) -> None:
         """Count the examples of ``bag``, whose classes are ``label`` ``(M,)`` bool."""
         counts, owner = self.counts.reshape(-1), bag.repeated(label)
-        place = bag.features * 2 + owner
-        before = counts[place]
-        np.add.at(counts, place, 1)
-        after = counts[place]
+        cell = bag.features * 2 + owner
+        before = counts[cell]
+        np.add.at(counts, cell, 1)
+        after = counts[cell]
         self.examples += (len(label) - label.sum(), label.sum())
         self._move(owner * COMMON, before, after)
         self._bias = self._of_absence()

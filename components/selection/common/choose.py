@@ -13,7 +13,7 @@ AT_ONCE = 2**20
 
 
 def top(score: Array, k: int) -> Array:
-    """Return the places ``(k,)`` of the k largest scores, best first; of equal ones the earlier is better.
+    """Return the indices ``(k,)`` of the k largest scores, best first; of equal ones the earlier is better.
 
     Raises:
         ValueError: for a score that is NaN.
@@ -23,7 +23,7 @@ def top(score: Array, k: int) -> Array:
 
 
 def largest(score: Array, k: int) -> Array:
-    """Return the places ``(k,)`` of the k largest scores, in order; of equal ones the earlier is better.
+    """Return the indices ``(k,)`` of the k largest scores, in order; of equal ones the earlier is better.
 
     Raises:
         ValueError: for a score that is NaN.
@@ -42,9 +42,9 @@ def largest(score: Array, k: int) -> Array:
 
 
 def best_first(score: Array) -> Array:
-    """Return the places of scores ``(k,)``, the largest first; of equal ones the earlier is first.
+    """Return the indices of scores ``(k,)``, the largest first; of equal ones the earlier is first.
 
-    Scores of 32 bits and their places are sorted as one number of 64, several times as fast as a stable sort of the scores.
+    Scores of 32 bits and their indices are sorted as one number of 64, several times as fast as a stable sort of the scores.
     """
     if score.dtype != np.float32 or len(score) > 2**32:
         return np.argsort(-score, kind="stable")
@@ -82,7 +82,7 @@ def softmax(score: Array, temperature: float) -> Array:
 
 
 def gumbel_top(score: Array, k: int, temperature: float, rng: np.random.Generator) -> Array:
-    """Return k places drawn one after the other, without replacement, by ``softmax(score / temperature)``.
+    """Return k indices drawn one after the other, without replacement, by ``softmax(score / temperature)``.
 
     Adding Gumbel noise and taking the top k is the same draw (Vieira 2014; Kool et al., arXiv 1903.06059).
     """
@@ -107,16 +107,16 @@ def standardised(score: Array) -> Array:
 
 
 def k_centres(features: Array, k: int) -> tuple[Array, Array]:
-    """Return k places, each the farthest from those before it, and how far each example is from the nearest before it.
+    """Return k indices, each the farthest from those before it, and how far each example is from the nearest before it.
 
     Greedy k-centres (Sener and Savarese, arXiv 1708.00489): ``argmax_i min_{j in S} ||h_i - h_j||_2``, k times over all of
-    ``features`` ``(N, d)``. The first is the nearest to their mean. Of equal distances the earlier place is taken.
+    ``features`` ``(N, d)``. The first is the nearest to their mean. Of equal distances the earlier index is taken.
 
     Features are rounded to 16 bits of the largest, so that every sum below is of whole numbers under 2^53: the same on any
     machine, in whatever order it adds.
 
     Returns:
-        The places ``(k,)`` in the order chosen, and the distances ``(N,)`` float32, of a chosen one when it was chosen: the
+        The indices ``(k,)`` in the order chosen, and the distances ``(N,)`` float32, of a chosen one when it was chosen: the
         first's is infinite.
     """
     centred = features - features.mean(0, dtype=np.float64)
@@ -125,12 +125,12 @@ def k_centres(features: Array, k: int) -> tuple[Array, Array]:
     squares = np.einsum("nd,nd->n", points, points)
     nearest, distance = np.full(len(points), np.inf), np.empty(len(points))
     chosen = np.empty(k, np.int64)
-    place = int(squares.argmin())
+    row = int(squares.argmin())
     for i in range(k):
-        chosen[i], distance[place] = place, nearest[place]
-        np.minimum(nearest, squares + squares[place] - 2 * (points @ points[place]), out=nearest)
-        nearest[place] = -np.inf
-        place = int(nearest.argmax())
+        chosen[i], distance[row] = row, nearest[row]
+        np.minimum(nearest, squares + squares[row] - 2 * (points @ points[row]), out=nearest)
+        nearest[row] = -np.inf
+        row = int(nearest.argmax())
     rest = nearest >= 0
     distance[rest] = nearest[rest]
     return chosen, (np.sqrt(distance) * unit).astype(np.float32)

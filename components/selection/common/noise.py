@@ -71,7 +71,7 @@ def rate_by_fake(margin_mean: Array, fake: Array) -> float:
 
 
 def suspects(margin_mean: Array, rate: Array | float, label: Array | None = None) -> Array:
-    """Return the places of the labels that are probably wrong, in order.
+    """Return the indices of the labels that are probably wrong, in order.
 
     They are the ``rate - TOLERATED`` of largest mean margin, of each label or of all, as far as that is above 0.
 

@@ -30,7 +30,7 @@ def inclusion(size: Array, k: int) -> Array:
 
 
 def pareto(p: Array, k: int, rng: np.random.Generator) -> Array:
-    """Return the places ``(k,)``, in order, of k examples drawn without replacement by ``p`` ``(N,)``, whose sum is k.
+    """Return the indices ``(k,)``, in order, of k examples drawn without replacement by ``p`` ``(N,)``, whose sum is k.
 
     Pareto sampling (Rosen 1997, J. Statistical Planning and Inference 62, 159): those with the k smallest
     ``u / (1 - u) * (1 - p) / p``, u uniform. An example with a p of 1 is always among them and one with 0 never; of all others

@@ -10,7 +10,7 @@ import numpy as np
 from typing_extensions import override
 
 from components.arrays import Array, count_of
-from components.selection.common import budgets, sampling, sizes
+from components.selection.common import budgets, gradient_sizes, sampling
 from components.selection.selector import Epoch, Selector, check_choice, check_fraction
 
 if TYPE_CHECKING:
@@ -56,13 +56,13 @@ class Balanced(Selector):
         counts = np.bincount(ledger.target)
         budget = budgets.by_class(counts, count_of(self.fraction, len(ledger)), self.power)
         weighs = self.by_importance and bool((ledger.column("seen") > 0).any())
-        size = sizes.floored(sizes.signal_of(ledger), FLOOR) if weighs else np.ones(len(ledger), np.float32)
+        size = gradient_sizes.floored(gradient_sizes.signal_of(ledger), FLOOR) if weighs else np.ones(len(ledger), np.float32)
         order = np.argsort(ledger.target, kind="stable")
         for members, k in zip(np.split(order, np.cumsum(counts)[:-1]), budget, strict=True):
             if k:
                 p = sampling.inclusion(size[members], int(k))
                 drawn = sampling.pareto(p, int(k), rng)
-                weight[members[drawn]] = sizes.weighted_draw(p, drawn, 0.5 if weighs else 0.0)
+                weight[members[drawn]] = gradient_sizes.weighted_draw(p, drawn, 0.5 if weighs else 0.0)
         return weight
 
     @override

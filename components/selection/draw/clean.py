@@ -18,7 +18,7 @@ from components.selection.selector import Epoch, Selector, Subset, check_at_leas
 
 if TYPE_CHECKING:
     from components.evidence.ledger import Ledger
-    from components.trainer_state import Plan
+    from components.run_position import Plan
 
 #: The share of wrong labels, for planning alone.
 GUESS = 0.1

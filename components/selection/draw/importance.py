@@ -15,7 +15,7 @@ import numpy as np
 from typing_extensions import override
 
 from components.arrays import Array, count_of
-from components.selection.common import budgets, noise, sampling, sizes
+from components.selection.common import budgets, gradient_sizes, noise, sampling
 from components.selection.draw.uniform import blind
 from components.selection.selector import Batching, Epoch, Selector, check_at_least, check_choice, check_fraction
 
@@ -56,7 +56,7 @@ class Importance(Selector):
         least: float = 0.1,
         most: float = 1.0,
     ) -> None:
-        """Set the rule; the defaults are the recipe of docs/methods.md.
+        """Set the rule; the defaults are the recipe of docs/methods/importance.md.
 
         Args:
             budget: the share of the cost of ``full`` that is spent, in (0, 1]; "auto" draws ``effective`` times the effective
@@ -77,11 +77,13 @@ class Importance(Selector):
         """
         self.budget = None if budget == "auto" else check_fraction("budget", budget)
         self.cost_known = self.budget is not None
-        self.signal = check_choice("signal", signal, sizes.SIGNALS)
+        self.signal = check_choice("signal", signal, gradient_sizes.SIGNALS)
         self.floor, self.correction = _check_unit("floor", floor), _check_unit("correction", correction)
         self.raw = check_choice("weights", weights, ("mean", "raw")) == "raw"
         self.guarded, self.last_full = noise_guard, last_full
-        self.power = sizes.CLASS_POWERS[check_choice("class_weights", class_weights, tuple(sizes.CLASS_POWERS))]
+        self.power = gradient_sizes.CLASS_POWERS[
+            check_choice("class_weights", class_weights, tuple(gradient_sizes.CLASS_POWERS))
+        ]
         self.classes = self.power > 0
         self.first = check_fraction("first", first)
         self.slope, self.effective = budgets.check_slope(slope), check_at_least("effective", effective, 0.1)
@@ -113,9 +115,9 @@ class Importance(Selector):
         if self.guarded and ledger.target is not None:
             now = noise.rate(ledger.column("loss")[seen], ledger.column("margin")[seen])
             self.noise = now if epoch.index <= SETTLED else max(self.noise, now)
-        size = self._by_class(ledger, sizes.signal_of(ledger, self.signal))
+        size = self._by_class(ledger, gradient_sizes.signal_of(ledger, self.signal))
         size[self._suspects(ledger)] = 0
-        self.sample_size = sizes.effective_sample_size(size)
+        self.sample_size = gradient_sizes.effective_sample_size(size)
         spent = float(ledger.column("drawn").sum(dtype=np.int64) / len(ledger))
         self.share = self._share(epoch, spent, self.sample_size)
         if self.budget is None:
@@ -134,7 +136,7 @@ class Importance(Selector):
     def draw(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> Array:
         if not (ledger.column("seen") > 0).any() or self._is_last(epoch):
             return self._by_class(ledger, blind(len(ledger), self.first if epoch.index == 0 else 1.0, rng))
-        size = sizes.floored(self._by_class(ledger, sizes.signal_of(ledger, self.signal)), self.floor)
+        size = gradient_sizes.floored(self._by_class(ledger, gradient_sizes.signal_of(ledger, self.signal)), self.floor)
         size[self._suspects(ledger)] = self.floor if epoch.index < SETTLED else 0
         k = min(count_of(self.share, len(size)), int(np.count_nonzero(size)))
         p = sampling.inclusion(size, k)
@@ -148,7 +150,7 @@ class Importance(Selector):
         """Return ``size`` ``(N,)`` times what an example weighs by its class."""
         if not self.power or ledger.target is None:
             return size
-        return np.asarray(size * sizes.class_weights(ledger.target, self.power), np.float32)
+        return np.asarray(size * gradient_sizes.class_weights(ledger.target, self.power), np.float32)
 
     @override
     def facts(self) -> dict[str, float]:

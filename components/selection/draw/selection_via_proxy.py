@@ -15,7 +15,7 @@ from components.selection.selector import Epoch, Selector, Subset, check_choice,
 
 if TYPE_CHECKING:
     from components.evidence.ledger import Ledger
-    from components.trainer_state import Plan
+    from components.run_position import Plan
 
 #: What the proxy's examples are ranked by -> the column of its score table.
 COLUMNS = {"confidence": "least_confidence", "entropy": "entropy", "forgetting": "forgetting", "k-centres": "features"}

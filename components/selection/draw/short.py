@@ -9,7 +9,7 @@ import numpy as np
 from typing_extensions import override
 
 from components.arrays import Array
-from components.selection.common import sizes
+from components.selection.common import gradient_sizes
 from components.selection.draw.uniform import blind
 from components.selection.selector import Epoch, Selector, check_at_least, check_choice
 
@@ -29,7 +29,9 @@ class Short(Selector):
                 the root of that; of classes alone.
         """
         self.epochs = check_at_least("epochs", epochs, 0.01)
-        self.power = sizes.CLASS_POWERS[check_choice("class_weights", class_weights, tuple(sizes.CLASS_POWERS))]
+        self.power = gradient_sizes.CLASS_POWERS[
+            check_choice("class_weights", class_weights, tuple(gradient_sizes.CLASS_POWERS))
+        ]
         self.classes = self.power > 0
 
     @override
@@ -45,7 +47,11 @@ class Short(Selector):
     def draw(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> Array:
         left = self.epochs - epoch.index
         weight = blind(len(ledger), left, rng) if left < 1 else super().draw(epoch, ledger, rng)
-        return weight * sizes.class_weights(ledger.target, self.power) if self.power and ledger.target is not None else weight
+        return (
+            weight * gradient_sizes.class_weights(ledger.target, self.power)
+            if self.power and ledger.target is not None
+            else weight
+        )
 
 
 def epochs_begun(length: float) -> int:

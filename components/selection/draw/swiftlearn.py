@@ -18,7 +18,7 @@ from components.selection.selector import LOOK_SHARE, Epoch, Selector, Subset, c
 
 if TYPE_CHECKING:
     from components.evidence.ledger import Ledger
-    from components.trainer_state import Plan
+    from components.run_position import Plan
 
 
 class SwiftLearn(Selector):

@@ -15,7 +15,7 @@ from components.selection.selector import Epoch, Subset
 
 if TYPE_CHECKING:
     from components.evidence.ledger import Ledger
-    from components.trainer_state import Plan
+    from components.run_position import Plan
 
 
 class RhoLoss(Keeper):

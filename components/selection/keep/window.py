@@ -46,7 +46,7 @@ class Window:
     @property
     def means(self) -> Array:
         """Losses and gradient norms ``(2, M)``, the latest at the end."""
-        for place, evidence in enumerate(self._waiting, self._end - len(self._waiting)):
-            self._rows[1, place] = float(evidence.gradient_norm.sum()) / len(evidence)
+        for column, evidence in enumerate(self._waiting, self._end - len(self._waiting)):
+            self._rows[1, column] = float(evidence.gradient_norm.sum()) / len(evidence)
         self._waiting.clear()
         return self._rows[:, max(0, self._end - WINDOW) : self._end]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -34,7 +34,7 @@ class Section(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _known_keys(cls, value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+    def _known_keys(cls, value: object) -> object:
         if isinstance(value, Mapping):
             known = [field.alias or name for name, field in cls.model_fields.items()]
             for key in value:
@@ -116,7 +116,11 @@ class Controls(Section):
 
     @model_validator(mode="after")
     def _each_once(self) -> Controls:
-        lists: dict[str, list[Any]] = {"costs": self.costs, "learning_rates": self.learning_rates, "batches": self.batches}
+        lists: dict[str, Sequence[object]] = {
+            "costs": self.costs,
+            "learning_rates": self.learning_rates,
+            "batches": self.batches,
+        }
         for key, values in lists.items():
             if doubled := [value for value in values if values.count(value) > 1]:
                 raise ValueError(f"{key}: each must be there once, got {doubled[0]!r} {values.count(doubled[0])} times")
@@ -140,7 +144,7 @@ class Study(Section):
     @model_validator(mode="after")
     def _some_and_each_once(self) -> Study:
         swept = {f"vary.{m}.{k}": values for m, varied in self.vary.items() for k, values in varied.items()}
-        lists: dict[str, list[Any]] = {"methods": list(self.methods), "seeds": self.seeds, **swept}
+        lists: dict[str, Sequence[object]] = {"methods": list(self.methods), "seeds": self.seeds, **swept}
         for key, values in lists.items():
             if not values:
                 least = {"methods": "'swiftlearn: two-epochs'", "seeds": "[0]"}.get(key, "a list of one value")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import model_validator
 
+from pipelines.config.schema.idle_keys import idle
 from pipelines.config.schema.model import Small, Transformer
 from pipelines.config.schema.source import FromFolder, FromPackage
-from pipelines.config.schema.task_checks import idle
 from pipelines.config.schema.task_keys import TaskKeys
 
 #: By the kind of data: the columns it must have (one of them at least), those it may have, and where it may come from.

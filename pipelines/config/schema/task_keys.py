@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, model_serializer, model_validator
 
-from components.costs.comparison import METRICS, Metric
+from components.costs.savings import METRICS, Metric
 from pipelines.config.schema.model import Model
 from pipelines.config.schema.sections import Section, Training
 from pipelines.config.schema.source import DataSource
@@ -29,7 +29,7 @@ class Columns(Section):
     domain: str | None = None
 
     @model_serializer
-    def _named_alone(self) -> dict[str, Any]:
+    def _named_alone(self) -> dict[str, str | list[str]]:
         return {role: columns for role, columns in vars(self).items() if columns}
 
     def named(self) -> Iterator[str]:
@@ -44,8 +44,8 @@ class Columns(Section):
         return self
 
 
-class TaskKeys(Section):
-    """What is learnt, from what, by which model."""
+class DataKeys(Section):
+    """What is learnt, and from what."""
 
     kind: Literal["text", "image", "table", "language"]
     predicts: Literal["class", "number"] = "class"
@@ -70,8 +70,6 @@ class TaskKeys(Section):
     vocabulary: Annotated[int, Field(ge=257)] = 4096
     licence: str
     citation: str
-    model: Model
-    training: Training
 
     @property
     def classifies(self) -> bool:
@@ -83,3 +81,10 @@ class TaskKeys(Section):
         """What its models are judged by."""
         of_kind = METRICS["tokens" if self.kind == "language" else self.predicts]
         return replace(of_kind, name=self.metric) if self.metric else of_kind
+
+
+class TaskKeys(DataKeys):
+    """What is learnt, from what, by which model."""
+
+    model: Model
+    training: Training

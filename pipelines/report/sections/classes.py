@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import chdir
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from components.arrays import Array
-from components.costs.comparison import mean_and_deviation
+from components.costs.savings import mean_and_deviation
+from pipelines.data.manifest import Manifest
 from pipelines.report.page import Section, Table, number, with_error
 from pipelines.report.run_results import Run, prepared
-from pipelines.report.sections.trials import runs as runs_of
-from pipelines.report.sections.trials import title
+from pipelines.report.trial_names import runs as runs_of
+from pipelines.report.trial_names import title
 
 if TYPE_CHECKING:
     from pipelines.trials.folder import Place
@@ -25,7 +26,7 @@ MOST = 20
 Counts = tuple[Array, Array]
 
 
-def of_comparison(runs: Sequence[Run], manifest: dict[str, Any], epochs: int) -> list[Section]:
+def of_comparison(runs: Sequence[Run], manifest: Manifest, epochs: int) -> list[Section]:
     """Return both tables of the methods' ``runs``; none where there are no classes.
 
     Args:
@@ -33,19 +34,19 @@ def of_comparison(runs: Sequence[Run], manifest: dict[str, Any], epochs: int) ->
         manifest: of the data.
         epochs: in which full trains on everything.
     """
-    if not (names := manifest["classes"]):
+    if not (names := manifest.classes):
         return []
     label, tested = prepared("train")["label"].to_numpy(), prepared("test")["label"].to_numpy()
     return _tables({run.name: [_counts(run, label, len(names))] for run in runs}, names, label, tested, epochs, "")
 
 
-def of_study(place: Place, best: Sequence[Cell], manifest: dict[str, Any], epochs: int) -> list[Section]:
+def of_study(place: Place, best: Sequence[Cell], manifest: Manifest, epochs: int) -> list[Section]:
     """Return both tables of a study's ``best`` cells, means over seeds; none where there are no classes or no runs."""
-    if not (names := manifest["classes"]):
+    if not (names := manifest.classes):
         return []
     with chdir(place.of(place.seeds[0])):
         label, tested = prepared("train")["label"].to_numpy(), prepared("test")["label"].to_numpy()
-    found = {title(c): [_counts(r, label, len(names)) for r in runs_of(place, c, manifest["content"])] for c in best}
+    found = {title(c): [_counts(r, label, len(names)) for r in runs_of(place, c, manifest.content)] for c in best}
     found = {name: seeds for name, seeds in found.items() if seeds}
     text = " Of each method the cell of highest AGOT."
     text += " Means over seeds, ± their standard deviation." if len(place.seeds) > 1 else ""

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipelines.core.artifacts import read_json, result
+from components.epoch_records import EpochRecord
+from pipelines.core.artifacts import result
+from pipelines.costs.history import history_of
 from pipelines.report.charts import Course, courses
 from pipelines.report.page import Section, Table, drawing
-from pipelines.report.sections.trials import kept
+from pipelines.report.trial_names import kept
 
 if TYPE_CHECKING:
     from pipelines.trials.folder import Place
 
-History = list[dict[str, Any]]
+History = list[EpochRecord]
 #: Rows of the table of events; a study may have more, and each cell's history holds them all.
 MOST = 200
 
 
 def of_comparison(names: list[str]) -> list[Section]:
     """Return what the methods ``names`` said."""
-    histories = [(name, history_of(result("train", name, "history.json"))) for name in names]
+    histories = [(name, _history(result("train", name, "history.json"))) for name in names]
     return [*_lines({name: [("", course_of(history))] for name, history in histories}), *_events(histories)]
 
 
@@ -31,15 +33,15 @@ def of_study(place: Place) -> list[Section]:
     return [*_lines(_courses(place)), *_events([(f"{name}, seed {s}", h) for name, s, h in _histories(place)])]
 
 
-def history_of(path: Path) -> list[dict[str, Any]]:
+def _history(path: Path) -> History:
     """Return a method's history; none where it is not here."""
-    return list(read_json(path)) if path.exists() else []
+    return history_of(path) if path.exists() else []
 
 
-def course_of(history: list[dict[str, Any]]) -> Course:
+def course_of(history: History) -> Course:
     """Return the lines of what a method said of itself, by name: (epochs, value)."""
     lines: Course = {}
-    for facts in (f for record in history for f in record.get("course", [])):
+    for facts in (f for record in history for f in record.course):
         for name, value in facts.items():
             if name != "place":
                 lines.setdefault(name, []).append((facts["place"], value))
@@ -67,7 +69,7 @@ def _events(histories: list[tuple[str, History]]) -> list[Section]:
         [name, f"{event['place']:.3f}", f"{event['step']:,}", event["event"]]
         for name, history in histories
         for record in history
-        for event in record.get("events", [])
+        for event in record.events
     ]
     if not rows:
         return []
@@ -80,7 +82,7 @@ def _histories(place: Place) -> Iterator[tuple[str, int, History]]:
     for cell in place.grid.cells:
         for seed in place.seeds if cell.role == "method" else ():
             if place.done(seed, cell.name):
-                yield cell.name, seed, history_of(place.of(seed) / result("train", cell.name, "history.json"))
+                yield cell.name, seed, _history(place.of(seed) / result("train", cell.name, "history.json"))
 
 
 def _courses(place: Place) -> dict[str, list[tuple[str, Course]]]:
@@ -88,7 +90,7 @@ def _courses(place: Place) -> dict[str, list[tuple[str, Course]]]:
     panels: dict[str, list[tuple[str, Course]]] = {}
     for cell in place.grid.cells:
         paths = [place.of(s) / result("train", cell.name, "history.json") for s in place.seeds if place.done(s, cell.name)]
-        found = [course_of(history_of(path)) for path in paths]
+        found = [course_of(_history(path)) for path in paths]
         if cell.role == "method" and found:
             panels.setdefault(cell.method, []).append((kept(cell), _mean_course(found)))
     return panels

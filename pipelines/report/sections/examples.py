@@ -6,13 +6,13 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from markupsafe import Markup
 
 from components.arrays import Array
+from pipelines.data.manifest import Manifest
 from pipelines.report.data_charts import Scores, histograms
 from pipelines.report.page import NOTHING, Section, Table, drawing
 from pipelines.report.run_results import BLIND, Run, label_of, places_of, prepared
@@ -21,7 +21,7 @@ from pipelines.report.run_results import BLIND, Run, label_of, places_of, prepar
 SHOWN, LONGEST = 10, 200
 
 
-def of_comparison(runs: Sequence[Run], manifest: dict[str, Any]) -> list[Section]:
+def of_comparison(runs: Sequence[Run], manifest: Manifest) -> list[Section]:
     """Return the sections on the scores of the methods' ``runs``."""
     return [_distribution(runs), *_extremes(runs, manifest)]
 
@@ -69,25 +69,25 @@ def ranking(run: Run) -> Ranking | None:
     return Ranking(by, np.lexsort((-loss, -trained)), trained)
 
 
-def _extremes(runs: Sequence[Run], manifest: dict[str, Any]) -> list[Section]:
+def _extremes(runs: Sequence[Run], manifest: Manifest) -> list[Section]:
     table, sections = prepared("train"), []
     for run in runs:
         if ranked := ranking(run):
             most, least = ranked.order[:SHOWN], ranked.order[::-1][:SHOWN]
-            shown = _strips if manifest["kind"] == "image" else _lines
+            shown = _strips if manifest.kind == "image" else _lines
             text = [f"The first and the last {SHOWN} of {len(ranked.order):,}, by {ranked.by}. {_cut(manifest)}"]
             told = shown(table, ranked, {"most": most, "least": least}, manifest)
             sections.append(Section(f"{run.name}: the most and the least important examples", text, told))
     return sections
 
 
-def _cut(manifest: dict[str, Any]) -> str:
+def _cut(manifest: Manifest) -> str:
     """Return what is not shown of an example."""
     told = {"text": f"Texts are cut after {LONGEST} characters.", "table": "Rows are told by their id."}
-    return told.get(manifest["kind"], "")
+    return told.get(manifest.kind, "")
 
 
-def _lines(table: pa.Table, ranked: Ranking, ends: dict[str, Array], manifest: dict[str, Any]) -> Table:
+def _lines(table: pa.Table, ranked: Ranking, ends: dict[str, Array], manifest: Manifest) -> Table:
     """Return a row an example."""
     rows = []
     for end, places in ends.items():
@@ -97,18 +97,19 @@ def _lines(table: pa.Table, ranked: Ranking, ends: dict[str, Array], manifest: d
     return Table(["", "id", "label", "score", "example"], rows, prose=frozenset({4}))
 
 
-def _strips(table: pa.Table, ranked: Ranking, ends: dict[str, Array], manifest: dict[str, Any]) -> Table:
+def _strips(table: pa.Table, ranked: Ranking, ends: dict[str, Array], manifest: Manifest) -> Table:
     """Return a column an example, with its picture."""
     rows: list[list[str]] = []
+    shape = shape_of(manifest)
     for end, places in ends.items():
-        rows.append([f"{end} important", *(picture(table["pixels"][p].values.to_numpy(), manifest["shape"]) for p in places)])
+        rows.append([f"{end} important", *(picture(table["pixels"][p].values.to_numpy(), shape) for p in places)])
         rows.append(["label", *(_label(table, p, manifest) for p in places)])
         rows.append(["score", *(_score(ranked.score[p]) for p in places)])
         rows.append(["id", *(str(table["id"][p]) for p in places)])
     return Table(["", *(str(i + 1) for i in range(max(map(len, ends.values()))))], rows)
 
 
-def _label(table: pa.Table, place: int, manifest: dict[str, Any]) -> str:
+def _label(table: pa.Table, place: int, manifest: Manifest) -> str:
     return label_of(manifest, table["label"][place].as_py()) if "label" in table.column_names else NOTHING
 
 
@@ -116,13 +117,19 @@ def _score(value: float) -> str:
     return f"{value:,}" if isinstance(value, np.integer) else f"{value:#.4g}"
 
 
-def _text(table: pa.Table, place: int, manifest: dict[str, Any]) -> str:
+def _text(table: pa.Table, place: int, manifest: Manifest) -> str:
     """Return an example's texts, or of a block of running text the document that it is of."""
-    if manifest["kind"] == "language":
+    if manifest.kind == "language":
         return f"a block of document {table['document'][place]}"
     names = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
     told = " / ".join(str(table[n][place]) for n in names) or NOTHING
     return told if len(told) <= LONGEST else f"{told[:LONGEST]}…"
+
+
+def shape_of(manifest: Manifest) -> list[int]:
+    """Return the shape of a picture."""
+    assert manifest.shape is not None, "the manifest of pictures"
+    return manifest.shape
 
 
 def picture(pixels: Array, shape: Sequence[int]) -> Markup:

@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from components.epoch_records import EpochRecord
 from components.rng import stream
-from pipelines.core.artifacts import cost_of, plan_of, read_json
+from pipelines.config.plans import MethodPlan
+from pipelines.core.artifacts import plan_of
+from pipelines.costs.records import CostRecord
+from pipelines.data.manifest import Manifest
 from pipelines.report.charts import COLOURS
 from pipelines.report.data_charts import Curve, Map, curves, data_map
 from pipelines.report.page import Drawing, Section, drawing
 from pipelines.report.run_results import BLIND, Run
-from pipelines.report.sections.course import History
-from pipelines.report.sections.trials import kept, runs, title
+from pipelines.report.trial_names import kept, runs, title
 
 if TYPE_CHECKING:
     from pipelines.trials.folder import Place
@@ -34,18 +37,28 @@ MEANING = (
     "there is no test metric by epoch."
 )
 CAPTION = "Training loss against examples trained, CPU seconds and energy, warm-up and subset included."
-Record = dict[str, Any]
-#: By epoch: examples trained, CPU seconds and kWh by its end, None where they are not known, and its loss.
-Points = dict[int, tuple[Any, ...]]
 
 
-def of_comparison(runs: Sequence[Run], manifest: dict[str, Any]) -> list[Section]:
+class Point(NamedTuple):
+    """Examples trained, CPU seconds and kWh by an epoch's end, None where these are not known, and the epoch's loss."""
+
+    examples: float
+    seconds: float | None
+    kwh: float | None
+    loss: float
+
+
+#: By epoch.
+Points = dict[int, Point]
+
+
+def of_comparison(runs: Sequence[Run], manifest: Manifest) -> list[Section]:
     """Return the sections on the methods' ``runs``."""
-    return [_curves(runs), *(_data_map(runs) if manifest["target"] == "class" else [])]
+    return [_curves(runs), *(_data_map(runs) if manifest.target == "class" else [])]
 
 
 def _curves(runs: Sequence[Run]) -> Section:
-    label = read_json(cost_of("train", runs[0].name))["energy"]["label"]
+    label = CostRecord.of_stage("train", runs[0].name).metered.label
     found = [curve_of(run.name, _points(run)) for run in runs]
     return Section("Learning curves", [MEANING], figures=[_drawing(found, label, "learning", CAPTION)])
 
@@ -59,7 +72,7 @@ def of_study(place: Place, best: Sequence[Cell]) -> list[Section]:
     """Return the section on a study: its ``best`` cells side by side, then each method's cells; none where none has run."""
     cells = [cell for cell in place.grid.cells if cell.role != "control"]
     known = {cell.name: seeds for cell in cells if (seeds := [_points(run) for run in runs(place, cell)])}
-    labels = [read_json(cost_of("train", run.name))["energy"]["label"] for run in runs(place, place.grid["full"])]
+    labels = [CostRecord.of_stage("train", run.name).metered.label for run in runs(place, place.grid["full"])]
     if not labels:
         return []
     groups = {"full, and of each method the cell of highest AGOT": best}
@@ -84,38 +97,50 @@ def _points(run: Run) -> Points:
     return points_of(run.history, *_costs(run.name))
 
 
-def _costs(name: str) -> tuple[Record, Record, Record]:
+def _costs(name: str) -> tuple[CostRecord, CostRecord, CostRecord]:
     """Return the cost records of a method's warm-up, subset and training."""
-    warm_up = read_json(plan_of("methods", name))["warm_up"]
-    return read_json(cost_of("warm_up", warm_up)), read_json(cost_of("subset", name)), read_json(cost_of("train", name))
+    warm_up = MethodPlan.read(plan_of("methods", name)).warm_up
+    stages = (("warm_up", warm_up), ("subset", name), ("train", name))
+    first, subset, train = (CostRecord.of_stage(*stage) for stage in stages)
+    return first, subset, train
 
 
 def curve_of(name: str, points: Points) -> Curve:
     """Return the curve through ``points``."""
-    examples, seconds, kwh, losses = zip(*points.values(), strict=True) if points else ((), (), (), ())
-    return Curve(name, [examples, seconds, [None if k is None else 1000 * k for k in kwh]], losses)
+    found = list(points.values())
+    watt_hours = [None if p.kwh is None else 1000 * p.kwh for p in found]
+    return Curve(name, [[p.examples for p in found], [p.seconds for p in found], watt_hours], [p.loss for p in found])
 
 
-def points_of(history: History, warm_up: Record, subset: Record, train: Record) -> Points:
+def points_of(history: Sequence[EpochRecord], warm_up: CostRecord, subset: CostRecord, train: CostRecord) -> Points:
     """Return the points of a run by its history and cost records; none where an epoch trained nothing.
 
     What an epoch of the warm-up had cost stands in the warm-up's record; a later one comes on top of warm-up and subset. An
     epoch that a record knows nothing of has no place in time.
     """
-    ends = {end["epoch"]: (end["cpu_seconds"], end["kwh"]) for end in warm_up.get("ends", [])}
-    first = [warm_up["laps"].get("train", {}).get("cpu_seconds", 0.0), warm_up["energy"]["kwh"]]
-    first[0] += subset["laps"]["select"]["cpu_seconds"]
-    ends |= {end["epoch"]: (first[0] + end["cpu_seconds"], first[1] + end["kwh"]) for end in train.get("ends", [])}
-    trained = accumulate(record["trained"] for record in history)
-    every = {r["epoch"]: (n, *ends.get(r["epoch"], (None, None)), r["loss"]) for n, r in zip(trained, history, strict=True)}
-    return {epoch: point for epoch, point in every.items() if point[3] is not None}
+    ends: dict[int, tuple[float | None, float | None]] = {end.epoch: (end.cpu_seconds, end.kwh) for end in warm_up.ends}
+    before = warm_up.laps["train"].cpu_seconds if "train" in warm_up.laps else 0.0
+    before += subset.laps["select"].cpu_seconds
+    kwh = warm_up.metered.kwh
+    ends |= {end.epoch: (before + end.cpu_seconds, kwh + end.kwh) for end in train.ends}
+    trained = accumulate(record.trained for record in history)
+    return {
+        record.epoch: Point(examples, *ends.get(record.epoch, (None, None)), record.loss)
+        for examples, record in zip(trained, history, strict=True)
+        if record.loss is not None
+    }
 
 
 def mean_curve(name: str, found: Sequence[Points]) -> Curve:
     """Return the mean of several runs' curves over the epochs that all of them have, each of them behind it."""
     common = [epoch for epoch in found[0] if all(epoch in points for points in found)]
-    means = {epoch: tuple(map(_mean, zip(*(points[epoch] for points in found), strict=True))) for epoch in common}
+    means = {epoch: _mean_point([points[epoch] for points in found]) for epoch in common}
     return replace(curve_of(name, means), parts=[curve_of(name, points) for points in found] if len(found) > 1 else ())
+
+
+def _mean_point(found: Sequence[Point]) -> Point:
+    seconds, kwh = _mean([p.seconds for p in found]), _mean([p.kwh for p in found])
+    return Point(fmean(p.examples for p in found), seconds, kwh, fmean(p.loss for p in found))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

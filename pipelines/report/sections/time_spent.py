@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
-from pipelines.core.artifacts import cost_of, plan_of, read_json
+from pipelines.config.plans import MethodPlan
+from pipelines.core.artifacts import plan_of
+from pipelines.costs.records import CostRecord
 from pipelines.report.data_charts import Bar, bars
 from pipelines.report.page import Section, Table, drawing, number
 
@@ -30,7 +32,7 @@ DRAWN = (
 def of_comparison(names: list[str]) -> list[Section]:
     """Return the section on the planned methods ``names``."""
     spent = {name: _spent(name) for name in names}
-    figure = bars([Bar(part, [_sum(spent[n][s]["laps"], laps) for n in names], apart) for part, s, laps, apart in DRAWN], names)
+    figure = bars([Bar(part, [_sum(spent[n][s].laps, laps) for n in names], apart) for part, s, laps, apart in DRAWN], names)
     caption = (
         "CPU seconds by part, from the left: training first, then, hatched, what selecting took. A look is a forward pass that "
         "no gradient is taken from."
@@ -44,41 +46,63 @@ def of_comparison(names: list[str]) -> list[Section]:
     return [Section("Where the time went", text, _table(spent), [drawing(figure, "parts", caption)])]
 
 
-def _spent(name: str) -> dict[str, Any]:
-    """Return for every charged stage of a method its laps in CPU seconds, ``rest`` among them, and its wall seconds."""
-    warm_up = read_json(plan_of("methods", name))["warm_up"]
-    return {s: _stage(read_json(cost_of(s, warm_up if s == "warm_up" else name))) for s in STAGES}
+@dataclass(frozen=True)
+class StageTime:
+    """What a stage took.
+
+    Attributes:
+        laps: CPU seconds of each, ``rest`` among them.
+        total: CPU seconds in all.
+        wall: wall seconds.
+        start_up: wall seconds until its first step; None where it has none.
+    """
+
+    laps: Laps
+    total: float
+    wall: float
+    start_up: float | None
+
+    @staticmethod
+    def of(cost: CostRecord) -> StageTime:
+        """Return what the stage of a cost record took."""
+        seconds = {name: lap.cpu_seconds for name, lap in cost.laps.items()}
+        total = seconds.pop("train", sum(seconds.values()))
+        seconds["rest"] = max(0.0, total - sum(seconds.values()))
+        outer = cost.laps.get("train") or cost.laps.get("select")
+        return StageTime(seconds, total, outer.wall_seconds if outer else 0.0, cost.start_up_seconds)
 
 
-def _stage(cost: dict[str, Any]) -> dict[str, Any]:
-    seconds: Laps = {k: lap["cpu_seconds"] for k, lap in cost["laps"].items()}
-    total = seconds.pop("train", sum(seconds.values()))
-    seconds["rest"] = max(0.0, total - sum(seconds.values()))
-    wall = cost["laps"].get("train", cost["laps"].get("select", {})).get("wall_seconds", 0.0)
-    return {"laps": seconds, "total": total, "wall": wall, "start_up": cost.get("start_up_seconds")}
+#: What a method's stages took, by stage.
+ByStage = dict[str, StageTime]
+
+
+def _spent(name: str) -> ByStage:
+    """Return what every charged stage of a method took."""
+    warm_up = MethodPlan.read(plan_of("methods", name)).warm_up
+    return {s: StageTime.of(CostRecord.of_stage(s, warm_up if s == "warm_up" else name)) for s in STAGES}
 
 
 def _sum(laps: Laps, parts: tuple[str, ...]) -> float:
     return sum(laps.get(p, 0.0) for p in parts)
 
 
-def _shares(spent: dict[str, Any]) -> str:
+def _shares(spent: dict[str, ByStage]) -> str:
     """Return which share of each method's seconds selecting took, in words."""
     told = []
     for name, stages in spent.items():
-        total = sum(s["total"] for s in stages.values())
-        selecting = sum(_sum(s["laps"], SELECTING) for s in stages.values())
+        total = sum(s.total for s in stages.values())
+        selecting = sum(_sum(s.laps, SELECTING) for s in stages.values())
         told.append(f"{100 * selecting / total:.1f} % ({name})" if total else f"nothing ({name})")
     return ", ".join(told)
 
 
-def _table(spent: dict[str, Any]) -> Table:
+def _table(spent: dict[str, ByStage]) -> Table:
     """Return a row a method and stage that took any time."""
-    parts = [p for p in (*TRAINING, "rest", *SELECTING) if any(s["laps"].get(p) for m in spent.values() for s in m.values())]
+    parts = [p for p in (*TRAINING, "rest", *SELECTING) if any(s.laps.get(p) for m in spent.values() for s in m.values())]
     rows = []
     for name, stages in spent.items():
         for stage, told in STAGES.items():
-            if (one := stages[stage])["total"]:
-                laps = [number(one["laps"].get(p), 3) for p in parts]
-                rows.append([name, told, *laps, number(one["total"], 3), number(one["wall"], 3), number(one["start_up"], 1)])
+            if (one := stages[stage]).total:
+                laps = [number(one.laps.get(p), 3) for p in parts]
+                rows.append([name, told, *laps, number(one.total, 3), number(one.wall, 3), number(one.start_up, 1)])
     return Table(["method", "stage", *parts, "CPU s", "wall s", "start-up, wall s"], rows)

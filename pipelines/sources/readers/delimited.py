@@ -6,40 +6,43 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from csv import QUOTE_NONE, Error, field_size_limit, reader
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from pipelines.core.errors import UserError
-from pipelines.sources.readers.lines import Wanted, check_names, chunks, opened
+from pipelines.sources.readers.common import Layout, Wanted, check_names, chunks, opened
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 
-def csv(path: Path, source: dict[str, Any], wanted: Wanted) -> pa.Table:
+def csv(path: Path, layout: Layout, wanted: Wanted) -> pa.Table:
     """Return the columns of a csv, as ``rows.read`` does.
 
     Raises:
         UserError: naming the line whose quotes are wrong, or that has another number of values.
     """
     with opened(path) as file:
-        return _table(path, reader(file, strict=True), source, wanted)
+        return _table(path, reader(file, strict=True), layout, wanted)
 
 
-def tsv(path: Path, source: dict[str, Any], wanted: Wanted) -> pa.Table:
+def tsv(path: Path, layout: Layout, wanted: Wanted) -> pa.Table:
     """Return the columns of a tsv, which has no quotes.
 
     Raises:
         UserError: naming the line that has another number of values.
     """
     with opened(path) as file:
-        return _table(path, reader(file, delimiter="\t", quoting=QUOTE_NONE), source, wanted)
+        return _table(path, reader(file, delimiter="\t", quoting=QUOTE_NONE), layout, wanted)
 
 
-def _table(path: Path, lines: Any, source: dict[str, Any], wanted: Wanted) -> pa.Table:  # noqa: ANN401 - what csv.reader gives
+def _table(path: Path, lines: Reader, layout: Layout, wanted: Wanted) -> pa.Table:
     field_size_limit(sys.maxsize)
     rows = _numbered(path, lines)
-    names = source["header"] or next(rows, (0, []))[1]
+    names = layout.header or next(rows, (0, []))[1]
     check_names(path, names, wanted, separated=True)
-    for _ in range(source["skip"]):
+    for _ in range(layout.skip):
         next(rows, None)
     picked = _picked(path, rows, len(names), [names.index(name) for name, _ in wanted])
     schema = pa.schema([(name, pa.large_binary()) for name, _ in wanted])
@@ -47,7 +50,7 @@ def _table(path: Path, lines: Any, source: dict[str, Any], wanted: Wanted) -> pa
     return pa.concat_tables(parts) if parts else schema.empty_table()
 
 
-def _numbered(path: Path, lines: Any) -> Iterator[tuple[int, list[str]]]:  # noqa: ANN401 - what csv.reader gives
+def _numbered(path: Path, lines: Reader) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows that are not blank, each with the number of its first line."""
     line = 1
     try:

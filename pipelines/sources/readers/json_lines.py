@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
+from pydantic import JsonValue
 
 from pipelines.core.errors import UserError
-from pipelines.sources.readers.lines import Wanted, check_names, chunks, opened
+from pipelines.sources.readers.common import Layout, Wanted, check_names, chunks, opened
 
 
-def objects(path: Path, source: dict[str, Any], wanted: Wanted) -> pa.Table:
+def objects(path: Path, layout: Layout, wanted: Wanted) -> pa.Table:
     """Return the columns of a file of one JSON object a line, as ``rows.read`` does.
 
     Raises:
@@ -32,7 +32,7 @@ def objects(path: Path, source: dict[str, Any], wanted: Wanted) -> pa.Table:
     return pa.table(dict(zip([name for name, _ in wanted], joined, strict=True)))
 
 
-def _parsed(path: Path, file: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _parsed(path: Path, file: Iterable[str]) -> Iterator[tuple[int, dict[str, JsonValue]]]:
     """Yield the objects, each with the number of its line."""
     for line, text in enumerate(file, 1):
         if not text.strip():
@@ -48,14 +48,16 @@ def _parsed(path: Path, file: Iterable[str]) -> Iterator[tuple[int, dict[str, An
         yield line, row
 
 
-def _as_found(path: Path, name: str, one: str, values: Sequence[tuple[int, Any]]) -> pa.Array:
+def _as_found(path: Path, name: str, one: str, values: Sequence[tuple[int, JsonValue]]) -> pa.Array:
     """Return the values of a column of JSON, which are all texts or all numbers."""
     for line, value in values:
         if isinstance(value, dict | list):
             raise UserError(f"{path}: {name}: must hold one {one} a row, got {json.dumps(value)[:40]} in line {line}")
     found = [value for _, value in values]
     if all(value is None or isinstance(value, str) for value in found):
-        return pa.array([None if v is None else v.encode("utf-8", "surrogateescape") for v in found], pa.large_binary())
+        return pa.array(
+            [v.encode("utf-8", "surrogateescape") if isinstance(v, str) else None for v in found], pa.large_binary()
+        )
     try:
         return pa.array(found)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):

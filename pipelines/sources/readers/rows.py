@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
 
 from pipelines.core.errors import UserError
+from pipelines.sources.readers.common import Layout, Wanted, check_names
 from pipelines.sources.readers.delimited import csv, tsv
 from pipelines.sources.readers.json_lines import objects
-from pipelines.sources.readers.lines import Wanted, check_names
 
 #: What a file's name may end in, gzipped or not, but for parquet; out of a package also .txt, as a tsv.
 KNOWN = ".csv, .tsv, .tab, .jsonl and .parquet; all but the last also with .gz"
@@ -20,14 +19,14 @@ KNOWN = ".csv, .tsv, .tab, .jsonl and .parquet; all but the last also with .gz"
 REMEDIES = {".txt": "; rename a table of tabs to .tsv"} | dict.fromkeys((".xls", ".xlsx"), "; save the sheet as csv")
 
 
-def read(path: Path, source: dict[str, Any], wanted: Wanted, *, packed: bool = False) -> pa.Table:
-    """Return the columns ``wanted`` of a file of ``source``.
+def read(path: Path, layout: Layout, wanted: Wanted, *, packed: bool = False) -> pa.Table:
+    """Return the columns ``wanted`` of a file.
 
     Texts of csv, tsv and jsonl come as bytes, which nobody has decoded yet.
 
     Args:
         path: of the file; a tsv is taken as it is, without quotes.
-        source: whose ``header`` names the columns of a csv or tsv without names, and whose ``skip`` rows are no examples.
+        layout: of a csv or tsv.
         wanted: the columns.
         packed: whether it is out of a package.
 
@@ -38,7 +37,7 @@ def read(path: Path, source: dict[str, Any], wanted: Wanted, *, packed: bool = F
     try:
         if path.stat().st_size == 0:
             raise UserError(f"{path}: is empty")
-        table = reader(path, source, wanted)
+        table = reader(path, layout, wanted)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (OSError, EOFError, pa.ArrowException) as error:
@@ -60,7 +59,7 @@ def _suffix(path: Path, packed: bool) -> str:
     return suffix
 
 
-def _parquet(path: Path, source: dict[str, Any], wanted: Wanted) -> pa.Table:
+def _parquet(path: Path, layout: Layout, wanted: Wanted) -> pa.Table:
     schema = pa.parquet.read_schema(path)
     check_names(path, schema.names, wanted)
     for name, one in wanted:
@@ -69,7 +68,7 @@ def _parquet(path: Path, source: dict[str, Any], wanted: Wanted) -> pa.Table:
     return pa.parquet.read_table(path, columns=list(dict.fromkeys(name for name, _ in wanted)))
 
 
-READERS: dict[str, Callable[[Path, dict[str, Any], Wanted], pa.Table]] = {
+READERS: dict[str, Callable[[Path, Layout, Wanted], pa.Table]] = {
     ".csv": csv,
     ".tsv": tsv,
     ".tab": tsv,

@@ -4,37 +4,38 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+
+from pydantic import JsonValue
 
 from pipelines.core import artifacts
-from pipelines.core.artifacts import read_json
+from pipelines.data.manifest import Manifest
 from pipelines.report import page as report_page
 from pipelines.report.page import NOTHING, Section, Table, number, with_error
-from pipelines.study.by_regime import verdicts
+from pipelines.study.across_tasks import RegimeRow, verdicts
 from pipelines.study.report import page as study_page
-from pipelines.study.report.page import ratio
+from pipelines.study.report.page import between, ratio
 from pipelines.trials.folder import DATA, Place
-from pipelines.trials.search_space import told
+from pipelines.trials.method_rows import MethodRow
+from pipelines.trials.search_space import settings_in, told
+from pipelines.trials.study_tables import StudyTables
 
-Row = dict[str, Any]
 
-
-def page(places: dict[str, Place], written: dict[str, Row], rows: list[Row]) -> str:
-    """Return the page of the studies at ``places``, by task, from what their JSON and the rows ``by_regime`` hold."""
+def page(places: dict[str, Place], written: dict[str, StudyTables], rows: list[RegimeRow]) -> str:
+    """Return the page of the studies at ``places``, by task, from their tables and the rows ``by_regime``."""
     lines = ["Which methods are above the best control of their own cost, with 95 % intervals, paired by seed, that exclude 0:"]
     parts = [replace(part, title=f"{task}: {part.title[0].lower()}{part.title[1:]}") for task, part in _parts(written)]
     title = f"{len(written)} tasks: a study of selecting examples"
     return report_page.render(title, [*lines, *verdicts(rows)], [_summary(rows), *parts], _facts(places))
 
 
-def _parts(written: dict[str, Row]) -> list[tuple[str, Section]]:
+def _parts(written: dict[str, StudyTables]) -> list[tuple[str, Section]]:
     return [(task, study_page.by_method(found)) for task, found in written.items()]
 
 
-def _summary(rows: list[Row]) -> Section:
+def _summary(rows: list[RegimeRow]) -> Section:
     heads = ["task", "options", "full", "method", "kept", "settings", "score", "cost, epochs", "gain", "95 % interval", "p"]
     heads += ["over", "cost ratio", "95 % interval", "cells above"]
-    best = {(place, heads.index("gain")) for place, r in enumerate(rows) if r["above_controls"]}
+    best = {(place, heads.index("gain")) for place, r in enumerate(rows) if r.best and r.best.above_controls}
     text = [
         "A row a task and method: its cell with the largest gain over the best control of its cost, of those surely above if "
         "any is. It is chosen by the test split that it is shown on, so of many cells the best is in part luck; p is of a "
@@ -44,25 +45,24 @@ def _summary(rows: list[Row]) -> Section:
     return Section("By regime", text, Table(heads, [_line(r) for r in rows], frozenset(best)))
 
 
-def _line(row: Row) -> list[str]:
-    settings = told(tuple(json.loads(row["settings"]).items())) if row["settings"] else ""
-    above = NOTHING if row["above"] is None else f"{row['above']} of {row['cells']}"
-    between = NOTHING if row["gain_low"] is None else f"{number(row['gain_low'])} to {number(row['gain_high'])}"
-    kept = "" if row["fraction"] is None else f"{row['fraction']:g}"
-    name = row["task"] if row["of"] == row["task"] else f"{row['task']} (of {row['of']})"
-    numbers = [number(row["score"]), number(row["cost_epochs"], 2), with_error(row["gain"], row["gain_deviation"])]
-    first = [
-        name,
-        _options(json.loads(row["options"])),
-        f"{row['metric']} {number(row['full'])}",
-        row["method"],
-        kept,
-        settings,
-    ]
-    return [*first, *numbers, between, number(row["gain_p"], 3), row["control"] or NOTHING, *ratio(row, "cost_ratio"), above]
+def _line(row: RegimeRow) -> list[str]:
+    above = NOTHING if row.above is None else f"{row.above} of {row.cells}"
+    name = row.task if row.of == row.task else f"{row.task} (of {row.of})"
+    first = [name, _options(json.loads(row.options)), f"{row.metric} {number(row.full)}", row.method]
+    gained = [with_error(row.gain.mean, row.gain.deviation), between(row.gain.low, row.gain.high), number(row.gain.p, 3)]
+    control = (row.best and row.best.best_control.control.cell) or NOTHING
+    return [*first, *_best(row.best), *gained, control, *ratio(row.cost_ratio), above]
 
 
-def _options(options: Row) -> str:
+def _best(best: MethodRow | None) -> list[str]:
+    """Return what a method's best cell keeps, its settings, its score and its cost."""
+    if best is None:
+        return ["", "", NOTHING, NOTHING]
+    kept = "" if best.fraction is None else f"{best.fraction:g}"
+    return [kept, told(settings_in(best.settings)), number(best.means.score), number(best.means.cost_epochs, 2)]
+
+
+def _options(options: dict[str, JsonValue]) -> str:
     """Return a task's regime to be read: what is not left at its usual value, without seeds."""
     each = {k: v if isinstance(v, dict) else {"": v} for k, v in options.items()}
     said = {
@@ -73,11 +73,11 @@ def _options(options: Row) -> str:
 
 def _facts(places: dict[str, Place]) -> list[tuple[str, str]]:
     manifests = {task: place.folder / DATA / artifacts.MANIFEST for task, place in places.items()}
-    data = [(task, _of(read_json(path))) for task, path in manifests.items() if path.exists()]
+    data = [(task, _of(Manifest.read(path))) for task, path in manifests.items() if path.exists()]
     seeds = next(iter(places.values())).seeds
     return [("command", "python -m pipelines.study (make study)"), ("seeds", ", ".join(map(str, seeds))), *data]
 
 
-def _of(manifest: Row) -> str:
-    counts = ", ".join(f"{n:,} {split}" for split, n in manifest["counts"].items())
-    return f"{counts}; sha256 {manifest['content']}; {manifest['licence']}; {manifest['citation']}"
+def _of(manifest: Manifest) -> str:
+    counts = f"{manifest.counts.test:,} test, {manifest.counts.train:,} train"
+    return f"{counts}; sha256 {manifest.content}; {manifest.licence}; {manifest.citation}"

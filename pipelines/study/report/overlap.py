@@ -56,4 +56,6 @@ def of_study(place: Place) -> list[Section]:
 def _kept(place: Place, seed: int, name: str) -> tuple[Array, int]:
     """Return the ids of a cell's subset, and how many examples there were to choose from."""
     columns, facts = read_table(place.of(seed) / result("subset", name, "subset.parquet"))
-    return columns["id"], facts["examples"]
+    examples = facts["examples"]
+    assert isinstance(examples, int), "subset writes how many there are"
+    return columns["id"], examples

@@ -2,61 +2,83 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Callable
 
-from components.costs.comparison import best_by_gain
 from components.costs.paired import LEAST_SEEDS
+from components.costs.savings import best_by_gain
+from pipelines.config.plans import TrainingPlan
 from pipelines.core import artifacts
-from pipelines.core.artifacts import cost_of, plan_of, read_json
-from pipelines.costs.columns import chance_note
+from pipelines.core.artifacts import cost_of, plan_of
+from pipelines.costs.at_chance import chance_note
+from pipelines.costs.records import CostRecord
+from pipelines.data.manifest import Manifest
+from pipelines.report import cost_tables, study_verdict, trial_names
 from pipelines.report import page as report_page
-from pipelines.report import tables, verdict
 from pipelines.report.charts import Best, Series, against_time
+from pipelines.report.cost_tables import MARKS
 from pipelines.report.page import NOTHING, Section, Table, number, with_error
-from pipelines.report.sections import classes, course, learning, trials
-from pipelines.report.tables import MARKS
+from pipelines.report.sections import classes, course, learning
 from pipelines.study.report import overlap
 from pipelines.trials.folder import DATA, Place
-from pipelines.trials.search_space import told
+from pipelines.trials.method_rows import Held, Means, MethodRow, RatioOver
+from pipelines.trials.search_space import settings_in, told
+from pipelines.trials.study_tables import Point, StudyTables
 
-Row = dict[str, Any]
 GAIN = "gain over it"
+#: A point that has a time and a score, and where it is in the figure.
+Timed = tuple[Point, Best]
+#: A number of a method's means or deviations.
+Value = Callable[[Means], float | None]
+#: What is told of each method's best cell: head, value, digits, and what it is multiplied by.
+OF_BEST: tuple[tuple[str, Value, int, int], ...] = (
+    ("alpha_b %", lambda of: of.costs.alpha_b, 1, 100),
+    ("alpha_fb %", lambda of: of.costs.alpha_fb, 1, 100),
+    ("T_norm paper", lambda of: of.costs.time_paper, 3, 1),
+    ("T_norm measured", lambda of: of.costs.time_measured, 3, 1),
+    ("AGOT", lambda of: of.gains.agot, 3, 1),
+    ("speed-up", lambda of: of.costs.speed_reached, 2, 1),
+    ("its ceiling", lambda of: of.costs.speed_ceiling, 2, 1),
+    ("share of it, %", lambda of: of.costs.speed_share, 0, 100),
+)
 
 
-def page(place: Place, written: Row) -> str:
-    """Return the page of the study at ``place``, from what its JSON holds."""
-    manifest = read_json(place.folder / DATA / artifacts.MANIFEST)
-    names, heads = [_name(r, written) for r in written["methods"]], _heads(written)
+def page(place: Place, written: StudyTables) -> str:
+    """Return the page of the study at ``place``, from its tables."""
+    manifest = Manifest.read(place.folder / DATA / artifacts.MANIFEST)
+    names, heads = [_name(r, written) for r in written.methods], _heads(written)
+    columns = [r.columns() for r in written.methods]
     sections = [_means(written), *_figure(written), *_best(written), by_method(written)]
-    sections += [tables.times(written["methods"], heads, names, written["agot_epsilon"])]
-    sections += [tables.energy(written["methods"], heads, names)]
-    shown, training = trials.best(place, written["methods"]), read_json(place.of(place.seeds[0]) / plan_of("training"))
+    sections += [cost_tables.times(columns, heads, names, written.agot_epsilon)]
+    sections += [cost_tables.energy(columns, heads, names)]
+    shown, training = (
+        trial_names.best(place, written.methods),
+        TrainingPlan.read(place.of(place.seeds[0]) / plan_of("training")),
+    )
     sections += learning.of_study(place, shown)
-    sections += classes.of_study(place, shown, manifest, training["training"]["epochs"])
+    sections += classes.of_study(place, shown, manifest, training.training.epochs)
     sections += [*overlap.of_study(place), *course.of_study(place), *_failed(written)]
-    title = f"{written['task']}: a study of selecting examples"
-    return report_page.render(title, headline(written), sections, _facts(place, manifest), verdict.of_study(written))
+    title = f"{written.task}: a study of selecting examples"
+    return report_page.render(title, headline(written), sections, _facts(place, manifest), study_verdict.of_study(written))
 
 
-def summary(written: Row) -> tuple[list[str], Section]:
+def summary(written: StudyTables) -> tuple[list[str], Section]:
     """Return the headline and the table of means: what there is room for beside the page."""
     return headline(written), _means(written)
 
 
-def headline(written: Row) -> list[str]:
+def headline(written: StudyTables) -> list[str]:
     """Return what the numbers say, and no more."""
-    return [*_compared(written), *chance_note(written["methods"])]
+    return [*_compared(written), *chance_note((r.method, r.means.above_chance) for r in written.methods)]
 
 
-def _compared(written: Row) -> list[str]:
-    metric, seeds, full = written["metric"], len(written["seeds"]), written["summary"]["full"]
-    first = f"full has {metric} {with_error(full['mean'], full['deviation'])}."
+def _compared(written: StudyTables) -> list[str]:
+    seeds, full = len(written.seeds), written.summary["full"]
+    first = f"full has {written.metric} {with_error(full.mean, full.deviation)}."
     if seeds == 1:
         return [first, "One seed: there is no standard deviation, and how much of a difference is chance is not known."]
     if seeds < LEAST_SEEDS:
         return [first, f"{seeds} seeds are too few to say which method is above the best control of its own cost."]
-    won = {m: [r["above_controls"] for r in written["methods"] if r["method"] == m] for m in _methods(written)}
+    won = {m: [r.above_controls for r in written.methods if r.method == m] for m in _methods(written)}
     beats = "above the best control of its own cost, with a 95 % interval of the gain, paired by seed, that excludes 0,"
     if not any(any(wins) for wins in won.values()):
         return [first, f"Nowhere is a method {beats} over {seeds} seeds: {', '.join(won)}."]
@@ -64,38 +86,37 @@ def _compared(written: Row) -> list[str]:
     return [first, f"How often each is {beats} over {seeds} seeds: {', '.join(told)}."]
 
 
-def _methods(written: Row) -> list[str]:
-    return [m for m in dict.fromkeys(r["method"] for r in written["methods"]) if m != "full"]
+def _methods(written: StudyTables) -> list[str]:
+    return [m for m in dict.fromkeys(r.method for r in written.methods) if m != "full"]
 
 
-def _heads(written: Row) -> list[str]:
+def _heads(written: StudyTables) -> list[str]:
     """Return what a row's first cells are called."""
-    return ["method", "kept", *(["settings"] if any(r["settings"] for r in written["methods"]) else [])]
+    return ["method", "kept", *(["settings"] if any(r.settings for r in written.methods) else [])]
 
 
-def _name(row: Row, written: Row) -> list[str]:
+def _name(row: MethodRow, written: StudyTables) -> list[str]:
     """Return a row's first cells: its method, the fraction it keeps, and its settings where any are varied."""
-    settings = json.loads(row["settings"]) if row["settings"] else {}
-    cells = [row["method"], "" if row["fraction"] is None else f"{row['fraction']:g}", told(tuple(settings.items()))]
+    cells = [row.method, "" if row.fraction is None else f"{row.fraction:g}", told(settings_in(row.settings))]
     return cells[: len(_heads(written))]
 
 
-def _means(written: Row) -> Section:
+def _means(written: StudyTables) -> Section:
     """Return the table in the paper's form."""
-    columns, summary, metric = written["columns"], written["summary"], written["metric"]
-    better = "higher" if written["higher_is_better"] else "lower"
-    means = [with_error(summary[c]["mean"], summary[c]["deviation"]) for c in columns]
-    ranks = [number(summary[c]["rank"], 2) for c in columns]
-    seeds = [f"{summary[c]['seeds']} of {len(written['seeds'])}" for c in columns]
+    columns, metric = [written.summary[name] for name in written.columns], written.metric
+    better = "higher" if written.higher_is_better else "lower"
+    means = [with_error(column.mean, column.deviation) for column in columns]
+    ranks = [number(column.rank, 2) for column in columns]
+    seeds = [f"{column.seeds} of {len(written.seeds)}" for column in columns]
     rows = [[f"mean {metric}", *means], ["mean rank", *ranks], ["seeds with every fraction", *seeds]]
-    best = {(0, _place_of_best([summary[c]["mean"] for c in columns], written["higher_is_better"]))}
-    best |= {(1, _place_of_best([summary[c]["rank"] for c in columns], False))}
-    deviation = "± is the standard deviation over seeds of the mean over fractions" if len(written["seeds"]) > 1 else "one seed"
+    best = {(0, _place_of_best([column.mean for column in columns], written.higher_is_better))}
+    best |= {(1, _place_of_best([column.rank for column in columns], False))}
+    deviation = "± is the standard deviation over seeds of the mean over fractions" if len(written.seeds) > 1 else "one seed"
     text = [
         f"{metric}: {better} is better; {deviation}. uniform and short are the controls, at each method's own cost. Ranks are "
         "among all cells of one fraction and seed, 1 for the best, equal ones sharing the mean of their places."
     ]
-    return Section("Means and mean ranks over the kept fractions", text, Table(["", *columns], rows, frozenset(best)))
+    return Section("Means and mean ranks over the kept fractions", text, Table(["", *written.columns], rows, frozenset(best)))
 
 
 def _place_of_best(values: list[float | None], higher: bool) -> int:
@@ -104,45 +125,45 @@ def _place_of_best(values: list[float | None], higher: bool) -> int:
     return 1 - max(known)[1] if known else 0
 
 
-def _best(written: Row) -> list[Section]:
+def _best(written: StudyTables) -> list[Section]:
     """Return the table of the Multistage paper: of each method the cell of highest AGOT."""
-    rows = [r for r in written["methods"] if r["agot_best"]]
-    heads = [*_heads(written), written["metric"], "alpha_b %", "alpha_fb %", "T_norm paper", "T_norm measured", "AGOT"]
-    heads += ["speed-up", "its ceiling", "share of it, %"]
-    keys = [("alpha_b", 1, 100), ("alpha_fb", 1, 100), ("time_paper", 3, 1), ("time_measured", 3, 1), ("agot", 3, 1)]
-    keys += [("speed_reached", 2, 1), ("speed_ceiling", 2, 1), ("speed_share", 0, 100)]
-    lines = [[*_name(r, written), _spread(r, written["metric"]), *(_spread(r, *key) for key in keys)] for r in rows]
+    rows = [r for r in written.methods if r.agot_best]
+    heads = [*_heads(written), written.metric, *(head for head, *_ in OF_BEST)]
+    lines = [[*_name(r, written), _score(r), *(_spread(r, of, digits, by) for _, of, digits, by in OF_BEST)] for r in rows]
     text = [
-        f"Of each method the cell with the highest mean AGOT (epsilon {written['agot_epsilon']:g}, measured time), as in the "
+        f"Of each method the cell with the highest mean AGOT (epsilon {written.agot_epsilon:g}, measured time), as in the "
         "main table of arXiv 2207.14386. It is chosen by the test split that it is shown on: of many cells the best is in part "
         "luck."
     ]
     return [Section("The best of each method by AGOT", text, Table(heads, lines))] if rows else []
 
 
-def _spread(row: Row, key: str, digits: int | None = None, by: int = 1) -> str:
-    value, error = row[key], row[f"{key}_deviation"]
+def _spread(row: MethodRow, of: Value, digits: int, by: int = 1) -> str:
+    value, error = of(row.means), of(row.deviations)
     return with_error(value and by * value, error and by * error, digits)
 
 
-def by_method(written: Row) -> Section:
+def _score(row: MethodRow) -> str:
+    return with_error(row.score.mean, row.score.deviation)
+
+
+def by_method(written: StudyTables) -> Section:
     """Return the table of every method beside the best control of its cost."""
-    metric = written["metric"]
+    metric = written.metric
     heads = [*_heads(written), "cost, epochs", metric, "best control", "its score", GAIN, "95 % interval", "p"]
     heads += ["cost ratio", "95 % interval", "CPU ratio", "95 % interval", "trained"]
     rows, best = [], set()
-    for place, r in enumerate(written["methods"]):
-        first = [*_name(r, written), _spread(r, "cost_epochs", 2), _spread(r, metric)]
-        held = [r["best_control_cell"] or NOTHING, _spread(r, "best_control"), *_gain(r, "gain_over_best_control")]
-        ratios = [cell for key in ("cost_ratio", "cpu_ratio") for cell in ratio(r, key)]
-        rows.append([*first, *held, *ratios, number(r["examples_trained"], 0)])
-        if r["above_controls"]:
+    for place, r in enumerate(written.methods):
+        first = [*_name(r, written), _spread(r, lambda of: of.cost_epochs, 2), _score(r)]
+        ratios = [*ratio(r.cost_ratio), *ratio(r.cpu_ratio)]
+        rows.append([*first, *_held(r.best_control), *ratios, number(r.means.examples_trained, 0)])
+        if r.above_controls:
             best.add((place, heads.index(GAIN)))
     text = [
         "The controls of a method have its cost, in epochs over everything: that which was planned, or where the losses decide "
         "it, that which the method really had with the same seed. Where they are tuned, the best by its mean stands here: it "
         "is chosen by the scores that judge, which favours it. Gains are paired by seed and positive where the method is "
-        "better, p is of Student's paired t-test and not corrected for the number of rows. " + _claim(len(written["seeds"])),
+        "better, p is of Student's paired t-test and not corrected for the number of rows. " + _claim(len(written.seeds)),
         "The cost ratio is what the method costs over what the best control needs for the same "
         f"{metric}, on the line through the best controls of all costs that were tried; its interval is a bootstrap over "
         "seeds. The CPU ratio is the same in CPU seconds. Under 1 is a saving; of a score that no control has it is only known "
@@ -160,64 +181,68 @@ def _claim(seeds: int) -> str:
     return "Those that stand out are above every control of their cost, with intervals that exclude 0."
 
 
-def _gain(row: Row, key: str) -> list[str]:
-    """Return a gain with its deviation, its interval and its p."""
-    return [_spread(row, key), _between(row, key), number(row[f"{key}_p"], 3)]
+def _held(held: Held) -> list[str]:
+    """Return the best control with its score, and the gain over it with its deviation, its interval and its p."""
+    control, gain = held.control, held.gain
+    first = [control.cell or NOTHING, with_error(control.mean, control.deviation), with_error(gain.mean, gain.deviation)]
+    return [*first, between(gain.low, gain.high), number(gain.p, 3)]
 
 
-def ratio(row: Row, key: str) -> list[str]:
+def ratio(told: RatioOver) -> list[str]:
     """Return a ratio, with what bounds it, and its interval."""
-    bound = {"": "", "at most": "≤ ", "at least": "≥ "}[row[f"{key}_bound"] or ""]
-    return [f"{bound}{number(row[key], 2)}", _between(row, key, 2)]
+    bound = {"": "", "at most": "≤ ", "at least": "≥ "}[told.bound or ""]
+    return [f"{bound}{number(told.value, 2)}", between(told.low, told.high, 2)]
 
 
-def _between(row: Row, key: str, digits: int = 4) -> str:
-    """Return the interval of the column ``key``."""
-    low, high = row[f"{key}_low"], row[f"{key}_high"]
+def between(low: float | None, high: float | None, digits: int = 4) -> str:
+    """Return an interval."""
     return NOTHING if low is None else f"{number(low, digits)} to {number(high, digits)}"
 
 
-def series_of(written: Row) -> list[Series]:
+def series_of(written: StudyTables) -> list[Series]:
     """Return the points of the figure: a line a method over its fractions, and one a control over its costs.
 
     Where a method's settings are varied its points are no line.
     """
-    metric = written["metric"]
-    grouped: dict[str, list[Row]] = {}
-    for r in written["points"]:
-        if r[metric] is not None and r["time_measured"] is not None:
-            grouped.setdefault(f"{r['method']} (control)" if r["role"] == "control" else r["method"], []).append(r)
-    return [_series(label, rows, metric) for label, rows in grouped.items()]
+    grouped: dict[str, list[Timed]] = {}
+    for point in written.points:
+        time, ceiling, score = point.time_measured.mean, point.time_counted.mean, point.score.mean
+        if time is not None and ceiling is not None and score is not None:
+            label = f"{point.head.method} (control)" if point.head.role == "control" else point.head.method
+            grouped.setdefault(label, []).append((point, Best(time, score, ceiling)))
+    return [_series(label, timed) for label, timed in grouped.items()]
 
 
-def _series(label: str, rows: list[Row], metric: str) -> Series:
-    points = sorted((r["time_measured"], r[metric], r[f"{metric}_deviation"]) for r in rows)
-    gains = [r["agot"] if r["role"] == "method" else None for r in rows]
-    best = [rows[place] for place in best_by_gain([label] * len(rows), gains)]
-    mark = Best(best[0]["time_measured"], best[0][metric], best[0]["time_counted"]) if best else None
-    return Series(label, points, joined=not any(r["settings"] for r in rows), best=mark)
+def _series(label: str, timed: list[Timed]) -> Series:
+    gains = [point.agot.mean if point.head.role == "method" else None for point, _ in timed]
+    best = [timed[place][1] for place in best_by_gain([label] * len(timed), gains)]
+    points = sorted((at.time, at.value, point.score.deviation) for point, at in timed)
+    return Series(label, points, joined=not any(p.head.settings for p, _ in timed), best=best[0] if best else None)
 
 
-def _figure(written: Row) -> list[Section]:
+def _figure(written: StudyTables) -> list[Section]:
     series = series_of(written)
     if not series:
         return []
-    figure = against_time(series, f"test {written['metric']}", written["higher_is_better"])
-    means = "means over seeds" if len(written["seeds"]) > 1 else "one seed"
-    caption = f"{written['metric']} against measured time: {means}, and the front that no other cell beats in both. {MARKS}"
-    return [Section(f"{written['metric']} against time", figures=[report_page.drawing(figure, "time", caption)])]
+    figure = against_time(series, f"test {written.metric}", written.higher_is_better)
+    means = "means over seeds" if len(written.seeds) > 1 else "one seed"
+    caption = f"{written.metric} against measured time: {means}, and the front that no other cell beats in both. {MARKS}"
+    return [Section(f"{written.metric} against time", figures=[report_page.drawing(figure, "time", caption)])]
 
 
-def _failed(written: Row) -> list[Section]:
-    rows = [[r["cell"], str(r["seed"]), r["error"]] for r in written["cells"] if r["error"]]
+def _failed(written: StudyTables) -> list[Section]:
+    rows = [[r.head.cell, str(r.seed), r.error] for r in written.failed]
     return [Section("Cells without results", table=Table(["cell", "seed", "reason"], rows))] if rows else []
 
 
-def _facts(place: Place, manifest: Row) -> list[tuple[str, str]]:
+def _facts(place: Place, manifest: Manifest) -> list[tuple[str, str]]:
     done = [(s, c.name) for s in place.seeds for c in place.grid.cells if place.done(s, c.name)]
     if not done:
         return [("command", "python -m pipelines.study")]
     seed, name = done[0]
     return report_page.provenance(
-        manifest, read_json(place.of(seed) / cost_of("train", name)), place.seeds, "python -m pipelines.study (make study)"
+        manifest,
+        CostRecord.read(place.of(seed) / cost_of("train", name)),
+        place.seeds,
+        "python -m pipelines.study (make study)",
     )

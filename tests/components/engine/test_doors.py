@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.records import EpochRecord
+from components.epoch_records import EpochRecord
 from components.selection.selector import Selector
 from pipelines.training.checkpoints import pack, unpack
 

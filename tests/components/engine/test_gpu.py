@@ -6,16 +6,17 @@ import torch
 
 from components.engine.learner import Learner
 from components.engine.optimizers import build_optimizer
+from components.epoch_records import Step
 from components.evidence.evidence import NonFiniteLossError
 from components.evidence.ledger import Ledger, LogitMemory
 from components.models.small import cnn
-from components.records import Step
 from components.selection.keep.adaselection import AdaSelection
 from components.tasks.batch import Batch
 from components.tasks.language import Blocks
 from pipelines.training.builders import prepare_torch
 
-# Streams, pinned memory, waits and kernels that repeat have no stand-in on a CPU; docs/gpu.md says when these were last run.
+# Streams, pinned memory, waits and kernels that repeat have no stand-in on a CPU;
+# docs/how-to/gpu.md says when these were last run.
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA sees no GPU, which alone can show this")
 GPU = torch.device("cuda")
 

@@ -9,10 +9,10 @@ from components.engine.learner import Learner
 from components.engine.optimizers import build_optimizer
 from components.engine.schedules import Schedule
 from components.engine.training import Training
-from components.records import EpochRecord
+from components.epoch_records import EpochRecord
 from components.rng import stream
+from components.run_position import Plan
 from components.selection.selector import Selector
-from components.trainer_state import Plan
 
 EPOCHS, SEED = 3, 11
 RATES = {"sgd": (0.1, {"momentum": 0.9, "weight_decay": 1e-3}), "adamw": (2e-3, {"weight_decay": 0.05})}

@@ -5,7 +5,7 @@ from torch import nn
 
 from components.engine import proxy
 from components.engine.proxy import rank
-from components.records import EpochRecord
+from components.epoch_records import EpochRecord
 from components.selection.draw.short import Short
 from components.tasks.batch import Rows
 

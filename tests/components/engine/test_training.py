@@ -3,10 +3,10 @@ import pytest
 import torch
 from torch import nn
 
-from components.records import EpochRecord, Step
+from components.epoch_records import EpochRecord, Step
+from components.run_position import Plan, Position
 from components.selection.draw.uniform import Uniform
 from components.selection.selector import Selector
-from components.trainer_state import Plan, Position
 from pipelines.training.checkpoints import pack, unpack
 
 

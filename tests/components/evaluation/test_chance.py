@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.costs.comparison import Metric
+from components.costs.savings import Metric
 from components.evaluation.chance import beyond, constant
 
 ACCURACY, R2, PERPLEXITY = Metric("accuracy", higher=True), Metric("r2", higher=True), Metric("perplexity", higher=False)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from components.evidence import nearness
 from components.evidence.nearness import BUCKETS, NEAREST, by_bags, by_features, by_ngrams
-from components.tasks.bags import Bags
+from components.tasks.cheap_features import Bags
 
 TEXTS = st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=8), min_size=2, max_size=12)
 

@@ -6,7 +6,6 @@ import math
 import os
 import pickle
 import random
-import re
 from functools import partial
 from pathlib import Path
 
@@ -16,13 +15,13 @@ import torch
 
 from components.engine.distributed import DistributedLearner
 from components.engine.proxy import rank
-from components.records import EpochRecord
+from components.epoch_records import EpochRecord
 from components.rng import stream
 from components.selection import METHODS
 from components.selection.admit.naive_bayes import NaiveBayes
 from components.selection.draw.holdout import Holdout
 from components.selection.draw.short import Short
-from components.selection.keep.threshold import LossThreshold
+from components.selection.keep.loss_threshold import LossThreshold
 from components.selection.keep.window import Window
 from components.selection.selector import Epoch, Selector
 from pipelines.config.loader import load
@@ -183,10 +182,13 @@ def decisions(training, place):
     )
 
 
-def test_every_method_has_a_block_and_a_card():
-    cards = re.findall(r"^## `?([\w-]+)`?\s*$", (ROOT / "docs" / "methods.md").read_text(encoding="utf-8"), re.M)
+def test_every_method_has_a_block_and_a_page():
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "methods").glob("*.md")}
     assert set(METHODS) <= set(PARAMS.methods)
-    assert set(METHODS) <= set(cards)
+    assert set(METHODS) <= set(pages)
+    for name in METHODS:
+        assert pages[name].startswith(f"# {name}\n")
+        assert f"({name}.md)" in pages["index"]
 
 
 @every_method
@@ -330,7 +332,7 @@ def test_two_ranks_leave_what_one_process_leaves(begin, methods_of_ranks, name):
 
 
 # The two are compared, so both must be there. What CUDA itself would refuse, evidence/test_ledger.py finds without it;
-# docs/gpu.md says when these were last run on a GPU.
+# docs/how-to/gpu.md says when these were last run on a GPU.
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA sees no GPU to compare with the CPU")
 @every_method
 def test_a_gpu_leaves_what_a_cpu_leaves(begin, name):

@@ -3,13 +3,13 @@ import pytest
 import torch
 
 from components.rng import stream
+from components.run_position import Plan
 from components.selection.draw.infobatch import InfoBatch
 from components.selection.draw.short import Short
 from components.selection.draw.swiftlearn import SwiftLearn
 from components.selection.draw.uniform import Uniform
 from components.selection.selector import Epoch, Selector, Subset
 from components.selection.stack import Stack
-from components.trainer_state import Plan
 
 PLAN = Plan(epochs=2, batch_size=8, look_size=16, look_batch=16, seed=0)
 

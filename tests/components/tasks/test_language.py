@@ -12,9 +12,9 @@ from components.evaluation.metrics import metrics, predict
 from components.evidence.ledger import Ledger, LogitMemory
 from components.evidence.objectives import OBJECTIVES
 from components.models.small import freeze_all_but_last
+from components.run_position import Plan
 from components.selection.selector import Selector
 from components.tasks.language import Blocks
-from components.trainer_state import Plan
 
 CPU = torch.device("cpu")
 

@@ -15,13 +15,14 @@ import mlflow
 import pytest
 import yaml
 
-from components.costs.comparison import Metric
 from components.costs.halving import Goal, Outcome
 from components.costs.paired import paired
+from components.costs.savings import Metric
 from pipelines.advise import proposal, rungs
 from pipelines.advise.command import arguments, narrowed
+from pipelines.advise.records import Advice, Answer, Nothing, Spent
 from pipelines.config.loader import load
-from pipelines.config.planning import files_of
+from pipelines.config.planning import plans_of
 from pipelines.core.errors import UserError
 from tests.conftest import ROOT, defaults
 
@@ -131,23 +132,28 @@ def test_costs_are_what_a_training_on_all_data_takes(write_params):
 
 
 def test_costs_are_added_up_and_paid_back():
-    costs = {"a": {"cpu_seconds": 30.0, "energy_kwh": 0.1}, "b": {"cpu_seconds": 12.0, "energy_kwh": 0.2}}
-    answer = {"kind": "control", "cost": 6.0, "full_cost": 10.0}
-    told = proposal.balance({"answer": answer, "unit": "cpu_seconds"}, costs, {"a": costs["a"], "c": costs["b"]})
-    assert told["cost"] == {"cpu_seconds": 42.0, "energy_kwh": pytest.approx(0.3)}
-    assert told["cost_now"] == {"cpu_seconds": 12.0, "energy_kwh": 0.2}
-    assert (told["saving"], told["paid_back_after"]) == (4.0, 11)
+    costs = {"a": Spent(cpu_seconds=30.0, energy_kwh=0.1), "b": Spent(cpu_seconds=12.0, energy_kwh=0.2)}
+    told = proposal.balance(answer("control"), "cpu_seconds", costs, {"a": costs["a"], "c": costs["b"]})
+    assert told.cost.dumped() == {"cpu_seconds": 42.0, "energy_kwh": pytest.approx(0.3)}
+    assert told.cost_now.dumped() == {"cpu_seconds": 12.0, "energy_kwh": 0.2}
+    assert (told.saving, told.paid_back_after) == (4.0, 11)
     # A record that was made anew was paid for now.
-    again = proposal.balance({"answer": {"kind": "full"}, "unit": "cpu_seconds"}, costs, {"a": costs["b"]})
-    assert again["cost_now"]["cpu_seconds"] == 42.0
-    assert again["paid_back_after"] is None
+    again = proposal.balance(answer("full"), "cpu_seconds", costs, {"a": costs["b"]})
+    assert again.cost_now.cpu_seconds == 42.0
+    assert again.paid_back_after is None
+
+
+def answer(kind):
+    had = {"score": 0.9, "cost": 6.0, "full_score": 0.9, "full_cost": 10.0, "cost_ratio": None, "gains": {}}
+    return Answer.of({"kind": kind, "name": "a", "method": "a"} | had)
 
 
 def test_a_budget_that_nothing_fits_is_told_with_what_is_cheapest():
     outcomes = [Outcome("full", "full", 0.9, 9.0), Outcome("short-at-2.0", "control", 0.8, 3.0)]
     last = rungs.Rung(1.0, None, 1.0, [], outcomes, [])
-    goal, metric = Goal("budget", 1.0, higher=True), Metric("accuracy", True)
-    told = proposal.sentence({"kind": "nothing"}, goal, "kWh", last, metric)
+    nothing = Nothing(kind="nothing", name=None)
+    assert proposal.answer_of(last, Goal("budget", 1.0, higher=True), Metric("accuracy", True)) == nothing
+    told = proposal.sentence(nothing, "kWh", last, Metric("accuracy", True))
     assert told == "none: nothing fits the budget; the cheapest that was tried, short-at-2.0, takes 3 kWh"
 
 
@@ -219,6 +225,7 @@ def advised(tmp_path_factory, prefect_home):
 def test_advice_within_a_tolerance_keeps_to_it_and_adds_up(advised):
     folder, said = advised
     found = read(folder)
+    assert Advice.of(found).dumped() == found
     answer, last = found["answer"], found["rungs"][-1]
     by_name = {o["name"]: o for o in last["outcomes"]}
     assert len(found["rungs"][0]["outcomes"]) == FIRST
@@ -264,12 +271,12 @@ def test_its_block_is_one_that_params_yaml_takes(advised, tmp_path, monkeypatch)
     monkeypatch.chdir(folder)
     last = rungs.Rung(1.0, rungs.place_at(load(), 1.0, [0, 1, 2]), 1.0, [], [], [])
     cell = last.place.grid["swiftlearn-0.2"]
-    method = proposal.block(load(), last, Outcome(cell.name, cell.role, 1.0, 1.0, cell.controls))
+    method = proposal.block(load(), last, cell)
     for block, names in ((read(folder)["block"], {"full"}), (method, {"full", "uniform", "short", "swiftlearn-0.2"})):
         (tmp_path / "over.yaml").write_text(block)
-        planned = files_of(load(over=tmp_path / "over.yaml"))
-        assert {f"methods/{name}" for name in names} <= planned.keys()
-    assert planned["methods/uniform"]["planned_cost"] == pytest.approx(cell.cost, abs=1e-3)
+        planned = plans_of(load(over=tmp_path / "over.yaml")).methods
+        assert names <= planned.keys()
+    assert planned["uniform"].planned_cost == pytest.approx(cell.cost, abs=1e-3)
 
 
 @pytest.mark.slow

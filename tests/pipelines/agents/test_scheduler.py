@@ -7,8 +7,10 @@ import pytest
 pytest.importorskip("prefect")
 
 from pipelines.agents import scheduler
+from pipelines.core.artifacts import read_json
 from pipelines.core.errors import StageFailedError, Stopped, UserError
 from pipelines.tracking import comparison as tracking
+from pipelines.tracking.agents import SENT, Ended
 from pipelines.versioning import dvc_project, dvc_remote
 
 LOG = logging.getLogger(__name__)
@@ -41,7 +43,7 @@ class Future:
         assert self._final_state, "nobody ended this stage"
         if self._error:
             raise self._error
-        return {"agent": "x", "queued_seconds": 0.0}
+        return Ended(agent="x", queued_seconds=0.0)
 
 
 class Elsewhere:
@@ -101,6 +103,7 @@ def test_a_stage_waits_for_what_it_needs_and_for_nothing_else(told, restored):
     scheduler.walk(elsewhere.send, LOG)
     assert elsewhere.sent == ["plan", "train@a", "train@b", "evaluate@a", "evaluate@b", "compare"]
     assert told == ["published", "published"]
+    assert read_json(SENT) == {stage: {"agent": "x", "queued_seconds": 0.0} for stage in NEEDS}
 
 
 def test_what_was_run_before_is_not_sent(told, restored):

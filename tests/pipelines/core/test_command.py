@@ -57,8 +57,8 @@ def test_a_failure_is_kept_for_the_flow(tmp_path, monkeypatch, call):
     call("pipelines.train", "none-such")
     monkeypatch.chdir(tmp_path)
     failure = command.failure_of("train@none-such")
-    assert failure["code"] == command.BAD_INPUT
-    assert "none-such" in failure["message"]
+    assert failure.code == command.BAD_INPUT
+    assert "none-such" in failure.message
     assert command.failure_of("train@other") is None
 
 

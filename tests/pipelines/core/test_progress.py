@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.records import Step
+from components.epoch_records import Step
 from pipelines.core import progress
 from pipelines.core.environment import PROGRESS
 from pipelines.core.progress import Watch

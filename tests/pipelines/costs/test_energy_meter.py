@@ -9,7 +9,7 @@ import pytest
 from codecarbon.core import cpu, gpu, gpu_nvidia, hardware_cache
 from codecarbon.external import hardware
 
-from pipelines.costs.energy_meter import POWERCAP, EnergyMeter, by_label
+from pipelines.costs.energy_meter import POWERCAP, EnergyMeter
 
 KWH = 3.6e6  # joules
 PACKAGE, CORE = "intel-rapl:0", "intel-rapl:0:0"
@@ -86,35 +86,34 @@ def metered(count, *readings):
 
 def test_what_rapl_counts_is_measured(powercap):
     record = metered(powercap, 1090, 1150)
-    assert record["label"] == record["labels"]["cpu"] == "measured"
-    assert record["load"] >= 0
-    assert record["kwh_by_part"]["cpu"] == pytest.approx(150 / KWH, rel=1e-3)
-    assert "intel_rapl" in record["method"]
-    assert record["reason"].startswith("the counters of intel_rapl are read")
-    told = by_label(record)
-    assert told["measured"] == pytest.approx(150 / KWH, rel=1e-3)
-    assert told["estimated"] == record["kwh_by_part"]["memory"] > 0
-    assert sum(told.values()) == pytest.approx(record["kwh"])
-    assert record["co2e_kg"] == pytest.approx(record["kwh"] * record["intensity_kg_per_kwh"])
+    assert record.label == record.labels["cpu"] == "measured"
+    assert record.load >= 0
+    assert record.kwh_by_part["cpu"] == pytest.approx(150 / KWH, rel=1e-3)
+    assert "intel_rapl" in record.method
+    assert record.reason.startswith("the counters of intel_rapl are read")
+    assert record.by_label("measured") == pytest.approx(150 / KWH, rel=1e-3)
+    assert record.by_label("estimated") == record.kwh_by_part["memory"] > 0
+    assert record.by_label("measured") + record.by_label("estimated") == pytest.approx(record.kwh)
+    assert record.co2e_kg == pytest.approx(record.kwh * record.intensity_kg_per_kwh)
 
 
 def test_a_counter_that_starts_again_at_0_goes_on(powercap):
     range_ = 262143.328850
     powercap(range_ - 10)
-    assert metered(powercap, 20)["kwh_by_part"]["cpu"] == pytest.approx(30 / KWH, rel=1e-3)
+    assert metered(powercap, 20).kwh_by_part["cpu"] == pytest.approx(30 / KWH, rel=1e-3)
 
 
 def test_what_nvml_counts_is_measured_beside_a_processor_that_is_not(nvml):
     record = metered(nvml, 860)
-    assert record["labels"] == {"cpu": "estimated", "gpu": "measured", "memory": "estimated"}
-    assert record["label"] == "estimated"
-    assert record["kwh_by_part"]["gpu"] == pytest.approx(360 / KWH, rel=1e-3)
-    assert by_label(record)["measured"] == record["kwh_by_part"]["gpu"]
-    assert "H100" in record["gpu_model"]
+    assert record.labels == {"cpu": "estimated", "gpu": "measured", "memory": "estimated"}
+    assert record.label == "estimated"
+    assert record.kwh_by_part["gpu"] == pytest.approx(360 / KWH, rel=1e-3)
+    assert record.by_label("measured") == record.kwh_by_part["gpu"]
+    assert "H100" in record.gpu_model
 
 
 def test_without_counters_all_is_estimated_and_it_is_said_why(no_counters):
     record = metered(lambda reading: sum(range(100_000)), 0)
-    assert set(record["labels"].values()) == {"estimated"}
-    assert record["reason"] == f"no RAPL counters readable at {POWERCAP}"
-    assert by_label(record) == {"measured": 0, "estimated": pytest.approx(record["kwh"])}
+    assert set(record.labels.values()) == {"estimated"}
+    assert record.reason == f"no RAPL counters readable at {POWERCAP}"
+    assert (record.by_label("measured"), record.by_label("estimated")) == (0, pytest.approx(record.kwh))

@@ -36,7 +36,7 @@ def leaky(prepared, tmp_path):
 
 def test_what_repeats_is_counted_by_the_inputs_as_the_model_sees_them(leaky, capsys):
     manifest, train, _ = leaky()
-    assert manifest["duplicates_found"] == {
+    assert manifest.duplicates_found.model_dump() == {
         "train_exact": 1,
         "train_near": 1,
         "leaked_exact": 1,
@@ -52,16 +52,16 @@ def test_what_repeats_is_counted_by_the_inputs_as_the_model_sees_them(leaky, cap
 
 def test_texts_that_are_cut_to_the_same_are_the_same(leaky):
     manifest, _, _ = leaky(max_length=4)
-    assert manifest["duplicates_found"]["train_exact"] == len(TRAIN) - len({tuple(t.split()[:2]) for t in TRAIN})
+    assert manifest.duplicates_found.train_exact == len(TRAIN) - len({tuple(t.split()[:2]) for t in TRAIN})
 
 
 def test_dropping_takes_every_row_out_of_training_that_a_test_row_says_again(leaky):
     manifest, train, test = leaky(leaks="drop")
     assert train.ids.tolist() == [0, 1, 3, 5]
     assert test.ids.tolist() == [6, 7, 8, 9]
-    found = manifest["duplicates_found"]
-    assert (found["leaked_exact"], found["leaked_near"], found["dropped"]) == (0, 0, 2)
-    assert manifest["counts"] == {"train": 4, "test": 4}
+    found = manifest.duplicates_found
+    assert (found.leaked_exact, found.leaked_near, found.dropped) == (0, 0, 2)
+    assert manifest.counts.model_dump() == {"train": 4, "test": 4}
 
 
 def test_refusing_names_the_first_pair(leaky):
@@ -78,7 +78,7 @@ def test_nothing_is_refused_where_nothing_leaks(prepared, tmp_path):
     source = {"from": "files", "train": f"{tmp_path}/train.jsonl"}
     for how in ("report", "refuse", "drop"):
         manifest, train, _ = prepared(source, COLUMNS, test=4, leaks=how)
-        assert (len(train.ids), manifest["duplicates_found"]["dropped"]) == (8, 0)
+        assert (len(train.ids), manifest.duplicates_found.dropped) == (8, 0)
 
 
 def test_a_row_that_a_regime_draws_in_place_of_a_dropped_one_may_not_leak_either(prepared, tmp_path):
@@ -89,7 +89,7 @@ def test_a_row_that_a_regime_draws_in_place_of_a_dropped_one_may_not_leak_either
     options = {"test": 12, "long_tail": {"ratio": 4}, "duplicates": {"fraction": 0.3}}
     manifest, train, test = prepared(source, COLUMNS, leaks="drop", **options)
     assert not set(train.table["text"].to_pylist()) & set(test.table["text"].to_pylist())
-    assert manifest["duplicates_found"]["dropped"] > 0
+    assert manifest.duplicates_found.dropped > 0
 
 
 def test_where_every_row_leaks_nothing_is_left_to_train_on(prepared, tmp_path):
@@ -110,8 +110,8 @@ def test_rows_of_a_table_leak_too(prepared, tmp_path):
     columns = {"numbers": ["x", "y"], "label": "label"}
     kind = {"kind": "table", "model": {"family": "small", "name": "table-mlp"}}
     manifest, train, _ = prepared(source, columns, test=10, **kind)
-    assert manifest["duplicates_found"]["train_exact"] == 30 - len({tuple(r) for r in train.examples.values.tolist()})
-    assert manifest["duplicates_found"]["leaked_exact"] == 10
+    assert manifest.duplicates_found.train_exact == 30 - len({tuple(r) for r in train.examples.values.tolist()})
+    assert manifest.duplicates_found.leaked_exact == 10
 
 
 def test_images_that_leak_are_dropped_and_the_mean_is_of_those_that_are_left(prepared, tmp_path):
@@ -126,8 +126,8 @@ def test_images_that_leak_are_dropped_and_the_mean_is_of_those_that_are_left(pre
     manifest, train, _ = prepared(source, {}, kind="image", leaks="drop")
     left = np.concatenate([pixels[0:12:2], pixels[1:12:2]])
     np.testing.assert_array_equal(train.examples.pixels[:, 0], left)
-    assert manifest["mean"] == pytest.approx(left.mean())
-    assert manifest["duplicates_found"]["dropped"] == 4
+    assert manifest.mean == pytest.approx(left.mean())
+    assert manifest.duplicates_found.dropped == 4
 
 
 def test_blocks_of_running_text_that_leak_are_dropped(prepared, tmp_path):
@@ -140,5 +140,5 @@ def test_blocks_of_running_text_that_leak_are_dropped(prepared, tmp_path):
     manifest, train, _ = prepared(source, {"text": "text"}, leaks="drop", **options)
     tested = {tuple(row) for row in test.examples.tokens.tolist()}
     assert [r for r in whole.examples.tokens.tolist() if tuple(r) not in tested] == train.examples.tokens.tolist()
-    assert manifest["duplicates_found"]["dropped"] == len(whole.ids) - len(train.ids) > 0
+    assert manifest.duplicates_found.dropped == len(whole.ids) - len(train.ids) > 0
     assert before["duplicates_found"]["leaked_exact"] > 0

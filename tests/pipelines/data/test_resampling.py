@@ -8,27 +8,29 @@ from hypothesis import strategies as st
 from components.arrays import count_of
 from pipelines.core import artifacts, tables
 from pipelines.core.errors import UserError
-from pipelines.data import near_duplicates
-from pipelines.data.near_duplicates import MOVES
+from pipelines.costs.records import CostRecord
+from pipelines.data import added_copies
+from pipelines.data.added_copies import MOVES
+from pipelines.data.manifest import Manifest
 from pipelines.data.resampling import duplicates, long_tail, profile
 from pipelines.plan import plan
 from pipelines.prepare import prepare
-from pipelines.sources.pixels import moved
+from pipelines.sources.pixel_writer import moved
 from pipelines.subset import subset
 from pipelines.train import train
 from pipelines.warm_up import warm_up
+from tests.pipelines.records import task_plan
 
 DIGITS = {"source": {"from": "scikit-learn", "name": "digits"}, "columns": {}, "kind": "image", "test": 0.2}
-NOTHING = {"name": "own", "kind": "text", "long_tail": None, "duplicates": None}
 SIZES = st.lists(st.integers(1, 60), min_size=2, max_size=12).map(np.array)
 
 
 def tail(ratio, seed=0):
-    return NOTHING | {"long_tail": {"ratio": ratio, "seed": seed}}
+    return task_plan(name="own", long_tail={"ratio": ratio, "seed": seed})
 
 
 def copies(fraction, seed=0):
-    return NOTHING | {"duplicates": {"fraction": fraction, "near": False, "seed": seed}}
+    return task_plan(name="own", duplicates={"fraction": fraction, "near": False, "seed": seed})
 
 
 def labels_of(sizes):
@@ -50,12 +52,12 @@ def test_a_profile_by_hand():
 def test_a_tail_has_its_profile_of_every_class_and_rows_of_the_split_alone(sizes, ratio, seed):
     target = labels_of(sizes)
     train = np.arange(len(target))
-    kept, facts = long_tail(train, target, tail(ratio, seed))
+    kept, told = long_tail(train, target, tail(ratio, seed))
     assert np.bincount(target[kept], minlength=len(sizes)).tolist() == profile(sizes, ratio).tolist()
     assert profile(sizes, ratio).min() >= 1
     assert profile(sizes, ratio).max() == sizes.max()
     assert (np.diff(kept) > 0).all()
-    assert facts["long_tail"]["dropped"] == len(train) - len(kept)
+    assert told.dropped == len(train) - len(kept)
 
 
 @given(SIZES, st.floats(0.01, 0.99), st.integers(0, 99))
@@ -67,10 +69,10 @@ def test_copies_fill_the_size_are_spread_evenly_and_leave_no_class_empty(sizes, 
         with pytest.raises(UserError, match=r"duplicates.fraction: must leave one row of each class"):
             duplicates(train, target, copies(fraction, seed))
         return
-    made, facts = duplicates(train, target, copies(fraction, seed))
+    made, told = duplicates(train, target, copies(fraction, seed))
     ids = made.ids(len(target))
     assert len(ids) == len(train) == len(set(ids.tolist()))
-    assert len(made.of) == count == facts["duplicates"]["copies"]
+    assert len(made.of) == count == told.copies
     assert set(made.of) <= set(made.kept) <= set(train)
     assert set(target[made.kept]) == set(target[train])
     times = np.bincount(np.searchsorted(made.kept, made.of), minlength=len(made.kept))
@@ -81,11 +83,11 @@ def test_copies_fill_the_size_are_spread_evenly_and_leave_no_class_empty(sizes, 
 
 
 def test_half_duplicates_are_half_of_the_rows_each_twice():
-    made, facts = duplicates(np.arange(100), None, copies(0.5))
+    made, told = duplicates(np.arange(100), None, copies(0.5))
     assert len(made.kept) == 50
     assert made.of.tolist() == made.kept.tolist()
     assert set(made.turn) == {1}
-    assert facts["duplicates"] == {"fraction": 0.5, "near": False, "seed": 0, "copies": 50, "originals": 50}
+    assert told.model_dump() == {"fraction": 0.5, "near": False, "seed": 0, "copies": 50, "originals": 50}
 
 
 def test_three_quarters_are_three_copies_of_each():
@@ -114,11 +116,12 @@ def test_all_three_in_order_on_digits(prepared):
     _, plain, test = prepared(**DIGITS)
     regimes = {"long_tail": {"ratio": 20.0}, "duplicates": {"fraction": 0.5, "seed": 3}, "label_noise": {"fraction": 0.25}}
     manifest, train, same = prepared(**DIGITS, limit=1000, **regimes)
-    n, made, originals = len(train.ids), manifest["duplicates"], len(train.ids) - round(len(train.ids) / 2)
-    assert manifest["counts"] == {"train": n, "test": 359}
-    assert sum(manifest["long_tail"]["sizes"]) == n == 1000 - manifest["long_tail"]["dropped"]
-    assert made == {"fraction": 0.5, "near": False, "seed": 3, "copies": n - originals, "originals": originals}
-    assert manifest["label_noise"]["changed"] == round(0.25 * n)
+    n, made, originals = len(train.ids), manifest.duplicates, len(train.ids) - round(len(train.ids) / 2)
+    assert manifest.counts.model_dump() == {"train": n, "test": 359}
+    assert sum(manifest.long_tail.sizes) == n == 1000 - manifest.long_tail.dropped
+    expected = {"fraction": 0.5, "near": False, "seed": 3, "copies": n - originals, "originals": originals}
+    assert made.model_dump() == expected
+    assert manifest.label_noise.changed == round(0.25 * n)
     assert same.table == test.table
     of = train.table["copy_of"].to_pylist()
     assert [i for i, o in zip(train.ids, of, strict=True) if o is None] == train.ids[:originals].tolist()
@@ -130,14 +133,14 @@ def test_all_three_in_order_on_digits(prepared):
 
 def test_a_task_without_regimes_says_nothing_of_them(prepared):
     manifest, train, _ = prepared(**DIGITS)
-    assert not {"duplicates", "long_tail"} & manifest.keys()
+    assert not {"duplicates", "long_tail"} & manifest.dumped().keys()
     assert "copy_of" not in train.table.column_names
 
 
 def test_regimes_are_part_of_the_hash_and_the_same_twice(prepared):
     tasks = [{}, *2 * [{"duplicates": {"fraction": 0.5}}], {"duplicates": {"fraction": 0.5, "near": True}}]
     tasks += [{"long_tail": {"ratio": 9.0}}, {"long_tail": {"ratio": 9.0, "seed": 1}}]
-    hashes = [prepared(**DIGITS, **more)[0]["content"] for more in tasks]
+    hashes = [prepared(**DIGITS, **more)[0].content for more in tasks]
     assert hashes[1] == hashes[2]
     assert len(set(hashes)) == len(tasks) - 1
 
@@ -158,7 +161,7 @@ def test_near_copies_of_texts_have_one_to_three_words_less_or_elsewhere(prepared
     found = [(by_id[o].split(), text.split()) for o, text in zip(of, texts, strict=True) if o is not None]
     assert len(found) == 16
     for original, copy in found:
-        assert len(original) - near_duplicates.EDITS <= len(copy) <= len(original)
+        assert len(original) - added_copies.EDITS <= len(copy) <= len(original)
         assert not set(copy) - set(original)
     # Two swaps may undo each other.
     assert sum(original != copy for original, copy in found) > 12
@@ -166,8 +169,8 @@ def test_near_copies_of_texts_have_one_to_three_words_less_or_elsewhere(prepared
 
 @given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=6), st.integers(0, 999))
 def test_a_reworded_text_is_never_empty(words, seed):
-    found = near_duplicates.reworded(" ".join(words), np.random.default_rng(seed)).split()
-    assert max(1, min(len(words), 2), len(words) - near_duplicates.EDITS) <= len(found) <= len(words)
+    found = added_copies.reworded(" ".join(words), np.random.default_rng(seed)).split()
+    assert max(1, min(len(words), 2), len(words) - added_copies.EDITS) <= len(found) <= len(words)
 
 
 def test_a_moved_image_is_the_image_one_pixel_further_in_one_of_eight_directions():
@@ -185,7 +188,7 @@ TABLE = "a,sky,y\n" + "\n".join(f"{i + 1},{'rs'[i % 2]},{i * 3}" for i in range(
 def test_near_copies_of_a_table_have_other_numbers_and_nothing_else(prepared, tmp_path):
     more = {"kind": "table", "predicts": "number", "test": 8, "duplicates": {"fraction": 0.5, "near": True}}
     manifest, train, _ = prepared(file_of(tmp_path, TABLE), {"numbers": ["a"], "categories": ["sky"], "label": "y"}, **more)
-    scale, values = manifest["features"][0], train.examples.values
+    scale, values = manifest.features[0], train.examples.values
     number = values[:, 0] * scale["deviation"] + scale["mean"]
     original = train.ids % 40 + 1
     copied = train.ids >= 40
@@ -194,7 +197,7 @@ def test_near_copies_of_a_table_have_other_numbers_and_nothing_else(prepared, tm
     relative = number[copied] / original[copied] - 1
     assert 0.003 < relative.std() < 0.03
     assert (values[copied, 1] == (original[copied] % 2)).all()
-    y = train.examples.target * manifest["label_scale"]["deviation"] + manifest["label_scale"]["mean"]
+    y = train.examples.target * manifest.label_scale.deviation + manifest.label_scale.mean
     np.testing.assert_allclose(y, (original - 1) * 3, atol=1e-3)
 
 
@@ -287,15 +290,15 @@ def test_of_a_stream_no_example_is_drawn_twice(write_params, torch_as_it_was):
     write_params({**STREAM, "warm_ups": warm_ups, "methods": methods, "compare": compare, "diagnose": {"warm_up": "none"}})
     plan()
     prepare()
-    assert artifacts.read_json(artifacts.MANIFEST)["stream"] is True
+    assert Manifest.prepared().stream is True
     warm_up("none")
     for name in methods:
         subset(name)
         train(name)
-        counts = artifacts.read_json(artifacts.cost_of("train", name))["counts"]
-        assert counts["drawn"] <= counts["examples"] == 1438
-        assert counts["trained"] <= counts["drawn"]
+        counts = CostRecord.read(artifacts.cost_of("train", name)).counts
+        assert counts.drawn <= counts.examples == 1438
+        assert counts.trained <= counts.drawn
         ledger = tables.read_table(artifacts.result("train", name, "ledger.parquet"))[0]
         assert ledger["trained"].max() == 1, name
-    counts = artifacts.read_json(artifacts.cost_of("train", "adaselection"))["counts"]
-    assert counts["trained"] == pytest.approx(0.3 * 1438, abs=20)
+    counts = CostRecord.read(artifacts.cost_of("train", "adaselection")).counts
+    assert counts.trained == pytest.approx(0.3 * 1438, abs=20)

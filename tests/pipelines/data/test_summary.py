@@ -3,30 +3,35 @@
 import numpy as np
 
 from pipelines.data.summary import repeated, told
+from tests.pipelines.records import manifest
 
 COUNTS = {"train": 1234, "test": 56}
 
 
+def data(**changes):
+    return manifest(**{"counts": COUNTS} | changes)
+
+
 def test_classes_are_named_with_their_sizes_the_largest_first():
-    manifest = {"kind": "text", "task": "own", "counts": COUNTS, "classes": ["bad", "good"]}
-    assert told(manifest, np.array([0, 1, 1])) == ["1,234 training and 56 test examples of 2 classes: good 2, bad 1"]
+    found = data(kind="text", classes=["bad", "good"])
+    assert told(found, np.array([0, 1, 1])) == ["1,234 training and 56 test examples of 2 classes: good 2, bad 1"]
 
 
 def test_of_many_the_largest_and_the_smallest():
-    manifest = {"kind": "text", "task": "own", "counts": COUNTS, "classes": list("abcdefgh")}
+    found = data(kind="text", classes=list("abcdefgh"))
     label = np.repeat(np.arange(8), [1, 2, 3, 4, 5, 6, 7, 8])
-    assert told(manifest, label)[0].endswith("of 8 classes: h 8, g 7, f 6, e 5, d 4, ..., a 1")
+    assert told(found, label)[0].endswith("of 8 classes: h 8, g 7, f 6, e 5, d 4, ..., a 1")
 
 
 def test_numbers_and_blocks_have_no_classes():
-    manifest = {"kind": "language", "task": "own", "counts": COUNTS, "classes": []}
-    assert told(manifest, None) == ["1,234 training and 56 test blocks"]
-    manifest = {"kind": "table", "task": "own", "counts": COUNTS, "classes": [], "changes": {"names composed (NFC)": 2}}
-    assert told(manifest, np.zeros(3)) == ["1,234 training and 56 test examples", "2 names composed (NFC)"]
+    found = data(kind="language", classes=[])
+    assert told(found, None) == ["1,234 training and 56 test blocks"]
+    found = data(kind="table", classes=[], changes={"names composed (NFC)": 2})
+    assert told(found, np.zeros(3)) == ["1,234 training and 56 test examples", "2 names composed (NFC)"]
 
 
 def test_what_is_said_names_how_many_rows_near_ones_were_sought_among():
     counted = {"train_exact": 3, "train_near": 1, "leaked_exact": 0, "leaked_near": 0, "sought": 10_000, "dropped": 0}
-    manifest = {"counts": {"train": 20_000, "test": 10}, "duplicates_found": counted}
-    assert repeated(manifest) == ["of training rows 4 repeat an earlier one, 3 to the byte (near ones among 10,000 rows)"]
-    assert repeated(manifest | {"duplicates_found": counted | {"train_exact": 0, "train_near": 0}}) == []
+    found = data(counts={"train": 20_000, "test": 10}, duplicates_found=counted)
+    assert repeated(found) == ["of training rows 4 repeat an earlier one, 3 to the byte (near ones among 10,000 rows)"]
+    assert repeated(data(duplicates_found=counted | {"train_exact": 0, "train_near": 0})) == []

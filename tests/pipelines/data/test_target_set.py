@@ -50,8 +50,8 @@ def test_the_test_split_is_of_the_domain_and_training_has_some_of_it(domains):
     assert aimed(train).sum() == 8
     assert (train.ids[aimed(train)] >= 40).all()
     assert not np.isin(train.ids, test.ids).any()
-    assert manifest["target_set"]["target_rows"] == 8
-    assert manifest["target_set"]["pool_rows"] == 40
+    assert manifest.target_set.target_rows == 8
+    assert manifest.target_set.pool_rows == 40
     again = domains()[1]
     assert again.ids.tolist() == train.ids.tolist()
 
@@ -68,9 +68,9 @@ def test_rows_that_leak_are_not_counted_and_must_leave_a_target_set(domains, pre
     source = {"from": "files", "train": write(tmp_path / "rows.csv", [*films, *books])}
     options = {"target": {"domain": "book", "rows": 20}, "test": 10, "leaks": "drop"}
     manifest, train, _ = prepared(source, COLUMNS | {"domain": "domain"}, **options)
-    told = manifest["target_set"]
-    assert (told["target_rows"], told["pool_rows"]) == (aimed(train).sum(), (~aimed(train)).sum())
-    assert told["target_rows"] == 20 - manifest["duplicates_found"]["dropped"]
+    told = manifest.target_set
+    assert (told.target_rows, told.pool_rows) == (aimed(train).sum(), (~aimed(train)).sum())
+    assert told.target_rows == 20 - manifest.duplicates_found.dropped
 
 
 def test_a_limit_is_of_the_pool_and_validation_of_the_target_set(domains):

@@ -9,11 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.core.artifacts import MANIFEST, read_json
 from pipelines.core.errors import UserError
 from pipelines.data import tokenization
+from pipelines.data.manifest import Manifest
 from pipelines.plan import plan
 from pipelines.prepare import prepare
+from tests.pipelines import records
 
 WORDS = "a fine film no good at all dull bore joy".split()  # noqa: SIM905
 COLUMNS = {"text": "question", "text_pair": "sentence", "label": "label"}
@@ -53,11 +54,11 @@ def test_more_than_two_classes_from_every_file(prepared, encoder, tmp_path, suff
         path.write_text("\n".join(mark.join(row) for row in [names, *rows]))
     columns = {"text": "title", "label": "topic"} | ({"text_pair": "body"} if pair else {})
     manifest, train, _ = prepared({"from": "files", "train": str(path)}, columns, test=4)
-    assert manifest["classes"] == ["Business", "Sci/Tech", "Sports", "World"]
-    assert manifest["outputs"] == 4
-    assert ("second" in manifest["schema"]) == pair
+    assert manifest.classes == ["Business", "Sci/Tech", "Sports", "World"]
+    assert manifest.outputs == 4
+    assert ("second" in manifest.columns) == pair
     for i, title, label in zip(train.ids, train.table["text"].to_pylist(), train.examples.target, strict=True):
-        assert (manifest["classes"][label], title) == rows[i][:2]
+        assert (manifest.classes[label], title) == rows[i][:2]
 
 
 def hub(tmp_path, splits, names=("not", "same")):
@@ -73,8 +74,8 @@ def hub(tmp_path, splits, names=("not", "same")):
 def test_pairs_of_the_hub_bring_the_names_of_their_classes(prepared, encoder, tmp_path):
     source = hub(tmp_path, {"train": pairs(), "validation": pairs(6, seed=1)})
     manifest, train, test = prepared(source, COLUMNS)
-    assert manifest["classes"] == ["not", "same"]
-    assert manifest["counts"] == {"train": 24, "test": 6}
+    assert manifest.classes == ["not", "same"]
+    assert manifest.counts.model_dump() == {"train": 24, "test": 6}
     assert train.examples.target.tolist() == pairs()["label"]
     assert test.table["text_pair"].to_pylist() == pairs(6, seed=1)["sentence"]
 
@@ -99,8 +100,8 @@ def test_a_class_without_a_row_is_refused_or_left_out(prepared, tmp_path):
     with pytest.raises(UserError, match=r"own: training has no example of perhaps, never; .* or train without with 'empty_cl"):
         prepared(source, COLUMNS)
     manifest, train, test = prepared(source, COLUMNS, empty_classes="drop")
-    assert (manifest["classes"], manifest["outputs"]) == (["not", "same"], 2)
-    assert manifest["empty_classes"] == ["perhaps", "never"]
+    assert (manifest.classes, manifest.outputs) == (["not", "same"], 2)
+    assert manifest.empty_classes == ["perhaps", "never"]
     assert train.examples.target.tolist() == pairs()["label"]
     assert test.examples.target.tolist() == pairs(6)["label"]
 
@@ -152,8 +153,8 @@ def test_rows_without_a_text_are_left_out_where_that_is_asked_for(prepared, enco
     holes["label"][2] = "y"
     written(tmp_path, holes)
     manifest, train, test = prepared(source, COLUMNS, drop_empty=True)
-    assert manifest["dropped_empty"] == 4
-    assert manifest["counts"] == {"train": 3, "test": 5}
+    assert manifest.dropped_empty == 4
+    assert manifest.counts.model_dump() == {"train": 3, "test": 5}
     assert train.table["text"].to_pylist() == [holes["question"][i] for i in (0, 2, 5)]
     assert test.ids.tolist() == [3, 4, 5, 6, 7]
     written(tmp_path, spoiled(question=[""] * 6), "test.parquet")
@@ -185,7 +186,7 @@ def test_a_tab_file_of_orange_in_two_members_of_a_package(prepared, encoder, tmp
     with pytest.raises(UserError, match=r"text of id 0 must be a text|Category: id 0 has no label"):
         prepared(source, columns)
     manifest, train, test = prepared(source, columns, drop_empty=True)
-    assert (manifest["dropped_empty"], manifest["classes"]) == (1, ["x", "y"])
+    assert (manifest.dropped_empty, manifest.classes) == (1, ["x", "y"])
     assert [split.table["text"].to_pylist() for split in (train, test)] == [
         ["fine film", "no good"],
         ["fine film", "no good"] * 2,
@@ -198,13 +199,13 @@ def test_a_tab_file_of_orange_in_two_members_of_a_package(prepared, encoder, tmp
 
 def test_cut_texts_are_counted_and_said(prepared, encoder, tmp_path, capsys):
     manifest, *_ = prepared(written(tmp_path, pairs()), COLUMNS, test=4, max_length=16)
-    n, m = manifest["truncated"]["train"], manifest["truncated"]["test"]
+    n, m = manifest.truncated.train, manifest.truncated.test
     said = f"{n} of 20 train and {m} of 4 test texts ({(n + m) / 24:.1%}) are longer than max_length, 16 tokens, and cut there"
     assert tokenization.truncation(manifest) == said
     assert f"prepare: {said}; tasks.own.max_length in params.yaml sets where" in capsys.readouterr().err.splitlines()
     prepared(written(tmp_path, pairs()), COLUMNS, test=4, max_length=40)
     assert "max_length" not in capsys.readouterr().err
-    assert tokenization.truncation({"counts": {"train": 3}}) is None
+    assert tokenization.truncation(records.manifest()) is None
 
 
 TASKS = {"newsgroups": (11_293, 7_528, 20, 377, None), "reuters": (6_532, 2_568, 52, 1, 1)}
@@ -216,9 +217,9 @@ def test_the_whole_of_a_task_out_of_a_package(write_params, name):
     write_params({"task": name})
     plan()
     prepare()
-    manifest = read_json(MANIFEST)
+    manifest = Manifest.prepared()
     *counts, classes, fewest, dropped = TASKS[name]
-    assert list(manifest["counts"].values()) == counts[::-1]
-    assert len(manifest["classes"]) == classes
-    assert min(manifest["by_class"]["train"]) == fewest
-    assert manifest.get("dropped_empty") == dropped
+    assert [manifest.counts.train, manifest.counts.test] == counts
+    assert len(manifest.classes) == classes
+    assert min(manifest.by_class.train) == fewest
+    assert manifest.dropped_empty == dropped

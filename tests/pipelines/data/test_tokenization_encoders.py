@@ -13,14 +13,17 @@ from hypothesis import strategies as st
 from transformers import AutoModelForSequenceClassification
 
 from components.tasks.batch import Rows
-from pipelines.core.artifacts import plan_of, read_json, result
+from pipelines.config.plans import TrainingPlan
+from pipelines.core.artifacts import plan_of, result
 from pipelines.core.errors import UserError
 from pipelines.core.tables import read_table
 from pipelines.data import tokenization
 from pipelines.sources import pretrained
 from pipelines.training import models
 from tests.conftest import ROOT
+from tests.pipelines import records
 from tests.pipelines.data.test_tokenization import COLUMNS, WORDS, hub, pairs, written
+from tests.pipelines.records import model_plan
 
 CPU = torch.device("cpu")
 SIZES = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32, "num_hidden_layers": 3}
@@ -107,6 +110,18 @@ def model_of(source, **more):
     return {"family": "transformers", "source": source, **more}
 
 
+def built_of(model, manifest):
+    return models.build(model_plan(**model), manifest)
+
+
+def planned():
+    return TrainingPlan.read(plan_of("training")).model
+
+
+def tokenizer_of(source):
+    return pretrained.tokenizer(model_plan(**model_of(source)).source)
+
+
 @pytest.mark.parametrize("name", ENCODERS)
 def test_a_pair_is_what_the_tokenizer_makes_of_it(prepared, saved, tmp_path, monkeypatch, name):
     monkeypatch.setattr(tokenization, "AT_ONCE", 7)
@@ -114,8 +129,8 @@ def test_a_pair_is_what_the_tokenizer_makes_of_it(prepared, saved, tmp_path, mon
     source, table = saved(build), pairs()
     wanted = {"test": 4, "max_length": 16, "model": model_of(source, train_layers=1)}
     manifest, train, test = prepared(written(tmp_path, table), COLUMNS, **wanted)
-    tokenizer = pretrained.tokenizer(source)
-    model = models.build(wanted["model"] | {"num_hidden_layers": None}, manifest).eval()
+    tokenizer = tokenizer_of(source)
+    model = built_of(wanted["model"], manifest).eval()
     for split in (train, test):
         for start in range(0, len(split.ids), 5):
             places = torch.arange(start, min(start + 5, len(split.ids)))
@@ -130,8 +145,9 @@ def test_a_pair_is_what_the_tokenizer_makes_of_it(prepared, saved, tmp_path, mon
             with torch.inference_mode():
                 assert torch.equal(model(**batch.inputs).logits, model(**own).logits)
     whole = [len(tokenizer(*texts_)["input_ids"]) > 16 for texts_ in zip(table["question"], table["sentence"], strict=True)]
-    assert manifest["truncated"] == {s: sum(whole[i] for i in split.ids) for s, split in (("train", train), ("test", test))}
-    assert sum(manifest["truncated"].values()) > 3
+    cut = {name: sum(whole[i] for i in split.ids) for name, split in (("train", train), ("test", test))}
+    assert manifest.truncated.model_dump() == cut
+    assert manifest.truncated.total > 3
     free = {n for n, p in model.named_parameters() if p.requires_grad}
     assert any(last in n for n in free)
     assert any(n.startswith(("classifier", "pre_classifier")) for n in free)
@@ -140,20 +156,20 @@ def test_a_pair_is_what_the_tokenizer_makes_of_it(prepared, saved, tmp_path, mon
 
 def test_a_model_without_segments_is_told_none_whatever_its_tokenizer_says(prepared, saved, tmp_path):
     model = model_of(saved(lambda: (distilbert()[0], bert()[1])))
-    assert "token_type_ids" in pretrained.tokenizer(model["source"])("fine", "film")
+    assert "token_type_ids" in tokenizer_of(model["source"])("fine", "film")
     manifest, train, _ = prepared(written(tmp_path, pairs()), COLUMNS, test=4, max_length=16, model=model)
     batch = train.examples.fetch(Rows(torch.arange(3), torch.ones(3)), CPU)
     assert set(batch.inputs) == {"input_ids", "attention_mask"}
-    assert models.build(read_json(plan_of("training"))["model"], manifest)(**batch.inputs).logits.shape == (3, 2)
+    assert models.build(planned(), manifest)(**batch.inputs).logits.shape == (3, 2)
 
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_a_classifier_of_other_classes_gets_a_head_of_its_own_and_its_first_layers(saved, name):
     source, last = saved(ENCODERS[name][0]), "1" if name != "albert" else "0"
     given = AutoModelForSequenceClassification.from_pretrained(source["folder"])
-    manifest = {"task": "own", "target": "class", "outputs": 5}
+    manifest = records.manifest(outputs=5)
     for count in (0, 1):
-        built = models.build(model_of(source, num_hidden_layers=2, train_layers=count), manifest)
+        built = built_of(model_of(source, num_hidden_layers=2, train_layers=count), manifest)
         assert (built.config.num_hidden_layers, built.config.num_labels) == (2, 5)
         whole = given.state_dict()
         for key, value in built.state_dict().items():
@@ -173,10 +189,8 @@ def test_weights_that_were_saved_in_half_precision_are_trained_in_single(saved, 
         return model.to(kind), tokenizer
 
     source = saved(halved)
-    manifest = {"task": "own", "outputs": 2, "target": "class", "classes": ["a", "b"]}
-    manifest |= {} if build else {"target": "tokens", "block": 8}
-    plan = model_of(source, num_hidden_layers=None, train_layers=None)
-    built = models.build(plan, manifest)
+    manifest = records.manifest(**{} if build else {"target": "tokens", "block": 8})
+    built = built_of(model_of(source), manifest)
     assert {p.dtype for p in built.parameters()} == {torch.float32}
     assert {b.dtype for b in built.buffers() if b.is_floating_point()} <= {torch.float32}
     first = next(built.parameters()).detach()
@@ -187,9 +201,7 @@ def test_weights_of_another_size_than_the_configuration_says_are_refused(saved):
     source = saved(bert)
     fewer_tokens(Path(source["folder"]))
     with pytest.raises(UserError, match=r"word_embeddings\.weight is of size \[15, 16\], and its config\.json says \[10, 16\]"):
-        models.build(
-            model_of(source, num_hidden_layers=None, train_layers=None), {"task": "own", "target": "class", "outputs": 2}
-        )
+        built_of(model_of(source), records.manifest())
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=6))
@@ -207,7 +219,7 @@ def test_single_texts_are_told_nothing_of_a_second(prepared, saved, tmp_path):
     columns = {"text": "question", "label": "label"}
     manifest, train, _ = prepared(written(tmp_path, pairs()), columns, test=4, max_length=16, model=model_of(saved(bert)))
     assert set(train.examples.fetch(Rows(torch.arange(3), torch.ones(3)), CPU).inputs) == {"input_ids", "attention_mask"}
-    assert "second" not in manifest["schema"]
+    assert "second" not in manifest.columns
 
 
 SHORT = {"roberta": 20, "bert": 20}
@@ -222,8 +234,7 @@ def test_more_tokens_than_the_model_reads_are_refused(prepared, saved, tmp_path,
     manifest, train, _ = prepared(written(tmp_path, pairs()), COLUMNS, test=4, max_length=most, model=model)
     assert train.examples.lengths.max() == most
     longest = Rows(torch.tensor([int(train.examples.lengths.argmax())]), torch.ones(1))
-    plan = read_json(plan_of("training"))["model"]
-    assert models.build(plan, manifest)(**train.examples.fetch(longest, CPU).inputs).logits.shape == (1, 2)
+    assert models.build(planned(), manifest)(**train.examples.fetch(longest, CPU).inputs).logits.shape == (1, 2)
 
 
 def no_tokenizer(folder):

@@ -18,7 +18,7 @@ from PIL import Image
 
 from pipelines.core import artifacts
 from pipelines.core.tables import read_table
-from pipelines.data.splits import read_split
+from pipelines.data.split_files import read_split
 
 pytestmark = pytest.mark.slow
 #: What holds timings, or is made of them: it differs from run to run.

@@ -10,7 +10,7 @@ import torch
 from components.tasks.batch import Rows
 from pipelines.core import artifacts, tables
 from pipelines.core.artifacts import read_json, result
-from pipelines.data.splits import read_split
+from pipelines.data.split_files import read_split
 from pipelines.tracking import comparison as tracking
 
 pytestmark = pytest.mark.slow

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
+from pipelines.config.plans import WarmUpPlan
 from pipelines.core import artifacts
 from pipelines.core.artifacts import result
 from pipelines.core.errors import UserError
@@ -114,7 +115,7 @@ def test_texts_ranked_by_a_bag_of_the_encoders_tokens(small_texts, vocabulary, e
 
 def test_an_option_that_a_proxy_has_not_is_named_by_its_own_key(small_texts):
     manifest = small_texts({"family": "small", "name": "bag", "options": {"widht": 5}})
-    model = artifacts.read_json(artifacts.plan_of("warm_ups", "proxy"))["proxy"]["model"]
+    model = WarmUpPlan.read(artifacts.plan_of("warm_ups", "proxy")).proxy.model
     with pytest.raises(UserError, match=r"^params.yaml: warm_ups.proxy.proxy.model: options.widht: .* did you mean 'width'\?"):
         models.build(model, manifest, "warm_ups.proxy.proxy.model")
 

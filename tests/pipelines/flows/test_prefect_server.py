@@ -53,10 +53,12 @@ def test_a_hub_that_does_not_answer_is_named_in_a_line():
 import os
 os.environ["HF_ENDPOINT"] = "http://127.0.0.1:{port}"
 from pipelines.core.errors import UserError
-from pipelines.sources.hub import from_hub
-source = {{"id": "nobody/nothing", "config": None, "revision": "main", "train_split": "train", "test_split": None}}
+from pipelines.config.schema.source import FromHub
+from pipelines.sources.hub_datasets import from_hub
+from tests.pipelines.records import task_plan
+source = {{"from": "hub", "id": "nobody/nothing", "revision": "main", "test_split": None}}
 try:
-    from_hub({{"source": source, "kind": "text", "columns": {{}}}})
+    from_hub(FromHub(**source), task_plan(source=source, kind="text"))
 except UserError as error:
     print(error)
 """

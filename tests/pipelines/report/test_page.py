@@ -8,21 +8,27 @@ from html.parser import HTMLParser
 
 import pytest
 
-from components.costs.comparison import Metric
-from pipelines.core.artifacts import cost_of, write_json
-from pipelines.report import comparison, tables
+from components.costs.savings import Metric
+from pipelines.core.artifacts import cost_of
+from pipelines.report import comparison, cost_tables
 from pipelines.report import page as report_page
 from pipelines.report.charts import Best, Series, against_time, courses, to_svg
 from pipelines.report.sections import course, energy
 from pipelines.study.report import page as study_page
 from pipelines.tracking import run_facts
+from pipelines.trials.method_rows import Spread
+from pipelines.trials.rows import Head
+from pipelines.trials.study_summary import Column
+from pipelines.trials.study_tables import Point
 from tests.conftest import ROOT
+from tests.pipelines.records import comparison_row, cost_record, epoch_record, manifest
+from tests.pipelines.study_rows import method_row, study_tables
 
 EVIL = '<script>alert("x")</script>'
 ACCURACY, LOSS = Metric("accuracy", True), Metric("perplexity", False)
 HISTORY = [
-    {"epoch": 0, "course": [{"place": 0.5, "big": 0.4, "small": 0.6}]},
-    {"epoch": 1, "course": [{"place": 1.0625, "big": 0.3, "small": 0.7}, {"place": 2.0, "big": 0.2, "small": 0.8}]},
+    epoch_record(0, course=[{"place": 0.5, "big": 0.4, "small": 0.6}]),
+    epoch_record(1, course=[{"place": 1.0625, "big": 0.3, "small": 0.7}, {"place": 2.0, "big": 0.2, "small": 0.8}]),
 ]
 
 
@@ -97,25 +103,20 @@ def test_a_course_is_a_line_a_value():
     (section,) = course._lines({"mix": [("0.1 kept", lines), ("0.5 kept", lines)], "full": [("", {})]})
     assert len(section.figures) == 1
     assert "0.5 kept" in section.figures[0].svg
-    assert course._lines({"full": [("", course.course_of([{"epoch": 0}]))]}) == []
+    assert course._lines({"full": [("", course.course_of([epoch_record()]))]}) == []
     to_svg(courses([("", {})] * 4 + [("last", lines)]), "x", "more panels than fill the rows")
 
 
-EVENTS = [
-    {
-        "epoch": 0,
-        "events": [{"place": 0.25, "step": 1200, "event": "stage 1: <b>"}, {"place": 1.0, "step": 1300, "event": "two"}],
-    },
-    {"epoch": 1, "events": []},
-]
+HAPPENED = [{"place": 0.25, "step": 1200, "event": "stage 1: <b>"}, {"place": 1.0, "step": 1300, "event": "two"}]
+EVENTS = [epoch_record(0, events=HAPPENED), epoch_record(1)]
 
 
 def test_what_happened_is_a_row_an_event_and_a_tag():
-    (section,) = course._events([("multistage", EVENTS), ("full", [{"epoch": 0}])])
+    (section,) = course._events([("multistage", EVENTS), ("full", [epoch_record()])])
     assert section.table.rows == [["multistage", "0.250", "1,200", "stage 1: <b>"], ["multistage", "1.000", "1,300", "two"]]
-    assert course._events([("full", [{"epoch": 0}])]) == []
+    assert course._events([("full", [epoch_record()])]) == []
     assert run_facts.events_of(EVENTS) == {"events": "epoch 0.250: stage 1: <b>\nepoch 1.000: two"}
-    assert run_facts.events_of([{"epoch": 0}]) == {}
+    assert run_facts.events_of([epoch_record()]) == {}
 
 
 def test_of_many_events_the_first_are_shown():
@@ -127,7 +128,7 @@ def test_of_many_events_the_first_are_shown():
 def test_mlflow_is_told_a_course_by_thousandths_of_an_epoch():
     told = run_facts.course_of(HISTORY)
     assert told[:4] == [("big", 0.4, 500), ("small", 0.6, 500), ("big", 0.3, 1062), ("small", 0.7, 1062)]
-    assert run_facts.course_of([{"epoch": 0}, {"epoch": 1, "course": []}]) == []
+    assert run_facts.course_of([epoch_record(0), epoch_record(1)]) == []
 
 
 def test_a_mean_course_is_over_the_places_that_all_have():
@@ -136,8 +137,8 @@ def test_a_mean_course_is_over_the_places_that_all_have():
     assert course._mean_course([first, {}]) == {}
 
 
-def row(method, value, error=0.01, metric=ACCURACY, time=0.5):
-    return {"method": method, metric.name: value, f"{metric.name}_standard_error": error, "time_measured": time}
+def row(method, value, metric=ACCURACY):
+    return comparison_row(method, value, metric.name, **{f"{metric.name}_standard_error": 0.01}, time_measured=0.5)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,7 @@ def test_the_headline_of_a_comparison_claims_what_two_errors_support(values, met
 
 
 def test_without_errors_the_headline_says_that_chance_is_not_known():
-    rows = [{"method": m, "r2": v, "time_measured": 1.0} for m, v in (("full", 0.9), ("a", 0.95))]
+    rows = [comparison_row(m, v, "r2") for m, v in (("full", 0.9), ("a", 0.95))]
     lines = comparison.headline(rows, Metric("r2", True), set())
     assert lines == [
         "full has r2 0.9000; a has 0.9500 in 1.00 of its time.",
@@ -166,8 +167,9 @@ def test_without_errors_the_headline_says_that_chance_is_not_known():
 
 
 def studied(above, seeds=(0, 1, 2)):
-    methods = [{"method": m, "above_controls": sure} for m, sure in (("full", None), *above)]
-    return {"metric": "accuracy", "seeds": seeds, "summary": {"full": {"mean": 0.9, "deviation": 0.01}}, "methods": methods}
+    methods = [method_row(method=m, above_controls=sure) for m, sure in (("full", None), *above)]
+    full = Column(mean=0.9, deviation=0.01, seeds=len(seeds), rank=1.0, ranked=1)
+    return study_tables(methods, seeds=seeds).model_copy(update={"summary": {"full": full}})
 
 
 def test_the_headline_of_a_study_counts_the_cells_that_beat_both_controls():
@@ -181,8 +183,8 @@ def test_the_headline_of_a_study_counts_the_cells_that_beat_both_controls():
 
 
 def point(method, time, agot, settings="", role="method"):
-    more = {"accuracy": 0.9, "accuracy_deviation": None, "time_measured": time, "time_counted": time / 2}
-    return {"method": method, "role": role, "agot": agot, "settings": settings, **more}
+    head = Head(method, role, method, None, settings)
+    return Point(head, "accuracy", Spread(0.9), Spread(1.0), Spread(time), Spread(time / 2), Spread(agot))
 
 
 def test_the_best_cell_of_each_method_has_a_star_and_its_ceiling():
@@ -193,7 +195,7 @@ def test_the_best_cell_of_each_method_has_a_star_and_its_ceiling():
         point("short", 0.4, 2.0, role="control"),
     ]
     told += [point("b", 0.6, None, '{"start": 1}'), point("b", 0.7, 0.9, '{"start": 2}')]
-    series = {s.label: s for s in study_page.series_of({"metric": "accuracy", "points": told})}
+    series = {s.label: s for s in study_page.series_of(study_tables([], told))}
     assert series["a"].best == Best(0.4, 0.9, 0.2)
     assert series["b"].best == Best(0.7, 0.9, 0.35)
     assert (series["full"].best, series["short (control)"].best) == (None, None)
@@ -219,7 +221,7 @@ def run(**changes):
 
 
 def test_the_table_of_times_states_each_ceiling_and_the_share_reached():
-    section = tables.times([run(), run(speed_share_deviation=0.02)], ["method"], [["a"], ["b"]], 0.5)
+    section = cost_tables.times([run(), run(speed_share_deviation=0.02)], ["method"], [["a"], ["b"]], 0.5)
     told = dict(zip(section.table.heads, section.table.rows[0], strict=True))
     assert told == {
         "method": "a", "alpha_b %": "43.3", "alpha_fb %": "10.0", "T paper, s": "1.50", "T measured, s": "2.50",
@@ -232,7 +234,7 @@ def test_the_table_of_times_states_each_ceiling_and_the_share_reached():
 
 
 def test_the_table_of_energy_says_its_units_and_how_it_was_come_by():
-    table = tables.energy([run()], ["method"], [["a"]]).table
+    table = cost_tables.energy([run()], ["method"], [["a"]]).table
     assert table.heads == ["method", "measured, Wh", "estimated, Wh", "modelled, Wh", "g CO2e", "modelled, g CO2e"]
     assert table.rows == [["a", "0.00150", report_page.NOTHING, "0.250", "0.000350", report_page.NOTHING]]
 
@@ -240,31 +242,28 @@ def test_the_table_of_energy_says_its_units_and_how_it_was_come_by():
 def test_a_page_says_what_was_read_of_a_gpu_and_why_not_of_the_processor(tmp_path, monkeypatch):
     recorded = json.loads((ROOT / "tests/pipelines/report/recorded/energy_h200.json").read_text(encoding="utf-8"))
     monkeypatch.chdir(tmp_path)
-    write_json(cost_of("train", "full"), {"energy": recorded})
-    monkeypatch.setattr(energy, "_saved", lambda rows, controls: None)
-    said = energy.of_comparison([run(method="full")], set())[0].text[1]
+    cost_record(energy=recorded).write(cost_of("train", "full"))
+    monkeypatch.setattr(energy, "_saved", lambda names, controls: None)
+    said = energy.of_comparison([comparison_row()], set())[0].text[1]
     assert said.startswith(
         "The processor is estimated: no RAPL counters readable at /sys/class/powercap. The GPU, 1 x NVIDIA H200, "
     )
     assert "is measured: its own counter is read." in said
-    write_json(cost_of("train", "full"), {"energy": recorded | {"gpu_model": None}})
-    assert "GPU" not in energy.of_comparison([run(method="full")], set())[0].text[1]
+    cost_record(energy=recorded | {"gpu_model": None}).write(cost_of("train", "full"))
+    assert "GPU" not in energy.of_comparison([comparison_row()], set())[0].text[1]
 
 
 def test_compare_and_the_tables_of_a_study_need_no_torch():
-    script = (
-        "import sys, pipelines.compare, pipelines.study.report.page, pipelines.trials.summary; print('torch' in sys.modules)"
-    )
+    modules = "pipelines.compare, pipelines.study.report.page, pipelines.trials.study_summary"
+    script = f"import sys, {modules}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize("cut", [{}, {"max_length": 8, "truncated": {"train": 2, "test": 0}}])
 def test_a_page_says_how_many_texts_were_cut(cut):
-    manifest = {"task": "own", "counts": {"test": 4, "train": 4}, "content": "", "seed": 0, "licence": "", "citation": ""} | cut
     machine = dict.fromkeys(("processor", "python", "torch", "device", "platform"), "x") | {"threads": 1, "cores": 2}
-    told = dict(
-        report_page.provenance(manifest, {"machine": machine, "energy": {"label": "", "method": "", "reason": ""}}, [0], "x")
-    )
+    counts = {"train": 4, "test": 4}
+    told = dict(report_page.provenance(manifest(counts=counts, **cut), cost_record(machine=machine), [0], "x"))
     said = "2 of 4 train and 0 of 4 test texts (25.0%) are longer than max_length, 8 tokens, and cut there"
     assert told.get("texts") == (said if cut else None)

@@ -18,9 +18,10 @@ from pipelines.report.run_results import Run, label_of
 from pipelines.report.sections import classes, examples, time_spent
 from pipelines.trials.folder import Place
 from pipelines.trials.grid import Cell, Grid
+from tests.pipelines.records import cost_record, manifest
 
 EVIL = '<script>alert("x")</script>'
-CLASSES = {"kind": "text", "classes": ["bad", EVIL], "label_scale": None}
+CLASSES = manifest(kind="text", classes=["bad", EVIL])
 
 
 def run(name="m", kind="swiftlearn", **tables):
@@ -111,20 +112,20 @@ def test_a_picture_is_the_pixels_that_it_was_made_of(channels):
 
 def test_a_label_is_its_class_or_a_number_in_its_own_unit():
     assert label_of(CLASSES, 0) == "bad"
-    assert label_of({"classes": [], "label_scale": {"mean": 100.0, "deviation": 10.0}}, -1.5) == "85"
+    assert label_of(manifest(classes=[], label_scale={"mean": 100.0, "deviation": 10.0}), -1.5) == "85"
 
 
 def test_shares_by_class_are_of_the_passes_and_the_test_examples_of_each(monkeypatch):
     monkeypatch.setattr(classes, "prepared", lambda split: pa.table({"label": [0, 1, 1, 1]}))
     predictions = {"target": np.array([0, 1, 1, 1]), "predicted": np.array([1, 1, 1, 0])}
     one = run(ledger={"trained": np.array([2, 4, 0, 1])}, predictions=predictions)
-    manifest = {"classes": ["a", "b", "c"]}
-    trained, right = (s.table.rows for s in classes.of_comparison([one], manifest, 4))
+    three = manifest(classes=["a", "b", "c"])
+    trained, right = (s.table.rows for s in classes.of_comparison([one], three, 4))
     assert trained == [["b", "3", "41.7"], ["a", "1", "50.0"], ["c", "0", NOTHING], ["all", "4", "43.8"]]
     assert right == [["b", "3", "66.7"], ["a", "1", "0.0"], ["c", "0", NOTHING], ["all", "4", "50.0"]]
-    assert classes.of_comparison([one], {"classes": []}, 4) == []
+    assert classes.of_comparison([one], manifest(classes=[]), 4) == []
     monkeypatch.setattr(classes, "MOST", 1)
-    assert "The 1 largest of 3 classes." in classes.of_comparison([one], manifest, 4)[0].text[0]
+    assert "The 1 largest of 3 classes." in classes.of_comparison([one], three, 4)[0].text[0]
 
 
 def test_shares_by_class_of_a_study_are_means_over_the_seeds_that_are_done(tmp_path, monkeypatch):
@@ -140,8 +141,8 @@ def test_shares_by_class_of_a_study_are_means_over_the_seeds_that_are_done(tmp_p
             tables.write_table(path, {"trained": np.array([2 + 2 * seed, 4, 0, 2])}, {"data": "d"})
             path = folder / artifacts.result("evaluate", one.name, "predictions.parquet")
             tables.write_table(path, {"target": target, "predicted": np.array([seed, 1, 1, 0])}, {"data": "d"})
-    manifest = {"classes": ["x", "y"], "content": "d"}
-    trained, right = (s.table for s in classes.of_study(place, cells, manifest, 4))
+    two = manifest(classes=["x", "y"], content="d")
+    trained, right = (s.table for s in classes.of_study(place, cells, two, 4))
     assert trained.heads == ["class", "examples", "full", "a, 0.5 kept"]
     assert trained.rows == [
         ["y", "3", "50.0", "50.0 ± 0.0"],
@@ -149,21 +150,22 @@ def test_shares_by_class_of_a_study_are_means_over_the_seeds_that_are_done(tmp_p
         ["all", "4", "50.0", "56.2 ± 8.8"],
     ]
     assert [row[-1] for row in right.rows] == ["66.7 ± 0.0", "50.0 ± 70.7", "62.5 ± 17.7"]
-    assert classes.of_study(place, cells, {"classes": []}, 4) == []
-    assert classes.of_study(place, cells[2:], manifest, 4) == []
+    assert classes.of_study(place, cells, manifest(classes=[]), 4) == []
+    assert classes.of_study(place, cells[2:], two, 4) == []
 
 
-def laps(**seconds):
-    return {"laps": {k: {"cpu_seconds": v, "wall_seconds": 2 * v} for k, v in seconds.items()}}
+def stage(start_up=None, **seconds):
+    """Return what the stage of a record took, whose laps took so many CPU ``seconds``."""
+    laps = {k: {"times": 1, "examples": 1, "cpu_seconds": v, "wall_seconds": 2 * v} for k, v in seconds.items()}
+    return time_spent.StageTime.of(cost_record(laps=laps, start_up_seconds=start_up))
 
 
 def test_what_the_outermost_lap_holds_beside_the_others_is_the_rest():
-    stage = time_spent._stage(laps(train=1.0, forward=0.25, select=0.5) | {"start_up_seconds": 3.0})
-    assert (stage["total"], stage["laps"]["rest"], stage["wall"], stage["start_up"]) == (1.0, 0.25, 2.0, 3.0)
-    only = time_spent._stage(laps(select=0.5))
-    assert (only["total"], only["laps"]["rest"], only["start_up"]) == (0.5, 0.0, None)
-    none = time_spent._stage({"laps": {}})
-    spent = {"m": {"warm_up": none, "subset": only, "train": stage}}
+    train = stage(train=1.0, forward=0.25, select=0.5, start_up=3.0)
+    assert (train.total, train.laps["rest"], train.wall, train.start_up) == (1.0, 0.25, 2.0, 3.0)
+    only = stage(select=0.5)
+    assert (only.total, only.laps["rest"], only.start_up) == (0.5, 0.0, None)
+    spent = {"m": {"warm_up": stage(), "subset": only, "train": train}}
     assert time_spent._shares(spent) == "66.7 % (m)"
     table = time_spent._table(spent)
     assert [row[1] for row in table.rows] == ["subset", "training"]

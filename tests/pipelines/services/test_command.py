@@ -33,10 +33,11 @@ def test_down_ends_what_was_started_and_nothing_else(monkeypatch):
     mine = daemons.start("mine", SLEEP, environment)
     other = subprocess.Popen(SLEEP)
     try:
-        held = daemons.held()["processes"]
-        assert [p["name"] for p in held] == ["mine"]
+        held = daemons.held()
+        assert [daemon.name for daemon in held.processes] == ["mine"]
         # A process that has the number of one that has ended.
-        daemons.record(processes=[*held, {"name": "old", "pid": other.pid, "started": 1.0}])
+        old = daemons.Daemon(name="old", pid=other.pid, started=1.0)
+        held.model_copy(update={"processes": [*held.processes, old]}).write(daemons.STATE)
         daemons.end_all()
         assert mine.wait(5) is not None
         assert other.poll() is None

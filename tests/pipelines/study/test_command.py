@@ -25,6 +25,7 @@ from pipelines.study import tracking
 from pipelines.study.report import page as study_page
 from pipelines.trials import plan_files, runner
 from pipelines.trials.grid import grid_of
+from pipelines.trials.study_tables import StudyTables
 from tests.conftest import ROOT, defaults
 
 #: Two methods, two fractions, two seeds: full, three cells and controls at three costs, each twice.
@@ -95,6 +96,7 @@ def marks(folder):
 def test_the_tables_hold_every_cell(studied):
     results = studied / "results/study/digits"
     written = read_json(results / "study.json")
+    assert StudyTables.of(written).dumped() == written
     assert len(written["cells"]) == CELLS
     assert not any(row["error"] for row in written["cells"])
     assert written["columns"] == ["full", "uniform", "short", "swiftlearn", "infobatch"]
@@ -211,7 +213,7 @@ def test_a_study_is_a_parent_and_each_cell_a_child(told, studied):
     numbers |= {f"energy_kwh_{row['energy_label']}": "energy_kwh", "cpu_seconds": "cpu_seconds"}
     assert {k: cell.data.metrics[k] for k in numbers} == {k: pytest.approx(row[v]) for k, v in numbers.items()}
     assert {r.data.tags["comparison"] for r in [parent, *runs.values()]} == {parent.data.tags["comparison"]}
-    assert study_page.headline(written)[0] in parent.data.tags["mlflow.note.content"]
+    assert study_page.headline(StudyTables.of(written))[0] in parent.data.tags["mlflow.note.content"]
     assert parent.data.metrics["mean_accuracy/swiftlearn"] == pytest.approx(written["summary"]["swiftlearn"]["mean"])
     assert {f.path for f in client.list_artifacts(parent.info.run_id, "study")} >= {"study/study.json", "study/cells.csv"}
 
@@ -339,7 +341,7 @@ def test_controls_have_the_cost_that_their_cell_had_and_none_before_it_has_run(s
 
 def laid_out():
     read = loader.load()
-    return plan_files.lay_out(read, grid_of(read)), read_json(Path("results/study/digits/study.json"))
+    return plan_files.lay_out(read, grid_of(read)), StudyTables.read(Path("results/study/digits/study.json"))
 
 
 def test_without_its_data_a_study_says_what_is_wrong_with_them(small, monkeypatch):

@@ -9,6 +9,7 @@ import yaml
 
 from pipelines.sources.tables import from_files
 from tests.conftest import ROOT
+from tests.pipelines.records import task_plan
 
 FILE = ROOT / "docs/studies/debian.yaml"
 MADE = "data/debian.tsv"
@@ -52,9 +53,9 @@ def test_the_command_makes_what_the_study_reads(make, tmp_path, monkeypatch):
     made = make(STANZAS)
     assert made.startswith(b"section\ttext\n")
     task = yaml.safe_load(FILE.read_text(encoding="utf-8"))["tasks"]["debian"]
-    source = {"test": None, "header": None, "skip": 0, "sha256": {}} | task["source"]
+    planned = task_plan(**{key: task[key] for key in ("kind", "source", "columns")})
     monkeypatch.chdir(tmp_path)
-    raw = from_files(task | {"source": source, "drop_empty": False})
+    raw = from_files(planned.source, planned)
     assert Counter(raw.label.tolist()) == {"games": 400, "libs": 401}
     of = dict(zip(raw.inputs["text"], raw.label.tolist(), strict=True))
     assert len(of) == 801

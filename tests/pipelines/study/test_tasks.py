@@ -12,12 +12,13 @@ import pytest
 from pipelines.config.loader import load
 from pipelines.core.artifacts import PARAMS, read_json
 from pipelines.core.errors import UserError
-from pipelines.study.by_regime import by_regime, joined, options_of, verdicts
+from pipelines.study.across_tasks import by_regime, joined, options_of, verdicts
 from pipelines.study.report import by_regime as study_by_regime
 from pipelines.study.tasks import bases, each, together
 from pipelines.trials.grid import grid_of
 from tests.conftest import ROOT
 from tests.pipelines.study.test_command import project
+from tests.pipelines.study_rows import method_row, study_tables
 
 STUDY = {"methods": {"infobatch": "none"}, "seeds": [0, 1, 2]}
 NOISY = {"task": "digits", "label_noise": {"fraction": 0.2}}
@@ -103,14 +104,14 @@ def row(method, fraction=None, above=None, uniform=None, short=None, score=0.9):
     gain = best and gains[best]
     ends = {f"gain_over_best_control{k}": gain and gain + d for k, d in {"": 0, "_low": -0.01, "_high": 0.01}.items()}
     ends |= {f"gain_over_best_control{k}": gain and 0.04 for k in ("_deviation", "_p")}
-    ends |= {f"{r}{k}": gain and 0.5 for r in ("cost_ratio", "cpu_ratio") for k in ("", "_low", "_high", "_bound")}
+    ends |= {f"{r}{k}": gain and 0.5 for r in ("cost_ratio", "cpu_ratio") for k in ("", "_low", "_high")}
     ends["best_control_cell"] = best
-    told = {"method": method, "fraction": fraction, "settings": "", "accuracy": score, "cost_epochs": 2.0, "seeds": 3}
-    return told | {"above_controls": above} | ends
+    told = {"method": method, "fraction": fraction, "accuracy": score, "cost_epochs": 2.0}
+    return method_row(**told, above_controls=above, **ends)
 
 
 def written(*rows):
-    return {"metric": "accuracy", "methods": [row("full", score=0.95), *rows], "cells": [{"cell": "full", "seed": 0}]}
+    return study_tables([row("full", score=0.95), *rows])
 
 
 FOUND = {
@@ -128,7 +129,7 @@ def rows(asked):
 
 
 def test_by_regime_by_hand(rows):
-    found = {(r["task"], r["method"]): r for r in rows}
+    found = {(r.task, r.method): r.columns() for r in rows}
     assert len(rows) == len(found) == 6
     first = found["digits", "a"]
     assert (first["fraction"], first["control"], first["gain"], first["above_controls"]) == (0.1, "uniform", 0.02, True)
@@ -150,8 +151,8 @@ def test_the_verdict_names_those_above_both_or_says_none(rows):
 
 
 def test_all_rows_are_under_the_columns_that_any_has():
-    other = {"metric": "r2", "methods": [{"method": "full", "r2": 0.5}], "cells": []}
-    found = joined({"digits": FOUND["digits"], "bikes": other}, "methods")
+    other = method_row("r2", method="full", r2=0.5)
+    found = joined({"digits": FOUND["digits"].methods, "bikes": [other]})
     assert [r["task"] for r in found] == ["digits"] * 4 + ["bikes"]
     assert {tuple(r) for r in found} == {tuple(found[0])}
     assert (found[0]["r2"], found[-1]["r2"], found[-1]["accuracy"]) == (None, 0.5, None)

@@ -21,7 +21,7 @@ from mlflow.entities import ViewType
 from components.tasks.batch import Rows
 from pipelines.core import artifacts, tables
 from pipelines.core.artifacts import read_json, result
-from pipelines.data.splits import read_split
+from pipelines.data.split_files import read_split
 from pipelines.tracking import comparison as tracking
 from pipelines.tracking import metrics
 from pipelines.training import models

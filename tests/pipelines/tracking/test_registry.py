@@ -1,15 +1,16 @@
 """The registry has the best of the comparison published last, once; the note says what the report says first."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
 import pytest
 
-from components.costs.comparison import Metric
-from pipelines.core import artifacts
-from pipelines.core.artifacts import read_json
+from components.costs.savings import Metric
+from pipelines.costs.account import CostColumns, Gains
 from pipelines.report import comparison as report_comparison
 from pipelines.report.page import Section, Table
+from pipelines.report.rows import Comparison, ComparisonRow
 from pipelines.tracking import comparison as tracking
 from pipelines.tracking import registry
 from pipelines.tracking.client import told
@@ -20,10 +21,15 @@ from pipelines.tracking.run_facts import LONGEST_TAG
 ACCURACY, PERPLEXITY = Metric("accuracy", True), Metric("perplexity", False)
 
 
+def row(method, metrics, agot):
+    """Return the row of a method that reached the ``metrics``, of which the first judges, and gained ``agot``."""
+    return ComparisonRow(method, next(iter(metrics)), metrics, 10, 0, CostColumns(), Gains(agot))
+
+
 def test_the_best_is_by_the_metric_whichever_way_it_goes_and_the_first_of_equals():
-    rows = [{"method": m, "accuracy": a, "perplexity": a, "agot": g} for m, a, g in (("a", 2, None), ("b", 3, 1), ("c", 3, 2))]
-    assert {k: r["method"] for k, r in best(rows, ACCURACY).items()} == {"best-agot": "c", "best-accuracy": "b"}
-    assert best(rows, PERPLEXITY)["best-perplexity"]["method"] == "a"
+    rows = [row(m, {"accuracy": a, "perplexity": a}, g) for m, a, g in (("a", 2, None), ("b", 3, 1), ("c", 3, 2))]
+    assert {k: r.method for k, r in best(rows, ACCURACY).items()} == {"best-agot": "c", "best-accuracy": "b"}
+    assert best(rows, PERPLEXITY)["best-perplexity"].method == "a"
     assert list(best(rows[:1], ACCURACY)) == ["best-accuracy"]
 
 
@@ -59,21 +65,21 @@ def test_the_best_are_registered_once_and_a_newer_comparison_takes_the_aliases(n
     params.write_text(on)
     assert tracking.publish() == parent_id
     first = Registered()
-    rows = read_json(artifacts.COMPARISON / "comparison.json")["rows"]
-    expected = {alias: row["method"] for alias, row in best(rows, ACCURACY).items()}
+    written = Comparison.written()
+    rows = written.rows
+    expected = {alias: row.method for alias, row in best(rows, ACCURACY).items()}
     assert {alias: first.method(alias) for alias in expected} == expected
     assert len(first.versions) == len(set(expected.values()))
     parent = first.client.get_run(parent_id)
     assert report_comparison.summary(rows, ACCURACY)[0][0] in parent.data.tags[NOTE]
     assert tracking.publish() == parent_id
     assert Registered().versions.keys() == first.versions.keys()
-    (loser,) = {r["method"] for r in rows} - {first.method("best-agot")}
+    (loser,) = {r.method for r in rows} - {first.method("best-agot")}
     children = first.client.search_runs([parent.info.experiment_id], f"tags.mlflow.parentRunId = '{parent_id}'")
     runs = {r.data.tags["method"]: r.info.run_id for r in children}
-    swapped = [{**r, "agot": r["method"] == loser, "accuracy": r["method"] == loser} for r in rows]
-    monkeypatch.setattr(
-        registry, "read_json", lambda path: {"rows": swapped} if path.name == "comparison.json" else read_json(path)
-    )
+    wins = {r.method: float(r.method == loser) for r in rows}
+    swapped = [replace(r, metrics=r.metrics | {"accuracy": wins[r.method]}, gains=Gains(wins[r.method])) for r in rows]
+    monkeypatch.setattr(registry.Comparison, "read", lambda path: written.model_copy(update={"rows": swapped}))
     for later, holder in ((-1, first.method("best-agot")), (1, loser)):
         other = mlflow.entities.Run(replace_start(parent.info, parent.info.start_time + later), parent.data)
         told(lambda tracker, other=other: registry.register(tracker, other, runs))

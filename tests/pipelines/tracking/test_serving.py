@@ -60,7 +60,7 @@ def test_the_registered_model_of_images_predicts_what_evaluate_did(no_tracker, t
 
 def test_the_logged_model_of_texts_predicts_what_evaluate_did(text_results, log_models, monkeypatch, tmp_path):
     """Publish an untrained model of texts, evaluated by the stage itself."""
-    from pipelines.data.splits import read_split
+    from pipelines.data.split_files import read_split
     from pipelines.evaluate import evaluate
 
     _, _, manifest = text_results

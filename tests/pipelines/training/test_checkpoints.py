@@ -13,9 +13,9 @@ from components.engine.schedules import Schedule
 from components.engine.training import Training
 from components.evidence.ledger import Ledger, LogitMemory
 from components.models.small import cnn
+from components.run_position import Plan
 from components.selection.selector import Selector
 from components.tasks.image import Images
-from components.trainer_state import Plan
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
 from pipelines.training.builders import placed

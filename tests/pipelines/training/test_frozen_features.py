@@ -12,14 +12,16 @@ from safetensors.torch import load_file
 from components.selection.selector import Selector
 from pipelines import subset, train, warm_up
 from pipelines.core import artifacts, tables
-from pipelines.core.artifacts import cost_of, read_json, result
+from pipelines.core.artifacts import result
 from pipelines.core.errors import Stopped, UserError
 from pipelines.core.signals import STOP
+from pipelines.costs.records import CostRecord
 from pipelines.plan import plan
 from pipelines.prepare import prepare
 from pipelines.training import frozen_features
 from pipelines.training import job as training_job
 from pipelines.training.job import Job
+from tests.pipelines.records import cost_record
 
 TEXTS = ("a fine film, no bore", "dull at all", "good", "no joy a bore, dull film no good at all", "a joy, good all")
 SETTINGS = {
@@ -47,7 +49,7 @@ class Meter:
         Meter.metering = False
 
     def record(self):
-        return {"kwh": 0.0}
+        return cost_record().metered
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +92,7 @@ def trained(method, warm_up_name):
     subset.subset(method)
     train.train(method)
     weights = load_file(result("train", method, "model") / "model.safetensors")
-    return weights, tables.read_table(result("train", method, "ledger.parquet"))[0], read_json(cost_of("train", method))
+    return weights, tables.read_table(result("train", method, "ledger.parquet"))[0], CostRecord.of_stage("train", method)
 
 
 @pytest.mark.parametrize(("method", "warm_up_name"), [("full", "none"), ("swiftlearn", "two-epochs")])
@@ -102,16 +104,16 @@ def test_the_stages_leave_the_same_whole_model_and_charge_for_the_states(write_t
         found.append(trained(method, warm_up_name))
     (weights, ledger, cost), (kept_weights, kept_ledger, kept_cost) = found
     torch.testing.assert_close(kept_weights, weights, atol=1e-5, rtol=1e-5)
-    assert kept_cost["counts"] == cost["counts"]
+    assert kept_cost.counts == cost.counts
     for column in ("drawn", "looked", "trained"):
         assert kept_ledger[column].tolist() == ledger[column].tolist()
     assert metered == [True] * (2 if warm_up_name == "two-epochs" else 1)
-    assert "freeze" not in cost["laps"]
-    lap, whole = kept_cost["laps"]["freeze"], kept_cost["laps"]["train"]
-    assert (lap["times"], lap["examples"]) == (1, 32)
-    assert 0 < lap["cpu_seconds"] < whole["cpu_seconds"]
-    assert sum(kept_cost["laps"][n]["cpu_seconds"] for n in ("freeze", "forward", "backward")) <= whole["cpu_seconds"]
-    warmed = read_json(cost_of("warm_up", warm_up_name))["laps"]
+    assert "freeze" not in cost.laps
+    lap, whole = kept_cost.laps["freeze"], kept_cost.laps["train"]
+    assert (lap.times, lap.examples) == (1, 32)
+    assert 0 < lap.cpu_seconds < whole.cpu_seconds
+    assert sum(kept_cost.laps[n].cpu_seconds for n in ("freeze", "forward", "backward")) <= whole.cpu_seconds
+    warmed = CostRecord.of_stage("warm_up", warm_up_name).laps
     assert ("freeze" in warmed) == (warm_up_name == "two-epochs")
 
 
@@ -150,7 +152,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(write_task, monkeypatc
         torch.rand(random.randrange(1, 9))
     train.train("full")
     assert [(result("train", "full", file)).read_bytes() for file in files] == expected
-    assert read_json(cost_of("train", "full"))["laps"]["freeze"]["times"] == 3
+    assert CostRecord.of_stage("train", "full").laps["freeze"].times == 3
 
 
 def test_states_are_not_waited_for_by_who_ends_the_run(write_task):

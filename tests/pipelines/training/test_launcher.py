@@ -14,6 +14,7 @@ import yaml
 from pipelines.core import artifacts
 from pipelines.core.errors import RankError, Stopped, UserError
 from pipelines.core.signals import STOP
+from pipelines.plan import plan
 from pipelines.training import launcher
 from tests.conftest import ROOT, defaults
 
@@ -167,10 +168,9 @@ def test_batch_norm_is_refused_on_a_cpu(tmp_path):
 
 
 @pytest.fixture
-def two_devices(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    artifacts.write_json(artifacts.plan_of("training"), {"training": {"devices": 3, "threads": 1}})
-    artifacts.write_json(artifacts.plan_of("comparison"), {"task": "digits"})
+def two_devices(write_params):
+    write_params({"task": "digits", "tasks.digits.training.devices": 3})
+    plan()
 
 
 def test_more_devices_than_gpus_are_refused(two_devices, monkeypatch):

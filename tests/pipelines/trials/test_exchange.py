@@ -5,6 +5,7 @@ And the commands that run what is not there yet, and gather what is.
 
 import errno
 import io
+import json
 import os
 import shutil
 import tarfile
@@ -24,10 +25,11 @@ from pipelines.trials.grid import grid_of
 from pipelines.trials.plan_files import lay_out
 from pipelines.versioning import dvc_remote
 from tests.conftest import ROOT
+from tests.pipelines.records import cost_record
 
 STUDY = {"methods": {"swiftlearn": "two-epochs", "infobatch": "none"}, "fractions": [0.5], "seeds": [0, 1]}
 #: What training counts, from which the controls of a cell are planned.
-COST = '{"counts": {"examples": 100, "looked": 0, "trained": 450, "kept": 0}}'
+COST = cost_record(counts={"examples": 100, "drawn": 450, "looked": 0, "trained": 450, "kept": 0, "steps": 45})
 
 
 @pytest.fixture
@@ -64,7 +66,9 @@ def run(place, seed, name):
                 target = part.folder / path / file
                 if not target.exists():
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    target.write_bytes(COST.encode() if "cost" in path.parts else os.urandom(700 * number + 1))
+                    target.write_bytes(
+                        json.dumps(COST.dumped()).encode() if "cost" in path.parts else os.urandom(700 * number + 1)
+                    )
         for address, key in part.marks.items():
             artifacts.write_json(part.folder / trials_folder.mark_of(address), key)
 

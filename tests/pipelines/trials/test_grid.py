@@ -23,6 +23,7 @@ from pipelines.trials.grid import grid_of
 from pipelines.trials.plan_files import lay_out
 from pipelines.trials.search_space import name_of
 from tests.conftest import ROOT
+from tests.pipelines.records import cost_record
 
 STUDY = {
     "methods": {"swiftlearn": "two-epochs", "infobatch": "none"},
@@ -64,11 +65,11 @@ def test_a_method_has_a_cell_a_fraction_and_one_without(grid):
 
 def test_every_cell_has_two_controls_at_its_own_cost(grid):
     read = grid()
-    planned = planning.files_of(read.params)
+    planned = planning.plans_of(read.params).methods
     for cell in read.cells:
         if cell.after or cell.method == "infobatch":
             continue
-        cost = planned[f"methods/{cell.name}"]["planned_cost"]
+        cost = planned[cell.name].planned_cost
         # A fraction of four digits, over six epochs.
         assert cost == pytest.approx(cell.cost, abs=3.1e-4)
         assert [read[c].method for c in cell.controls] == (["uniform", "short"] if cell.role == "method" else [])
@@ -90,7 +91,7 @@ def test_controls_are_tuned_at_the_middle_cost(grid):
     assert read["short-at-2.8-rate-2.0-batch-drawn"].settings == (("learning_rate", 2.0), ("batch", "drawn"))
     block = read.params.methods["short-at-2.8-rate-2.0-batch-drawn"]
     assert block == {"method": "short", "epochs": 2.8, "learning_rate": 2.0, "batch": "drawn"}
-    planning.files_of(read.params)
+    planning.plans_of(read.params)
 
 
 def test_controls_may_be_tuned_at_every_cost_and_stand_at_more(grid):
@@ -106,7 +107,7 @@ def test_without_a_known_cost_they_are_tuned_at_that_which_a_cell_had(grid):
     names = ("uniform-at-infobatch", "uniform-at-infobatch-rate-2.0", "short-at-infobatch", "short-at-infobatch-rate-2.0")
     assert read["infobatch"].controls == names
     planned = controls.plan_at(read, read["short-at-infobatch-rate-2.0"], 0, 4.5)
-    assert planned["members"] == [{"method": "short", "arguments": {"epochs": 4.5}, "factors": {"learning_rate": 2.0}}]
+    assert planned.dumped()["members"] == [{"method": "short", "arguments": {"epochs": 4.5}, "factors": {"learning_rate": 2.0}}]
 
 
 def test_where_models_are_judged_by_class_so_are_controls(grid):
@@ -117,10 +118,10 @@ def test_where_models_are_judged_by_class_so_are_controls(grid):
     assert block == {"method": "short", "class_weights": "balanced", "epochs": 4.0}
     balanced = {"method": "balanced", "budget": "equal", "rare": "keep", "fraction": pytest.approx(4 / 6, abs=1e-4)}
     assert read.params.methods["balanced-at-4.0"] == balanced
-    planned = planning.files_of(read.params)
-    assert planned["methods/balanced-at-4.0"]["planned_cost"] == pytest.approx(4.0, abs=3e-4)
+    planned = planning.plans_of(read.params).methods
+    assert planned["balanced-at-4.0"].planned_cost == pytest.approx(4.0, abs=3e-4)
     after = controls.plan_at(read, read["short-weighted-at-infobatch"], 0, 3.3)
-    assert after["members"] == [{"method": "short", "arguments": {"class_weights": "balanced", "epochs": 3.3}}]
+    assert after.dumped()["members"] == [{"method": "short", "arguments": {"class_weights": "balanced", "epochs": 3.3}}]
 
 
 def test_cells_of_one_cost_share_their_controls(grid):
@@ -294,16 +295,16 @@ def test_a_control_is_planned_at_the_cost_its_cell_had_and_at_no_more_than_full(
     read = grid()
     control = {c: read[f"{c}-at-infobatch"] for c in ("uniform", "short")}
     planned = {name: controls.plan_at(read, cell, 7, 4.1234) for name, cell in control.items()}
-    assert planned["short"]["members"] == [{"method": "short", "arguments": {"epochs": 4.1234}}]
-    assert planned["uniform"]["members"][0]["arguments"] == {"fraction": round(4.1234 / 6, 4)}
-    assert {p["seed"] for p in planned.values()} == {7}
-    assert planned["short"]["planned_cost"] == 4.1234
-    assert controls.plan_at(read, control["short"], 0, 7.5)["length"] == 6
+    assert planned["short"].dumped()["members"] == [{"method": "short", "arguments": {"epochs": 4.1234}}]
+    assert planned["uniform"].members[0].arguments == {"fraction": round(4.1234 / 6, 4)}
+    assert {p.seed for p in planned.values()} == {7}
+    assert planned["short"].planned_cost == 4.1234
+    assert controls.plan_at(read, control["short"], 0, 7.5).length == 6
 
 
 def counted(folder, name, **counts):
     """Pretend that a cell has run in ``folder`` with these counts."""
-    artifacts.write_json(folder / artifacts.cost_of("train", name), {"counts": counts})
+    cost_record(counts=counts | {"drawn": 0, "steps": 0}).write(folder / artifacts.cost_of("train", name))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for address, key in trials_folder.steps(name):
@@ -317,9 +318,8 @@ def test_the_cost_had_is_that_of_steps_and_a_third_of_looks_with_a_holdouts_own(
     folder = laid.of(0)
     counted(folder, "infobatch", examples=100, trained=450, looked=30, kept=10)
     counted(folder, "rho-loss-0.1", examples=100, trained=60, looked=480, kept=60)
-    artifacts.write_json(
-        folder / artifacts.cost_of("warm_up", "irreducible"), {"counts": {"trained": 60, "looked": 100, "kept": 0}}
-    )
+    own = {"examples": 20, "drawn": 60, "looked": 100, "kept": 0, "trained": 60, "steps": 6}
+    cost_record(counts=own).write(folder / artifacts.cost_of("warm_up", "irreducible"))
     monkeypatch.chdir(folder)
     assert controls.cost_had("infobatch") == 4.6
     assert controls.cost_had("rho-loss-0.1") == round((60 + 60 + 580 / 3) / 100, 4)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from components.records import EpochRecord
+from components.epoch_records import EpochRecord
 from components.selection.admit.autoassist import AutoAssist
 
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from sklearn.naive_bayes import BernoulliNB
 
-from components.records import EpochRecord
+from components.epoch_records import EpochRecord
+from components.run_position import Plan
 from components.selection.admit.multistage import Multistage
 from components.selection.selector import Epoch, Subset
 from components.tasks.text import Texts
-from components.trainer_state import Plan
 
 PLAN = Plan(epochs=2, batch_size=4, look_size=8, look_batch=8, seed=0)
 #: Token 1 marks what is hard, token 2 what is easy.

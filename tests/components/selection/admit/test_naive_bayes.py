@@ -8,7 +8,7 @@ from sklearn.naive_bayes import BernoulliNB
 
 from components.selection.admit import naive_bayes
 from components.selection.admit.naive_bayes import NaiveBayes
-from components.tasks.bags import Bag
+from components.tasks.cheap_features import Bag
 
 
 def bag_of(present):

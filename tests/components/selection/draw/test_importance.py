@@ -4,11 +4,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.epoch_records import EpochRecord
 from components.evidence.evidence import Evidence
 from components.evidence.objectives import OBJECTIVES
-from components.records import EpochRecord
 from components.rng import stream
-from components.selection.common.sizes import signal_of
+from components.selection.common.gradient_sizes import signal_of
 from components.selection.draw.importance import Importance
 from components.selection.draw.uniform import Uniform
 from components.selection.selector import Epoch, Selector

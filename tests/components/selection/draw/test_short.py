@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from components.records import EpochRecord
+from components.epoch_records import EpochRecord
 from components.selection.draw.short import Short, epochs_begun
 from components.selection.selector import Epoch
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import scipy.special
 
-from components.records import EpochRecord
+from components.epoch_records import EpochRecord
 from components.rng import stream
+from components.run_position import Plan
 from components.selection.draw.swiftlearn import SwiftLearn
 from components.selection.selector import Epoch, Subset
-from components.trainer_state import Plan
 
 PLAN = Plan(epochs=2, batch_size=8, look_size=16, look_batch=16, seed=0)
 

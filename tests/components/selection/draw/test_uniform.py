@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from components.records import EpochRecord
+from components.epoch_records import EpochRecord
 from components.rng import stream
 from components.selection.draw.uniform import Uniform, blind
 from components.selection.selector import Epoch

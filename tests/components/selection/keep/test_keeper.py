@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.arrays import count_of
-from components.records import EpochRecord
+from components.epoch_records import EpochRecord
 from components.selection.keep.adaselection import AdaSelection
 from components.selection.keep.keeper import CORRECTION
 from components.selection.keep.rule import ByRule

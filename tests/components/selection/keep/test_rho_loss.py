@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from components.epoch_records import EpochRecord
 from components.evidence.signals import Signals
-from components.records import EpochRecord
+from components.run_position import Plan
 from components.selection.draw.holdout import Holdout
 from components.selection.keep.rho_loss import RhoLoss
-from components.trainer_state import Plan
 
 PLAN = Plan(epochs=2, batch_size=8, look_size=16, look_batch=16, seed=0)
 

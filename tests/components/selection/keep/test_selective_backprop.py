@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from components.epoch_records import EpochRecord
 from components.evidence.signals import Signals
-from components.records import EpochRecord
 from components.selection.keep.selective_backprop import SelectiveBackprop
 
 

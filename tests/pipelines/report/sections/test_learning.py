@@ -1,26 +1,35 @@
 """Learning curves are of what was really recorded, and the data map is of at most so many points."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
 from pipelines.core import artifacts
 from pipelines.core.artifacts import cost_of, result
+from pipelines.report import trial_names
 from pipelines.report.data_charts import Curve, Map, curves, data_map
 from pipelines.report.run_results import Run
-from pipelines.report.sections import learning, trials
+from pipelines.report.sections import learning
+from pipelines.report.sections.learning import Point
 from pipelines.trials.folder import Place
 from pipelines.trials.grid import Cell, Grid
+from tests.pipelines.records import cost_record, epoch_record
+from tests.pipelines.study_rows import method_row
 
 
-def record(epoch, trained, loss):
-    return {"epoch": epoch, "trained": trained, "loss": loss}
+def lap(seconds):
+    return {"times": 1, "examples": 1, "wall_seconds": seconds, "cpu_seconds": seconds}
 
 
-WARM_UP = {"laps": {"train": {"cpu_seconds": 4.0}}, "energy": {"kwh": 0.04}}
-WARM_UP["ends"] = [{"epoch": 0, "cpu_seconds": 3.0, "kwh": 0.03}]
-SUBSET = {"laps": {"select": {"cpu_seconds": 0.5}}}
-TRAIN = {"ends": [{"epoch": 1, "cpu_seconds": 1.0, "kwh": 0.01}, {"epoch": 2, "cpu_seconds": 2.0, "kwh": 0.02}]}
-HISTORY = [record(0, 100, 2.0), record(1, 30, 1.0), record(2, 0, None)]
+ENERGY = cost_record().metered.dumped()
+WARM_UP = cost_record(
+    laps={"train": lap(4.0)}, energy=ENERGY | {"kwh": 0.04}, ends=[{"epoch": 0, "cpu_seconds": 3.0, "kwh": 0.03}]
+)
+SUBSET = cost_record(laps={"select": lap(0.5)})
+TRAIN = cost_record(ends=[{"epoch": 1, "cpu_seconds": 1.0, "kwh": 0.01}, {"epoch": 2, "cpu_seconds": 2.0, "kwh": 0.02}])
+FACTS = [{"epoch": e, "trained": trained, "loss": loss} for e, trained, loss in ((0, 100, 2.0), (1, 30, 1.0), (2, 0, None))]
+HISTORY = [epoch_record(**facts) for facts in FACTS]
 
 
 def curve_of(*records):
@@ -30,13 +39,13 @@ def curve_of(*records):
 def test_an_epoch_after_the_warm_up_comes_on_top_of_all_that_went_before():
     curve = curve_of(HISTORY, WARM_UP, SUBSET, TRAIN)
     assert list(curve.values) == [2.0, 1.0]  # the last epoch trained nothing
-    assert curve.spent[:2] == [(100, 130), (3.0, 5.5)]
+    assert curve.spent[:2] == [[100, 130], [3.0, 5.5]]
     assert curve.spent[2] == pytest.approx([30, 50])
 
 
 def test_an_epoch_of_which_no_time_is_known_stands_against_examples_alone():
-    curve = curve_of(HISTORY, WARM_UP | {"ends": []}, SUBSET, {})
-    assert curve.spent == [(100, 130), (None, None), [None, None]]
+    curve = curve_of(HISTORY, WARM_UP.model_copy(update={"ends": []}), SUBSET, cost_record())
+    assert curve.spent == [[100, 130], [None, None], [None, None]]
     drawn = curves([curve], ["a", "b", "c"], "loss")
     assert [len(axes.lines) for axes in drawn.axes] == [1, 0, 0]
     assert drawn.axes[0].get_yscale() == "log"
@@ -47,8 +56,8 @@ def test_a_loss_below_0_is_drawn_as_it_is():
 
 
 def test_the_mean_over_seeds_is_of_the_epochs_that_all_have_and_of_what_all_know():
-    one = {0: (100, 1.0, 0.001, 2.0), 1: (200, 2.0, 0.002, 1.0), 2: (300, 3.0, 0.003, 0.5)}
-    other = {0: (100, 3.0, 0.003, 4.0), 1: (240, None, None, 3.0)}
+    one = {0: Point(100, 1.0, 0.001, 2.0), 1: Point(200, 2.0, 0.002, 1.0), 2: Point(300, 3.0, 0.003, 0.5)}
+    other = {0: Point(100, 3.0, 0.003, 4.0), 1: Point(240, None, None, 3.0)}
     curve = learning.mean_curve("m", [one, other])
     assert (list(curve.values), list(curve.spent[0])) == ([3.0, 2.0], [100, 220])
     assert curve.at(1) == [(2.0, 3.0)]
@@ -57,7 +66,7 @@ def test_the_mean_over_seeds_is_of_the_epochs_that_all_have_and_of_what_all_know
     drawn = curves([curve], ["a", "b", "c"], "loss").axes
     assert [[len(line.get_xdata()) for line in axes.lines] for axes in drawn] == [[3, 2, 2], [3, 1, 1], [3, 1, 1]]
     assert learning.mean_curve("m", [one]).parts == ()
-    assert learning.mean_curve("m", [one, {5: (1, 1.0, 1.0, 1.0)}]).values == ()
+    assert learning.mean_curve("m", [one, {5: Point(1, 1.0, 1.0, 1.0)}]).values == []
 
 
 def test_a_study_has_a_figure_of_the_best_cells_and_one_of_each_method_with_several(tmp_path, monkeypatch):
@@ -67,11 +76,13 @@ def test_a_study_has_a_figure_of_the_best_cells_and_one_of_each_method_with_seve
     monkeypatch.setattr(learning, "_costs", lambda name: (WARM_UP, SUBSET, TRAIN))
     for seed in place.seeds:
         for one in cells:
-            artifacts.write_json(place.of(seed) / result("train", one.name, "history.json"), HISTORY)
-        artifacts.write_json(place.of(seed) / cost_of("train", "full"), {"energy": {"label": "measured"}})
-    rows = [{"method": c.method, "fraction": c.fraction, "settings": "", "agot_best": c.name == "a-0.3"} for c in cells]
-    best = trials.best(place, rows)
-    assert [trials.title(c) for c in best] == ["full", "a, 0.3 kept"]
+            artifacts.write_json(
+                place.of(seed) / result("train", one.name, "history.json"), [asdict(record) for record in HISTORY]
+            )
+        cost_record(energy=ENERGY | {"label": "measured"}).write(place.of(seed) / cost_of("train", "full"))
+    rows = [method_row(method=c.method, fraction=c.fraction, agot_best=c.name == "a-0.3") for c in cells]
+    best = trial_names.best(place, rows)
+    assert [trial_names.title(c) for c in best] == ["full", "a, 0.3 kept"]
     (section,) = learning.of_study(place, best)
     assert [f.caption.split(". ")[0] for f in section.figures] == [
         "full, and of each method the cell of highest AGOT",

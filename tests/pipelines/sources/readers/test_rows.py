@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pipelines.core.errors import UserError
 from pipelines.data.class_names import classes_of
 from pipelines.sources.readers import rows
+from pipelines.sources.readers.common import Layout
 
-SOURCE = {"header": None, "skip": 0}
 WANTED = [("text", "text"), ("label", "label")]
 
 
@@ -45,7 +45,7 @@ NAMES = ["01", "1", "007", "10:30", "2024-01-02", "true", "NA", "null", "1e5", "
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "tsv", "tsv.gz", "tab", "jsonl", "jsonl.gz", "parquet"])
 def test_a_name_is_taken_as_it_is_written_in_every_format(tmp_path, suffix):
     values = [(f"text {i}", name) for i, name in enumerate(NAMES)]
-    table = rows.read(write(tmp_path / f"own.{suffix}", values), SOURCE, WANTED)
+    table = rows.read(write(tmp_path / f"own.{suffix}", values), Layout(), WANTED)
     assert texts_of(table, "label") == NAMES
     target, names, _ = classes_of(np.array(texts_of(table, "label")), "own")
     assert [names[t] for t in target] == NAMES
@@ -60,14 +60,14 @@ def test_csv_is_read_as_pythons_own_reader_reads_it(tmp_path, values):
     path = write(tmp_path / "own.csv", values)
     with path.open(newline="", encoding="utf-8") as file:
         expected = [row for row in csv.reader(file, strict=True) if row][1:]
-    table = rows.read(path, SOURCE, WANTED)
+    table = rows.read(path, Layout(), WANTED)
     assert list(zip(texts_of(table, "text"), texts_of(table, "label"), strict=True)) == list(map(tuple, expected))
 
 
 def test_a_cell_of_three_megabytes_is_read_and_many_rows_are(tmp_path):
     long = [("word " * 600_000, "a"), *((f"text {i}", "b") for i in range(25_000))]
     for suffix in ("csv", "jsonl", "tsv"):
-        table = rows.read(write(tmp_path / f"own.{suffix}", long), SOURCE, WANTED)
+        table = rows.read(write(tmp_path / f"own.{suffix}", long), Layout(), WANTED)
         assert texts_of(table, "text") == [t for t, _ in long]
 
 
@@ -112,7 +112,7 @@ REFUSED = {
 def test_what_cannot_be_read_is_said_in_one_line(tmp_path, name, content, said):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=said) as caught:
-        rows.read(tmp_path / name, SOURCE, WANTED)
+        rows.read(tmp_path / name, Layout(), WANTED)
     assert "\n" not in str(caught.value)
 
 

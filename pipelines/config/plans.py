@@ -1,0 +1,108 @@
+"""Plan records: the content of each file of the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field, JsonValue
+
+from pipelines.config.schema.model import Model
+from pipelines.config.schema.sections import Energy, Training
+from pipelines.config.schema.source import ModelSource
+from pipelines.config.schema.task_keys import DataKeys
+from pipelines.config.schema.warm_up import WarmUp
+from pipelines.core.records import Number, Record, Stored
+
+
+class TaskPlan(DataKeys, Stored):
+    """What ``prepare`` depends on: the task without its model and training.
+
+    ``tokenizer`` is the source of the task's model, whose tokenizer prepares texts; None where it has none.
+    """
+
+    name: str
+    seed: int
+    tokenizer: ModelSource | None = None
+
+
+class TrainingPlan(Record):
+    """What every training shares: the task's model and settings, and the seed."""
+
+    model: Model
+    training: Training
+    seed: int
+
+
+class Member(Record):
+    """A selection method of a plan: its class, its arguments, and factors of the task's learning rate and batch size."""
+
+    method: str
+    arguments: dict[str, JsonValue]
+    factors: dict[str, Number | str] = Field(default_factory=dict)
+
+
+class MethodPlan(Record):
+    """What a method's subset and training depend on; it has several ``members`` where methods are stacked.
+
+    ``length`` is in epochs; ``planned_cost`` in epochs over everything, its warm-up included, and exact where it is
+    ``cost_known``.
+    """
+
+    name: str
+    warm_up: str
+    members: list[Member]
+    length: Number
+    planned_cost: float
+    cost_known: bool
+    seed: int
+
+
+class WarmUpPlan(WarmUp, Stored):
+    """A warm-up, and whether it is ``needed``: whether any method, or the diagnosis, starts from it."""
+
+    needed: bool
+
+
+class ComparisonPlan(Record):
+    """What is compared, and how it is accounted for."""
+
+    task: str
+    methods: list[str]
+    agot_epsilon: float
+    energy: Energy
+
+
+class DiagnosisPlan(Record):
+    """The warm-up whose scores a diagnosis reads, and the epochs of the task's training."""
+
+    warm_up: str
+    epochs: int
+
+
+class PlanSource(Record):
+    """The digest of the part of params.yaml that the plan was made from."""
+
+    params: str
+
+
+@dataclass(frozen=True)
+class Plans:
+    """All files of a plan; warm-ups and methods by name."""
+
+    task: TaskPlan
+    training: TrainingPlan
+    comparison: ComparisonPlan
+    source: PlanSource
+    diagnosis: DiagnosisPlan
+    warm_ups: dict[str, WarmUpPlan]
+    methods: dict[str, MethodPlan]
+
+    def files(self) -> Iterator[tuple[Path, Stored]]:
+        """Yield each file's path below the folder of plans, and its record."""
+        for name in ("task", "training", "comparison", "source", "diagnosis"):
+            yield Path(f"{name}.json"), getattr(self, name)
+        for kind, records in (("warm_ups", self.warm_ups), ("methods", self.methods)):
+            for name, record in records.items():
+                yield Path(kind, f"{name}.json"), record

@@ -1,0 +1,1 @@
+"""Findings of a diagnosis, as they are made and as they are written."""

@@ -1,0 +1,85 @@
+"""Prepared splits on disk: memory-mapped Arrow streams (``datasets.Dataset.from_file`` reads them too)."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from components.arrays import Array
+from components.tasks.examples import Examples
+from components.tasks.image import Images
+from components.tasks.language import Blocks
+from components.tasks.table import Records
+from components.tasks.text import Texts
+from pipelines.core import artifacts
+from pipelines.core.errors import UserError
+from pipelines.data.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Split:
+    """A prepared split.
+
+    Attributes:
+        examples: N of them, memory-mapped.
+        ids: ``(N,)`` int64, each example's id for life.
+        table: the columns as they lie, texts among them.
+    """
+
+    examples: Examples
+    ids: Array
+    table: pa.Table
+
+    def relabelled(self, target: Array, outputs: int) -> Split:
+        """Return this split with other classes ``(N,)``, of which there are ``outputs``."""
+        examples = copy.copy(self.examples)
+        examples.target, examples.outputs = target, outputs
+        return replace(self, examples=examples)
+
+
+def write_split(path: Path, table: pa.Table) -> None:
+    """Write ``table`` as one record batch, so that every column is one stretch of memory."""
+    with artifacts.whole(path) as part, pa.OSFile(str(part), "wb") as file, pa.ipc.new_stream(file, table.schema) as out:
+        out.write_table(table.combine_chunks())
+
+
+def read_split(name: str, manifest: Manifest, folder: Path | None = None) -> Split:
+    """Return the split ``name`` of the prepared data, or of those in ``folder``, none of it in memory yet.
+
+    Raises:
+        UserError: where it is missing or not whole.
+    """
+    path = (folder or artifacts.PREPARED) / f"{name}.arrow"
+    try:
+        table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{path}: cannot be read: {error}; run 'dvc repro -f prepare'") from None
+    if len(table) != (count := getattr(manifest.counts, name)):
+        raise UserError(f"{path}: must hold {count} examples, got {len(table)}; run 'dvc repro -f prepare'")
+    return Split(_examples(table, manifest), table["id"].to_numpy(), table)
+
+
+def _examples(table: pa.Table, manifest: Manifest) -> Examples:
+    if manifest.kind == "language":
+        return Blocks(_rows(table["tokens"], manifest))
+    label, outputs = table["label"].to_numpy(), manifest.outputs
+    if manifest.kind == "image":
+        assert manifest.mean is not None
+        assert manifest.deviation is not None
+        return Images(_rows(table["pixels"], manifest), label, outputs, manifest.mean, manifest.deviation)
+    if manifest.kind == "table":
+        return Records(_rows(table["row"], manifest), label, outputs)
+    tokens = table["tokens"].chunk(0)
+    second = table["second"].to_numpy() if "second" in table.column_names else None
+    assert manifest.pad is not None
+    return Texts(tokens.values.to_numpy(), tokens.offsets.to_numpy(), label, outputs, manifest.pad, second)
+
+
+def _rows(column: pa.ChunkedArray, manifest: Manifest) -> Array:
+    """Return lists of one length as the array ``(N, *shape)`` that they were, where they lie."""
+    assert manifest.shape is not None
+    rows: Array = column.chunk(0).flatten().to_numpy().reshape(len(column), *manifest.shape)
+    return rows

@@ -1,0 +1,134 @@
+"""Rows of a comparison: the content of comparison.json and comparison.csv."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from pydantic import JsonValue, TypeAdapter
+
+from pipelines.core.artifacts import COMPARISON
+from pipelines.core.records import Record
+from pipelines.costs.account import CostColumns, Gains
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """What a method reached, and what it cost.
+
+    Attributes:
+        method: its name in params.yaml.
+        metric: what models are judged by, which is one of the ``metrics``.
+        metrics: of the trained model on the test split, by name.
+        examples_trained: over the whole run.
+        examples_looked: without a step, over the whole run.
+    """
+
+    method: str
+    metric: str
+    metrics: dict[str, float]
+    examples_trained: int
+    examples_looked: int
+    costs: CostColumns
+    gains: Gains
+
+    @classmethod
+    def of(cls, columns: Mapping[str, JsonValue], metric: str) -> ComparisonRow:
+        """Return the row that has these ``columns``: whatever is no other column is a metric.
+
+        Raises:
+            pydantic.ValidationError: for a column that is missing or of another type.
+        """
+        own: dict[str, JsonValue] = {key: columns[key] for key in OWN if key in columns}
+        costs, gains = ({f.name: columns[f.name] for f in fields(kind) if f.name in columns} for kind in (CostColumns, Gains))
+        metrics = {key: value for key, value in columns.items() if key not in own | costs | gains}
+        return ROW.validate_python({**own, "metric": metric, "metrics": metrics, "costs": costs, "gains": gains})
+
+    @property
+    def score(self) -> float:
+        """What the model is judged by."""
+        return self.metrics[self.metric]
+
+    @property
+    def standard_error(self) -> float | None:
+        """The standard error of the score over the test examples; None where it is not known."""
+        return self.metrics.get(f"{self.metric}_standard_error")
+
+    @property
+    def chance(self) -> float | None:
+        """The score of a model that says the same of every example; None where it is not known."""
+        return self.metrics.get(f"chance_{self.metric}")
+
+    @property
+    def above_chance(self) -> float | None:
+        """How far above chance the model surely is; None where it is not known."""
+        return self.metrics.get("above_chance")
+
+    @property
+    def time_measured(self) -> float:
+        """The CPU seconds of the run over those of ``full``."""
+        return _known(self.costs.time_measured)
+
+    @property
+    def time_counted(self) -> float:
+        """The seconds that the run's passes should take over those of ``full``."""
+        return _known(self.costs.time_counted)
+
+    def columns(self) -> dict[str, float | str | None]:
+        """Return the columns by name, in the order of the table."""
+        counts = {key: getattr(self, key) for key in COUNTS}
+        return {"method": self.method, **self.metrics, **counts, **self.costs.columns(), **asdict(self.gains)}
+
+
+COUNTS = ("examples_trained", "examples_looked")
+#: The columns that are a row's own: neither metrics nor of its account.
+OWN = ("method", *COUNTS)
+ROW = TypeAdapter(ComparisonRow)
+
+
+def _known(cost: float | None) -> float:
+    assert cost is not None, "each method of a comparison has an account"
+    return cost
+
+
+class _Flat(Record):
+    """The comparison as it is written: a row's metrics and costs stand beside its own columns."""
+
+    task: str
+    metric: str
+    agot_epsilon: float
+    rows: list[dict[str, JsonValue]]
+
+
+class Comparison(Record):
+    """What all planned methods of a ``task`` reached and cost; AGOT is with ``agot_epsilon``."""
+
+    task: str
+    metric: str
+    agot_epsilon: float
+    rows: list[ComparisonRow]
+
+    @classmethod
+    def of(cls, value: object) -> Comparison:
+        """Return the comparison whose rows are written as columns.
+
+        Raises:
+            pydantic.ValidationError: for a key that is unknown, missing or of another type.
+        """
+        flat = _Flat.of(value)
+        rows = [ComparisonRow.of(row, flat.metric) for row in flat.rows]
+        return cls(task=flat.task, metric=flat.metric, agot_epsilon=flat.agot_epsilon, rows=rows)
+
+    @classmethod
+    def written(cls) -> Comparison:
+        """Return the comparison that was written last.
+
+        Raises:
+            UserError: where there is none.
+        """
+        return cls.read(COMPARISON / "comparison.json")
+
+    def dumped(self) -> dict[str, object]:
+        """Return the comparison as JSON holds it."""
+        rows = [row.columns() for row in self.rows]
+        return {"task": self.task, "metric": self.metric, "agot_epsilon": self.agot_epsilon, "rows": rows}

@@ -1,0 +1,78 @@
+"""Data sets of the hub, by the ``datasets`` library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipelines.config.plans import TaskPlan
+from pipelines.config.schema.source import FromHub
+from pipelines.core.errors import UserError, unknown
+from pipelines.sources import hub_status
+from pipelines.sources.parallel_decoding import Pictures
+from pipelines.sources.picture_decoding import Item
+from pipelines.sources.raw import Raw
+from pipelines.sources.tables import of_tables
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def from_hub(source: FromHub, task: TaskPlan) -> Raw:
+    """Return a data set of the hub, at its revision, as raw data."""
+    if not Path(source.id).exists():
+        hub_status.away()  # asked before the library is loaded, which reads then whether it may ask
+    from datasets import load_dataset
+
+    def split(name: str | None) -> Dataset | None:
+        return None if name is None else load_dataset(source.id, source.config, split=name, revision=source.revision)
+
+    try:
+        parts = [split(source.train_split), split(source.test_split)]
+    except Exception as error:  # whatever the hub's client raises, it is the same to the user
+        raise UserError(f"hub data set {source.id} at {source.revision}: cannot be loaded: {hub_status.told(error)}") from None
+    return of_datasets(task, parts, source.id)
+
+
+def of_datasets(task: TaskPlan, parts: Sequence[Dataset | None], origin: str) -> Raw:
+    """Return splits of the ``datasets`` library (training, and testing or None) as raw data; ``origin`` says where from."""
+    given = [p for p in parts if p is not None]
+    columns = task.columns
+    if task.kind != "image":
+        names = _class_names(given[0], columns.label)
+        return of_tables(task, [p.data.table for p in given], [f"{origin}: {s}" for s in ("training", "test")], names)
+    for part in given:
+        for column in columns.named():
+            if column not in part.column_names:
+                raise UserError(unknown(f"{origin}: columns: {column!r}", "column", column, part.column_names))
+    label = np.concatenate([np.asarray(p[columns.label]) for p in given])
+    tested = None if len(given) == 1 else np.arange(len(label)) >= len(given[0])
+    images = Pictures(len(label), _items(given, str(columns.image), origin), task.image_size)
+    return Raw({}, label, tested, _class_names(given[0], columns.label), pixels=images)
+
+
+def _class_names(split: Dataset, column: str | None) -> list[str] | None:
+    """Return the names that a column of classes says its numbers stand for; None where it says none."""
+    return getattr(split.features.get(column), "names", None)
+
+
+def _items(parts: Sequence[Dataset], column: str, origin: str) -> Callable[[int], Item]:
+    """Return what returns the encoded image of an id, of splits of the ``datasets`` library."""
+    from datasets import Image
+
+    if bad := next((f for p in parts if not isinstance(f := p.features[column], Image)), None):
+        raise UserError(f"{origin}: columns.image: {column!r} must be a column of images, got {bad}")
+    encoded = [part.select_columns(column).cast_column(column, Image(decode=False)) for part in parts]
+    ends = np.cumsum([len(part) for part in parts])
+
+    def item(i: int) -> Item:
+        part = int(np.searchsorted(ends, i, side="right"))
+        found = encoded[part][i - int(ends[part])][column]
+        if found is None or not (found["bytes"] or found["path"]):
+            raise UserError(f"image id {i}: there is none")
+        return Item(f"id {i}", found["path"] if found["bytes"] is None else None, found["bytes"])
+
+    return item

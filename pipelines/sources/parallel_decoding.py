@@ -1,0 +1,110 @@
+"""Pictures decoded by all cores, straight into the prepared file."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from queue import SimpleQueue
+
+from components.arrays import Array
+from pipelines.core.errors import UserError
+from pipelines.sources.picture_decoding import Call, Item, Wanted, decoded, write
+from pipelines.sources.pixel_writer import blocks
+
+ROOT = Path(__file__).parents[2]
+#: Pictures of one call, at most; and under how many no process is started.
+MOST, FEW = 256, 512
+#: ``decoding.write``, here or in another process.
+Write = Callable[[Sequence[Item], Wanted, str, int], Counter[str]]
+
+
+class Pictures:
+    """N encoded pictures, by id; only those that are written are decoded."""
+
+    def __init__(self, count: int, item: Callable[[int], Item], size: int | None) -> None:
+        """Read what ``item`` returns of each of ``count`` ids; ``size`` is what they are resized to, None for as they are."""
+        self._count, self._item, self._size = count, item, size
+
+    def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """``(channels, height, width)`` of the first, which all must have."""
+        return decoded(self._item(0), Wanted(self._size), Counter()).shape
+
+    def write(self, ids: Array, path: Path, offset: int) -> Counter[str]:
+        """Write the pixels of ``ids``.
+
+        Raises:
+            UserError: naming the first that cannot be used.
+        """
+        wanted, changes = Wanted(self._size, self.shape), Counter[str]()
+        each = self.shape[0] * self.shape[1] * self.shape[2]
+        calls = [slice(s, min(s + MOST, b.stop)) for b in blocks(len(ids), self.shape) for s in range(b.start, b.stop, MOST)]
+
+        def run(part: slice, writes: Write) -> Counter[str]:
+            return writes([self._item(int(i)) for i in ids[part]], wanted, str(path), offset + part.start * each)
+
+        if len(ids) < FEW or _cores() == 1:
+            return sum((run(part, write) for part in calls), changes)
+        with _processes() as writes, ThreadPoolExecutor(_cores()) as threads:
+            return sum(threads.map(lambda part: run(part, writes), calls), changes)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _start() -> subprocess.Popen[bytes]:
+    """Start a process that decodes; it ends when this one does, and not by the Ctrl-C that this one is to see."""
+    command = [sys.executable, "-m", "pipelines.sources.picture_decoding"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, start_new_session=True)
+
+
+@contextmanager
+def _processes() -> Iterator[Write]:
+    """Give ``write`` in as many other processes as there are cores, for as many threads; they end with this one."""
+    started: list[subprocess.Popen[bytes]] = []
+    idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+
+    def writes(items: Sequence[Item], wanted: Wanted, path: str, offset: int) -> Counter[str]:
+        process = idle.get()
+        try:
+            return _asked(process, (items, wanted, path, offset))
+        finally:
+            idle.put(process)
+
+    try:
+        for _ in range(_cores()):
+            started.append(_start())
+            idle.put(started[-1])
+        yield writes
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
+
+
+def _asked(process: subprocess.Popen[bytes], call: Call) -> Counter[str]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    pickle.dump(call, process.stdin)
+    process.stdin.flush()
+    try:
+        answer = pickle.load(process.stdout)
+    except EOFError:
+        raise RuntimeError(f"a process that decodes images ended with {process.wait()}") from None
+    if isinstance(answer, str):
+        raise UserError(answer)
+    return Counter(answer)

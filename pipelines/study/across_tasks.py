@@ -1,0 +1,128 @@
+"""Joined tables of a study over several tasks, and the gains on each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from pipelines.config.params import Params
+from pipelines.report.study_verdict import best_of
+from pipelines.trials.method_rows import GainOver, MethodRow, RatioOver
+from pipelines.trials.rows import Columns, TrialRow
+from pipelines.trials.study_tables import StudyTables
+
+#: What of a task is told beside its name.
+OPTIONS = ("limit", "long_tail", "duplicates", "label_noise", "stream")
+
+
+@dataclass(frozen=True)
+class RegimeRow:
+    """Where a method was best on a task, beside its controls.
+
+    Attributes:
+        task: of the study.
+        of: the task that it is made of.
+        options: what its training split was made into, as JSON.
+        metric: what models are judged by.
+        full: the mean score of training on everything.
+        method: its name in params.yaml.
+        cells: how many it has.
+        above: in how many of them it is surely above all controls; None where that is not known of each.
+        best: its cell of the largest gain; None where no cell has one.
+    """
+
+    task: str
+    of: str
+    options: str
+    metric: str
+    full: float | None
+    method: str
+    cells: int
+    above: int | None
+    best: MethodRow | None
+
+    @property
+    def gain(self) -> GainOver:
+        """The gain of the best cell over the best control of its cost."""
+        return self.best.best_control.gain if self.best else GainOver()
+
+    @property
+    def cost_ratio(self) -> RatioOver:
+        """The cost ratio of the best cell."""
+        return self.best.cost_ratio if self.best else RatioOver()
+
+    def columns(self) -> Columns:
+        """Return the columns by name, in the order of the tables."""
+        keys = ("task", "of", "options", "metric", "full", "method", "cells", "above")
+        return {key: getattr(self, key) for key in keys} | self._of_best() | self.gain.columns("gain")
+
+    def _of_best(self) -> Columns:
+        def of(value: Callable[[MethodRow], float | str | None]) -> float | str | None:
+            return value(self.best) if self.best else None
+
+        cpu_ratio = self.best.cpu_ratio if self.best else RatioOver()
+        return {
+            "above_controls": of(lambda best: best.above_controls),
+            "fraction": of(lambda best: best.fraction),
+            "settings": of(lambda best: best.settings),
+            "cost_epochs": of(lambda best: best.means.cost_epochs),
+            "seeds": of(lambda best: best.seeds),
+            **self.cost_ratio.columns("cost_ratio"),
+            **cpu_ratio.columns("cpu_ratio"),
+            "score": of(lambda best: best.means.score),
+            "control": of(lambda best: best.best_control.control.cell),
+        }
+
+
+def joined(tables: Mapping[str, Sequence[MethodRow] | Sequence[TrialRow]]) -> list[Columns]:
+    """Return the rows of all tasks under the columns that any has, the task first; None where it has not."""
+    rows: list[Columns] = [{"task": task, **row.columns()} for task, table in tables.items() for row in table]
+    keys = dict.fromkeys(key for row in rows for key in row)
+    return [{key: row.get(key) for key in keys} for row in rows]
+
+
+def options_of(params: Params) -> dict[str, JsonValue]:
+    """Return the regime of the task: what its training split was made into."""
+    task = params.chosen.model_dump(mode="json")
+    return {key: task[key] for key in OPTIONS if task[key]}
+
+
+def by_regime(written: dict[str, StudyTables], asked: dict[str, Params], bases: dict[str, str]) -> list[RegimeRow]:
+    """Return a row a task and method: where it was best beside its controls, and in how many cells surely above all of them.
+
+    A gain is that over the best control at a cell's cost, the mean over seeds of paired differences; of a method's cells that
+    one is told whose gain is largest, of those that are above all controls if any is. It is chosen by the test split that it
+    is told of.
+    """
+    rows = []
+    for task, found in written.items():
+        full = next(r for r in found.methods if r.method == "full").means.score
+        options = json.dumps(options_of(asked[task]))
+        for method in dict.fromkeys(r.method for r in found.methods if r.method != "full"):
+            cells = [r for r in found.methods if r.method == method]
+            above = [r.above_controls for r in cells]
+            many = None if None in above else sum(map(bool, above))
+            head = (task, bases[task], options, found.metric, full, method, len(cells), many)
+            rows.append(RegimeRow(*head, best_of(cells)))
+    return rows
+
+
+def verdicts(rows: list[RegimeRow]) -> list[str]:
+    """Return what may be said of each task: which methods are above the controls of their cost, and by how much."""
+    return [f"{task}: {_verdict([r for r in rows if r.task == task])}" for task in dict.fromkeys(r.task for r in rows)]
+
+
+def _verdict(rows: list[RegimeRow]) -> str:
+    won = [(r, r.best, gain) for r in rows if r.best and r.best.above_controls and (gain := r.gain.mean) is not None]
+    if won:
+        return "; ".join(
+            f"{r.method} by {gain:.4f} ({r.gain.low:.4f} to {r.gain.high:.4f}) over {best.best_control.control.cell}, "
+            f"in {r.above} of {r.cells} cells"
+            for r, best, gain in sorted(won, key=lambda each: -each[2])
+        )
+    if any(r.above is None for r in rows):
+        return "too few seeds, or cells without results, to say"
+    return "none"

@@ -1,0 +1,109 @@
+"""Builders of transformers models: pretrained with a new head, or a GPT-2."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from pipelines.config.schema.model import Gpt, Transformer
+from pipelines.core.errors import UserError
+from pipelines.data.manifest import Manifest
+from pipelines.sources import pretrained
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PretrainedConfig, PreTrainedModel
+
+#: A tensor's name, its sizes as they were saved, and as the configuration says.
+Mismatch = tuple[str, Iterable[int], Iterable[int]]
+
+
+def transformer(model: Transformer, manifest: Manifest) -> nn.Module:
+    """Return the planned model of the transformers library, with a head for what the prepared data ask for.
+
+    Raises:
+        UserError: where it cannot be loaded.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    from components.models.small import freeze_all_but_last
+
+    pretrained.silence()
+    place, revision = pretrained.location(model.source)
+    language = manifest.target == "tokens"
+    kind = AutoModelForCausalLM if language else AutoModelForSequenceClassification
+    try:
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **_head(model, manifest), **revision)
+        # A head that was saved for other classes is left out for one of this task's.
+        options = {"ignore_mismatched_sizes": not language, "output_loading_info": True, **revision}
+        # The library would keep weights in half precision where they were saved so, and steps are lost in their rounding.
+        options["dtype"] = torch.float32
+        built, found = kind.from_pretrained(place, config=config, trust_remote_code=False, use_safetensors=True, **options)
+    except Exception as error:  # a truncated file raises what its reader raises
+        raise UserError(f"{place}: the model cannot be loaded: {pretrained.told(place, error)}") from None
+    _check_encoder(built, found["mismatched_keys"], place)
+    if language:
+        _check_context(config, manifest.block)
+    if model.train_layers is not None:
+        freeze_all_but_last(built, model.train_layers)
+    return _called_by_keyword(built)
+
+
+def _head(model: Transformer, manifest: Manifest) -> dict[str, bool | int | str]:
+    """Return what of the model's configuration is the task's, and not as it was saved."""
+    head: dict[str, bool | int | str] = (
+        {"use_cache": False} if manifest.target == "tokens" else {"num_labels": manifest.outputs}
+    )
+    if manifest.target == "number":
+        head["problem_type"] = "regression"
+    if model.num_hidden_layers:
+        head["num_hidden_layers"] = model.num_hidden_layers
+    return head
+
+
+def _check_encoder(model: PreTrainedModel, mismatched: Iterable[Mismatch], place: str) -> None:
+    """Refuse weights beside the head that have another size than the configuration says: they were not loaded."""
+    inside = sorted(key for key in mismatched if key[0].startswith(f"{model.base_model_prefix}."))
+    if inside:
+        name, saved, wanted = inside[0]
+        sizes = f"{list(saved)}, and its config.json says {list(wanted)}"
+        raise UserError(f"{place}: the model cannot be loaded: {name} is of size {sizes}")
+
+
+def _called_by_keyword(model: nn.Module) -> nn.Module:
+    if "input_ids" not in inspect.signature(model.forward).parameters:
+        raise ValueError("takes no input_ids")
+    return model
+
+
+def _check_context(config: PretrainedConfig, block: int | None) -> None:
+    """Refuse blocks that are longer than what the model can read at once."""
+    assert block is not None, "the manifest of running text"
+    known = getattr(config, "max_position_embeddings", None)
+    if known is not None and block > known:
+        raise ValueError(f"reads {known} tokens at once, and block is {block}; the nearest block that works is {known}")
+
+
+def gpt(model: Gpt, manifest: Manifest) -> nn.Module:
+    """Return a GPT-2 of the planned size, untrained, for blocks and vocabulary of the prepared data."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    pretrained.silence()
+    end, dropout = manifest.end, model.dropout
+    config = GPT2Config(
+        vocab_size=manifest.vocabulary,
+        n_positions=manifest.block,
+        n_embd=model.width,
+        n_layer=model.layers,
+        n_head=model.heads,
+        resid_pdrop=dropout,
+        embd_pdrop=dropout,
+        attn_pdrop=dropout,
+        bos_token_id=end,
+        eos_token_id=end,
+        use_cache=False,
+    )
+    built: nn.Module = GPT2LMHeadModel(config)
+    return built

@@ -1,0 +1,141 @@
+"""Tables of a study: the content of study.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from pydantic import JsonValue, TypeAdapter
+
+from components.costs.savings import Metric
+from pipelines.core.records import Record
+from pipelines.trials.folder import Place
+from pipelines.trials.grid import Grid
+from pipelines.trials.method_rows import MethodRow, Spread
+from pipelines.trials.rows import Columns, Head, TrialRow, collect, metric_of
+from pipelines.trials.study_summary import Column, by_method, summary, with_scores
+
+#: The spreads of a point that are called as they are in a trial's row.
+SPREADS = ("cost_epochs", "time_measured", "time_counted", "agot")
+
+
+@dataclass(frozen=True)
+class Point:
+    """A cell's place in a figure: means and deviations over seeds."""
+
+    head: Head
+    metric: str
+    score: Spread
+    cost_epochs: Spread
+    time_measured: Spread
+    time_counted: Spread
+    agot: Spread
+
+    @classmethod
+    def of(cls, columns: Mapping[str, JsonValue], metric: str) -> Point:
+        """Return the point that has these ``columns``.
+
+        Raises:
+            pydantic.ValidationError: for a column that is missing or of another type.
+        """
+        spreads = {name: Spread.nested(columns, name) for name in SPREADS}
+        parts = {"head": columns, "metric": metric, "score": Spread.nested(columns, metric)}
+        return TypeAdapter(cls).validate_python(parts | spreads)
+
+    def columns(self) -> Columns:
+        """Return the columns by name."""
+        row = asdict(self.head) | self.score.columns(self.metric)
+        for name in SPREADS:
+            row |= getattr(self, name).columns(name)
+        return row
+
+
+class _Facts(Record):
+    task: str
+    metric: str
+    higher_is_better: bool
+    seeds: list[int]
+    agot_epsilon: float
+    columns: list[str]
+    summary: dict[str, Column]
+
+
+class _Flat(_Facts):
+    """The tables as they are written, rows as columns by name."""
+
+    methods: list[dict[str, JsonValue]]
+    cells: list[dict[str, JsonValue]]
+    points: list[dict[str, JsonValue]]
+
+
+class StudyTables(_Facts):
+    """What the study of a task found; AGOT is with ``agot_epsilon``.
+
+    ``summary`` is the paper's table by its ``columns``; ``methods`` has a row a method beside its controls, ``cells`` one a
+    cell and seed, and ``points`` one a cell.
+    """
+
+    methods: list[MethodRow]
+    cells: list[TrialRow]
+    points: list[Point]
+
+    @classmethod
+    def of(cls, value: object) -> StudyTables:
+        """Return the tables whose rows are written as columns.
+
+        Raises:
+            pydantic.ValidationError: for a key that is unknown, missing or of another type.
+        """
+        flat = _Flat.of(value)
+        tables = {
+            "methods": [MethodRow.of(row, flat.metric) for row in flat.methods],
+            "cells": [TrialRow.of(row, flat.metric) for row in flat.cells],
+            "points": [Point.of(row, flat.metric) for row in flat.points],
+        }
+        return cls(**vars(flat) | tables)
+
+    def dumped(self) -> dict[str, object]:
+        """Return the tables as JSON holds them."""
+        tables = {name: [row.columns() for row in getattr(self, name)] for name in ("methods", "cells", "points")}
+        return {**self.model_dump(mode="json", exclude=set(tables)), **tables}
+
+    @property
+    def failed(self) -> list[TrialRow]:
+        """The rows of the cells without results."""
+        return [row for row in self.cells if row.error]
+
+
+def tables_of(place: Place, task: str, failed: dict[tuple[int, str], str]) -> StudyTables:
+    """Return the tables of the study at ``place``; ``failed`` says by seed and name why cells did not end well."""
+    metric, grid = metric_of(place), place.grid
+    rows = collect(place, metric, failed)
+    columns = summary(rows, grid, metric)
+    return StudyTables(
+        task=task,
+        metric=metric.name,
+        higher_is_better=metric.higher,
+        seeds=list(place.seeds),
+        agot_epsilon=grid.params.agot_epsilon,
+        columns=list(columns),
+        summary=columns,
+        methods=by_method(rows, grid, metric),
+        cells=rows,
+        points=points(rows, grid, metric),
+    )
+
+
+def points(rows: list[TrialRow], grid: Grid, metric: Metric) -> list[Point]:
+    """Return for every cell its place in a figure."""
+    return [_point(Head.of(cell), with_scores(rows, cell.name), metric) for cell in grid.cells]
+
+
+def _point(head: Head, mine: list[TrialRow], metric: Metric) -> Point:
+    return Point(
+        head=head,
+        metric=metric.name,
+        score=Spread.of(r.score for r in mine),
+        cost_epochs=Spread.of(r.cost_epochs for r in mine),
+        time_measured=Spread.of(r.costs.time_measured for r in mine),
+        time_counted=Spread.of(r.costs.time_counted for r in mine),
+        agot=Spread.of(r.gains.agot for r in mine),
+    )
