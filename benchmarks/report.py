@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +53,8 @@ def _copy(source: Any, place: Any) -> int:  # noqa: ANN401 - two Places
         trials_folder.link_data(folder)
         for cell in place.grid.cells:
             _copy_run(source.of(source.seeds[0]) / "results", folder / "results", real[cell.method], cell.name, rng)
-            with chdir(folder):
-                for address, key in trials_folder.steps(cell.name):
-                    artifacts.write_json(trials_folder.mark_of(address), key)
+            for address, key in trials_folder.steps(folder, cell.name):
+                artifacts.write_json(folder / trials_folder.mark_of(address), key)
     return len(place.seeds) * len(place.grid.cells)
 
 

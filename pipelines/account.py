@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from components.costs.energy import modelled_co2e_kg, modelled_kwh
 from components.costs.savings import Counts, Speed, Unit, counted_seconds, paper_time
 from pipelines.config.plan_freshness import check_plan
@@ -22,19 +24,19 @@ from pipelines.costs.account import (
 from pipelines.costs.records import CostRecord, Spent, counts_of, spent
 
 
-def account() -> None:
-    """Write the account of every planned method."""
-    plan = ComparisonPlan.read(plan_of("comparison"))
-    training = TrainingPlan.read(plan_of("training")).training
-    full = CostRecord.of_stage("train", "full")
+def account(root: Path = artifacts.HERE) -> None:
+    """Write the account of every method that is planned in the folder ``root``."""
+    plan = ComparisonPlan.read(root / plan_of("comparison"))
+    training = TrainingPlan.read(root / plan_of("training")).training
+    full = CostRecord.of_stage("train", "full", root=root)
     unit, offered = _unit(full), full.counted.examples * training.epochs
-    seconds = spent("full").total.cpu_seconds
+    seconds = spent("full", root).total.cpu_seconds
     Account(
-        methods={name: _method(name, plan.energy, training, unit, seconds, offered) for name in plan.methods},
-        prepare=CostRecord.of_stage("prepare").outermost,
+        methods={name: _method(name, plan.energy, training, unit, seconds, offered, root) for name in plan.methods},
+        prepare=CostRecord.of_stage("prepare", root=root).outermost,
         offered=offered,
         unit_cpu_seconds=UnitSeconds(**vars(unit)),
-    ).write(artifacts.ACCOUNT)
+    ).write(root / artifacts.ACCOUNT)
 
 
 def _unit(cost: CostRecord) -> Unit:
@@ -43,12 +45,12 @@ def _unit(cost: CostRecord) -> Unit:
     return Unit(forward, backward)
 
 
-def _proxied(name: str, offered: int, unit: Unit) -> ProxyAccount | None:
+def _proxied(name: str, offered: int, unit: Unit, root: Path) -> ProxyAccount | None:
     """Return what a method's proxy did and what its passes should take, by its own unit; None where it has none."""
-    warm_up = MethodPlan.read(plan_of("methods", name)).warm_up
-    if not WarmUpPlan.read(plan_of("warm_ups", warm_up)).proxy:
+    warm_up = MethodPlan.read(root / plan_of("methods", name)).warm_up
+    if not WarmUpPlan.read(root / plan_of("warm_ups", warm_up)).proxy:
         return None
-    cost = CostRecord.of_stage("warm_up", warm_up)
+    cost = CostRecord.of_stage("warm_up", warm_up, root=root)
     own, done = _unit(cost), {k: getattr(cost.counted, k) for k in Passes.model_fields}
     return ProxyAccount(
         counts=Passes(**done),
@@ -58,10 +60,14 @@ def _proxied(name: str, offered: int, unit: Unit) -> ProxyAccount | None:
     )
 
 
-def _method(name: str, watts: Energy, training: Training, unit: Unit, full: float, offered: int) -> MethodAccount:
+def _method(name: str, watts: Energy, training: Training, unit: Unit, full: float, offered: int, root: Path) -> MethodAccount:
     """Return the account of a method, where ``full`` took so many CPU seconds and saw ``offered`` examples."""
-    train, plan, took = CostRecord.of_stage("train", name), MethodPlan.read(plan_of("methods", name)), spent(name)
-    counts, proxy = Counts(offered, **counts_of(name, train.counted)), _proxied(name, offered, unit)
+    train, plan, took = (
+        CostRecord.of_stage("train", name, root=root),
+        MethodPlan.read(root / plan_of("methods", name)),
+        spent(name, root),
+    )
+    counts, proxy = Counts(offered, **counts_of(name, train.counted, root)), _proxied(name, offered, unit, root)
     beside = proxy.counted_cpu_seconds if proxy else 0.0
     counted, measured = counted_seconds(counts, unit) + beside, took.total.cpu_seconds
     whole, times = offered * unit.full, {"counted": counted / (offered * unit.full), "measured": measured / full}
@@ -71,7 +77,7 @@ def _method(name: str, watts: Energy, training: Training, unit: Unit, full: floa
         counts=train.counted,
         planned_cost_epochs=plan.planned_cost,
         spent=took,
-        evaluate=CostRecord.of_stage("evaluate", name).outermost,
+        evaluate=CostRecord.of_stage("evaluate", name, root=root).outermost,
         alpha_b=counts.alpha_b,
         alpha_fb=counts.alpha_fb,
         paper_cpu_seconds=paper,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +16,11 @@ from pipelines.data.manifest import Manifest
 
 if TYPE_CHECKING:
     from components.evaluation.metrics import Columns
-    from pipelines.data.split_files import Split
+    from components.tasks.examples import Examples
 
 
-def evaluate(name: str) -> None:
-    """Write the metrics and predictions of the method ``name``; with ``full``, also the score before training."""
+def evaluate(name: str, root: Path = artifacts.HERE) -> None:
+    """Write the metrics and predictions of the method ``name`` in ``root``; with ``full``, also the score before training."""
     from components.costs.energy import Clock
     from components.evaluation.metrics import in_unit, metrics, predict
     from pipelines.costs.records import CostRecord
@@ -27,9 +28,8 @@ def evaluate(name: str) -> None:
     from pipelines.training import models
     from pipelines.training.builders import learner_of, look_batch, prepare_torch
 
-    plan = TrainingPlan.read(plan_of("training"))
-    manifest = Manifest.prepared()
-    split, kind, scale = read_split("test", manifest), manifest.target, manifest.label_scale
+    plan, manifest = TrainingPlan.read(root / plan_of("training")), Manifest.prepared(root)
+    split, kind, scale = read_split("test", manifest, root / artifacts.PREPARED), manifest.target, manifest.label_scale
     place = prepare_torch(plan.training, plan.seed)
     learner = learner_of(plan, manifest, place, 1)
     python_gc.loaded()
@@ -41,38 +41,38 @@ def evaluate(name: str) -> None:
     before = {}
     if name == "full":
         before[f"base_{manifest.metric}"] = metrics(predicted(), kind)[manifest.metric]
-    weights = result("train", name, "model")
+    weights = root / result("train", name, "model")
     models.load_weights(learner.model, weights)
     clock = Clock()
     with clock.lap("evaluate", len(split.examples)):
         predictions = predicted()
-    told = before | _beside_chance(predictions, split, manifest)
-    artifacts.write_json(result("evaluate", name, "metrics.json"), metrics(predictions, kind) | told)
+    learnt = read_split("train", manifest, root / artifacts.PREPARED).examples
+    found = metrics(predictions, kind) | before | _beside_chance(predictions, split.examples, learnt, manifest)
+    artifacts.write_json(root / result("evaluate", name, "metrics.json"), found)
     columns = {"id": split.ids, **predictions}
     origin = {"seed": plan.seed, "data": manifest.content, "params": artifacts.digest(plan.dumped())}
     origin["checkpoint"] = artifacts.digest_of(weights / models.WEIGHTS)
-    tables.write_table(result("evaluate", name, "predictions.parquet"), columns, origin)
-    CostRecord.timed(clock).write(artifacts.cost_of("evaluate", name))
+    tables.write_table(root / result("evaluate", name, "predictions.parquet"), columns, origin)
+    CostRecord.timed(clock).write(root / artifacts.cost_of("evaluate", name))
 
 
-def _beside_chance(predictions: Columns, split: Split, manifest: Manifest) -> dict[str, float]:
+def _beside_chance(predictions: Columns, tested: Examples, learnt: Examples, manifest: Manifest) -> dict[str, float]:
     """Return the metric of predictions that say the same of every example, and how far above it the model surely is."""
     from components.evaluation.chance import beyond
 
-    chance, above = beyond(predictions, _constant(predictions, split, manifest), manifest.target, manifest.judged)
+    chance, above = beyond(predictions, _constant(predictions, tested, learnt, manifest), manifest.target, manifest.judged)
     return {f"chance_{manifest.metric}": chance, "above_chance": above}
 
 
-def _constant(predictions: Columns, split: Split, manifest: Manifest) -> Columns:
+def _constant(predictions: Columns, tested: Examples, learnt: Examples, manifest: Manifest) -> Columns:
     """Return the predictions of who knows the training split's targets alone."""
     from components.evaluation.chance import constant
     from components.tasks.language import Blocks
-    from pipelines.data.split_files import read_split
 
-    learnt, scale = read_split("train", manifest).examples, manifest.label_scale
-    if isinstance(learnt, Blocks) and isinstance(split.examples, Blocks):
+    scale = manifest.label_scale
+    if isinstance(learnt, Blocks) and isinstance(tested, Blocks):
         assert manifest.vocabulary is not None, "the manifest of running text"
-        return constant(predictions, "tokens", learnt.tokens, split.examples.tokens, manifest.vocabulary)
+        return constant(predictions, "tokens", learnt.tokens, tested.tokens, manifest.vocabulary)
     if scale:
         return constant(predictions, "number", np.array([scale.mean]))
     return constant(predictions, "class", learnt.target)

@@ -51,17 +51,17 @@ class Prepared:
     pictures: tuple[Pixels, dict[str, Array]] | None = None
 
 
-def prepare() -> None:
-    """Write the prepared splits of the planned task."""
-    task = TaskPlan.read(artifacts.plan_of("task"))
+def prepare(root: Path = artifacts.HERE) -> None:
+    """Write the prepared splits of the task that is planned in the folder ``root``; paths of sources are seen from here."""
+    task = TaskPlan.read(root / artifacts.plan_of("task"))
     clock, begun = Clock(), _of_children()
     with clock.lap("prepare"):
         raw = sources.read(task)
         encoding.check(raw, task)
-        manifest, label = _write(raw, task)
+        manifest, label = _write(raw, task, root)
     clock.laps["prepare"].cpu_seconds += _of_children() - begun
     summary.tell(manifest, label)
-    CostRecord.timed(clock).write(artifacts.cost_of("prepare"))
+    CostRecord.timed(clock).write(root / artifacts.cost_of("prepare"))
 
 
 def _of_children() -> float:
@@ -181,16 +181,16 @@ def _most(rows: int, task: TaskPlan) -> int:
     return limit if isinstance(limit, int) else count_of(limit, rows)
 
 
-def _write(raw: Raw, task: TaskPlan) -> tuple[Manifest, Array | None]:
+def _write(raw: Raw, task: TaskPlan, root: Path) -> tuple[Manifest, Array | None]:
     """Write both splits, their manifest, and a tokenizer of their own as one folder.
 
     Returns:
         The manifest, and the labels of the training split; None of running text.
     """
     manifests: list[Manifest] = []
-    artifacts.write_folder(artifacts.PREPARED, lambda folder: manifests.append(_written(folder, raw, task)))
+    artifacts.write_folder(root / artifacts.PREPARED, lambda folder: manifests.append(_written(folder, raw, task)))
     manifest = manifests[0]
-    train = read_split("train", manifest).table
+    train = read_split("train", manifest, root / artifacts.PREPARED).table
     return manifest, train["label"].to_numpy() if "label" in train.column_names else None
 
 

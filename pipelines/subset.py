@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,16 +24,16 @@ if TYPE_CHECKING:
     from components.selection.selector import Selector
 
 
-def subset(name: str) -> None:
-    """Write the selected subset of the method ``name``, best first."""
+def subset(name: str, root: Path = artifacts.HERE) -> None:
+    """Write the selected subset of the method ``name``, best first, in the folder ``root``."""
     clock = Clock()
-    plan = MethodPlan.read(plan_of("methods", name))
-    path = result("warm_up", plan.warm_up, "scores.parquet")
+    plan = MethodPlan.read(root / plan_of("methods", name))
+    path = root / result("warm_up", plan.warm_up, "scores.parquet")
     with clock.lap("select"):
         scores, facts = tables.open_table(path)
-        manifest = Manifest.prepared()
-        params = artifacts.digest(TrainingPlan.read(plan_of("training")).dumped())
-        warm_up = WarmUpPlan.read(plan_of("warm_ups", plan.warm_up))
+        manifest = Manifest.prepared(root)
+        params = artifacts.digest(TrainingPlan.read(root / plan_of("training")).dumped())
+        warm_up = WarmUpPlan.read(root / plan_of("warm_ups", plan.warm_up))
         artifacts.check_origin(path, facts, {"data": manifest.content, "params": params, "warm_up": warm_up.dumped()})
         selector = build(plan.members)
         _check_classes(selector, name, manifest)
@@ -50,8 +51,8 @@ def subset(name: str) -> None:
         }
     origin: dict[str, object] = {k: facts[k] for k in ("seed", "data", "params", "checkpoint")}
     origin |= {"method": plan.dumped()["members"], "scores": facts["content"], "examples": len(chosen.weight)}
-    tables.write_table(result("subset", name, "subset.parquet"), columns, origin)
-    CostRecord.timed(clock).write(artifacts.cost_of("subset", name))
+    tables.write_table(root / result("subset", name, "subset.parquet"), columns, origin)
+    CostRecord.timed(clock).write(root / artifacts.cost_of("subset", name))
 
 
 def _check_classes(selector: Selector, name: str, manifest: Manifest) -> None:

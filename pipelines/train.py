@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,34 +30,35 @@ LEDGER = (
 )  # fmt: skip
 
 
-def train(name: str) -> None:
-    """Write the model, ledger, history and cost of the method ``name``."""
+def train(name: str, root: Path = artifacts.HERE) -> None:
+    """Write the model, ledger, history and cost of the method ``name``, in the folder ``root``."""
     from pipelines.training import models
     from pipelines.training.job import provenance
 
-    if launcher.started("train", name):
+    if launcher.started("train", name, root):
         return
-    plan = MethodPlan.read(plan_of("methods", name))
-    job, inputs = begin(plan)
+    plan = MethodPlan.read(root / plan_of("methods", name))
+    job, inputs = begin(plan, root)
     job.run(None, inputs)
     if not job.ended():
         return
     columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in LEDGER}}
-    artifacts.write_folder(result("train", name, "model"), lambda folder: models.save(job.model, folder, job.plan.model))
-    checkpoint = artifacts.digest_of(result("train", name, "model") / models.WEIGHTS)
+    folder = root / result("train", name, "model")
+    artifacts.write_folder(folder, lambda part: models.save(job.model, part, job.plan.model, root / artifacts.TOKENIZER))
+    checkpoint = artifacts.digest_of(folder / models.WEIGHTS)
     origin = provenance(job, method=plan.dumped()["members"], checkpoint=checkpoint)
-    tables.write_table(result("train", name, "ledger.parquet"), columns, origin)
-    write_history(result("train", name, "history.json"), job.records)
+    tables.write_table(root / result("train", name, "ledger.parquet"), columns, origin)
+    write_history(root / result("train", name, "history.json"), job.records)
     job.finish()
 
 
-def begin(plan: MethodPlan) -> tuple[Job, list[object]]:
+def begin(plan: MethodPlan, root: Path = artifacts.HERE) -> tuple[Job, list[object]]:
     """Return the planned method's job where its warm-up left it, and everything that its result depends on."""
     from pipelines.training.job import Job, provenance
 
-    warm_up = WarmUpPlan.read(plan_of("warm_ups", plan.warm_up))
+    warm_up = WarmUpPlan.read(root / plan_of("warm_ups", plan.warm_up))
     looks_only = warm_up.scores_in == "eval"
-    job = Job("train", plan.name, build(plan.members), first=math.ceil(warm_up.begun), looks_only=looks_only)
+    job = Job("train", plan.name, build(plan.members), first=math.ceil(warm_up.begun), looks_only=looks_only, root=root)
     state, subset = _state(job, plan, warm_up), _subset(job, plan)
     job.begin_from(state)
     try:
@@ -71,7 +73,7 @@ def _state(job: Job, plan: MethodPlan, warm_up: WarmUpPlan) -> tuple[Begun, Tens
     from pipelines.training.checkpoints import read_begun
     from pipelines.training.job import provenance
 
-    path = result("warm_up", plan.warm_up, "state.safetensors")
+    path = job.root / result("warm_up", plan.warm_up, "state.safetensors")
     state = read_begun(path)
     artifacts.check_origin(path, state[0]["origin"], provenance(job, warm_up=warm_up.dumped()))
     return state
@@ -81,7 +83,7 @@ def _subset(job: Job, plan: MethodPlan) -> Subset:
     """Return the selected subset by place in the training split."""
     from pipelines.training.job import provenance
 
-    path = result("subset", plan.name, "subset.parquet")
+    path = job.root / result("subset", plan.name, "subset.parquet")
     columns, facts = tables.read_table(path)
     artifacts.check_origin(path, facts, provenance(job, method=plan.dumped()["members"]))
     place = _places(job.split.ids, columns["id"], path)

@@ -31,40 +31,40 @@ if TYPE_CHECKING:
 SCORES = ("loss", "change", "el2n", "margin", "margin_mean", "gradient_norm", "correct", "predicted", "forgotten", "seen")
 
 
-def warm_up(name: str) -> None:
-    """Write the score table and the state of the warm-up ``name``."""
-    if launcher.started("warm_up", name):
+def warm_up(name: str, root: Path = artifacts.HERE) -> None:
+    """Write the score table and the state of the warm-up ``name``, in the folder ``root``."""
+    if launcher.started("warm_up", name, root):
         return
-    plan = WarmUpPlan.read(plan_of("warm_ups", name))
+    plan = WarmUpPlan.read(root / plan_of("warm_ups", name))
     if not plan.needed:
-        _nothing(name)
+        _nothing(name, root)
     elif plan.proxy:
-        _proxy(name, plan, plan.proxy)
+        _proxy(name, plan, plan.proxy, root)
     elif plan.holdout:
-        _holdout(name, plan, plan.holdout)
+        _holdout(name, plan, plan.holdout, root)
     elif plan.fake_class:
-        _fake_class(name, plan)
+        _fake_class(name, plan, root)
     elif plan.nearness:
-        _nearness(name, plan)
+        _nearness(name, plan, root)
     else:
-        _own(name, plan)
+        _own(name, plan, root)
 
 
-def _nothing(name: str) -> None:
+def _nothing(name: str, root: Path) -> None:
     """Write what DVC expects, empty: nobody starts from this warm-up."""
     for file in ("scores.parquet", "state.safetensors"):
-        with artifacts.whole(result("warm_up", name, file)) as part:
+        with artifacts.whole(root / result("warm_up", name, file)) as part:
             part.touch()
-    write_history(result("warm_up", name, "history.json"), [])
-    CostRecord(laps={}).write(artifacts.cost_of("warm_up", name))
+    write_history(root / result("warm_up", name, "history.json"), [])
+    CostRecord(laps={}).write(root / artifacts.cost_of("warm_up", name))
 
 
-def _own(name: str, plan: WarmUpPlan) -> None:
+def _own(name: str, plan: WarmUpPlan, root: Path) -> None:
     """Train the task's model, and leave it where the methods go on."""
     from pipelines.training.job import Job
 
     by_looks = plan.scores_in == "eval"
-    job = Job("warm_up", name, Selector(), looks_only=by_looks)
+    job = Job("warm_up", name, Selector(), looks_only=by_looks, root=root)
     job.run(plan.epochs, _inputs(job, plan), sweep_every=int(by_looks))
     _write_state(job, plan)
     _write_scores(job, plan, None, {})
@@ -77,39 +77,39 @@ def _inputs(job: Job, plan: WarmUpPlan) -> list[object]:
     return [plan.dumped(), provenance(job)]
 
 
-def _holdout(name: str, plan: WarmUpPlan, fraction: float) -> None:
+def _holdout(name: str, plan: WarmUpPlan, fraction: float, root: Path) -> None:
     """Train on the holdout alone: the methods start from nothing, and what is trained here only tells them losses."""
     from pipelines.training.job import Job
 
-    seed = TrainingPlan.read(plan_of("training")).seed
+    seed = TrainingPlan.read(root / plan_of("training")).seed
     holdout = Holdout(fraction, int(plan.epochs), seed)
-    job = Job("warm_up", name, holdout, looks_only=True)
+    job = Job("warm_up", name, holdout, looks_only=True, root=root)
     _write_state(job, plan)
     job.run(plan.epochs, _inputs(job, plan), sweep_every=holdout.epochs)
     _write_scores(job, plan, _digest_of(job), {"holdout": holdout.held(len(job.split.ids))})
 
 
-def _proxy(name: str, plan: WarmUpPlan, proxy: Proxy) -> None:
+def _proxy(name: str, plan: WarmUpPlan, proxy: Proxy, root: Path) -> None:
     """Train the proxy on everything, its rate decaying to the end, and let it rank: the methods start from nothing."""
     from components.engine.proxy import rank
     from pipelines.training.job import Job
 
-    start = Job("warm_up", name, Selector())
+    start = Job("warm_up", name, Selector(), root=root)
     _write_state(start, plan)
-    job = Job("warm_up", name, Short(plan.epochs), instead=_settings(name, proxy, start.plan))
+    job = Job("warm_up", name, Short(plan.epochs), instead=_settings(name, proxy, start.plan), root=root)
     job.run(plan.epochs, _inputs(job, plan))
     with job.metered():
         ranked = rank(job.training)
     _write_scores(job, plan, _digest_of(job), ranked)
 
 
-def _fake_class(name: str, plan: WarmUpPlan) -> None:
+def _fake_class(name: str, plan: WarmUpPlan, root: Path) -> None:
     """Train a model on one class more, which a random part of the rows is put into: they show what a wrong label looks like."""
     from components.rng import stream
     from pipelines.training.job import Job
     from pipelines.training.substitute import Substitute
 
-    manifest = Manifest.prepared()
+    manifest = Manifest.prepared(root)
     classes = len(manifest.classes)
     if classes < 3:
         told = f"{classes} classes" if classes else "no classes"
@@ -117,25 +117,25 @@ def _fake_class(name: str, plan: WarmUpPlan) -> None:
             f"params.yaml: warm_ups.{name}.fake_class: must be false for a task of fewer than 3 classes, where a third of the "
             f"rows or more would be fake; '{manifest.task}' has {told}"
         )
-    start = Job("warm_up", name, Selector())
+    start = Job("warm_up", name, Selector(), root=root)
     _write_state(start, plan)
     rows = len(start.split.ids)
     fake = stream(start.plan.seed, "fake class").permutation(rows) < rows // (classes + 1)
     target = np.where(fake, classes, start.split.examples.target)
     training = start.plan.training.model_copy(update={"keep_frozen": False})
     other = Substitute(target=target, classes=[*manifest.classes, "(fake)"], training=training)
-    job = Job("warm_up", name, Short(plan.epochs), instead=other)
+    job = Job("warm_up", name, Short(plan.epochs), instead=other, root=root)
     job.run(plan.epochs, _inputs(job, plan))
     _write_scores(job, plan, _digest_of(job), {"fake": fake})
 
 
-def _nearness(name: str, plan: WarmUpPlan) -> None:
+def _nearness(name: str, plan: WarmUpPlan, root: Path) -> None:
     """Compare every example with the target set: nothing is trained, and the methods start from nothing."""
     from components.evidence import nearness
     from components.tasks.text import Texts
     from pipelines.training.job import Job
 
-    job = Job("warm_up", name, Selector())
+    job = Job("warm_up", name, Selector(), root=root)
     _write_state(job, plan)
     job.run(0, _inputs(job, plan))
     aimed = job.split.table["target"].to_numpy()
@@ -189,8 +189,8 @@ def _write_scores(job: Job, plan: WarmUpPlan, checkpoint: str | None, more: dict
     checkpoint = checkpoint or artifacts.digest_of(_state_of(job))
     columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in SCORES}, **more}
     origin = provenance(job, checkpoint=checkpoint, warm_up=plan.dumped())
-    tables.write_table(result("warm_up", job.name, "scores.parquet"), columns, origin)
-    write_history(result("warm_up", job.name, "history.json"), job.records)
+    tables.write_table(job.root / result("warm_up", job.name, "scores.parquet"), columns, origin)
+    write_history(job.root / result("warm_up", job.name, "history.json"), job.records)
     job.finish()
 
 
@@ -212,7 +212,8 @@ def _write_state(job: Job, plan: WarmUpPlan) -> None:
 
 
 def _state_of(job: Job) -> Path:
-    return result("warm_up", job.name, "state.safetensors")
+    path: Path = job.root / result("warm_up", job.name, "state.safetensors")
+    return path
 
 
 def names() -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import chdir
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -153,9 +152,8 @@ def spent(place: Place, names: list[str]) -> dict[str, Spent]:
     records = {str(place.folder / DATA / cost_of("prepare")): place.folder / DATA / cost_of("prepare")}
     for seed in place.seeds:
         for name in names:
-            with chdir(place.of(seed)):
-                planned = plan_of("methods", name)
-                start = MethodPlan.read(planned).warm_up if planned.exists() else ""
+            planned = place.of(seed) / plan_of("methods", name)
+            start = MethodPlan.read(planned).warm_up if planned.exists() else ""
             own = [cost_of(stage, name) for stage in ("subset", "train", "evaluate")]
             records |= {str(place.of(seed) / p): place.of(seed) / p for p in [cost_of("warm_up", start), *own]}
     return {key: _spent(CostRecord.read(path)) for key, path in records.items() if path.exists()}

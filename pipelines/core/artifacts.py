@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import torch
     from pydantic import JsonValue
 
+#: The folder of the project, in which stages run; a trial of a study has one of its own, in which its results are.
+HERE = Path()
 PARAMS = Path("params.yaml")
 RESULTS = Path("results")
 #: What is not a result: checkpoints, locks, memory-mapped scratch.
@@ -43,12 +45,12 @@ UNITS_MISSING, UNITS_FAILED = SCRATCH / "units" / "missing.json", SCRATCH / "uni
 
 
 def plan_of(kind: str, name: str = "") -> Path:
-    """Return where the plan of a method or warm-up, or of ``task``, ``training`` or ``comparison``, is."""
+    """Return where the plan of a method or warm-up, or of ``task``, ``training`` or ``comparison``, is in a run's folder."""
     return PLAN / kind / f"{name}.json" if name else PLAN / f"{kind}.json"
 
 
 def planned_methods() -> list[str]:
-    """Return the methods that are planned, by name."""
+    """Return the methods that are planned here, by name."""
     return sorted(p.stem for p in (PLAN / "methods").glob("*.json"))
 
 
@@ -211,13 +213,13 @@ def read_state(path: Path) -> tuple[dict[str, JsonValue], dict[str, torch.Tensor
         raise UserError(f"{path}: cannot be read: {error}") from None
 
 
-def mapped(*shape: int) -> torch.Tensor:
-    """Return a float32 tensor of zeros that lies in a file: one without a name, which is gone when the process is."""
+def mapped(root: Path, *shape: int) -> torch.Tensor:
+    """Return a float32 tensor of zeros that lies in a file below ``root``, without a name: it is gone when the process is."""
     import tempfile
 
     import torch
 
-    folder = SCRATCH / "mapped"
+    folder = root / SCRATCH / "mapped"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder) as file:
         return torch.from_file(file.name, shared=True, size=int(np.prod(shape)), dtype=torch.float32).view(*shape)

@@ -108,7 +108,8 @@ def _as_rank(work: Callable[..., int | None]) -> int:
 
     try:
         with quiet() if QUIET.is_set else nullcontext():
-            work(*sys.argv[1:])
+            name, root = sys.argv[1:]
+            work(name, Path(root))
         _part()
     except UserError as error:
         return _rank_said(str(error), BAD_INPUT)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from components.costs.savings import agot
-from pipelines.core.artifacts import ACCOUNT
+from pipelines.core.artifacts import ACCOUNT, HERE
 from pipelines.core.records import Number, Record
 from pipelines.costs.records import ExampleCounts, Seconds, Spent
 
@@ -91,13 +92,13 @@ class Account(Record):
     unit_cpu_seconds: UnitSeconds
 
     @classmethod
-    def settled(cls) -> Account:
+    def settled(cls, root: Path = HERE) -> Account:
         """Return the account that was written last.
 
         Raises:
             UserError: where there is none.
         """
-        return cls.read(ACCOUNT)
+        return cls.read(root / ACCOUNT)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from components.costs.energy import Clock
 from pipelines.config.plans import MethodPlan, WarmUpPlan
-from pipelines.core.artifacts import cost_of, plan_of
+from pipelines.core.artifacts import HERE, cost_of, plan_of
 from pipelines.core.records import Number, Record
 
 #: The stages whose cost a method is charged with, each in full, also where it shared one.
@@ -102,13 +103,13 @@ class CostRecord(Record):
     ranks: int = 1
 
     @classmethod
-    def of_stage(cls, stage: str, name: str = "") -> CostRecord:
-        """Return the cost record of a stage that has run.
+    def of_stage(cls, stage: str, name: str = "", root: Path = HERE) -> CostRecord:
+        """Return the cost record of a stage that has run in the folder ``root``.
 
         Raises:
             UserError: where there is none.
         """
-        return cls.read(cost_of(stage, name))
+        return cls.read(root / cost_of(stage, name))
 
     @classmethod
     def timed(cls, clock: Clock) -> CostRecord:
@@ -179,19 +180,19 @@ class Spent(Record):
     total: StageSpent
 
 
-def spent(name: str) -> Spent:
+def spent(name: str, root: Path = HERE) -> Spent:
     """Return what each charged stage of the method ``name`` spent, and their total."""
-    warm_up = MethodPlan.read(plan_of("methods", name)).warm_up
-    costs = {stage: CostRecord.of_stage(stage, warm_up if stage == "warm_up" else name) for stage in CHARGED}
+    warm_up = MethodPlan.read(root / plan_of("methods", name)).warm_up
+    costs = {stage: CostRecord.of_stage(stage, warm_up if stage == "warm_up" else name, root) for stage in CHARGED}
     stages = {stage: StageSpent.of_cost(cost) for stage, cost in costs.items()}
     select = costs["train"].laps.get("select")
     selecting = stages["subset"].cpu_seconds + (select.cpu_seconds if select else 0.0)
     return Spent(**stages, selection=SelectionSpent(cpu_seconds=selecting), total=StageSpent.total(list(stages.values())))
 
 
-def counts_of(name: str, train: ExampleCounts) -> dict[str, int]:
+def counts_of(name: str, train: ExampleCounts, root: Path = HERE) -> dict[str, int]:
     """Return a method's looked, kept and trained counts, its warm-up included; a holdout's own warm-up is added."""
-    warm_up = MethodPlan.read(plan_of("methods", name)).warm_up
-    apart = WarmUpPlan.read(plan_of("warm_ups", warm_up)).holdout
-    other = CostRecord.of_stage("warm_up", warm_up).counted if apart else None
+    warm_up = MethodPlan.read(root / plan_of("methods", name)).warm_up
+    apart = WarmUpPlan.read(root / plan_of("warm_ups", warm_up)).holdout
+    other = CostRecord.of_stage("warm_up", warm_up, root).counted if apart else None
     return {k: getattr(train, k) + (getattr(other, k) if other else 0) for k in ("looked", "kept", "trained")}

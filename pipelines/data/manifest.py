@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
 
 from pydantic import ConfigDict, Field, JsonValue
@@ -10,7 +11,7 @@ from pydantic import ConfigDict, Field, JsonValue
 from components.costs.savings import Metric
 from pipelines.config.schema.source import DataSource
 from pipelines.config.schema.split_options import Duplicates, LabelNoise, LongTail, TargetSet
-from pipelines.core.artifacts import MANIFEST
+from pipelines.core.artifacts import HERE, MANIFEST
 from pipelines.core.records import Record
 
 
@@ -173,13 +174,13 @@ class Manifest(TargetFacts, InputFacts, RegimeFacts):
         return cls.of(said | more)
 
     @classmethod
-    def prepared(cls) -> Manifest:
+    def prepared(cls, root: Path = HERE) -> Manifest:
         """Return the manifest of the data that were prepared last.
 
         Raises:
             UserError: where there is none.
         """
-        return cls.read(MANIFEST)
+        return cls.read(root / MANIFEST)
 
     @property
     def judged(self) -> Metric:

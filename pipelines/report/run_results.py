@@ -30,41 +30,43 @@ class Run:
     Attributes:
         name: of the method's block in params.yaml.
         data: the hash of the data that it must have been made from; None for any.
+        root: the folder of the run.
     """
 
     name: str
     data: str | None = None
+    root: Path = artifacts.HERE
 
     @cached_property
     def kind(self) -> str:
         """The class that the block sets; of a stack, all of them."""
-        return "+".join(member.method for member in MethodPlan.read(plan_of("methods", self.name)).members)
+        return "+".join(member.method for member in MethodPlan.read(self.root / plan_of("methods", self.name)).members)
 
     @property
     def history(self) -> list[EpochRecord]:
         """The epochs' records, those of the warm-up first where training went on from it."""
-        return history_of(result("train", self.name, "history.json"))
+        return history_of(self.root / result("train", self.name, "history.json"))
 
     @cached_property
     def ledger(self) -> dict[str, Array]:
         """The columns of the ledger, ``(N,)`` each, in the order of the training split."""
-        return self._table(result("train", self.name, "ledger.parquet"))
+        return self._table(self.root / result("train", self.name, "ledger.parquet"))
 
     @cached_property
     def subset(self) -> dict[str, Array]:
         """The columns of the subset that training started from, best first."""
-        return self._table(result("subset", self.name, "subset.parquet"))
+        return self._table(self.root / result("subset", self.name, "subset.parquet"))
 
     @cached_property
     def scores(self) -> dict[str, Array]:
         """The score table of the method's warm-up, in the order of the training split."""
-        warm_up = MethodPlan.read(plan_of("methods", self.name)).warm_up
-        return self._table(result("warm_up", warm_up, "scores.parquet"))
+        warm_up = MethodPlan.read(self.root / plan_of("methods", self.name)).warm_up
+        return self._table(self.root / result("warm_up", warm_up, "scores.parquet"))
 
     @cached_property
     def predictions(self) -> dict[str, Array]:
         """What the model says of the test split."""
-        return self._table(result("evaluate", self.name, "predictions.parquet"))
+        return self._table(self.root / result("evaluate", self.name, "predictions.parquet"))
 
     def _table(self, path: Path) -> dict[str, Array]:
         """Return the columns of a table.
@@ -99,13 +101,13 @@ def places_of(ids: Array, wanted: Array) -> Array:
     return found
 
 
-def prepared(split: str) -> pa.Table:
-    """Return the prepared ``split``, memory-mapped.
+def prepared(split: str, root: Path = artifacts.HERE) -> pa.Table:
+    """Return the prepared ``split`` of the run in the folder ``root``, memory-mapped.
 
     Raises:
         UserError: where it is missing or not whole.
     """
-    path = artifacts.PREPARED / f"{split}.arrow"
+    path = root / artifacts.PREPARED / f"{split}.arrow"
     try:
         return pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
     except (OSError, pa.ArrowException) as error:

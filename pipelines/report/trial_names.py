@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import chdir
 from typing import TYPE_CHECKING
 
 from pipelines.report.run_results import Run
@@ -34,8 +33,7 @@ def best(place: Place, methods: Iterable[MethodRow]) -> list[Cell]:
 
 
 def runs(place: Place, cell: Cell, data: str | None = None) -> Iterator[Run]:
-    """Yield the runs of a cell that are done, each while its seed's folder is the current one."""
+    """Yield the runs of a cell that are done."""
     for seed in place.seeds:
         if place.done(seed, cell.name):
-            with chdir(place.of(seed)):
-                yield Run(cell.name, data)
+            yield Run(cell.name, data, place.of(seed))

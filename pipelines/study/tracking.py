@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import chdir
 from typing import TYPE_CHECKING
 
 from pipelines.config.plans import MethodPlan, TrainingPlan
@@ -80,12 +79,12 @@ def _tell_cell(tracker: Tracker, place: Place, row: TrialRow, tags: dict[str, st
     """Make the run of one cell; the mark that it is complete comes last."""
     name, role, method = row.head.cell, row.head.role, row.head.method
     found = {"cell": name, "method": method, "seed": str(row.seed)}
-    with chdir(place.of(row.seed)):
-        planned = plan_of("methods", name)
-        # A control at the cost that another cell had is not planned before that has run.
-        plan = MethodPlan.read(planned) if planned.exists() else None
-        params = (params_of(plan, TrainingPlan.read(plan_of("training"))) if plan else {}) | found
-        metrics = [] if row.error else [*metrics_of(name), *points(_costs(row), cost_of("train", name))]
+    root = place.of(row.seed)
+    planned = root / plan_of("methods", name)
+    # A control at the cost that another cell had is not planned before that has run.
+    plan = MethodPlan.read(planned) if planned.exists() else None
+    params = (params_of(plan, TrainingPlan.read(root / plan_of("training"))) if plan else {}) | found
+    metrics = [] if row.error else [*metrics_of(name, root=root), *points(_costs(row), root / cost_of("train", name))]
     tags |= found | {"role": role} | chance_of(row.reached.above_chance) | (keep_of(plan) if plan else {})
     run = tracker.create(f"{name} seed {row.seed}", tags)
     if row.error:

@@ -13,7 +13,7 @@ from pipelines.core.artifacts import plan_of, result
 from pipelines.costs.history import history_of
 from pipelines.data.manifest import Manifest
 from pipelines.tracking.client import Tracker
-from pipelines.tracking.metrics import CostMetrics, metrics_of, tested
+from pipelines.tracking.metrics import CostMetrics, final_metrics, metrics_of
 from pipelines.tracking.models import Models
 from pipelines.tracking.run_facts import TOLD, chance_of, events_of, files_of, params_of, shared, tags_of
 from pipelines.versioning.dvc_lock import md5_of
@@ -69,7 +69,7 @@ class Methods:
         plan, client = MethodPlan.read(plan_of("methods", name)), self.tracker.client
         tags = tags_of(self.tracker.lock, self.parent.info.run_id, plan, self._manifest) | self._versions
         tags |= events_of(history_of(result("train", name, "history.json"))) | shared(self.parent.data.tags, "comparison")
-        tags |= chance_of(tested(name).get("above_chance"))
+        tags |= chance_of(final_metrics(name).get("above_chance"))
         params = params_of(plan, self._training)
         run_id = str(self.tracker.create(name, {**tags, "winnow.key": key}).info.run_id)
         client.log_inputs(run_id, self._datasets)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from itertools import accumulate
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.epoch_records import EpochRecord
 from pipelines.core import artifacts
-from pipelines.core.artifacts import read_json, result
+from pipelines.core.artifacts import HERE, read_json, result
 from pipelines.costs.account import Account
 from pipelines.costs.history import history_of
 from pipelines.costs.records import CostRecord
@@ -28,23 +29,24 @@ IN_ACCOUNT = (
 )  # fmt: skip
 
 
-def metrics_of(name: str, model: str | None = None) -> list[Metric]:
-    """Return the metrics of every epoch, what the method said of itself, and those of the test split.
+def metrics_of(name: str, model: str | None = None, root: Path = HERE) -> list[Metric]:
+    """Return the metrics of every epoch of a run in ``root``, what the method said of itself, and those of the test split.
 
     These are of the logged model too, where there is one of id ``model``.
     """
-    each_from, final_from = result("train", name, "history.json"), result("evaluate", name, "metrics.json")
+    files = (("train", name, "history.json"), ("evaluate", name, "metrics.json"))
+    each_from, final_from = (root / result(*file) for file in files)
     history = history_of(each_from)
     each = [(key, value, r.epoch) for r in history for key in EACH_EPOCH if (value := getattr(r, key)) is not None]
     each += [(f"course_{k}", v, step) for k, v, step in course_of(history)]
     each += _so_far("examples_trained", history, trained=1) + _so_far("examples_looked", history, looked=1)
-    final = [(k if k.startswith(UNTESTED) else f"test_{k}", v, 0) for k, v in tested(name).items()]
+    final = [(k if k.startswith(UNTESTED) else f"test_{k}", v, 0) for k, v in final_metrics(name, root).items()]
     return [*points(each, each_from), *points(final, final_from, model)]
 
 
-def tested(name: str) -> dict[str, float]:
+def final_metrics(name: str, root: Path = HERE) -> dict[str, float]:
     """Return the metrics of the model of the method ``name`` on the test split, by name."""
-    return dict(read_json(result("evaluate", name, "metrics.json")))
+    return dict(read_json(root / result("evaluate", name, "metrics.json")))
 
 
 def _so_far(name: str, history: list[EpochRecord], **weights: float) -> list[Point]:

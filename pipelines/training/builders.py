@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -152,9 +153,9 @@ def look_batch(training: Training, place: torch.device) -> int:
     return training.look_batch or (2 if place.type == "cpu" else LOOK_BATCHES) * training.batch_size
 
 
-def storage(examples: int, outputs: int, place: torch.device) -> torch.Tensor:
+def storage(examples: int, outputs: int, place: torch.device, root: Path = artifacts.HERE) -> torch.Tensor:
     """Return room for the last logits ``(N, d)``: in memory while that is small, else on disk, memory-mapped."""
     d = logit_dimensions(examples, outputs)
     if d == outputs or place.type != "cpu":
         return torch.zeros(examples, d, device=place)
-    return artifacts.mapped(examples, d)
+    return artifacts.mapped(root, examples, d)

@@ -152,10 +152,10 @@ def read_begun(path: Path) -> tuple[Begun, Tensors]:
 class Checkpoint:
     """The last saved state of one stage with one set of inputs, outside DVC's outputs."""
 
-    def __init__(self, stage: str, name: str, inputs: object) -> None:
+    def __init__(self, stage: str, name: str, inputs: object, root: Path = artifacts.HERE) -> None:
         """Name it after the stage and everything its result depends on: other inputs never find it."""
         self.key = artifacts.digest(inputs)
-        self.path: Path = artifacts.SCRATCH / "checkpoints" / f"{stage}.{name}.{self.key[:16]}.safetensors"
+        self.path: Path = root / artifacts.SCRATCH / "checkpoints" / f"{stage}.{name}.{self.key[:16]}.safetensors"
         self._shared = Shared(self.path)
 
     def save(

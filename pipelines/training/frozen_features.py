@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,14 +36,14 @@ class Keeping:
         examples: gives out states.
     """
 
-    def __init__(self, whole: nn.Module, examples: Examples, manifest: Manifest) -> None:
+    def __init__(self, whole: nn.Module, examples: Examples, manifest: Manifest, root: Path = artifacts.HERE) -> None:
         """Divide the model ``whole`` where it is frozen, and try both parts on a batch.
 
         Raises:
             UserError: where the model cannot be divided.
         """
         self._key = f"params.yaml: tasks.{manifest.task}.training.keep_frozen"
-        self._device = next(whole.parameters()).device
+        self._root, self._device = root, next(whole.parameters()).device
         try:
             frozen, self.model = divided(whole)
             width = check(whole, frozen, self.model, examples.fetch(_short_and_long(examples), self._device).inputs)
@@ -69,13 +70,14 @@ class Keeping:
         tokens, width = self.examples.shape
         if (needed := tokens * width * np.dtype(np.float32).itemsize) <= IN_MEMORY:
             return np.empty(self.examples.shape, np.float32)
-        artifacts.SCRATCH.mkdir(parents=True, exist_ok=True)
-        if needed > (free := shutil.disk_usage(artifacts.SCRATCH).free):
+        scratch = self._root / artifacts.SCRATCH
+        scratch.mkdir(parents=True, exist_ok=True)
+        if needed > (free := shutil.disk_usage(scratch).free):
             raise UserError(
                 f"{self._key}: the states of {tokens:,} tokens must fit into the {free:,} bytes that are free for "
-                f"{artifacts.SCRATCH}, and take {needed:,}; free some, lower max_length or limit, or leave keep_frozen out"
+                f"{scratch}, and take {needed:,}; free some, lower max_length or limit, or leave keep_frozen out"
             )
-        room: Array = artifacts.mapped(tokens, width).numpy()
+        room: Array = artifacts.mapped(self._root, tokens, width).numpy()
         return room
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,6 +60,7 @@ class Job:
         first: int = 0,
         looks_only: bool = False,
         instead: Substitute = NOTHING,
+        root: Path = artifacts.HERE,
     ) -> None:
         """Build everything from the plan, as on the first call.
 
@@ -69,14 +71,15 @@ class Job:
             first: the epoch after the warm-up.
             looks_only: whether scores compare looks alone.
             instead: what stands in the place of the plan's own, for a model that is not the task's.
+            root: the folder of the run.
         """
-        self.stage, self.name = stage, name
-        country = ComparisonPlan.read(artifacts.plan_of("comparison")).energy.country
+        self.stage, self.name, self.root = stage, name, root
+        country = ComparisonPlan.read(root / artifacts.plan_of("comparison")).energy.country
         # It takes a second to find out what processor this is, in a process of its own: meanwhile the model is built.
         self._meter_to_be = ThreadPoolExecutor(1).submit(EnergyMeter, country)
-        self.plan = TrainingPlan.read(artifacts.plan_of("training"))
-        self.manifest = Manifest.prepared()
-        self.split: Split = read_split("train", self.manifest)
+        self.plan = TrainingPlan.read(root / artifacts.plan_of("training"))
+        self.manifest = Manifest.prepared(root)
+        self.split: Split = read_split("train", self.manifest, root / artifacts.PREPARED)
         self.records: list[EpochRecord] = []
         self.ends: list[EpochEnd] = []
         plan, manifest = instead.planned(self.plan), instead.described(self.manifest)
@@ -86,7 +89,8 @@ class Job:
         self.ranks = launcher.here(place)
         model = builders.placed(models.build(plan.model, manifest, instead.model_key), place)
         self.model = builders.synchronised(model, self.ranks, self.manifest.task)
-        self.keeping = Keeping(self.model, self.split.examples, self.manifest) if plan.training.keep_frozen else None
+        keeps = plan.training.keep_frozen
+        self.keeping = Keeping(self.model, self.split.examples, self.manifest, root) if keeps else None
         self.training = self._training(plan, selector, first, looks_only)
 
     def _training(self, plan: TrainingPlan, selector: Selector, first: int, looks_only: bool) -> Training:
@@ -98,7 +102,7 @@ class Job:
         learner = builders.learner(settings, self.manifest, model, length, self.ranks, factor=selector.learning_rate)
         learner.norms = "norm" in selector.wants
         n, outputs = len(examples), examples.outputs
-        memory = LogitMemory(builders.storage(n, outputs, learner.device), outputs, seed)
+        memory = LogitMemory(builders.storage(n, outputs, learner.device, self.root), outputs, seed)
         target = examples.target if learner.objective.classes else None
         ledger = Ledger(n, memory, looks_only=looks_only, target=target)
         run = Plan(
@@ -125,7 +129,7 @@ class Job:
             Stopped: after SIGINT or SIGTERM, with a checkpoint written.
             UserError: for a loss that is no finite number.
         """
-        checkpoint = Checkpoint(self.stage, self.name, inputs)
+        checkpoint = Checkpoint(self.stage, self.name, inputs, self.root)
         self._meter = self._meter_to_be.result()
         if self.ranks.leads:
             checkpoint.take_over()
@@ -229,7 +233,7 @@ class Job:
             machine=machine(),
             ranks=self.ranks.count,
         )
-        cost.write(artifacts.cost_of(self.stage, self.name))
+        cost.write(self.root / artifacts.cost_of(self.stage, self.name))
         self._done.remove()
 
 

@@ -48,37 +48,37 @@ def here(device: torch.device) -> Ranks:
     return Group(device, RANK_TIMEOUT.value()) if IN_RANKS.is_set else Ranks()
 
 
-def started(stage: str, name: str) -> bool:
-    """Run ``stage`` of ``name`` in as many processes as params.yaml asks for, to its end; return False where that is one.
+def started(stage: str, name: str, root: Path = artifacts.HERE) -> bool:
+    """Run ``stage`` of ``name`` in ``root`` in as many processes as are planned, to its end; return False where that is one.
 
     Raises:
         UserError: for more than there are GPUs, and for what a rank says is bad input.
         Stopped: where the ranks were asked to end.
         RankError: where one failed, or was killed.
     """
-    training = TrainingPlan.read(artifacts.plan_of("training")).training
+    training = TrainingPlan.read(root / artifacts.plan_of("training")).training
     count = training.devices
     if count == 1 or IN_RANKS.is_set:
         return False
-    _check(count)
+    _check(count, root)
     RANK_TIMEOUT.value()
-    folder = (artifacts.SCRATCH / "ranks" / f"{stage}@{name}").resolve()
+    folder = (root / artifacts.SCRATCH / "ranks" / f"{stage}@{name}").resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with _environment(folder, training.threads), _handing_on(f"pipelines.{stage}", name):
-        codes = _run(count, f"pipelines.{stage}", name)
+    with _environment(folder, training.threads), _handing_on(f"pipelines.{stage}", name, str(root)):
+        codes = _run(count, f"pipelines.{stage}", name, str(root))
     _judge(folder, codes, count)
     folder.rmdir()
     return True
 
 
-def _check(count: int) -> None:
+def _check(count: int, root: Path) -> None:
     import torch
 
     from pipelines.training.builders import device
 
     if device().type == "cuda" and count > (found := torch.cuda.device_count()):
-        task = ComparisonPlan.read(artifacts.plan_of("comparison")).task
+        task = ComparisonPlan.read(root / artifacts.plan_of("comparison")).task
         raise UserError(
             f"params.yaml: tasks.{task}.training.devices: must be in [1, {found}], the GPUs that can be seen here, "
             f"got {count}; the nearest that works is {found}"
@@ -132,7 +132,7 @@ def _handing_on(*command: str) -> Iterator[None]:
         thread.join()
 
 
-def _run(count: int, module: str, name: str) -> dict[int, int]:
+def _run(count: int, *command: str) -> dict[int, int]:
     """Run the ranks to their end, and return the exit codes of those that failed first; of a signal, below 0."""
     from torch.distributed import run as torchrun
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -143,7 +143,7 @@ def _run(count: int, module: str, name: str) -> dict[int, int]:
     asked = ["--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={count}", "--signals-to-handle=SIGQUIT"]
     asked.append(f"--shutdown-timeout={END_SECONDS}")
     try:
-        torchrun.run(torchrun.parse_args([*asked, "-m", module, name]))
+        torchrun.run(torchrun.parse_args([*asked, "-m", *command]))
     except ChildFailedError as error:
         return {rank: failure.exitcode for rank, failure in error.failures.items()}
     return {}

@@ -91,11 +91,14 @@ def _vision(model: Vision, manifest: Manifest) -> nn.Module:
     return vision(name, channels, size, manifest.outputs, model.options)
 
 
-def save(model: nn.Module, folder: Path, plan: Model) -> None:
-    """Write ``model`` into ``folder`` as safetensors; one of the transformers library in its own format, tokenizer included."""
+def save(model: nn.Module, folder: Path, plan: Model, tokenizer: Path = artifacts.TOKENIZER) -> None:
+    """Write ``model`` into ``folder`` as safetensors; one of the transformers library in its own format, tokenizer included.
+
+    ``tokenizer`` is the folder of the one that was trained on the documents, where the model has none of its own.
+    """
     if isinstance(plan, Transformer | Gpt):
         model.save_pretrained(folder)  # type: ignore[operator]
-        own = pretrained.tokenizer_in(artifacts.TOKENIZER) if isinstance(plan, Gpt) else pretrained.tokenizer(plan.source)
+        own = pretrained.tokenizer_in(tokenizer) if isinstance(plan, Gpt) else pretrained.tokenizer(plan.source)
         own.save_pretrained(folder)
         return
     from safetensors.torch import save_model

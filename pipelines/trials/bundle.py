@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import tarfile
-from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,25 +50,24 @@ class Part:
     @property
     def done(self) -> bool:
         """Whether it is here."""
-        with chdir(self.folder):
-            return all(is_marked(address, key) for address, key in self.marks.items())
+        return all(is_marked(self.folder, address, key) for address, key in self.marks.items())
 
 
 def data_of(place: Place) -> Part:
     """Return the prepared data of a study."""
-    with chdir(place.folder / DATA):
-        marks = {"prepare": trials_folder.data_key()}
-    return Part(place.folder.name, place.folder / DATA, (PREPARED, cost_of("prepare")), marks)
+    root = place.folder / DATA
+    marks = {"prepare": trials_folder.data_key(root)}
+    return Part(place.folder.name, root, (PREPARED, cost_of("prepare")), marks)
 
 
 def parts_of(place: Place, seed: int, name: str) -> tuple[Part, Part]:
     """Return the warm-up of a cell that is planned, which others may share, and what is its own."""
-    with chdir(place.of(seed)):
-        marks = trials_folder.steps(name)
-        start = MethodPlan.read(plan_of("methods", name)).warm_up
+    root = place.of(seed)
+    marks = trials_folder.steps(root, name)
+    start = MethodPlan.read(root / plan_of("methods", name)).warm_up
     own = [path for stage in ("subset", "train", "evaluate") for path in _paths(stage, name)]
-    warm_up = Part(place.folder.name, place.of(seed), tuple(_paths("warm_up", start)), dict(marks[:1]))
-    return warm_up, Part(place.folder.name, place.of(seed), tuple(own), dict(marks[1:]))
+    warm_up = Part(place.folder.name, root, tuple(_paths("warm_up", start)), dict(marks[:1]))
+    return warm_up, Part(place.folder.name, root, tuple(own), dict(marks[1:]))
 
 
 def _paths(stage: str, name: str) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import chdir
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.selection.selector import epochs_spent
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from pipelines.trials.folder import Place
 
 
-def cost_had(name: str) -> float:
-    """Return what the cell ``name``, which has run in this folder, cost in epochs over everything, to four digits.
+def cost_had(name: str, root: Path) -> float:
+    """Return what the cell ``name``, which has run in ``root``, cost in epochs over everything, to four digits.
 
     Its warm-up is in it, and of timings nothing: the same seed has the same cost on every machine of one arithmetic.
     """
-    train = CostRecord.of_stage("train", name).counted
-    spent = counts_of(name, train)
+    train = CostRecord.of_stage("train", name, root).counted
+    spent = counts_of(name, train, root)
     return round(epochs_spent(spent["looked"], spent["trained"], train.examples), 4)
 
 
@@ -35,6 +35,6 @@ def plan_at(grid: Grid, cell: Cell, seed: int, cost: float) -> MethodPlan:
 
 def plan_after(place: Place, seed: int, cell: Cell) -> None:
     """Write a control's plan so that it costs what the finished trial ``cell.after`` cost."""
-    with chdir(place.of(seed)):
-        planned = plan_at(place.grid, cell, seed, cost_had(cell.after))
-        planned.write(plan_of("methods", cell.name))
+    root = place.of(seed)
+    planned = plan_at(place.grid, cell, seed, cost_had(cell.after, root))
+    planned.write(root / plan_of("methods", cell.name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from pipelines.core import artifacts
 from pipelines.core.artifacts import PREPARED, SCRATCH, cost_of, digest, plan_of, read_json
 from pipelines.trials.grid import Grid
 
-#: From a study's folder of data, or of a seed, to the project's.
-UP = "../../../.."
 DATA = "data"
 
 
@@ -45,22 +42,23 @@ class Place:
 
     def done(self, seed: int, name: str) -> bool:
         """Return whether the cell ``name`` was run with ``seed`` and with the settings that it has now."""
-        with chdir(self.of(seed)):
-            return plan_of("methods", name).exists() and all(is_marked(*step) for step in steps(name))
+        root = self.of(seed)
+        planned = (root / plan_of("methods", name)).exists()
+        return planned and all(is_marked(root, *step) for step in steps(root, name))
 
 
-def steps(name: str) -> list[tuple[str, str]]:
-    """Return the steps to the end of a cell that is planned here, each: address, digest of what it depends on."""
-    planned = MethodPlan.read(plan_of("methods", name))
-    warmed = WarmUpPlan.read(plan_of("warm_ups", planned.warm_up)).dumped()
+def steps(root: Path, name: str) -> list[tuple[str, str]]:
+    """Return the steps to the end of a cell that is planned in ``root``, each: address, digest of what it depends on."""
+    planned = MethodPlan.read(root / plan_of("methods", name))
+    warmed = WarmUpPlan.read(root / plan_of("warm_ups", planned.warm_up)).dumped()
     own = digest([planned.dumped(), warmed])
     warm_up = f"warm_up@{planned.warm_up}", digest([planned.seed, warmed])
     return [warm_up, (f"train@{name}", own), (f"evaluate@{name}", own)]
 
 
-def data_key() -> str:
-    """Return the digest of what the data in this folder depend on."""
-    return digest(TaskPlan.read(plan_of("task")).dumped())
+def data_key(root: Path) -> str:
+    """Return the digest of what the data in the folder ``root`` depend on."""
+    return digest(TaskPlan.read(root / plan_of("task")).dumped())
 
 
 def link_data(folder: Path) -> None:
@@ -73,11 +71,11 @@ def link_data(folder: Path) -> None:
 
 
 def mark_of(address: str) -> Path:
-    """Return where it is marked that the step at ``address`` is done, by the digest of what it depends on."""
+    """Return where in a run's folder it is marked that the step at ``address`` is done, by the digest of what it depends on."""
     return SCRATCH / "done" / f"{address}.json"
 
 
-def is_marked(address: str, key: str) -> bool:
-    """Return whether a step is done with what it depends on now."""
-    path = mark_of(address)
+def is_marked(root: Path, address: str, key: str) -> bool:
+    """Return whether a step is done in ``root`` with what it depends on now."""
+    path = root / mark_of(address)
     return path.exists() and read_json(path) == key

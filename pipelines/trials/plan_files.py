@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from pipelines.config import planning
 from pipelines.config.params import Params
 from pipelines.config.plans import Plans
-from pipelines.config.schema.model import Model, Transformer
-from pipelines.config.schema.sections import Section
-from pipelines.config.schema.source import FromFiles
 from pipelines.core import artifacts
 from pipelines.core.artifacts import SCRATCH, digest
 from pipelines.trials import controls
-from pipelines.trials.folder import DATA, UP, Place
+from pipelines.trials.folder import DATA, Place
 from pipelines.trials.grid import Grid
 from pipelines.versioning.dvc_lock import code_of, md5_of
 
@@ -25,7 +21,6 @@ STUDIES = SCRATCH / "study"
 DECIDING = ("prepare", "warm_up", "subset", "train", "evaluate")
 #: The keys of a source that hold a path.
 PATHS = {"train", "test", "folder"}
-Located = TypeVar("Located", bound=Section)
 
 
 def lay_out(params: Params, grid: Grid) -> Place:
@@ -62,33 +57,4 @@ def _files_named(params: Params) -> dict[str, str | None]:
 def _plans(params: Params, seed: int) -> Plans:
     """Return the plan of all cells with ``seed``: the data stay those of params.yaml's seed."""
     plans = planning.plans_of(params.model_copy(update={"seed": seed}))
-    task = plans.task.model_copy(
-        update={
-            "seed": params.seed,
-            "source": _seen_from_below(plans.task.source),
-            "tokenizer": plans.task.tokenizer and _seen_from_below(plans.task.tokenizer),
-        }
-    )
-    training = plans.training.model_copy(update={"model": _model_below(plans.training.model)})
-    warm_ups = {
-        name: plan.model_copy(update={"proxy": plan.proxy.model_copy(update={"model": _model_below(plan.proxy.model)})})
-        if plan.proxy
-        else plan
-        for name, plan in plans.warm_ups.items()
-    }
-    return replace(plans, task=task, training=training, warm_ups=warm_ups)
-
-
-def _model_below(model: Model) -> Model:
-    """Return ``model``, its source seen from a folder of the study."""
-    if not isinstance(model, Transformer):
-        return model
-    return model.model_copy(update={"source": _seen_from_below(model.source)})
-
-
-def _seen_from_below(source: Located) -> Located:
-    """Return a source whose paths, from the project's folder, are the same ones from a folder of the study."""
-    paths: dict[str, object] = {key: str(Path(UP) / path) for key in PATHS if (path := getattr(source, key, None)) is not None}
-    if isinstance(source, FromFiles):
-        paths["sha256"] = {str(Path(UP) / name): sha for name, sha in source.sha256.items()}
-    return source.model_copy(update=paths)
+    return replace(plans, task=plans.task.model_copy(update={"seed": params.seed}))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import chdir
 from dataclasses import asdict, dataclass
 
 from pydantic import JsonValue, TypeAdapter
@@ -142,7 +141,7 @@ def _of_seed(place: Place, seed: int, metric: Metric, failed: dict[tuple[int, st
     accounts = runner.account(place, seed)
     done = [c.name for c in place.grid.cells if place.done(seed, c.name)]
     tested = {name: _tested(place, seed, name, metric) for name in done}
-    had = {name: _cost_had(place, seed, name) for name in done}
+    had = {name: cost_had(name, place.of(seed)) for name in done}
     base, full = _base(place, seed, metric) if "full" in done else None, tested.get("full", Reached()).score
     rows = []
     for cell in place.grid.cells:
@@ -163,17 +162,12 @@ def _planned(place: Place, seed: int, cell: Cell) -> float | None:
 
 
 def _tested(place: Place, seed: int, name: str, metric: Metric) -> Reached:
-    with chdir(place.of(seed)):
-        found = read_json(result("evaluate", name, "metrics.json"))
-        counts = CostRecord.of_stage("train", name).counted
+    root = place.of(seed)
+    found = read_json(root / result("evaluate", name, "metrics.json"))
+    counts = CostRecord.of_stage("train", name, root).counted
     score, error, chance = (found.get(key) for key in _names(metric.name))
     rest = (found.get("above_chance"), found.get("loss"), counts.drawn, counts.looked, counts.trained)
     return Reached(score, error, chance, *rest)
-
-
-def _cost_had(place: Place, seed: int, name: str) -> float:
-    with chdir(place.of(seed)):
-        return cost_had(name)
 
 
 def _base(place: Place, seed: int, metric: Metric) -> float | None:

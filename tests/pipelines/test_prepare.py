@@ -127,7 +127,7 @@ def test_preparing_twice_is_the_same_to_the_byte(prepared, tmp_path):
     first, *_ = prepared(source, {"text": "text", "label": "label"}, test=0.25, limit=30)
     second, *_ = prepared(source, {"text": "text", "label": "label"}, test=0.25, limit=30)
     assert first == second
-    assert first["counts"] == {"train": 30, "test": 15}
+    assert first.counts.dumped() == {"train": 30, "test": 15}
 
 
 def test_a_part_of_the_training_split_judges_in_place_of_the_test_split(prepared, tmp_path):
@@ -144,7 +144,7 @@ def test_a_part_of_the_training_split_judges_in_place_of_the_test_split(prepared
     assert [len(u) for u in used] == [4, 6, 18, 37]
     assert used[0] < used[1] < used[2] < used[3] == set(train.ids.tolist()) - set(judges.tolist())
     assert not (used[3] | set(judges.tolist())) & set(test.ids.tolist())
-    assert {p[0]["outputs"] for p in parts} == {3}
+    assert {p[0].outputs for p in parts} == {3}
 
 
 def idx(folder, counts=(6, 4)):

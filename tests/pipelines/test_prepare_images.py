@@ -64,7 +64,7 @@ def test_images_of_several_sizes_are_refused_or_resized(prepared, tmp_path):
     source = images(tmp_path / "pets", (8, 8, 9, 8, 8, 8))
     with pytest.raises(UserError, match=r"image id 4 .*2\.png\): must be \(1, 8, 8\) like the first, got \(1, 9, 9\)"):
         prepared(source, {}, kind="image", test=2)
-    assert prepared(source, {}, kind="image", test=2, image_size=6)[0]["shape"] == [1, 6, 6]
+    assert prepared(source, {}, kind="image", test=2, image_size=6)[0].shape == [1, 6, 6]
 
 
 def test_grey_among_colours_is_named_whatever_the_size(prepared, tmp_path):

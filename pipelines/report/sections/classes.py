@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import chdir
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,8 +43,8 @@ def of_study(place: Place, best: Sequence[Cell], manifest: Manifest, epochs: int
     """Return both tables of a study's ``best`` cells, means over seeds; none where there are no classes or no runs."""
     if not (names := manifest.classes):
         return []
-    with chdir(place.of(place.seeds[0])):
-        label, tested = prepared("train")["label"].to_numpy(), prepared("test")["label"].to_numpy()
+    root = place.of(place.seeds[0])
+    label, tested = (prepared(split, root)["label"].to_numpy() for split in ("train", "test"))
     found = {title(c): [_counts(r, label, len(names)) for r in runs_of(place, c, manifest.content)] for c in best}
     found = {name: seeds for name, seeds in found.items() if seeds}
     text = " Of each method the cell of highest AGOT."

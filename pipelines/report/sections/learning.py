@@ -72,7 +72,7 @@ def of_study(place: Place, best: Sequence[Cell]) -> list[Section]:
     """Return the section on a study: its ``best`` cells side by side, then each method's cells; none where none has run."""
     cells = [cell for cell in place.grid.cells if cell.role != "control"]
     known = {cell.name: seeds for cell in cells if (seeds := [_points(run) for run in runs(place, cell)])}
-    labels = [CostRecord.of_stage("train", run.name).metered.label for run in runs(place, place.grid["full"])]
+    labels = [CostRecord.of_stage("train", run.name, run.root).metered.label for run in runs(place, place.grid["full"])]
     if not labels:
         return []
     groups = {"full, and of each method the cell of highest AGOT": best}
@@ -94,14 +94,14 @@ def _of_group(name: str, of: str, found: dict[str, list[Points]], label: str) ->
 
 
 def _points(run: Run) -> Points:
-    return points_of(run.history, *_costs(run.name))
+    return points_of(run.history, *_costs(run))
 
 
-def _costs(name: str) -> tuple[CostRecord, CostRecord, CostRecord]:
-    """Return the cost records of a method's warm-up, subset and training."""
-    warm_up = MethodPlan.read(plan_of("methods", name)).warm_up
-    stages = (("warm_up", warm_up), ("subset", name), ("train", name))
-    first, subset, train = (CostRecord.of_stage(*stage) for stage in stages)
+def _costs(run: Run) -> tuple[CostRecord, CostRecord, CostRecord]:
+    """Return the cost records of a run's warm-up, subset and training."""
+    warm_up = MethodPlan.read(run.root / plan_of("methods", run.name)).warm_up
+    stages = (("warm_up", warm_up), ("subset", run.name), ("train", run.name))
+    first, subset, train = (CostRecord.of_stage(*stage, run.root) for stage in stages)
     return first, subset, train
 
 

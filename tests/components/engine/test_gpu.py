@@ -13,6 +13,7 @@ from components.models.small import cnn
 from components.selection.keep.adaselection import AdaSelection
 from components.tasks.batch import Batch
 from components.tasks.language import Blocks
+from pipelines.config.schema.sections import Training
 from pipelines.training.builders import prepare_torch
 
 # Streams, pinned memory, waits and kernels that repeat have no stand-in on a CPU;
@@ -42,7 +43,7 @@ def test_a_step_waits_for_nothing_but_its_loss(make_training, no_waiting, precis
 @pytest.mark.parametrize("kind", ["cnn", "bert"])
 def test_two_runs_leave_the_same_bytes(make_training, make_images, make_texts, make_bert, monkeypatch, kind):
     monkeypatch.setenv("WINNOW_DEVICE", "cuda")
-    prepare_torch({"threads": 1}, 0)
+    prepare_torch(Training.model_construct(threads=1, deterministic=True), 0)
     try:
         left = []
         for _ in range(2):

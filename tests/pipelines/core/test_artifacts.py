@@ -172,9 +172,8 @@ def test_rows_are_read_by_other_tools_with_what_is_none_as_null(tmp_path):
     assert pq.read_table(tmp_path / "cells.parquet").to_pylist() == rows
 
 
-def test_a_mapped_tensor_leaves_no_file(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    tensor = artifacts.mapped(3, 2)
+def test_a_mapped_tensor_leaves_no_file(tmp_path):
+    tensor = artifacts.mapped(tmp_path, 3, 2)
     tensor[1] = torch.tensor([1.5, -2])
     assert tensor.tolist() == [[0, 0], [1.5, -2], [0, 0]]
     assert not [p for p in tmp_path.rglob("*") if p.is_file()]

@@ -38,6 +38,6 @@ def test_every_stage_collects_when_it_works(run_in, copy_of_finished, stage, nam
 
 
 def test_what_a_process_leaves_is_not_looked_through(run_in):
-    script = "import atexit, gc; from pipelines.core import garbage_collection as collector\n{}\ncollector.spare(loading=False)"
+    script = "import atexit, gc; from pipelines.core import python_gc as collector\n{}\ncollector.spare(loading=False)"
     at_the_end = "atexit.register(lambda: print(gc.get_freeze_count() > 0))"
     assert run_in(".", sys.executable, "-c", script.format(at_the_end)).stdout == "True\n"

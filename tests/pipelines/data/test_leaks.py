@@ -141,4 +141,4 @@ def test_blocks_of_running_text_that_leak_are_dropped(prepared, tmp_path):
     tested = {tuple(row) for row in test.examples.tokens.tolist()}
     assert [r for r in whole.examples.tokens.tolist() if tuple(r) not in tested] == train.examples.tokens.tolist()
     assert manifest.duplicates_found.dropped == len(whole.ids) - len(train.ids) > 0
-    assert before["duplicates_found"]["leaked_exact"] > 0
+    assert before.duplicates_found.leaked_exact > 0

@@ -16,8 +16,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from pipelines.core import artifacts
 from pipelines.core.tables import read_table
+from pipelines.data.manifest import Manifest
 from pipelines.data.split_files import read_split
 
 pytestmark = pytest.mark.slow
@@ -258,7 +258,7 @@ def test_experiments_metrics_and_plots_are_dvcs(copy_of_finished, run_in):
 
 def test_how_far_a_model_is_above_chance_is_what_numpy_makes_of_the_raw_files(copy_of_finished, monkeypatch):
     monkeypatch.chdir(copy_of_finished)
-    learnt = read_split("train", artifacts.read_json(artifacts.MANIFEST)).examples.target
+    learnt = read_split("train", Manifest.prepared()).examples.target
     columns, _ = read_table(Path("results/evaluate/full/predictions.parquet"))
     target, hits = columns["target"], columns["target"] == columns["predicted"]
     same = target == np.bincount(learnt).argmax()

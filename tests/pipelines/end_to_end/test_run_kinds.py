@@ -10,6 +10,7 @@ import torch
 from components.tasks.batch import Rows
 from pipelines.core import artifacts, tables
 from pipelines.core.artifacts import read_json, result
+from pipelines.data.manifest import Manifest
 from pipelines.data.split_files import read_split
 from pipelines.tracking import comparison as tracking
 
@@ -49,8 +50,8 @@ def whole(split):
 
 def test_bicycles_in_two_epochs(published):
     place = published("bike-sharing", training={"epochs": 2})
-    manifest, found = read_json(artifacts.MANIFEST), read_json(result("evaluate", "full", "metrics.json"))
-    assert manifest["counts"] == {"train": 13_903, "test": 3_476}
+    manifest, found = Manifest.prepared(), read_json(result("evaluate", "full", "metrics.json"))
+    assert manifest.counts.dumped() == {"train": 13_903, "test": 3_476}
     assert found["r2"] > 0.6 > 0.1 > found["base_r2"]
     row = read_json(artifacts.COMPARISON / "comparison.json")["rows"][0]
     assert {k: row[k] for k in ("r2", "rmse")} == {k: found[k] for k in ("r2", "rmse")}
@@ -59,15 +60,15 @@ def test_bicycles_in_two_epochs(published):
     np.testing.assert_allclose(table["target"], np.round(table["target"]), atol=1e-3)
     split = read_split("test", manifest)
     said = mlflow.pytorch.load_model(str(place))(whole(split).inputs["input"]).detach().numpy()[:, 0]
-    scale = manifest["label_scale"]
-    np.testing.assert_allclose(said * scale["deviation"] + scale["mean"], table["predicted"], rtol=1e-3, atol=0.1)
+    scale = manifest.label_scale
+    np.testing.assert_allclose(said * scale.deviation + scale.mean, table["predicted"], rtol=1e-3, atol=0.1)
 
 
 def test_the_brown_corpus_on_a_few_blocks(published):
     model = {"family": "gpt", "layers": 1, "width": 32, "heads": 2}
     place = published("brown", limit=96, block=32, test=3, vocabulary=512, model=model, training={"epochs": 2})
-    manifest, found = read_json(artifacts.MANIFEST), read_json(result("evaluate", "full", "metrics.json"))
-    assert manifest["counts"]["train"] == 96
+    manifest, found = Manifest.prepared(), read_json(result("evaluate", "full", "metrics.json"))
+    assert manifest.counts.train == 96
     assert 512 * 1.3 > found["base_perplexity"] > found["perplexity"] > 1
     assert found["perplexity"] == pytest.approx(np.exp(found["loss"]), rel=1e-6)
     rows = read_json(artifacts.COMPARISON / "comparison.json")["rows"]
@@ -86,7 +87,7 @@ def test_the_brown_corpus_on_a_few_blocks(published):
 def test_a_small_vision_transformer_on_digits(published):
     options = {"patch_size": 2, "num_layers": 1, "num_heads": 2, "hidden_dim": 16, "mlp_dim": 32}
     place = published("digits", model={"family": "torchvision", "name": "vit", "options": options}, training={"epochs": 2})
-    manifest = read_json(artifacts.MANIFEST)
+    manifest = Manifest.prepared()
     table, _ = tables.read_table(result("evaluate", "full", "predictions.parquet"))
     logits = mlflow.pytorch.load_model(str(place))(whole(read_split("test", manifest)).inputs["input"])
     assert (logits.argmax(1).numpy() == table["predicted"]).mean() > 0.99

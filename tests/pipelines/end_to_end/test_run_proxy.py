@@ -100,11 +100,11 @@ def test_texts_ranked_by_a_bag_of_the_encoders_tokens(small_texts, vocabulary, e
     from transformers import BertConfig, BertForSequenceClassification
 
     manifest = small_texts({"family": "small", "name": "bag", "options": {"width": 5}})
-    assert manifest["vocabulary"] == len(vocabulary)
+    assert manifest.vocabulary == len(vocabulary)
     BertForSequenceClassification(BertConfig.from_pretrained(encoder)).save_pretrained(encoder)
     warm_up("proxy")
     scores, _ = read_table(result("warm_up", "proxy", "scores.parquet"))
-    assert scores["features"].shape == (manifest["counts"]["train"], 5)
+    assert scores["features"].shape == (manifest.counts.train, 5)
     numbers, tensors = artifacts.read_state(result("warm_up", "proxy", "state.safetensors"))
     assert numbers["position"]["steps"] == 0, "the encoder's training starts from nothing"
     assert any(name.startswith("model.bert.encoder") for name in tensors)

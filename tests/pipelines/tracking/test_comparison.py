@@ -21,6 +21,7 @@ from mlflow.entities import ViewType
 from components.tasks.batch import Rows
 from pipelines.core import artifacts, tables
 from pipelines.core.artifacts import read_json, result
+from pipelines.data.manifest import Manifest
 from pipelines.data.split_files import read_split
 from pipelines.tracking import comparison as tracking
 from pipelines.tracking import metrics
@@ -421,7 +422,7 @@ def test_a_logged_model_predicts_what_evaluate_did_and_is_no_pickle(project, mon
     assert {p.suffix for p in place.rglob("*") if p.is_file()} <= {"", ".txt", ".yaml", ".json", ".pt2"}
     assert "torch==" in (place / "requirements.txt").read_text()
     model = mlflow.pytorch.load_model(str(place))
-    split = read_split("test", read_json(artifacts.MANIFEST))
+    split = read_split("test", Manifest.prepared())
     every = Rows(torch.arange(len(split.ids)), torch.ones(len(split.ids)))
     logits = model(split.examples.fetch(every, torch.device("cpu")).inputs["input"])
     expected, _ = tables.read_table(result("evaluate", name, "predictions.parquet"))
@@ -444,10 +445,10 @@ def test_a_transformer_is_logged_in_its_own_flavour(text_results, log_models, mo
     rows = Rows(torch.arange(4), torch.ones(4))
     with torch.inference_mode():
         expected = built(**split.examples.fetch(rows, torch.device("cpu")).inputs).logits
-    numbers = manifest["target"] == "number"
+    numbers = manifest.target == "number"
     expected = expected if numbers else expected.softmax(1)
     found = classify(split.table["text"].to_pylist(), top_k=None)
-    scores = [[next(f["score"] for f in fs if f["label"] == c) for c in manifest["classes"] or ["label"]] for fs in found]
+    scores = [[next(f["score"] for f in fs if f["label"] == c) for c in manifest.classes or ["label"]] for fs in found]
     np.testing.assert_allclose(scores, expected.numpy(), atol=1e-6)
     flavor = mlflow.pyfunc.load_model(str(place))
     assert len(flavor.predict(["good " * 100])) == 1

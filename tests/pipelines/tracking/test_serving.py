@@ -74,11 +74,11 @@ def test_the_logged_model_of_texts_predicts_what_evaluate_did(text_results, log_
     given.write_text(json.dumps({"inputs": texts}))
     found = predicted(str(model_of("full")), given, tmp_path)
     scores, expected = np.array([f["score"] for f in found]), evaluated("full", len(texts))
-    if manifest["target"] == "number":
+    if manifest.target == "number":
         # A model knows nothing of the label's unit; its metadata do.
-        unit = manifest["label_scale"]
-        np.testing.assert_allclose(scores * unit["deviation"] + unit["mean"], expected["predicted"], rtol=1e-5)
+        unit = manifest.label_scale
+        np.testing.assert_allclose(scores * unit.deviation + unit.mean, expected["predicted"], rtol=1e-5)
         return
-    assert [manifest["classes"].index(f["label"]) for f in found] == expected["predicted"].tolist()
+    assert [manifest.classes.index(f["label"]) for f in found] == expected["predicted"].tolist()
     right = expected["predicted"] == expected["target"]
     np.testing.assert_allclose(scores, np.where(right, expected["confidence"], 1 - expected["confidence"]), atol=1e-5)

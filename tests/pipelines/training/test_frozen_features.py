@@ -175,7 +175,7 @@ def test_many_states_lie_in_a_file_and_too_many_are_refused(write_task, monkeypa
     assert in_memory.shape == (tokens, width) == (int(job.split.examples.lengths.sum()), 16)
     monkeypatch.setattr(frozen_features, "IN_MEMORY", tokens * width * 4 - 1)
     shapes, mapped = [], artifacts.mapped
-    monkeypatch.setattr(artifacts, "mapped", lambda *shape: shapes.append(shape) or mapped(*shape))
+    monkeypatch.setattr(artifacts, "mapped", lambda root, *shape: shapes.append(shape) or mapped(root, *shape))
     job.keeping.compute(job.training.clock)
     assert shapes == [(tokens, width)]
     np.testing.assert_array_equal(job.keeping.examples._states, in_memory)

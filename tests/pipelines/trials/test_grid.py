@@ -1,15 +1,8 @@
 """A study's grid: which cells it has, what they cost, and what makes one run again."""
 
-import copy
-import os
-from contextlib import chdir
-from pathlib import Path
-
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 from pydantic import TypeAdapter
 
 from pipelines.config import planning
@@ -17,44 +10,12 @@ from pipelines.config.loader import load
 from pipelines.config.schema.sections import Name
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
-from pipelines.trials import controls, runner
+from pipelines.trials import controls
 from pipelines.trials import folder as trials_folder
-from pipelines.trials.grid import grid_of
-from pipelines.trials.plan_files import lay_out
 from pipelines.trials.search_space import name_of
 from tests.conftest import ROOT
 from tests.pipelines.records import cost_record
-
-STUDY = {
-    "methods": {"swiftlearn": "two-epochs", "infobatch": "none"},
-    "fractions": [0.1, 0.5],
-    "seeds": [0, 1],
-    "controls": {"learning_rates": [1.0]},
-}
-
-
-@pytest.fixture
-def grid(write_params):
-    """Return the grid of a digits study with ``changes``."""
-
-    def read(changes=None, **study):
-        write_params({"task": "digits", "study": copy.deepcopy(STUDY | study)} | (changes or {}))
-        return grid_of(load())
-
-    return read
-
-
-@pytest.fixture
-def place(grid, tmp_path):
-    """Return the place of a digits study, in a folder that has the project's code."""
-    for name in ("components", "pipelines", "dvc.yaml"):
-        (tmp_path / name).symlink_to(ROOT / name)
-
-    def laid(changes=None, **study):
-        read = grid(changes, **study)
-        return lay_out(load(), read)
-
-    return laid
+from tests.pipelines.trials.conftest import STUDY
 
 
 def test_a_method_has_a_cell_a_fraction_and_one_without(grid):
@@ -305,13 +266,11 @@ def test_a_control_is_planned_at_the_cost_its_cell_had_and_at_no_more_than_full(
 def counted(folder, name, **counts):
     """Pretend that a cell has run in ``folder`` with these counts."""
     cost_record(counts=counts | {"drawn": 0, "steps": 0}).write(folder / artifacts.cost_of("train", name))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for address, key in trials_folder.steps(name):
-            artifacts.write_json(trials_folder.mark_of(address), key)
+    for address, key in trials_folder.steps(folder, name):
+        artifacts.write_json(folder / trials_folder.mark_of(address), key)
 
 
-def test_the_cost_had_is_that_of_steps_and_a_third_of_looks_with_a_holdouts_own(place, monkeypatch):
+def test_the_cost_had_is_that_of_steps_and_a_third_of_looks_with_a_holdouts_own(place):
     laid = place(
         {"warm_ups.irreducible": {"epochs": 3, "holdout": 0.2}}, methods={"rho-loss": "irreducible", "infobatch": "none"}
     )
@@ -320,9 +279,8 @@ def test_the_cost_had_is_that_of_steps_and_a_third_of_looks_with_a_holdouts_own(
     counted(folder, "rho-loss-0.1", examples=100, trained=60, looked=480, kept=60)
     own = {"examples": 20, "drawn": 60, "looked": 100, "kept": 0, "trained": 60, "steps": 6}
     cost_record(counts=own).write(folder / artifacts.cost_of("warm_up", "irreducible"))
-    monkeypatch.chdir(folder)
-    assert controls.cost_had("infobatch") == 4.6
-    assert controls.cost_had("rho-loss-0.1") == round((60 + 60 + 580 / 3) / 100, 4)
+    assert controls.cost_had("infobatch", folder) == 4.6
+    assert controls.cost_had("rho-loss-0.1", folder) == round((60 + 60 + 580 / 3) / 100, 4)
 
 
 def test_a_control_after_a_cell_waits_for_it_with_each_seed_and_is_planned_again_the_same(place):
@@ -340,17 +298,8 @@ def test_a_control_after_a_cell_waits_for_it_with_each_seed_and_is_planned_again
     assert not (again.of(0) / artifacts.plan_of("methods", "short-at-infobatch")).exists()
 
 
-def test_a_control_of_a_cell_without_results_says_so(place, monkeypatch):
-    laid = place()
-    monkeypatch.setattr(runner, "_prepare", lambda place: None)
-    with pytest.raises(UserError, match=r"^short-at-infobatch is a control at the cost of infobatch, which has no results"):
-        runner.run(laid, 1, "short-at-infobatch")
-
-
 def steps(place, seed, name):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(place.of(seed))
-        return trials_folder.steps(name)
+    return trials_folder.steps(place.of(seed), name)
 
 
 @pytest.mark.parametrize(
@@ -386,61 +335,6 @@ def test_the_split_is_that_of_the_projects_seed_for_every_seed(place):
         read = artifacts.read_json(laid.of(seed) / artifacts.plan_of("task"))
         assert read["seed"] == 3
         assert artifacts.read_json(laid.of(seed) / artifacts.plan_of("training"))["seed"] == seed
-
-
-def test_paths_are_relative_to_the_projects_folder(place, tmp_path):
-    rng = np.random.default_rng(0)
-    for split in ("train", "test"):
-        for kind in ("cats", "dogs"):
-            (tmp_path / "data" / split / kind).mkdir(parents=True)
-            Image.fromarray(rng.integers(0, 255, (8, 8), np.uint8)).save(tmp_path / "data" / split / kind / "1.png")
-    changes = {"tasks.digits.source": {"from": "folder", "folder": "data"}, "tasks.digits.test": None}
-    laid = place(changes)
-    runner._prepare(laid)
-    assert artifacts.read_json(laid.folder / "data" / artifacts.MANIFEST)["classes"] == ["cats", "dogs"]
-    (tmp_path / "data" / "train" / "cats" / "1.png").write_bytes((tmp_path / "data" / "test" / "dogs" / "1.png").read_bytes())
-    assert place(changes).folder != laid.folder
-    laid = place({"tasks.digits.source": {"from": "folder", "folder": "pets"}, "tasks.digits.test": None})
-    with pytest.raises(UserError, match=r"^pets: no such folder"):
-        runner.run(laid, 0, "full")
-    assert Path.cwd() == tmp_path
-
-
-def test_a_proxys_model_is_found_from_below(grid, tmp_path):
-    model = {"family": "transformers", "source": {"from": "folder", "folder": "models/encoder"}}
-    changes = {"task": "movie-reviews", "tasks.movie-reviews.model": model}
-    changes["warm_ups.proxy"] = {"epochs": 1, "proxy": {"model": model | {"num_hidden_layers": 1}}}
-    for name in ("components", "pipelines", "dvc.yaml"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    read = grid(changes, methods={"selection-via-proxy": "proxy"})
-    with chdir(lay_out(load(), read).of(0)):
-        planned = artifacts.read_json(artifacts.plan_of("warm_ups", "proxy"))
-    assert planned["proxy"]["model"]["source"]["folder"] == f"{trials_folder.UP}/models/encoder"
-
-
-def test_a_mark_of_work_that_was_begun_anew_is_gone(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    runner._once("train@x", "one", lambda: None)
-    assert trials_folder.is_marked("train@x", "one")
-
-    def dies():
-        assert not trials_folder.mark_of("train@x").exists()
-        raise KeyboardInterrupt
-
-    runner._once("train@x", "one", dies)
-    with pytest.raises(KeyboardInterrupt):
-        runner._once("train@x", "two", dies)
-    # What it would find is not all of setting one any more.
-    assert not trials_folder.is_marked("train@x", "one")
-
-
-def test_a_relative_cache_is_the_projects(place, monkeypatch):
-    laid = place()
-    monkeypatch.setenv("WINNOW_CACHE", "cache")
-    monkeypatch.setattr(runner, "_prepare", lambda place: None)
-    monkeypatch.setattr(runner, "steps", lambda name: [])
-    runner.run(laid, 0, "full")
-    assert Path(os.environ["WINNOW_CACHE"]) == Path.cwd() / "cache"
 
 
 def test_a_study_that_is_not_run_stands_in_no_comparisons_way(write_params):
