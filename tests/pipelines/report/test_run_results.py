@@ -116,7 +116,7 @@ def test_a_label_is_its_class_or_a_number_in_its_own_unit():
 
 
 def test_shares_by_class_are_of_the_passes_and_the_test_examples_of_each(monkeypatch):
-    monkeypatch.setattr(classes, "prepared", lambda split, root: pa.table({"label": [0, 1, 1, 1]}))
+    monkeypatch.setattr(classes, "prepared", lambda split, root=None: pa.table({"label": [0, 1, 1, 1]}))
     predictions = {"target": np.array([0, 1, 1, 1]), "predicted": np.array([1, 1, 1, 0])}
     one = run(ledger={"trained": np.array([2, 4, 0, 1])}, predictions=predictions)
     three = manifest(classes=["a", "b", "c"])
@@ -132,7 +132,7 @@ def test_shares_by_class_of_a_study_are_means_over_the_seeds_that_are_done(tmp_p
     cells = [Cell("full", "full", "full"), Cell("a-0.5", "method", "a", 0.5), Cell("b", "method", "b")]
     place = Place(tmp_path, Grid(tuple(cells), None), (0, 1))
     monkeypatch.setattr(Place, "done", lambda self, seed, name: name != "b" and (name, seed) != ("full", 1))
-    monkeypatch.setattr(classes, "prepared", lambda split, root: pa.table({"label": [0, 1, 1, 1]}))
+    monkeypatch.setattr(classes, "prepared", lambda split, root=None: pa.table({"label": [0, 1, 1, 1]}))
     target = np.array([0, 1, 1, 1])
     for seed in place.seeds:
         folder = place.of(seed)
