@@ -11,7 +11,7 @@ from components.costs.savings import Metric
 from pipelines.config.plan_freshness import check_plan
 from pipelines.config.plans import ComparisonPlan
 from pipelines.core import artifacts
-from pipelines.core.artifacts import COMPARISON, plan_of, read_json, result
+from pipelines.core.artifacts import COMPARISON, plan_of, read_numbers, result
 from pipelines.core.command import main
 from pipelines.costs.account import Account, CostColumns, Gains, MethodAccount
 from pipelines.costs.at_chance import AT_CHANCE, at_chance
@@ -28,7 +28,7 @@ def compare() -> None:
     """Write the comparison of all planned methods, and print it."""
     plan = ComparisonPlan.read(plan_of("comparison"))
     accounts = Account.settled().methods
-    tested = {name: read_json(result("evaluate", name, "metrics.json")) for name in plan.methods}
+    tested = {name: read_numbers(result("evaluate", name, "metrics.json")) for name in plan.methods}
     metric = Manifest.prepared().judged
     rows = [_row(name, metric, tested, accounts[name], plan.agot_epsilon) for name in plan.methods]
     told = Comparison(task=plan.task, metric=metric.name, agot_epsilon=plan.agot_epsilon, rows=rows)

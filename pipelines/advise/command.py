@@ -28,7 +28,7 @@ from pipelines.config import loader
 from pipelines.config.params import Params
 from pipelines.config.schema.sections import Advise
 from pipelines.core import artifacts
-from pipelines.core.artifacts import ADVICE, read_json
+from pipelines.core.artifacts import ADVICE, read_numbers
 from pipelines.core.command import FAILED
 from pipelines.core.errors import UserError, unknown
 from pipelines.core.locks import alone
@@ -166,7 +166,7 @@ def _test(
     costs = spent(place, names)
     if failed:
         return NotJudged(error="; ".join(failed.values())), costs
-    found = read_json(place.of(read.seed) / artifacts.result("evaluate", name, "metrics.json"))
+    found = read_numbers(place.of(read.seed) / artifacts.result("evaluate", name, "metrics.json"))
     error = found.get(f"{metric.name}_standard_error")
     return Judged(seed=read.seed, score=found[metric.name], standard_error=error), costs
 

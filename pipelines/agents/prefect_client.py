@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from pipelines.core.errors import StageFailedError, without_passwords
 from pipelines.core.progress import Log
@@ -34,7 +34,7 @@ def client() -> Iterator[SyncPrefectClient]:
         yield made
 
 
-def is_away(error: Exception) -> bool:
+def is_away(error: BaseException) -> bool:
     """Return whether ``error`` says that the server does not answer now, and not that it has answered no."""
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.status_code >= 500 or error.response.status_code in (408, 429)
@@ -48,19 +48,30 @@ def answer(ask: Callable[[], T], log: Log, seconds: float | None = None) -> T:
         StageFailedError: where it is away for longer than ``seconds``, by default ``PATIENCE_SECONDS``.
     """
     most = PATIENCE_SECONDS if seconds is None else seconds
-    since = time.monotonic()
     warned = False
-    while True:
-        try:
-            return ask()
-        except httpx.HTTPError as error:
-            if not is_away(error):
-                raise
-            reason = without_passwords(str(error).partition("\n")[0]) or type(error).__name__
-            away = time.monotonic() - since
-            if away > most:
-                raise StageFailedError(f"Prefect's server has been away for {most:.0f} s: {reason}") from None
-            if away >= WARN_SECONDS and not warned:
-                log.warning("Prefect's server does not answer (%s); waiting for it, %.0f s at most", reason, most)
-                warned = True
-        time.sleep(PAUSE_SECONDS)
+
+    def warn(state: RetryCallState) -> None:
+        nonlocal warned
+        if not warned and (state.seconds_since_start or 0.0) >= WARN_SECONDS and state.outcome is not None:
+            reason = _reason(state.outcome.exception())
+            log.warning("Prefect's server does not answer (%s); waiting for it, %.0f s at most", reason, most)
+            warned = True
+
+    retrying = Retrying(
+        retry=retry_if_exception(is_away),
+        stop=stop_after_delay(most),
+        wait=wait_fixed(PAUSE_SECONDS),
+        before_sleep=warn,
+        reraise=True,
+    )
+    try:
+        return retrying(ask)
+    except httpx.HTTPError as error:
+        if not is_away(error):
+            raise
+        raise StageFailedError(f"Prefect's server has been away for {most:.0f} s: {_reason(error)}") from None
+
+
+def _reason(error: BaseException | None) -> str:
+    """Return the first line of an error, without passwords, or its type where it says nothing."""
+    return without_passwords(str(error).partition("\n")[0]) or type(error).__name__

@@ -115,7 +115,7 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
-    """Return what ``path`` holds.
+    """Return what ``path`` holds; what has keys of its own is read as a record (``core.records``).
 
     Raises:
         UserError: where it is missing, or no JSON.
@@ -126,6 +126,16 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         raise UserError(f"{path}: no such file; 'dvc repro' makes it") from None
     except ValueError as error:
         raise UserError(f"{path}: is no JSON: {error}; delete it and run 'dvc repro'") from None
+
+
+def read_numbers(path: Path) -> dict[str, float]:
+    """Return the numbers by name that ``path`` holds, the metrics of a model say.
+
+    Raises:
+        UserError: where it is missing, or no JSON.
+    """
+    numbers: dict[str, float] = read_json(path)
+    return numbers
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, object]], keys: Sequence[str] = ()) -> None:

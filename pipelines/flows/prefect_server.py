@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
 from pipelines.core.errors import StageFailedError, UserError, without_passwords
 from pipelines.core.subprocesses import end, start
 
@@ -60,22 +62,25 @@ def server(meanwhile: Callable[[], object] | None = None) -> Iterator[None]:
 
 def _ask(address: str) -> None:
     """Refuse a server that is not there, before Prefect does so in forty lines."""
-    deadline = time.monotonic() + ANSWER_SECONDS
-    while True:
-        try:
-            with urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=ANSWER_SECONDS):
-                return
-        except urllib.error.HTTPError:
-            return  # it is there, and may want to know who asks
-        except (OSError, ValueError, HTTPException) as error:
-            reason = getattr(error, "reason", error)
-        if time.monotonic() > deadline:
-            told = without_passwords(address)
-            raise UserError(
-                f"PREFECT_API_URL: no Prefect server answers at {told}: {reason}; start it, or unset the variable "
-                "(`prefect config unset PREFECT_API_URL` where a profile says it), and the run brings its own"
-            )
-        time.sleep(0.5)
+    silent = (OSError, ValueError, HTTPException)
+    try:
+        for attempt in Retrying(
+            retry=retry_if_exception_type(silent), stop=stop_after_delay(ANSWER_SECONDS), wait=wait_fixed(0.5), reraise=True
+        ):
+            # An error of HTTP is an answer: it is there, and may want to know who asks.
+            with attempt, suppress(urllib.error.HTTPError), urllib.request.urlopen(_health(address), timeout=ANSWER_SECONDS):
+                pass
+    except silent as error:
+        told, reason = without_passwords(address), getattr(error, "reason", error)
+        raise UserError(
+            f"PREFECT_API_URL: no Prefect server answers at {told}: {reason}; start it, or unset the variable "
+            "(`prefect config unset PREFECT_API_URL` where a profile says it), and the run brings its own"
+        ) from None
+
+
+def _health(address: str) -> str:
+    """Return the page by which a server says that it is there."""
+    return f"{address.rstrip('/')}/health"
 
 
 def free_port() -> int:

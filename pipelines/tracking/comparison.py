@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pipelines.config.plans import ComparisonPlan, TaskPlan, TrainingPlan
 from pipelines.core import artifacts
-from pipelines.core.artifacts import plan_of, read_json
+from pipelines.core.artifacts import plan_of
+from pipelines.data.findings.records import Findings
 from pipelines.data.manifest import Manifest
 from pipelines.report import comparison, diagnosis
 from pipelines.report.rows import Comparison
@@ -115,7 +116,7 @@ def _tell_diagnosis(tracker: Tracker, parent: Run) -> None:
     if not (md5 and tracker.lock.holds("diagnose")) or parent.data.tags.get("winnow.diagnosis") == md5:
         return
     path = artifacts.DIAGNOSIS / "diagnosis.json"
-    told, run_id = read_json(path), parent.info.run_id
+    told, run_id = Findings.read(path), parent.info.run_id
     found = [(f"diagnosis/{name}", value, 0) for name, value in diagnosis.measures(told).items()]
     tracker.log(run_id, points(found, path), {}, {"winnow.advice": diagnosis.lines(told)[0]})
     tracker.client.log_artifacts(run_id, str(artifacts.DIAGNOSIS), "diagnose")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from components.epoch_records import EpochRecord
 from pipelines.core import artifacts
-from pipelines.core.artifacts import HERE, read_json, result
+from pipelines.core.artifacts import HERE, read_numbers, result
 from pipelines.costs.account import Account
 from pipelines.costs.history import history_of
 from pipelines.costs.records import CostRecord
@@ -46,7 +46,7 @@ def metrics_of(name: str, model: str | None = None, root: Path = HERE) -> list[M
 
 def final_metrics(name: str, root: Path = HERE) -> dict[str, float]:
     """Return the metrics of the model of the method ``name`` on the test split, by name."""
-    return dict(read_json(root / result("evaluate", name, "metrics.json")))
+    return read_numbers(root / result("evaluate", name, "metrics.json"))
 
 
 def _so_far(name: str, history: list[EpochRecord], **weights: float) -> list[Point]:

@@ -11,7 +11,7 @@ from components.costs.halving import Role
 from components.costs.savings import Metric
 from pipelines.config.plans import MethodPlan
 from pipelines.core import artifacts
-from pipelines.core.artifacts import read_json, result
+from pipelines.core.artifacts import read_numbers, result
 from pipelines.costs.account import CostColumns, Gains
 from pipelines.costs.records import CostRecord
 from pipelines.data.manifest import Manifest
@@ -163,7 +163,7 @@ def _planned(place: Place, seed: int, cell: Cell) -> float | None:
 
 def _tested(place: Place, seed: int, name: str, metric: Metric) -> Reached:
     root = place.of(seed)
-    found = read_json(root / result("evaluate", name, "metrics.json"))
+    found = read_numbers(root / result("evaluate", name, "metrics.json"))
     counts = CostRecord.of_stage("train", name, root).counted
     score, error, chance = (found.get(key) for key in _names(metric.name))
     rest = (found.get("above_chance"), found.get("loss"), counts.drawn, counts.looked, counts.trained)
@@ -172,7 +172,7 @@ def _tested(place: Place, seed: int, name: str, metric: Metric) -> Reached:
 
 def _base(place: Place, seed: int, metric: Metric) -> float | None:
     """Return the score before any training."""
-    found: dict[str, float] = read_json(place.of(seed) / result("evaluate", "full", "metrics.json"))
+    found = read_numbers(place.of(seed) / result("evaluate", "full", "metrics.json"))
     return found.get(f"base_{metric.name}")
 
 

@@ -7,11 +7,12 @@ import logging
 import os
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from pipelines.core.errors import AwayError, UserError, without_passwords
 from pipelines.core.subprocesses import call
@@ -53,17 +54,19 @@ def patiently(work: Callable[[], T], log: Log) -> T:
     Raises:
         AwayError: where it is away for longer than ``PATIENCE_SECONDS``.
     """
-    since, told = time.monotonic(), False
-    while True:
-        try:
-            return work()
-        except AwayError as error:
-            if time.monotonic() - since >= PATIENCE_SECONDS:
-                raise
-            if not told:
-                log.warning("%s; trying again, for %.0f s at most", error, PATIENCE_SECONDS)
-                told = True
-        time.sleep(PAUSE_SECONDS)
+
+    def warn(state: RetryCallState) -> None:
+        if state.attempt_number == 1 and state.outcome is not None:
+            log.warning("%s; trying again, for %.0f s at most", state.outcome.exception(), PATIENCE_SECONDS)
+
+    retrying = Retrying(
+        retry=retry_if_exception_type(AwayError),
+        stop=stop_after_delay(PATIENCE_SECONDS),
+        wait=wait_fixed(PAUSE_SECONDS),
+        before_sleep=warn,
+        reraise=True,
+    )
+    return retrying(work)
 
 
 def learn_runs() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from prefect.client.schemas.objects import State, StateType
 from prefect.exceptions import TerminationSignal
 
-from pipelines.agents import compatibility, heartbeat, prefect_client, run_watcher, submit
+from pipelines.agents import compatibility, heartbeat, run_watcher, submit
 from pipelines.agents.run_watcher import LONGEST_STEP, Silence
 from pipelines.core.environment import LOST_SECONDS
 from pipelines.core.errors import GivenUpError, StageFailedError, Stopped, UserError
@@ -68,9 +68,8 @@ def clock(monkeypatch):
     def sleep(seconds):
         time.now += seconds
 
-    for module in (run_watcher, prefect_client):
-        monkeypatch.setattr(module.time, "monotonic", lambda: time.now)
-        monkeypatch.setattr(module.time, "sleep", sleep)
+    monkeypatch.setattr(run_watcher.time, "monotonic", lambda: time.now)
+    monkeypatch.setattr(run_watcher.time, "sleep", sleep)
     monkeypatch.setenv(LOST_SECONDS.name, "10")
     return time
 

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,6 @@ from pipelines.trials import folder as trials_folder
 from pipelines.trials.exchange import FOLDER, HERE, Handover
 from pipelines.trials.grid import grid_of
 from pipelines.trials.plan_files import lay_out
-from pipelines.versioning import dvc_remote
 from tests.conftest import ROOT
 from tests.pipelines.records import cost_record
 
@@ -284,7 +284,7 @@ def test_a_remote_that_is_away_is_waited_for_and_one_that_is_full_is_said(machin
     run(place, 0, "full")
     handed = Handover()
     there.touch()
-    monkeypatch.setattr(dvc_remote.time, "sleep", lambda seconds: there.unlink())
+    monkeypatch.setattr(time, "sleep", lambda seconds: there.unlink())
     handed.share(place, 0, "full")
     said = [r.getMessage().partition(": ")[2] for r in caplog.records if r.name == exchange.__name__]
     assert said == ["Not a directory; trying again, for 600 s at most"]

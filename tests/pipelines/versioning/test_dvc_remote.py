@@ -1,6 +1,7 @@
 """What is said of a DVC remote that does not take what it is sent, and for how long it is waited for."""
 
 import logging
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -62,8 +63,8 @@ def test_one_that_is_full_is_not_tried_again(dvc_says, why):
 
 def test_one_that_is_away_is_waited_for_and_said_once(monkeypatch, caplog):
     clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(dvc_remote.time, "monotonic", lambda: clock.now)
-    monkeypatch.setattr(dvc_remote.time, "sleep", lambda seconds: setattr(clock, "now", clock.now + seconds))
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(time, "sleep", lambda seconds: setattr(clock, "now", clock.now + seconds))
 
     def answer_after(seconds):
         if clock.now < seconds:
