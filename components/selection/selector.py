@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from components.arrays import Array
+from components.costs.savings import LOOK_SHARE
 
 if TYPE_CHECKING:
     from components.evidence.evidence import Evidence
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from components.tasks.examples import Examples
 
 
-#: What a forward pass costs, in steps, for planning: a third where the backward pass takes twice as long.
-LOOK_SHARE = 1 / 3
 #: How door 3 comes to know an example: by a gradient-free look; by what its last sight showed; or, for a whole batch at once,
 #: by the training pass itself, whose graph is then used or dropped.
 Look = Literal["fresh", "recalled", "whole-batch"]

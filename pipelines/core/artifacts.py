@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from components.arrays import Array
 from pipelines.core.errors import UserError
@@ -148,6 +146,9 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, object]], keys: Sequence[s
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     """Write ``rows`` of the same keys to ``path`` as Parquet, what is None as null, for other tools to read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     with whole(path) as part:
         pq.write_table(pa.Table.from_pylist(rows), part)
 

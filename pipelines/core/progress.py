@@ -12,9 +12,6 @@ from logging import Logger, LoggerAdapter
 from pathlib import Path
 from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
 from components.epoch_records import EpochRecord, Step
 from pipelines.core.environment import PROGRESS
 
@@ -57,6 +54,8 @@ class Lines:
     """Says once a minute how far something is and how long it will take yet, where there is no terminal to draw a bar on."""
 
     def __init__(self, title: str, total: float, *, shown: bool = True) -> None:
+        from rich.console import Console
+
         self._title, self._total, self._shown = title, total, shown and not Console(stderr=True).is_terminal
         self._first: tuple[float, float] | None = None
         self._said = time.monotonic()
@@ -76,6 +75,10 @@ class Watch:
     """Shows the moments of a run on standard error; of several ranks, one does."""
 
     def __init__(self, title: str, epochs: float, *, shown: bool = True) -> None:
+        # Not above: most stages draw no bar.
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
         console = Console(stderr=True)
         self._title, self._shown = title, shown
         self._bar = Progress(

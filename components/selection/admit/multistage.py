@@ -9,9 +9,10 @@ import numpy as np
 from typing_extensions import override
 
 from components.arrays import Array
+from components.costs.savings import LOOK_SHARE
 from components.selection.admit.naive_bayes import NaiveBayes
 from components.selection.keep.loss_threshold import KEPT, LossThreshold
-from components.selection.selector import LOOK_SHARE, check_at_least, check_choice
+from components.selection.selector import check_at_least, check_choice
 from components.tasks.cheap_features import Bag
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ import numpy as np
 from typing_extensions import override
 
 from components.arrays import Array, count_of
+from components.costs.savings import LOOK_SHARE
 from components.selection.common import choose
-from components.selection.selector import LOOK_SHARE, Epoch, Selector, Subset, check_at_least, check_choice, check_fraction
+from components.selection.selector import Epoch, Selector, Subset, check_at_least, check_choice, check_fraction
 
 if TYPE_CHECKING:
     from components.evidence.ledger import Ledger

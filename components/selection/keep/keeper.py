@@ -12,11 +12,12 @@ import numpy as np
 from typing_extensions import override
 
 from components.arrays import Array
+from components.costs.savings import LOOK_SHARE
 from components.evidence.signals import Signals
 from components.rng import stream
 from components.selection.keep.rules import largest
 from components.selection.keep.window import WINDOW, Window
-from components.selection.selector import LOOK_SHARE, Epoch, Look, Selector, check_fraction
+from components.selection.selector import Epoch, Look, Selector, check_fraction
 
 if TYPE_CHECKING:
     from components.evidence.evidence import Evidence

@@ -10,7 +10,8 @@ import numpy as np
 from typing_extensions import override
 
 from components.arrays import Array
-from components.selection.selector import LOOK_SHARE, Epoch, Look, Selector, Subset, check_at_least, check_choice
+from components.costs.savings import LOOK_SHARE
+from components.selection.selector import Epoch, Look, Selector, Subset, check_at_least, check_choice
 
 if TYPE_CHECKING:
     from components.evidence.evidence import Evidence

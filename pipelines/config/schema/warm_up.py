@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
-from components.selection.selector import LOOK_SHARE
+from components.costs.savings import LOOK_SHARE
 from pipelines.config.schema.model import Model, Small, Transformer
 from pipelines.config.schema.sections import Optimizer, Section
 from pipelines.config.schema.task import MODELS, SMALL, Task, listed
