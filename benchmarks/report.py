@@ -32,7 +32,7 @@ def _ask(study: dict[str, Any]) -> None:
     Path("params.yaml").write_text(yaml.safe_dump(asked, sort_keys=False), encoding="utf-8")
 
 
-def _place() -> Any:  # noqa: ANN401 - a Place
+def _study() -> Any:  # noqa: ANN401 - a Place
     from pipelines.config import loader
     from pipelines.trials import plan_files
     from pipelines.trials.grid import grid_of
@@ -41,21 +41,21 @@ def _place() -> Any:  # noqa: ANN401 - a Place
     return plan_files.lay_out(read, grid_of(read))
 
 
-def _copy(source: Any, place: Any) -> int:  # noqa: ANN401 - two Places
-    """Give every run of ``place`` the files of the run of ``source`` of its method, perturbed; return how many there are."""
+def _copy(source: Any, study: Any) -> int:  # noqa: ANN401 - two Places
+    """Give every run of ``study`` the files of the run of ``source`` of its method, perturbed; return how many there are."""
     from pipelines.core import artifacts
     from pipelines.trials import folder as trials_folder
 
-    real = {c.method: c.name for c in source.grid.cells}
+    real = {c.method: c.name for c in source.grid.trials}
     rng = random.Random(0)
-    for seed in place.seeds:
-        folder = place.of(seed)
+    for seed in study.seeds:
+        folder = study.of(seed)
         trials_folder.link_data(folder)
-        for cell in place.grid.cells:
-            _copy_run(source.of(source.seeds[0]) / "results", folder / "results", real[cell.method], cell.name, rng)
-            for address, key in trials_folder.steps(folder, cell.name):
+        for trial in study.grid.trials:
+            _copy_run(source.of(source.seeds[0]) / "results", folder / "results", real[trial.method], trial.name, rng)
+            for address, key in trials_folder.steps(folder, trial.name):
                 artifacts.write_json(folder / trials_folder.mark_of(address), key)
-    return len(place.seeds) * len(place.grid.cells)
+    return len(study.seeds) * len(study.grid.trials)
 
 
 def _copy_run(before: Path, after: Path, name: str, new: str, rng: random.Random) -> None:
@@ -85,15 +85,15 @@ def main() -> None:
     with inside() as folder:
         _ask(SMALL)
         subprocess.run([sys.executable, "-m", "pipelines.study"], cwd=folder, env=environment(folder), check=True)
-        source = _place()
+        source = _study()
         _ask(LARGE)
-        place = _place()
-        runs = _copy(source, place)
+        study = _study()
+        runs = _copy(source, study)
         from pipelines.study import publish
         from pipelines.trials.study_tables import tables_of
 
         start, cpu = time.perf_counter(), time.process_time()
-        publish._write(place, tables_of(place, "digits", {}))  # noqa: SLF001
+        publish._write(study, tables_of(study, "digits", {}))  # noqa: SLF001
         spent = {"wall_seconds": round(time.perf_counter() - start, 2), "cpu_seconds": round(time.process_time() - cpu, 2)}
         size = os.path.getsize("results/study/digits/report.html") / 1e6
     result = {

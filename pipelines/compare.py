@@ -76,8 +76,8 @@ def show() -> None:
     energies = {head: kwh for head, kwh in energies.items() if any(kwh)}
     for head in ("method", written.metric, "trained", "CPU s", "T counted", "T measured", "AGOT", *energies):
         table.add_column(head, justify="left" if head == "method" else "right")
-    for place, row in enumerate(written.rows):
-        table.add_row(*_cells(row), *(f"{kwh[place] * 1000:.2f}" for kwh in energies.values()))
+    for number, row in enumerate(written.rows):
+        table.add_row(*_cells(row), *(f"{kwh[number] * 1000:.2f}" for kwh in energies.values()))
     console = Console()
     console.width = console.width if console.is_terminal else 124
     console.print(table)

@@ -80,31 +80,31 @@ def _suspects(wrong: WrongLabels, rows: Together, train: Split, manifest: Manife
     near += [[]] * (len(wrong.suspects) - len(near))
     return [
         Suspect(
-            example=_example(train, int(place), manifest),
-            given=label_of(manifest, label[place]),
-            likely=label_of(manifest, wrong.likely[place]),
-            sure=float(wrong.sure[place]),
+            example=_example(train, int(row), manifest),
+            given=label_of(manifest, label[row]),
+            likely=label_of(manifest, wrong.likely[row]),
+            sure=float(wrong.sure[row]),
             near=[_example(train, i, manifest) for i in like],
         )
-        for place, like in zip(wrong.suspects, near, strict=True)
+        for row, like in zip(wrong.suspects, near, strict=True)
     ]
 
 
-def _example(train: Split, place: int, manifest: Manifest) -> Example:
-    return Example(int(train.ids[place]), place, _told(train.table, place, manifest))
+def _example(train: Split, row: int, manifest: Manifest) -> Example:
+    return Example(int(train.ids[row]), row, _told(train.table, row, manifest))
 
 
-def _told(table: pa.Table, place: int, manifest: Manifest) -> str:
+def _told(table: pa.Table, row: int, manifest: Manifest) -> str:
     """Return an example's texts; of a picture the file that is written of it; of a row of a table nothing."""
     if manifest.kind == "image":
-        return f"suspects/{table['id'][place]}.png"
+        return f"suspects/{table['id'][row]}.png"
     names = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
-    return " / ".join(str(table[name][place]) for name in names)
+    return " / ".join(str(table[name][row]) for name in names)
 
 
 def _copies(rows: Together) -> list[Copy]:
     """Return each example that says what an earlier one says, which is in training where any such is."""
-    split, same = ["train" if place < rows.train else "test" for place in range(len(rows.ids))], rows.same
+    split, same = ["train" if row < rows.train else "test" for row in range(len(rows.ids))], rows.same
     return [
         Copy(int(rows.ids[i]), split[i], int(rows.ids[same.of[i]]), split[same.of[i]], bool(same.exact[i]))
         for i in np.flatnonzero(same.exact | same.near)
@@ -117,7 +117,7 @@ def _write_pictures(folder: Path, suspects: list[Suspect], train: Split, manifes
 
     folder.mkdir()
     for example in [s.example for s in suspects] + [n for s in suspects for n in s.near]:
-        pixels = train.table["pixels"][example.place].values.to_numpy().reshape(manifest.shape).transpose(1, 2, 0)
+        pixels = train.table["pixels"][example.row].values.to_numpy().reshape(manifest.shape).transpose(1, 2, 0)
         colours = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels[..., :3]
         imsave(folder / f"{example.id}.png", np.ascontiguousarray(colours))
 

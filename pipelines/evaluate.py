@@ -30,12 +30,12 @@ def evaluate(name: str, root: Path = artifacts.HERE) -> None:
 
     plan, manifest = TrainingPlan.read(root / plan_of("training")), Manifest.prepared(root)
     split, kind, scale = read_split("test", manifest, root / artifacts.PREPARED), manifest.target, manifest.label_scale
-    place = prepare_torch(plan.training, plan.seed)
-    learner = learner_of(plan, manifest, place, 1)
+    device = prepare_torch(plan.training, plan.seed)
+    learner = learner_of(plan, manifest, device, 1)
     python_gc.loaded()
 
     def predicted() -> Columns:
-        found = predict(learner, split.examples, look_batch(plan.training, place), kind)
+        found = predict(learner, split.examples, look_batch(plan.training, device), kind)
         return in_unit(found, scale.mean, scale.deviation) if scale else found
 
     before = {}

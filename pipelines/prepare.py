@@ -85,8 +85,8 @@ def _rows(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
     columns, facts = encoding.encode(made.raw, task, made.train, test)
     splits = {}
     for split, ids, chosen, label in (("train", made.ids, made.train, settled.train), ("test", test, test, settled.test)):
-        place = pa.array(chosen)
-        stored = {n: c.take(place) for n, c in columns.items()}
+        rows_of_split = pa.array(chosen)
+        stored = {n: c.take(rows_of_split) for n, c in columns.items()}
         if made.raw.pixels is not None:
             stored = {"pixels": blank(len(chosen), made.raw.pixels.shape)}
         splits[split] = pa.table({"id": ids, "label": label[chosen], **stored})
@@ -122,8 +122,8 @@ def _blocks(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
     ids = [copies.ids(sum(sizes)), sizes[0] + np.arange(sizes[1])]
     chosen = [np.concatenate([copies.kept, copies.of]), np.arange(sizes[1])]
     splits = {}
-    for name, part, place, rows in zip(("train", "test"), parts, ids, chosen, strict=True):
-        columns = {"id": place, "document": part.document[rows], "tokens": encoding.listed(part.tokens[rows])}
+    for name, part, rows_of_split, rows in zip(("train", "test"), parts, ids, chosen, strict=True):
+        columns = {"id": rows_of_split, "document": part.document[rows], "tokens": encoding.listed(part.tokens[rows])}
         splits[name] = pa.table(columns)
     splits["train"] = resampling.told(splits["train"], copies)
     facts = (token_blocks.facts(parts[0], parts[1], tokenizer), targets.next_tokens(task), RegimeFacts.asked(duplicates=made))

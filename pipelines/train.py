@@ -86,18 +86,18 @@ def _subset(job: Job, plan: MethodPlan) -> Subset:
     path = job.root / result("subset", plan.name, "subset.parquet")
     columns, facts = tables.read_table(path)
     artifacts.check_origin(path, facts, provenance(job, method=plan.dumped()["members"]))
-    place = _places(job.split.ids, columns["id"], path)
+    position = _positions(job.split.ids, columns["id"], path)
     weight, score = (np.zeros(len(job.split.ids), np.float32) for _ in range(2))
-    weight[place], score[place] = columns["weight"], columns["score"]
+    weight[position], score[position] = columns["weight"], columns["score"]
     return Subset(weight, score)
 
 
-def _places(ids: Array, chosen: Array, path: object) -> Array:
+def _positions(ids: Array, chosen: Array, path: object) -> Array:
     order = np.argsort(ids)
-    place = order[np.minimum(np.searchsorted(ids, chosen, sorter=order), len(ids) - 1)]
-    if (strange := ids[place] != chosen).any():
+    position = order[np.minimum(np.searchsorted(ids, chosen, sorter=order), len(ids) - 1)]
+    if (strange := ids[position] != chosen).any():
         raise UserError(f"{path}: id {chosen[strange.argmax()]} is not in the training split; run 'dvc repro'")
-    return place
+    return position
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from pipelines.core.errors import UserError, unknown
 from pipelines.core.locks import alone
 from pipelines.report import page
 from pipelines.trials import runner
-from pipelines.trials.folder import Place
+from pipelines.trials.folder import StudyFolder
 
 #: The flags of goals, each with the unit of its costs; a tolerance is in points, and costs are CPU seconds.
 GOALS: dict[str, Unit] = {"tolerance": "cpu_seconds", "budget_cpu_seconds": "cpu_seconds", "budget_kwh": "energy_kwh"}
@@ -107,7 +107,7 @@ def advise(given: list[str]) -> int:
         answer = answer_of(rungs[-1], goal, metric)
         costs: dict[str, Spent] = {}
         for rung in rungs:
-            costs |= spent(rung.place, sorted({r.head.cell for r in rung.rows}))
+            costs |= spent(rung.study, sorted({r.head.cell for r in rung.rows}))
         test, more = _test(read, answer, run, metric)
         written = advice(read, goal, unit, metric, rungs, answer, test, balance(answer, unit, costs | more, before))
     _write(written, rungs[-1])
@@ -118,30 +118,30 @@ def advise(given: list[str]) -> int:
 
 
 def _runner(stack: ExitStack, before: dict[str, Spent]) -> advise_rungs.Run:
-    """Return what runs cells in flows that share a server, started for the first; ``before`` takes the costs spent earlier."""
+    """Return what runs trials in flows that share a server, started for the first; ``before`` takes the costs spent earlier."""
     flows: list[Callable[..., dict[tuple[int, str], str]]] = []
 
-    def run(place: Place, missing: list[tuple[int, str]]) -> dict[tuple[int, str], str]:
-        before.update(spent(place, [c.name for c in place.grid.cells]))
+    def run(study: StudyFolder, missing: list[tuple[int, str]]) -> dict[tuple[int, str], str]:
+        before.update(spent(study, [c.name for c in study.grid.trials]))
         if not missing:
             return {}
         if not flows:
             # Prefect takes two seconds to import: not where there is nothing to do.
-            from pipelines.flows.trials import trials
+            from pipelines.flows.trials import trial_flows
 
-            flows.append(stack.enter_context(trials("advise")))
-        return flows[0](missing, _told(place, len(missing)))
+            flows.append(stack.enter_context(trial_flows("advise")))
+        return flows[0](missing, _told(study, len(missing)))
 
     return run
 
 
-def _told(place: Place, many: int) -> Callable[[int, str], None]:
+def _told(study: StudyFolder, many: int) -> Callable[[int, str], None]:
     seen = set[tuple[int, str]]()
 
     def work(seed: int, name: str) -> None:
         seen.add((seed, name))
         started = time.monotonic()
-        runner.run(place, seed, name)
+        runner.run(study, seed, name)
         _say(f"{len(seen)}/{many}: {name}, seed {seed}: {time.monotonic() - started:.1f} s")
 
     return work
@@ -160,13 +160,13 @@ def _test(
     """
     if not isinstance(answer, Answer) or answer.kind == "full":
         return None, {}
-    place, name = advise_rungs.place_of_test(read), answer.name
-    names = [n for n in (place.grid[name].after, name) if n]
-    failed = run(place, [(read.seed, n) for n in names if not place.done(read.seed, n)])
-    costs = spent(place, names)
+    study, name = advise_rungs.study_of_test(read), answer.name
+    names = [n for n in (study.grid[name].after, name) if n]
+    failed = run(study, [(read.seed, n) for n in names if not study.done(read.seed, n)])
+    costs = spent(study, names)
     if failed:
         return NotJudged(error="; ".join(failed.values())), costs
-    found = read_numbers(place.of(read.seed) / artifacts.result("evaluate", name, "metrics.json"))
+    found = read_numbers(study.of(read.seed) / artifacts.result("evaluate", name, "metrics.json"))
     error = found.get(f"{metric.name}_standard_error")
     return Judged(seed=read.seed, score=found[metric.name], standard_error=error), costs
 
@@ -175,7 +175,7 @@ def _write(written: Advice, last: Rung) -> None:
     def fill(folder: Path) -> None:
         written.write(folder / "advice.json")
         artifacts.write_csv(folder / "advice.csv", [trial.columns() for trial in written.trials])
-        page.write(folder / "report.html", advise_report.page(last.place, written))
+        page.write(folder / "report.html", advise_report.page(last.study, written))
 
     artifacts.write_folder(ADVICE / written.task, fill)
 

@@ -36,7 +36,7 @@ from pipelines.core.artifacts import MANIFEST, plan_of, result
 from pipelines.core.tables import read_table
 from pipelines.data.manifest import Manifest
 from pipelines.trials.folder import DATA
-from pipelines.trials.grid import CONTROLS, Block, Cell
+from pipelines.trials.grid import CONTROLS, Block, Trial
 from pipelines.trials.rows import TrialRow, scores
 from pipelines.trials.search_space import told
 from pipelines.trials.study_summary import rivals
@@ -75,13 +75,13 @@ def advice(
         unit=unit,
         metric=metric.name,
         higher_is_better=metric.higher,
-        seeds=list(last.place.seeds),
+        seeds=list(last.study.seeds),
         validation_rows=_judges(last),
         answer=answer,
         sentence=sentence(answer, UNITS[unit], last, metric),
         rungs=[_rung(rung) for rung in rungs],
         trials=[TrialTold(rung.share, row) for rung in rungs for row in rung.rows],
-        block=block(params, last, last.place.grid[answer.name]) if isinstance(answer, Answer) else None,
+        block=block(params, last, last.study.grid[answer.name]) if isinstance(answer, Answer) else None,
         test=test,
         balance=balance,
     )
@@ -94,37 +94,37 @@ def answer_of(last: Rung, goal: Goal, metric: Metric) -> Answer | Nothing:
 
 
 def _judges(rung: Rung) -> int:
-    return Manifest.read(rung.place.folder / DATA / MANIFEST).counts.test
+    return Manifest.read(rung.study.path / DATA / MANIFEST).counts.test
 
 
 def _answer(winner: Outcome, full: Outcome, last: Rung, goal: Goal, metric: Metric) -> Answer:
-    cell = last.place.grid[winner.name]
+    trial = last.study.grid[winner.name]
     held = {"full": "full"} if winner.role != "full" else {}
     by_name = {o.name: o for o in last.outcomes}
-    for kind, names in rivals(cell, last.place.grid).items() if winner.role == "method" else []:
+    for kind, names in rivals(trial, last.study.grid).items() if winner.role == "method" else []:
         held |= {kind: max((n for n in names if n in by_name), key=lambda n: goal.gain(by_name[n], full))}
     return Answer(
         kind=winner.role,
         name=winner.name,
-        method=cell.method,
+        method=trial.method,
         score=winner.score,
         cost=winner.cost,
         full_score=full.score,
         full_cost=full.cost,
-        cost_ratio=_cost_ratio(last, cell, metric),
+        cost_ratio=_cost_ratio(last, trial, metric),
         gains={k: _gain(last, winner.name, name, goal, metric, k) for k, name in held.items()},
     )
 
 
-def _cost_ratio(last: Rung, cell: Cell, metric: Metric) -> Ratio | None:
+def _cost_ratio(last: Rung, trial: Trial, metric: Metric) -> Ratio | None:
     """Return what a method costs over what the best control needs for the same metric, in epochs over everything."""
-    if cell.role != "method":
+    if trial.role != "method":
         return None
     rows: dict[str, list[TrialRow]] = {}
     for r in last.rows:
         rows.setdefault(r.head.cell, []).append(r)
     blind = [_trained(mine) for mine in rows.values() if mine[0].head.role != "method"]
-    ratio = cost_ratio(_trained(rows[cell.name]), blind, higher=metric.higher)
+    ratio = cost_ratio(_trained(rows[trial.name]), blind, higher=metric.higher)
     return None if ratio is None else Ratio(**vars(ratio))
 
 
@@ -139,8 +139,8 @@ def _gain(last: Rung, name: str, other: str, goal: Goal, metric: Metric, held: s
 
     Over ``full`` it must be above minus the tolerance, or anything where there is a budget; over a control above 0.
     """
-    value, seeds = scores(last.rows), last.place.seeds
-    gain = paired(*([value[cell, seed] for seed in seeds] for cell in (name, other)), higher=metric.higher)
+    value, seeds = scores(last.rows), last.study.seeds
+    gain = paired(*([value[trial, seed] for seed in seeds] for trial in (name, other)), higher=metric.higher)
     least = 0.0 if held != "full" else -goal.bound if goal.kind == "tolerance" else None
     error = paired_error(_predictions(last, name), _predictions(last, other), metric.name)
     return Gain(**vars(gain), least=least, sure=surely(gain, error, least), examples_error=error)
@@ -149,7 +149,7 @@ def _gain(last: Rung, name: str, other: str, goal: Goal, metric: Metric, held: s
 def _predictions(last: Rung, name: str) -> list[dict[str, Array]]:
     """Return what the trial's models of all seeds said of the examples that judge."""
     path = result("evaluate", name, "predictions.parquet")
-    return [read_table(last.place.of(seed) / path)[0] for seed in last.place.seeds]
+    return [read_table(last.study.of(seed) / path)[0] for seed in last.study.seeds]
 
 
 def surely(gain: Paired, error: float, least: float | None) -> bool | None:
@@ -175,13 +175,13 @@ def sentence(answer: Answer | Nothing, unit: str, last: Rung, metric: Metric) ->
     if answer.kind == "control":
         which = {"short": "the short schedule", "uniform": "a fresh random subset every epoch"}[answer.method]
         return f"none: use {which}, {answer.name} ({had})"
-    cell = last.place.grid[answer.name]
-    return f"{answer.name}{_settings(cell)} ({had})"
+    trial = last.study.grid[answer.name]
+    return f"{answer.name}{_settings(trial)} ({had})"
 
 
-def _settings(cell: Cell) -> str:
-    kept = [] if cell.fraction is None else [f"{cell.fraction:g} kept"]
-    parts = [*kept, *([told(cell.settings)] if cell.settings else [])]
+def _settings(trial: Trial) -> str:
+    kept = [] if trial.fraction is None else [f"{trial.fraction:g} kept"]
+    parts = [*kept, *([told(trial.settings)] if trial.settings else [])]
     return f", {', '.join(parts)}" if parts else ""
 
 
@@ -191,15 +191,15 @@ def _rung(rung: Rung) -> RungTold:
         for o in rung.outcomes
     ]
     failed = [FailedTold(cell=r.head.cell, seed=r.seed, error=r.error) for r in rung.failed]
-    return RungTold(share=rung.share, seeds=list(rung.place.seeds), outcomes=outcomes, failed=failed)
+    return RungTold(share=rung.share, seeds=list(rung.study.seeds), outcomes=outcomes, failed=failed)
 
 
-def block(params: Params, last: Rung, winner: Cell) -> str:
+def block(params: Params, last: Rung, winner: Trial) -> str:
     """Return what to put into params.yaml: the proposal, ``full``, and two controls at its cost."""
-    grid = last.place.grid
+    grid = last.study.grid
     compare, methods = {"full": grid.start}, dict[str, Block]()
     if winner.role == "control":
-        (member,) = MethodPlan.read(last.place.of(last.place.seeds[0]) / plan_of("methods", winner.name)).members
+        (member,) = MethodPlan.read(last.study.of(last.study.seeds[0]) / plan_of("methods", winner.name)).members
         compare[winner.method], methods[winner.method] = grid.start, {**member.arguments, **member.factors}
     elif winner.role == "method":
         compare |= {winner.name: grid.params.compare[winner.name], **dict.fromkeys(CONTROLS, grid.start)}

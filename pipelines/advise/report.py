@@ -9,16 +9,16 @@ from pipelines.costs.records import CostRecord
 from pipelines.data.manifest import Manifest
 from pipelines.report import page as report_page
 from pipelines.report.page import NOTHING, Section, Table, number, with_error
-from pipelines.trials.folder import DATA, Place
+from pipelines.trials.folder import DATA, StudyFolder
 
 
-def page(place: Place, written: Advice) -> str:
-    """Return the page of an advice, whose last rung is at ``place``."""
-    seed = place.seeds[0]
+def page(study: StudyFolder, written: Advice) -> str:
+    """Return the page of an advice, whose last rung is at ``study``."""
+    seed = study.seeds[0]
     facts = report_page.provenance(
-        Manifest.read(place.folder / DATA / MANIFEST),
-        CostRecord.read(place.of(seed) / cost_of("train", "full")),
-        place.seeds,
+        Manifest.read(study.path / DATA / MANIFEST),
+        CostRecord.read(study.of(seed) / cost_of("train", "full")),
+        study.seeds,
         "python -m pipelines.advise " + asked(written),
     )
     first, *more = lines(written)

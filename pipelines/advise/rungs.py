@@ -18,12 +18,12 @@ from pipelines.core.errors import UserError
 from pipelines.costs.records import CostRecord
 from pipelines.data.manifest import Manifest
 from pipelines.trials import plan_files
-from pipelines.trials.folder import DATA, Place
+from pipelines.trials.folder import DATA, StudyFolder
 from pipelines.trials.grid import grid_of
 from pipelines.trials.rows import TrialRow, collect
 
-#: Runs cells of a place, which may be none, and returns why some failed.
-Run = Callable[[Place, list[tuple[int, str]]], dict[tuple[int, str], str]]
+#: Runs trials of a place, which may be none, and returns why some failed.
+Run = Callable[[StudyFolder, list[tuple[int, str]]], dict[tuple[int, str], str]]
 #: What a goal's costs are, by their column in a study's rows.
 UNITS: dict[Unit, str] = {"cpu_seconds": "CPU seconds", "energy_kwh": "kWh"}
 
@@ -34,15 +34,15 @@ class Rung:
 
     Attributes:
         share: of the training data, what is left for validation apart.
-        place: where they lie.
+        study: where they lie.
         scale: what a cost on all training data is of one here.
-        rows: of the trials, one a seed and cell, as a study has them.
+        rows: of the trials, one a seed and trial, as a study has them.
         outcomes: of the trials that all seeds have.
         kept: names of those that go on; at the last rung, all.
     """
 
     share: float
-    place: Place
+    study: StudyFolder
     scale: float
     rows: list[TrialRow]
     outcomes: list[Outcome]
@@ -65,8 +65,8 @@ def section_of(params: Params) -> Advise:
     return params.advise
 
 
-def place_at(params: Params, share: float, seeds: list[int]) -> Place:
-    """Return the place of the trials on ``share`` of the training data, their plans written.
+def study_at(params: Params, share: float, seeds: list[int]) -> StudyFolder:
+    """Return the folder of the trials on ``share`` of the training data, their plans written.
 
     Raises:
         UserError: for what cannot work, paths as in params.yaml.
@@ -77,12 +77,12 @@ def place_at(params: Params, share: float, seeds: list[int]) -> Place:
     return _laid_out(params.model_copy(update={"tasks": tasks}), seeds)
 
 
-def place_of_test(params: Params) -> Place:
-    """Return the place where the task itself is trained, with the seed of params.yaml, and judged by its test split."""
+def study_of_test(params: Params) -> StudyFolder:
+    """Return the folder where the task itself is trained, with the seed of params.yaml, and judged by its test split."""
     return _laid_out(params, [params.seed])
 
 
-def _laid_out(params: Params, seeds: list[int]) -> Place:
+def _laid_out(params: Params, seeds: list[int]) -> StudyFolder:
     asked = section_of(params)
     study = Study(methods=asked.methods, fractions=asked.fractions, vary=asked.vary, seeds=seeds, controls=asked.controls)
     try:
@@ -108,26 +108,26 @@ def climb(params: Params, goal: Goal, unit: Unit, run: Run) -> Iterator[Rung]:
     asked, entrants = section_of(params), set[str]()
     for share in asked.rungs:
         seeds = asked.seeds if share == asked.rungs[-1] else asked.seeds[:1]
-        place = place_at(params, share, seeds)
-        names = [c.name for c in place.grid.cells if c.name in entrants or not entrants]
-        rung = _tried(place, params, share, names, goal, unit, run)
+        study = study_at(params, share, seeds)
+        names = [c.name for c in study.grid.trials if c.name in entrants or not entrants]
+        rung = _tried(study, params, share, names, goal, unit, run)
         entrants = set(rung.kept)
         yield rung
 
 
-def _tried(place: Place, params: Params, share: float, names: list[str], goal: Goal, unit: Unit, run: Run) -> Rung:
-    missing = [cell for cell in place.missing() if cell[1] in names]
-    failed = run(place, missing)
-    if not all(place.done(seed, "full") for seed in place.seeds):
+def _tried(study: StudyFolder, params: Params, share: float, names: list[str], goal: Goal, unit: Unit, run: Run) -> Rung:
+    missing = [trial for trial in study.missing() if trial[1] in names]
+    failed = run(study, missing)
+    if not all(study.done(seed, "full") for seed in study.seeds):
         reason = next((r for (_, name), r in failed.items() if name == "full"), "it has no results")
         raise UserError(f"'full' failed on {share:g} of the training data, and all is held against it: {reason}")
-    manifest = Manifest.read(place.folder / DATA / artifacts.MANIFEST)
+    manifest = Manifest.read(study.path / DATA / artifacts.MANIFEST)
     metric = Metric(manifest.metric, manifest.higher)
-    rows = [row for row in collect(place, metric, failed) if row.head.cell in names]
+    rows = [row for row in collect(study, metric, failed) if row.head.cell in names]
     scale = scale_of(params, share, manifest.counts.train)
-    outcomes = outcomes_of(rows, place, unit, scale)
+    outcomes = outcomes_of(rows, study, unit, scale)
     kept = names if share == section_of(params).rungs[-1] else survivors(outcomes, goal)
-    return Rung(share, place, scale, rows, outcomes, kept)
+    return Rung(share, study, scale, rows, outcomes, kept)
 
 
 def scale_of(params: Params, share: float, examples: int) -> float:
@@ -136,26 +136,26 @@ def scale_of(params: Params, share: float, examples: int) -> float:
     return limit / examples if isinstance(limit, int) else 1 / (share * (1 - section_of(params).validation))
 
 
-def outcomes_of(rows: list[TrialRow], place: Place, unit: Unit, scale: float) -> list[Outcome]:
+def outcomes_of(rows: list[TrialRow], study: StudyFolder, unit: Unit, scale: float) -> list[Outcome]:
     """Return the outcomes of the trials that have results with every seed."""
     found = []
-    for cell in place.grid.cells:
-        mine = [r for r in rows if r.head.cell == cell.name]
+    for trial in study.grid.trials:
+        mine = [r for r in rows if r.head.cell == trial.name]
         if mine and not any(r.error for r in mine):
             score, cost = fmean(r.score for r in mine if r.score is not None), fmean(getattr(r.costs, unit) for r in mine)
-            found.append(Outcome(cell.name, cell.role, score, cost * scale, cell.controls))
+            found.append(Outcome(trial.name, trial.role, score, cost * scale, trial.controls))
     return found
 
 
-def spent(place: Place, names: list[str]) -> dict[str, Spent]:
-    """Return CPU seconds and kWh of every cost record of the cells ``names`` at ``place``, by its path; none twice."""
-    records = {str(place.folder / DATA / cost_of("prepare")): place.folder / DATA / cost_of("prepare")}
-    for seed in place.seeds:
+def spent(study: StudyFolder, names: list[str]) -> dict[str, Spent]:
+    """Return CPU seconds and kWh of every cost record of the trials ``names`` at ``study``, by its path; none twice."""
+    records = {str(study.path / DATA / cost_of("prepare")): study.path / DATA / cost_of("prepare")}
+    for seed in study.seeds:
         for name in names:
-            planned = place.of(seed) / plan_of("methods", name)
+            planned = study.of(seed) / plan_of("methods", name)
             start = MethodPlan.read(planned).warm_up if planned.exists() else ""
             own = [cost_of(stage, name) for stage in ("subset", "train", "evaluate")]
-            records |= {str(place.of(seed) / p): place.of(seed) / p for p in [cost_of("warm_up", start), *own]}
+            records |= {str(study.of(seed) / p): study.of(seed) / p for p in [cost_of("warm_up", start), *own]}
     return {key: _spent(CostRecord.read(path)) for key, path in records.items() if path.exists()}
 
 

@@ -1,7 +1,7 @@
 """Prefect flows of a study: trials of one task and seed, and their coordinator.
 
-What a cell left goes from machine to machine in the DVC remote (pipelines/trials/exchange.py). What knows a study's cells is a
-command of the revision that is asked for; the flows, of the agents' clones, only start it.
+What a trial left goes from machine to machine in the DVC remote (pipelines/trials/exchange.py). A command of the revision that
+is asked for knows the trials; the flows, which are of the agents' clones, only start it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Unit = tuple[str, int]
 def run_cells(
     revision: Revision, task: Name, seed: Seed, params: Text = "", packages: Packages | None = None, flows: Flows = ""
 ) -> State[None] | None:
-    """Run what no agent has run of a study's cells with one task and seed on this agent, and hand each over when it is done.
+    """Run what no agent has run of a study's trials with one task and seed on this agent, and hand each over when it is done.
 
     Args:
         revision: the commit to run, 40 hex digits, on a branch of the agent's git remote.
@@ -69,7 +69,7 @@ def run_cells(
 
 
 def _part(unit: str, log: Log) -> dict[str, str]:
-    """Run the cells of a unit, and return why some failed, by name."""
+    """Run the trials of a unit, and return why some failed, by name."""
     if not _call(log, "study.worker", unit):
         return {}
     reasons: dict[str, str] = artifacts.read_json(artifacts.unit_failures(unit))
@@ -105,7 +105,7 @@ def study(
 
 
 def _sent(missing: list[Unit], deployment: str, asked: dict[str, str]) -> dict[str, dict[str, str]]:
-    """Have agents run the units that are ``missing``, all that there are at once; return why cells failed, by unit and name.
+    """Have agents run the units that are ``missing``, all that there are at once; return why trials failed, by unit and name.
 
     Raises:
         Stopped: where one was cancelled, when the others have ended.
@@ -121,7 +121,7 @@ def _sent(missing: list[Unit], deployment: str, asked: dict[str, str]) -> dict[s
 
 
 def _reasons(future: Future) -> dict[str, str] | None:
-    """Return, when a unit has ended, why its cells failed, by name, under none that of the others; None if it was cancelled."""
+    """Return, when a unit has ended, why trials failed, by name, under none that of the others; None if it was cancelled."""
     try:
         return future.result().failed
     except Stopped:
@@ -134,12 +134,14 @@ def _gather(failed: dict[str, dict[str, str]], log: Log) -> None:
     """Write and publish the tables of what is there.
 
     Raises:
-        StageFailedError: where cells failed.
+        StageFailedError: where trials failed.
     """
     artifacts.write_json(artifacts.UNITS_FAILED, failed)
     if _call(log, "study.collect", str(artifacts.UNITS_FAILED)):
-        reasons = [": ".join(filter(None, (unit, name, why))) for unit, cells in failed.items() for name, why in cells.items()]
-        raise StageFailedError("; ".join(["study: cells failed, and the table of cells in MLflow says why", *reasons[:1]]))
+        reasons = [
+            ": ".join(filter(None, (unit, name, why))) for unit, trials in failed.items() for name, why in trials.items()
+        ]
+        raise StageFailedError("; ".join(["study: trials failed, and the table of trials in MLflow says why", *reasons[:1]]))
 
 
 def _named_here(command: str) -> str:
@@ -156,7 +158,7 @@ def _named_here(command: str) -> str:
 
 
 def _call(log: Log, command: str, *arguments: str) -> int:
-    """Run a command of the revision, which ends with this process; return its exit status, of which 1 is that cells failed.
+    """Run a command of the revision, which ends with this process; return its exit status, of which 1 is that trials failed.
 
     Raises:
         UserError: for a mistake in the input, and for a revision that does not know the command.

@@ -75,16 +75,16 @@ def explained(path: Path | str, errors: Iterable[ErrorDetails]) -> str:
     """Return a line a mistake, beginning with ``path``; a value that is of none of several types is one mistake."""
     lines: dict[str, str] = {}
     for error in errors:
-        place = _place(error["loc"])
+        key = _key_of(error["loc"])
         text = _text(error)
-        if place in lines:
-            lines[place] += "" if lines[place].endswith(text) else f"; or: {text}"
+        if key in lines:
+            lines[key] += "" if lines[key].endswith(text) else f"; or: {text}"
         else:
-            lines[place] = f"{path}: {place}{text}"
+            lines[key] = f"{path}: {key}{text}"
     return "\n".join(lines.values())
 
 
-def _place(loc: tuple[str | int, ...]) -> str:
+def _key_of(loc: tuple[str | int, ...]) -> str:
     """Return the key that an error is at, without what pydantic puts between: the kind of a source or model, or a type."""
     kinds = {i for i in range(1, len(loc) - 1) if loc[i - 1] in ("source", "model")}
     kinds |= {i for i in range(2, len(loc)) if str(loc[i]).startswith(("dict[", "list[")) or loc[i] in ("int", "float")}

@@ -86,11 +86,11 @@ def _warm_up_of(held: Params, method: str) -> str:
 def _put(held: MutableMapping[str, object], key: str, value: object) -> None:
     """Put ``value`` where ``key`` says, in place; the last part of it may be new, and then params.yaml's types decide."""
     *way, last = key.split(".")
-    place, seen = held, ""
+    mapping, seen = held, ""
     for part in way:
-        inner = place.get(part)
+        inner = mapping.get(part)
         if not isinstance(inner, dict):
-            mappings = [k for k, v in place.items() if isinstance(v, dict)]
+            mappings = [k for k, v in mapping.items() if isinstance(v, dict)]
             raise UserError(f"overrides: {unknown(f'{seen}{part}', 'mapping in params.yaml', part, mappings)}")
-        place, seen = inner, f"{seen}{part}."
-    place[last] = value
+        mapping, seen = inner, f"{seen}{part}."
+    mapping[last] = value

@@ -38,7 +38,7 @@ COMPARISON = RESULTS / "compare"
 STUDY = RESULTS / "study"
 ADVICE = RESULTS / "advice"
 DIAGNOSIS = RESULTS / "diagnose"
-#: Of a study whose cells agents run: the tasks and seeds of which something is missing, and why cells failed, by these.
+#: Of a study whose trials agents run: the tasks and seeds of which something is missing, and why trials failed, by these.
 UNITS_MISSING, UNITS_FAILED = SCRATCH / "units" / "missing.json", SCRATCH / "units" / "failed.json"
 
 
@@ -63,7 +63,7 @@ def cost_of(stage: str, name: str = "") -> Path:
 
 
 def unit_failures(unit: str) -> Path:
-    """Return where it is said why cells of one task and seed failed, by name."""
+    """Return where it is said why trials of one task and seed failed, by name."""
     return SCRATCH / "units" / f"{unit}.json"
 
 

@@ -104,12 +104,12 @@ class Table(Mapping[str, Array]):
         """How many rows there are."""
         return int(self._file.metadata.num_rows)
 
-    def at(self, name: str, places: Array) -> Array:
-        """Return the values ``(K,)`` of a column at ``places``, which are in order; the column is not held as a whole."""
+    def at(self, name: str, indices: Array) -> Array:
+        """Return the values ``(K,)`` of a column at ``indices``, which are in order; the column is not held as a whole."""
         found, end = [], 0
         for part in self._parts(name):
-            first, last = np.searchsorted(places, [end, end + len(part)])
-            found.append(part[places[first:last] - end])
+            first, last = np.searchsorted(indices, [end, end + len(part)])
+            found.append(part[indices[first:last] - end])
             end += len(part)
         return np.concatenate(found)
 

@@ -62,8 +62,8 @@ def reworded(text: str, rng: np.random.Generator) -> str:
         if len(words) > 2 and rng.random() < 0.5:
             del words[rng.integers(len(words))]
         else:
-            place = int(rng.integers(len(words) - 1))
-            words[place : place + 2] = words[place + 1], words[place]
+            at = int(rng.integers(len(words) - 1))
+            words[at : at + 2] = words[at + 1], words[at]
     return " ".join(words)
 
 

@@ -28,7 +28,7 @@ def classes_of(label: Array, task: str) -> tuple[Array, list[str], int]:
         UserError: for numbers that are no whole ones, and for fewer than two classes.
     """
     read, composed = _composed(label) if label.dtype.kind == "U" else (label, 0)
-    found, place = np.unique(read, return_inverse=True)
+    found, index = np.unique(read, return_inverse=True)
     if label.dtype.kind == "f" or (label.dtype.kind == "U" and any(map(BROKEN.fullmatch, found)) and all(map(_number, found))):
         raise UserError(
             f"{task}: labels must be classes, got {label[0]}; 'predicts: number' learns the number, and 'binarize' makes two "
@@ -40,14 +40,14 @@ def classes_of(label: Array, task: str) -> tuple[Array, list[str], int]:
     order = sorted(range(len(names)), key=_key(names))
     rank = np.empty(len(names), np.int64)
     rank[order] = np.arange(len(names))
-    return rank[place], [names[i] for i in order], composed
+    return rank[index], [names[i] for i in order], composed
 
 
 def _composed(label: Array) -> tuple[Array, int]:
     """Return texts in the form NFC, where é is one character, and how many were not."""
-    found, place = np.unique(label, return_inverse=True)
+    found, index = np.unique(label, return_inverse=True)
     put = np.array([unicodedata.normalize("NFC", name) for name in found])
-    return put[place], int((put != found)[place].sum())
+    return put[index], int((put != found)[index].sum())
 
 
 def _number(name: str) -> bool:
@@ -57,4 +57,4 @@ def _number(name: str) -> bool:
 def _key(names: list[str]) -> Callable[[int], int | str]:
     """Return by what classes are sorted: as numbers where all are whole ones, else as texts."""
     whole = all(map(WHOLE.fullmatch, names))
-    return lambda place: int(names[place]) if whole else names[place]
+    return lambda index: int(names[index]) if whole else names[index]

@@ -52,16 +52,16 @@ def look(train: Split, test: Split, task: TaskPlan) -> tuple[dict[str, int], Arr
     """
     most = COUNTED if task.leaks == "report" else MOST
     found = same_rows([train, test], most)
-    told, places = numbers(found, len(train.ids), most), leaking(found, len(train.ids))
-    if task.leaks == "refuse" and len(places):
-        tested = int(np.flatnonzero(found.of[len(train.ids) :] == found.of[places[0]])[0])
+    told, rows = numbers(found, len(train.ids), most), leaking(found, len(train.ids))
+    if task.leaks == "refuse" and len(rows):
+        tested = int(np.flatnonzero(found.of[len(train.ids) :] == found.of[rows[0]])[0])
         many = told["leaked_exact"] + told["leaked_near"]
         raise UserError(
             f"params.yaml: tasks.{task.name}.leaks: 'refuse', and {many:,} test row{'s are' if many > 1 else ' is'} in "
             f"training too ({told['leaked_exact']:,} to the byte), the first of them id {test.ids[tested]}, which says what id "
-            f"{train.ids[places[0]]} says; 'drop' trains without such rows"
+            f"{train.ids[rows[0]]} says; 'drop' trains without such rows"
         )
-    return told, _source_ids(train)[places] if task.leaks == "drop" else places[:0]
+    return told, _source_ids(train)[rows] if task.leaks == "drop" else rows[:0]
 
 
 def _source_ids(train: Split) -> Array:

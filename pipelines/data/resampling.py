@@ -76,8 +76,8 @@ def make(raw: Raw, target: Target, train: Array, task: TaskPlan) -> Made:
         rng = stream(doubled.seed, "near duplicates")
         raw = added_copies.added(raw, copies.of, task, rng if doubled.near else None)
         target = replace(target, value=np.concatenate([target.value, target.value[copies.of]]))
-    places = np.concatenate([copies.kept, total + np.arange(len(copies.of))])
-    return Made(raw, target, places, ids, copies, tail, doubled)
+    rows = np.concatenate([copies.kept, total + np.arange(len(copies.of))])
+    return Made(raw, target, rows, ids, copies, tail, doubled)
 
 
 def told(split: pa.Table, copies: Copies) -> pa.Table:
@@ -113,10 +113,10 @@ def long_tail(train: Array, target: Array, task: TaskPlan) -> tuple[Array, LongT
     """
     if (asked := task.long_tail) is None:
         return train, None
-    classes, place = np.unique(target[train], return_inverse=True)
-    left = profile(np.bincount(place), asked.ratio)
+    classes, index = np.unique(target[train], return_inverse=True)
+    left = profile(np.bincount(index), asked.ratio)
     drawn = stream(asked.seed, "long tail").permutation(len(train))
-    kept = np.concatenate([drawn[place[drawn] == c][:n] for c, n in zip(range(len(classes)), left, strict=True)])
+    kept = np.concatenate([drawn[index[drawn] == c][:n] for c, n in zip(range(len(classes)), left, strict=True)])
     made = LongTailMade(**asked.model_dump(), sizes=left.tolist(), dropped=len(train) - len(kept))
     return train[np.sort(kept)], made
 

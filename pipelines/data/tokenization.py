@@ -112,8 +112,8 @@ def second_at(types: Array, sizes: Array, where: str) -> Array:
     """
     owner = np.repeat(np.arange(len(sizes)), sizes)
     second = sizes - np.bincount(owner, types, len(sizes)).astype(np.int64)
-    place = np.arange(len(types)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    if (types != (place >= second[owner])).any():
+    position = np.arange(len(types)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    if (types != (position >= second[owner])).any():
         raise UserError(f"{where}: its tokenizer must mark the tokens of a pair by 0 and then 1, and marks them otherwise")
     return second.astype(np.int32)
 

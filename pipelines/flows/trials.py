@@ -24,8 +24,8 @@ from pipelines.flows.retry import worth_a_retry
     task_run_name="{name}, seed {seed}",
     cache_policy=NO_CACHE,
 )
-def run_cell(seed: int, name: str, work: Callable[[int, str], None]) -> State[None] | None:
-    """Run one cell of a study, in this process; a retry goes on from its last checkpoint."""
+def run_trial(seed: int, name: str, work: Callable[[int, str], None]) -> State[None] | None:
+    """Run one trial of a study, in this process; a retry goes on from its last checkpoint."""
     try:
         work(seed, name)
     except UserError as error:
@@ -39,37 +39,39 @@ def run_cell(seed: int, name: str, work: Callable[[int, str], None]) -> State[No
 
 
 @flow(name="study", validate_parameters=False)
-def study(cells: list[tuple[int, str]], work: Callable[[int, str], None], failed: dict[tuple[int, str], str]) -> State[None]:
-    """Run the cells of a study, each whatever became of the others, and put into ``failed`` why some did not end well."""
+def study(trials: list[tuple[int, str]], work: Callable[[int, str], None], failed: dict[tuple[int, str], str]) -> State[None]:
+    """Run the trials of a study, each whatever became of the others, and put into ``failed`` why some did not end well."""
     # Prefect has put its own answer to SIGTERM in the place of ours.
     end_when_asked()
-    for seed, name in cells:
-        state = run_cell(seed, name, work, return_state=True)
+    for seed, name in trials:
+        state = run_trial(seed, name, work, return_state=True)
         if STOP.is_set():
             return Cancelled(message="stopped")
         if not state.is_completed():
             failed[seed, name] = str(state.message).removeprefix("Task run encountered an exception ")
-    return Failed(message=f"{len(failed)} of {len(cells)} cells failed") if failed else Completed()
+    return Failed(message=f"{len(failed)} of {len(trials)} trials failed") if failed else Completed()
 
 
-def run_study(cells: list[tuple[int, str]], work: Callable[[int, str], None]) -> dict[tuple[int, str], str]:
-    """Run the cells of a study, given by seed and name, and return the reasons of those that failed.
+def run_study(trials: list[tuple[int, str]], work: Callable[[int, str], None]) -> dict[tuple[int, str], str]:
+    """Run the trials of a study, given by seed and name, and return the reasons of those that failed.
 
     Raises:
         Stopped: where the study was asked to end.
     """
-    with trials("study") as run:
-        return run(cells, work)
+    with trial_flows("study") as run:
+        return run(trials, work)
 
 
 @contextmanager
-def trials(name: str) -> Iterator[Callable[[list[tuple[int, str]], Callable[[int, str], None]], dict[tuple[int, str], str]]]:
-    """Give what runs cells as ``run_study`` does, flows called ``name`` that share one server."""
+def trial_flows(
+    name: str,
+) -> Iterator[Callable[[list[tuple[int, str]], Callable[[int, str], None]], dict[tuple[int, str], str]]]:
+    """Give what runs trials as ``run_study`` does, flows called ``name`` that share one server."""
     named = study.with_options(name=name)
 
-    def run(cells: list[tuple[int, str]], work: Callable[[int, str], None]) -> dict[tuple[int, str], str]:
+    def run(trials: list[tuple[int, str]], work: Callable[[int, str], None]) -> dict[tuple[int, str], str]:
         failed: dict[tuple[int, str], str] = {}
-        named(cells, work, failed, return_state=True)
+        named(trials, work, failed, return_state=True)
         if STOP.is_set():
             raise Stopped
         return failed

@@ -55,13 +55,13 @@ def against_time(series: Sequence[Series], value: str, higher: bool) -> Figure:
         every = [(x, y) for s in series for x, y, _ in s.points]
         front = [every[i] for i in pareto_front(every, higher=higher)]
         axes.plot(*zip(*front, strict=True), "o-", color=INK, alpha=0.18, markersize=13, zorder=1, label="Pareto front")
-        for place, one in enumerate(series):
+        for number, one in enumerate(series):
             x, y = [p[0] for p in one.points], [p[1] for p in one.points]
             errors = [p[2] or 0.0 for p in one.points]
             style = {"fmt": "o-" if one.joined else "o", "elinewidth": 0.8, "capsize": 3, "linewidth": 1.2}
-            axes.errorbar(x, y, yerr=errors, color=COLOURS[place % len(COLOURS)], label=one.label, zorder=2, **style)
+            axes.errorbar(x, y, yerr=errors, color=COLOURS[number % len(COLOURS)], label=one.label, zorder=2, **style)
             if one.best:
-                _mark(axes, one.best, COLOURS[place % len(COLOURS)])
+                _mark(axes, one.best, COLOURS[number % len(COLOURS)])
         _explain(axes, marked=any(one.best for one in series))
         axes.set_xlabel("normalised time: CPU seconds over those of full, all included")
         axes.set_ylabel(value)
@@ -96,8 +96,8 @@ def courses(panels: Sequence[tuple[str, Course]]) -> Figure:
         for axes in grid.flat[len(panels) :]:
             axes.set_visible(False)
         for axes, (title, lines) in zip(grid.flat, panels, strict=False):
-            for place, (name, points) in enumerate(lines.items()):
-                axes.plot(*zip(*points, strict=True), color=COLOURS[place % len(COLOURS)], label=name, linewidth=1.4)
+            for number, (name, points) in enumerate(lines.items()):
+                axes.plot(*zip(*points, strict=True), color=COLOURS[number % len(COLOURS)], label=name, linewidth=1.4)
             axes.set_title(title, fontsize=10)
             axes.set_xlabel("epochs")
             axes.grid(alpha=0.25, color=INK)

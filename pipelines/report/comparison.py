@@ -122,8 +122,8 @@ def drawn(rows: list[ComparisonRow], metric: Metric) -> Figure:
     kinds = [Run(r.method).kind for r in rows]
     best = best_by_gain(kinds, [None if kind in BLIND else r.gains.agot for kind, r in zip(kinds, rows, strict=True)])
     series = []
-    for place, r in enumerate(rows):
-        mark = Best(r.time_measured, r.score, r.time_counted) if place in best else None
+    for index, r in enumerate(rows):
+        mark = Best(r.time_measured, r.score, r.time_counted) if index in best else None
         series.append(Series(r.method, [(r.time_measured, r.score, r.standard_error)], best=mark))
     return against_time(series, f"test {metric.name}", metric.higher)
 

@@ -18,7 +18,7 @@ TICKS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.4, 2.0)
 
 @dataclass(frozen=True)
 class Point:
-    """A cell: its label, its cost over that of full, its value, and half of that one's interval."""
+    """A trial: its label, its cost over that of full, its value, and half of that one's interval."""
 
     label: str
     cost: float

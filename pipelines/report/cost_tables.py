@@ -26,7 +26,7 @@ TIMES = (
 )  # fmt: skip
 #: What the figure's marks are.
 MARKS = (
-    "Stars: the cell of highest AGOT of each method. The bar at the end of a star's dotted line is its ceiling in time: what "
+    "Stars: the trial of highest AGOT of each method. The bar at the end of a star's dotted line is its ceiling in time: what "
     "the passes that it really did take alone, selection, scoring and predictor being free."
 )
 

@@ -121,11 +121,11 @@ def curves(found: Sequence[Curve], axes_named: Sequence[str], value: str) -> Fig
         figure: Figure
         size = (9.0, 3.6)
         figure, grid = plt.subplots(1, len(axes_named), figsize=size, layout="constrained", squeeze=False, sharey=True)
-        for place, (axes, name) in enumerate(zip(grid.flat, axes_named, strict=True)):
+        for number, (axes, name) in enumerate(zip(grid.flat, axes_named, strict=True)):
             for curve, colour in zip(found, itertools.cycle(COLOURS)):
                 for part in curve.parts:
-                    axes.plot(*zip(*part.at(place), strict=True), color=colour, alpha=0.35, linewidth=0.7)
-                if known := curve.at(place):
+                    axes.plot(*zip(*part.at(number), strict=True), color=colour, alpha=0.35, linewidth=0.7)
+                if known := curve.at(number):
                     axes.plot(*zip(*known, strict=True), "o-", color=colour, label=curve.label, markersize=3, linewidth=1.2)
             axes.set_xlabel(name)
             axes.set_xlim(left=0)

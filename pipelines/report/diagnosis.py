@@ -142,7 +142,7 @@ def _labels(told: Findings, suspects: Sequence[Suspect], manifest: Manifest) -> 
 
     def shown(example: Example) -> str:
         if table is not None:
-            return picture(table["pixels"][example.place].values.to_numpy(), shape_of(manifest))
+            return picture(table["pixels"][example.row].values.to_numpy(), shape_of(manifest))
         text = example.told or NOTHING
         return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 

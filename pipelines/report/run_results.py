@@ -89,12 +89,12 @@ class Run:
         score = self.subset["score"]
         if len(score) == len(self.scores["id"]) or not np.ptp(score):
             return None
-        place = places_of(self.scores["id"], self.subset["id"])
+        index = indices_of(self.scores["id"], self.subset["id"])
         columns = {k: v for k, v in self.scores.items() if k != "id" and v.ndim == 1}
-        return next((k for k, v in columns.items() if np.array_equal(v[place].astype(np.float32), score)), None)
+        return next((k for k, v in columns.items() if np.array_equal(v[index].astype(np.float32), score)), None)
 
 
-def places_of(ids: Array, wanted: Array) -> Array:
+def indices_of(ids: Array, wanted: Array) -> Array:
     """Return where in ``ids`` ``(N,)`` each of ``wanted`` ``(M,)`` is; all of them are there."""
     order = np.argsort(ids)
     found: Array = order[np.searchsorted(ids, wanted, sorter=order)]

@@ -40,16 +40,16 @@ def _files(root: Path, pattern: str) -> list[Path]:
     return sorted(path for path in root.glob(pattern) if path.is_file())
 
 
-def _text(path: Path, place: int, *, tagged: bool) -> str:
+def _text(path: Path, number: int, *, tagged: bool) -> str:
     try:
         text = path.read_text(encoding="latin-1" if tagged else "utf-8")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: the text of id {place} is not UTF-8, from byte {error.start}") from None
+        raise UserError(f"{path}: the text of id {number} is not UTF-8, from byte {error.start}") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     text = untagged(text) if tagged else text
     if not text.strip():
-        raise UserError(f"{path}: the text of id {place} is empty")
+        raise UserError(f"{path}: the text of id {number} is empty")
     return text
 
 

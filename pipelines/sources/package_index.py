@@ -140,11 +140,11 @@ def _copy(archive: Path, name: str, to: Path) -> None:
         to.write_bytes(files[""])
         return
     for relative, content in files.items():
-        place = to / relative
-        if not place.resolve().is_relative_to(to.resolve()):
+        target = to / relative
+        if not target.resolve().is_relative_to(to.resolve()):
             raise UserError(f"{archive}: the member {relative!r} would leave its folder")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
 
 
 def _inside(found: str, name: str) -> str | None:

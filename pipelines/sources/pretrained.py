@@ -38,9 +38,9 @@ def location(source: ModelSource) -> tuple[str, dict[str, str]]:
     return str(path), {}
 
 
-def told(place: str, error: Exception) -> str:
-    """Return what to say of an ``error`` of the library, of the folder or hub id ``place``."""
-    return str(error) if Path(place).exists() else hub_status.told(error)
+def told(origin: str, error: Exception) -> str:
+    """Return what to say of an ``error`` of the library, of the folder or hub id ``origin``."""
+    return str(error) if Path(origin).exists() else hub_status.told(error)
 
 
 def check_whole(path: Path) -> None:
@@ -66,11 +66,11 @@ def config(source: ModelSource | None) -> PretrainedConfig:
     """
     from transformers import AutoConfig
 
-    place, options = location(_given(source))
+    origin, options = location(_given(source))
     try:
-        return AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
+        return AutoConfig.from_pretrained(origin, trust_remote_code=False, **options)
     except (OSError, ValueError) as error:
-        raise UserError(f"{place}: its config.json cannot be used: {told(place, error)}") from None
+        raise UserError(f"{origin}: its config.json cannot be used: {told(origin, error)}") from None
 
 
 def reads(config: PretrainedConfig) -> int | None:
@@ -88,8 +88,8 @@ def tokenizer(source: ModelSource | None) -> PreTrainedTokenizerBase:
     Raises:
         UserError: where there is none.
     """
-    place, options = location(given := _given(source))
-    return tokenizer_at(place, options) if isinstance(given, FromHub) else tokenizer_in(Path(place))
+    origin, options = location(given := _given(source))
+    return tokenizer_at(origin, options) if isinstance(given, FromHub) else tokenizer_in(Path(origin))
 
 
 def _given(source: ModelSource | None) -> ModelSource:
@@ -109,8 +109,8 @@ def tokenizer_in(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer_at(str(folder), {})
 
 
-def tokenizer_at(place: str, options: dict[str, str]) -> PreTrainedTokenizerBase:
-    """Return the tokenizer of the folder or hub id ``place``.
+def tokenizer_at(origin: str, options: dict[str, str]) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of the folder or hub id ``origin``.
 
     Raises:
         UserError: where it cannot be loaded.
@@ -118,9 +118,9 @@ def tokenizer_at(place: str, options: dict[str, str]) -> PreTrainedTokenizerBase
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **options)
+        return AutoTokenizer.from_pretrained(origin, trust_remote_code=False, **options)
     except Exception as error:  # the tokenizers library raises nothing more special for a file that is not whole
-        raise UserError(f"{place}: its tokenizer cannot be loaded: {told(place, error)}") from None
+        raise UserError(f"{origin}: its tokenizer cannot be loaded: {told(origin, error)}") from None
 
 
 def silence() -> None:

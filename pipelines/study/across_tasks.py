@@ -29,9 +29,9 @@ class RegimeRow:
         metric: what models are judged by.
         full: the mean score of training on everything.
         method: its name in params.yaml.
-        cells: how many it has.
+        trials: how many it has.
         above: in how many of them it is surely above all controls; None where that is not known of each.
-        best: its cell of the largest gain; None where no cell has one.
+        best: its trial of the largest gain; None where no trial has one.
     """
 
     task: str
@@ -46,12 +46,12 @@ class RegimeRow:
 
     @property
     def gain(self) -> GainOver:
-        """The gain of the best cell over the best control of its cost."""
+        """The gain of the best trial over the best control of its cost."""
         return self.best.best_control.gain if self.best else GainOver()
 
     @property
     def cost_ratio(self) -> RatioOver:
-        """The cost ratio of the best cell."""
+        """The cost ratio of the best trial."""
         return self.best.cost_ratio if self.best else RatioOver()
 
     def columns(self) -> Columns:
@@ -91,9 +91,9 @@ def options_of(params: Params) -> dict[str, JsonValue]:
 
 
 def by_regime(written: dict[str, StudyTables], asked: dict[str, Params], bases: dict[str, str]) -> list[RegimeRow]:
-    """Return a row a task and method: where it was best beside its controls, and in how many cells surely above all of them.
+    """Return a row a task and method: where it was best beside its controls, and in how many trials surely above all of them.
 
-    A gain is that over the best control at a cell's cost, the mean over seeds of paired differences; of a method's cells that
+    A gain is that over the best control at a trial's cost, the mean over seeds of paired differences; of a method's trials that
     one is told whose gain is largest, of those that are above all controls if any is. It is chosen by the test split that it
     is told of.
     """
@@ -102,11 +102,11 @@ def by_regime(written: dict[str, StudyTables], asked: dict[str, Params], bases: 
         full = next(r for r in found.methods if r.method == "full").means.score
         options = json.dumps(options_of(asked[task]))
         for method in dict.fromkeys(r.method for r in found.methods if r.method != "full"):
-            cells = [r for r in found.methods if r.method == method]
-            above = [r.above_controls for r in cells]
+            trials = [r for r in found.methods if r.method == method]
+            above = [r.above_controls for r in trials]
             many = None if None in above else sum(map(bool, above))
-            head = (task, bases[task], options, found.metric, full, method, len(cells), many)
-            rows.append(RegimeRow(*head, best_of(cells)))
+            head = (task, bases[task], options, found.metric, full, method, len(trials), many)
+            rows.append(RegimeRow(*head, best_of(trials)))
     return rows
 
 
@@ -120,9 +120,9 @@ def _verdict(rows: list[RegimeRow]) -> str:
     if won:
         return "; ".join(
             f"{r.method} by {gain:.4f} ({r.gain.low:.4f} to {r.gain.high:.4f}) over {best.best_control.control.cell}, "
-            f"in {r.above} of {r.cells} cells"
+            f"in {r.above} of {r.cells} trials"
             for r, best, gain in sorted(won, key=lambda each: -each[2])
         )
     if any(r.above is None for r in rows):
-        return "too few seeds, or cells without results, to say"
+        return "too few seeds, or trials without results, to say"
     return "none"

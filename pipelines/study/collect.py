@@ -15,10 +15,10 @@ from pipelines.study.publish import tell, tell_together
 from pipelines.study.worker import AT
 from pipelines.trials import plan_files
 from pipelines.trials.exchange import Handover
-from pipelines.trials.folder import Place
+from pipelines.trials.folder import StudyFolder
 from pipelines.trials.grid import grid_of
 
-#: Why cells failed, by task and seed, and by name.
+#: Why trials failed, by task and seed, and by name.
 Failed = dict[str, dict[str, str]]
 #: Key of the reason that holds for every failed trial not listed by name.
 REST = ""
@@ -26,38 +26,38 @@ NOTHING = "no result in the DVC remote; check that all agents use the same WINNO
 
 
 def gather(ended: str | None = None) -> int:
-    """Restore the cells that are there; write which units are missing, or, where none is or all have ended, the tables.
+    """Restore the trials that are there; write which units are missing, or, where none is or all have ended, the tables.
 
     Args:
-        ended: a file that says by unit why its cells failed, by name; None where none was sent.
+        ended: a file that says by unit why its trials failed, by name; None where none was sent.
     """
     read = loader.load()
     asked = tasks.each(read, artifacts.PARAMS)
-    places = {task: plan_files.lay_out(p, grid_of(p)) for task, p in asked.items()}
+    studies = {task: plan_files.lay_out(p, grid_of(p)) for task, p in asked.items()}
     handover = Handover()
-    for place in places.values():
-        handover.restore(place, *place.seeds)
-    missing = [(task, seed) for task, place in places.items() for seed in sorted({seed for seed, _ in place.missing()})]
+    for study in studies.values():
+        handover.restore(study, *study.seeds)
+    missing = [(task, seed) for task, study in studies.items() for seed in sorted({seed for seed, _ in study.missing()})]
     artifacts.write_json(artifacts.UNITS_MISSING, missing)
     if missing and ended is None:
-        say(f"{len(missing)} of {sum(len(place.seeds) for place in places.values())} tasks and seeds have something missing")
+        say(f"{len(missing)} of {sum(len(study.seeds) for study in studies.values())} tasks and seeds have something missing")
         return 0
     failed: Failed = read_json(Path(ended)) if ended else {}
-    written = {task: tell(place, task, _reasons(place, task, failed)) for task, place in places.items()}
-    return FAILED if tell_together(read, artifacts.PARAMS, asked, places, written) else 0
+    written = {task: tell(study, task, _reasons(study, task, failed)) for task, study in studies.items()}
+    return FAILED if tell_together(read, artifacts.PARAMS, asked, studies, written) else 0
 
 
-def _reasons(place: Place, task: str, failed: Failed) -> dict[tuple[int, str], str]:
-    """Return why cells of one task are not there, by seed and name.
+def _reasons(study: StudyFolder, task: str, failed: Failed) -> dict[tuple[int, str], str]:
+    """Return why trials of one task are not there, by seed and name.
 
     Raises:
         UserError: where nothing is there, not even the data: with the first reason.
     """
     found: dict[tuple[int, str], str] = {}
-    for seed, name in place.missing():
+    for seed, name in study.missing():
         reasons = failed.get(f"{task}{AT}{seed}", {})
         found[seed, name] = reasons.get(name) or reasons.get(REST) or NOTHING
-    if not place.has_data:
+    if not study.has_data:
         raise UserError(next(iter(found.values()), f"{task}: its data are not there"))
     return found
 

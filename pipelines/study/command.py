@@ -13,7 +13,7 @@ from pipelines.study import tasks
 from pipelines.study.console import say, told
 from pipelines.study.publish import tell, tell_together
 from pipelines.trials import plan_files
-from pipelines.trials.folder import Place
+from pipelines.trials.folder import StudyFolder
 from pipelines.trials.grid import grid_of
 from pipelines.trials.study_tables import StudyTables
 
@@ -27,10 +27,10 @@ def study(over: str | None = None) -> int:
     file = Path(over) if over else artifacts.PARAMS
     read = loader.load(over=Path(over) if over else None)
     asked = tasks.each(read, file)
-    places = {task: plan_files.lay_out(p, grid_of(p)) for task, p in asked.items()}
-    with _one_server(any(place.missing() for place in places.values())):
-        written = {task: _one(place, task) for task, place in places.items()}
-    return FAILED if tell_together(read, file, asked, places, written) else 0
+    studies = {task: plan_files.lay_out(p, grid_of(p)) for task, p in asked.items()}
+    with _one_server(any(study.missing() for study in studies.values())):
+        written = {task: _one(study, task) for task, study in studies.items()}
+    return FAILED if tell_together(read, file, asked, studies, written) else 0
 
 
 def _one_server(needed: bool) -> AbstractContextManager[None]:
@@ -43,23 +43,23 @@ def _one_server(needed: bool) -> AbstractContextManager[None]:
     return server()
 
 
-def _one(place: Place, task: str) -> StudyTables:
+def _one(study: StudyFolder, task: str) -> StudyTables:
     """Run what is missing of the study of one task, and return its tables.
 
     Raises:
-        UserError: where not even the data could be prepared: with the first cell's reason.
+        UserError: where not even the data could be prepared: with the first trial's reason.
     """
-    missing = place.missing()
-    failed = _run(place, missing, task) if missing else {}
-    if failed and not place.has_data:
+    missing = study.missing()
+    failed = _run(study, missing, task) if missing else {}
+    if failed and not study.has_data:
         raise UserError(next(iter(failed.values())))
     if not missing:
-        say(f"{task}: nothing had changed; these are the cells that were run before")
-    return tell(place, task, failed)
+        say(f"{task}: nothing had changed; these are the trials that were run before")
+    return tell(study, task, failed)
 
 
-def _run(place: Place, missing: list[tuple[int, str]], task: str) -> dict[tuple[int, str], str]:
+def _run(study: StudyFolder, missing: list[tuple[int, str]], task: str) -> dict[tuple[int, str], str]:
     from pipelines.flows.trials import run_study
 
-    say(f"{len(missing)} of {len(place.seeds) * len(place.grid.cells)} cells to run on {task}")
-    return run_study(missing, told(place, missing))
+    say(f"{len(missing)} of {len(study.seeds) * len(study.grid.trials)} trials to run on {task}")
+    return run_study(missing, told(study, missing))

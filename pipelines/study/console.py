@@ -8,19 +8,19 @@ from collections.abc import Callable
 
 from pipelines.core.progress import duration
 from pipelines.trials import runner
-from pipelines.trials.folder import Place
+from pipelines.trials.folder import StudyFolder
 
 
-def told(place: Place, missing: list[tuple[int, str]]) -> Callable[[int, str], None]:
-    """Return what runs one of the ``missing`` cells and says so, with the time that is left if all go at the speed so far."""
-    cost = {cell: place.grid[cell[1]].cost for cell in missing}
+def told(study: StudyFolder, missing: list[tuple[int, str]]) -> Callable[[int, str], None]:
+    """Return what runs one of the ``missing`` trials and says so, with the time that is left if all go at the speed so far."""
+    cost = {trial: study.grid[trial[1]].cost for trial in missing}
     begun, seen = time.monotonic(), set[tuple[int, str]]()
 
     def work(seed: int, name: str) -> None:
         seen.add((seed, name))
         started = time.monotonic()
-        runner.run(place, seed, name)
-        done = sum(cost[cell] for cell in seen)
+        runner.run(study, seed, name)
+        done = sum(cost[trial] for trial in seen)
         left = (time.monotonic() - begun) / done * (sum(cost.values()) - done)
         took = f"{time.monotonic() - started:.1f} s"
         say(f"{len(seen)}/{len(missing)}: {name}, seed {seed}: {took}, about {duration(left)} left")

@@ -20,23 +20,23 @@ from pipelines.study.across_tasks import RegimeRow
 from pipelines.study.console import say
 from pipelines.study.report import by_regime as study_by_regime
 from pipelines.study.report import page as study_page
-from pipelines.trials.folder import Place
+from pipelines.trials.folder import StudyFolder
 from pipelines.trials.rows import Columns
 from pipelines.trials.study_summary import Column
 from pipelines.trials.study_tables import StudyTables, tables_of
 
 
-def tell(place: Place, task: str, failed: dict[tuple[int, str], str]) -> StudyTables:
+def tell(study: StudyFolder, task: str, failed: dict[tuple[int, str], str]) -> StudyTables:
     """Write the tables of the study of one task, publish and print them, and return them.
 
     Args:
-        place: where the cells are.
+        study: where the trials are.
         task: of params.yaml, or of the study.
-        failed: why cells did not end well, by seed and name.
+        failed: why trials did not end well, by seed and name.
     """
-    written = tables_of(place, task, failed)
-    _write(place, written)
-    tracking.publish(place, written)
+    written = tables_of(study, task, failed)
+    _write(study, written)
+    tracking.publish(study, written)
     show(task)
     for (seed, name), reason in failed.items():
         say(f"{name}, seed {seed}: failed: {reason}")
@@ -44,27 +44,27 @@ def tell(place: Place, task: str, failed: dict[tuple[int, str], str]) -> StudyTa
 
 
 def tell_together(
-    read: Params, file: Path, asked: dict[str, Params], places: dict[str, Place], written: dict[str, StudyTables]
+    read: Params, file: Path, asked: dict[str, Params], studies: dict[str, StudyFolder], written: dict[str, StudyTables]
 ) -> int:
-    """Write, publish and print what the tasks of a study have together, where it names any; return how many cells failed.
+    """Write, publish and print what the tasks of a study have together, where it names any; return how many trials failed.
 
     Args:
         read: the params that name the study.
         file: which says what the study is.
         asked: by task, the params of its study.
-        places: by task.
+        studies: by task.
         written: by task, what ``tell`` returned.
     """
     if read.study is not None and read.study.tasks:
         rows = regimes.by_regime(written, asked, tasks.bases(read))
         folder = tasks.together(file)
-        _write_together(folder, places, written, rows)
-        tracking_by_regime.publish(file, places, rows)
+        _write_together(folder, studies, written, rows)
+        tracking_by_regime.publish(file, studies, rows)
         _show_together(folder, rows)
     return sum(len(found.failed) for found in written.values())
 
 
-def _write(place: Place, written: StudyTables) -> None:
+def _write(study: StudyFolder, written: StudyTables) -> None:
     tables = {
         "table": _as_in_the_paper({name: written.summary[name] for name in written.columns}),
         "study": [row.columns() for row in written.methods],
@@ -74,7 +74,7 @@ def _write(place: Place, written: StudyTables) -> None:
     def fill(folder: Path) -> None:
         written.write(folder / "study.json")
         _write_tables(folder, tables)
-        report_page.write(folder / "report.html", study_page.page(place, written))
+        report_page.write(folder / "report.html", study_page.page(study, written))
         if series := study_page.series_of(written):
             to_png(against_time(series, f"test {written.metric}", written.higher_is_better), folder / "metric_against_time.png")
 
@@ -87,16 +87,18 @@ def _write_tables(folder: Path, tables: dict[str, list[Columns]]) -> None:
         artifacts.write_rows(folder / f"{name}.parquet", rows)
 
 
-def _write_together(target: Path, places: dict[str, Place], written: dict[str, StudyTables], rows: list[RegimeRow]) -> None:
+def _write_together(
+    target: Path, studies: dict[str, StudyFolder], written: dict[str, StudyTables], rows: list[RegimeRow]
+) -> None:
     """Write the tables of all tasks as one, into the folder ``target``."""
     columns = [row.columns() for row in rows]
     methods = regimes.joined({task: found.methods for task, found in written.items()})
-    cells = regimes.joined({task: found.cells for task, found in written.items()})
+    trials = regimes.joined({task: found.cells for task, found in written.items()})
 
     def fill(folder: Path) -> None:
-        _write_tables(folder, {"regimes": columns, "study": methods, "cells": cells})
+        _write_tables(folder, {"regimes": columns, "study": methods, "cells": trials})
         artifacts.write_json(folder / "regimes.json", columns)
-        report_page.write(folder / "report.html", study_by_regime.page(places, written, rows))
+        report_page.write(folder / "report.html", study_by_regime.page(studies, written, rows))
 
     artifacts.write_folder(target, fill)
 

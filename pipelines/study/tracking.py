@@ -12,7 +12,7 @@ from pipelines.tracking.client import REASON, Tracker, points, told
 from pipelines.tracking.description import note
 from pipelines.tracking.metrics import metrics_of
 from pipelines.tracking.run_facts import chance_of, keep_of, params_of, shared
-from pipelines.trials.folder import DATA, Place
+from pipelines.trials.folder import DATA, StudyFolder
 from pipelines.trials.method_rows import BEST, MethodRow
 from pipelines.trials.rows import TrialRow
 from pipelines.trials.search_space import name_of, settings_in
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from pipelines.tracking.client import TrackedRun
 
 
-def publish(place: Place, written: StudyTables) -> str | None:
-    """Tell MLflow what is new in the tables of the study at ``place``, and return the id of its run.
+def publish(study: StudyFolder, written: StudyTables) -> str | None:
+    """Tell MLflow what is new in the tables of the study at ``study``, and return the id of its run.
 
     Returns:
         None where there is no tracker to tell it to: then the next call tells it.
     """
-    return told(lambda tracker: _publish(tracker, place, written))
+    return told(lambda tracker: _publish(tracker, study, written))
 
 
-def _publish(tracker: Tracker, place: Place, written: StudyTables) -> str:
-    tags = {"task": written.task, "data": Manifest.read(place.folder / DATA / MANIFEST).content, **versions()}
-    parent = _parent(tracker, place, tags)
+def _publish(tracker: Tracker, study: StudyFolder, written: StudyTables) -> str:
+    tags = {"task": written.task, "data": Manifest.read(study.path / DATA / MANIFEST).content, **versions()}
+    parent = _parent(tracker, study, tags)
     parent_id = str(parent.info.run_id)
     children = tracker.runs("mlflow.parentRunId", parent_id)
     told_before = {r.data.tags["winnow.key"]: r for r in children if {"winnow.complete", "winnow.failed"} & r.data.tags.keys()}
@@ -42,24 +42,24 @@ def _publish(tracker: Tracker, place: Place, written: StudyTables) -> str:
     for key, row in keys.items():
         if key not in told_before:
             own = shared(parent.data.tags, "comparison") | {"mlflow.parentRunId": parent_id, "winnow.key": key}
-            _tell_cell(tracker, place, row, tags | own)
+            _log_trial(tracker, study, row, tags | own)
     _forget_the_old(tracker, children, keys)
     _tell_tables(tracker, parent, written)
     if failed := written.failed:
-        tracker.failed(parent, f"{len(failed)} of {len(keys)} cells failed")
+        tracker.failed(parent, f"{len(failed)} of {len(keys)} trials failed")
     else:
         tracker.finish(tracker.client.get_run(parent_id))
     tracker.point_caller("winnow.study", parent_id)
     return parent_id
 
 
-def key_of(place: Place) -> str:
-    """Return what the run of the study at ``place`` is found by."""
-    return digest(["study", place.folder.name])
+def key_of(study: StudyFolder) -> str:
+    """Return what the run of the study at ``study`` is found by."""
+    return digest(["study", study.path.name])
 
 
-def _parent(tracker: Tracker, place: Place, tags: dict[str, str]) -> TrackedRun:
-    key = key_of(place)
+def _parent(tracker: Tracker, study: StudyFolder, tags: dict[str, str]) -> TrackedRun:
+    key = key_of(study)
     found = tracker.runs("winnow.key", key)
     told = {**tags, "winnow.key": key, "comparison": f"{tags['task']}-{key[:8]}"}
     return found[0] if found else tracker.create(f"{tags['task']} study", told)
@@ -75,13 +75,13 @@ def _forget_the_old(tracker: Tracker, children: list[TrackedRun], keys: dict[str
             tracker.forget(run)
 
 
-def _tell_cell(tracker: Tracker, place: Place, row: TrialRow, tags: dict[str, str]) -> None:
-    """Make the run of one cell; the mark that it is complete comes last."""
+def _log_trial(tracker: Tracker, study: StudyFolder, row: TrialRow, tags: dict[str, str]) -> None:
+    """Make the run of one trial; the mark that it is complete comes last."""
     name, role, method = row.head.cell, row.head.role, row.head.method
     found = {"cell": name, "method": method, "seed": str(row.seed)}
-    root = place.of(row.seed)
+    root = study.of(row.seed)
     planned = root / plan_of("methods", name)
-    # A control at the cost that another cell had is not planned before that has run.
+    # A control at the cost that another trial had is not planned before that has run.
     plan = MethodPlan.read(planned) if planned.exists() else None
     params = (params_of(plan, TrainingPlan.read(root / plan_of("training"))) if plan else {}) | found
     metrics = [] if row.error else [*metrics_of(name, root=root), *points(_costs(row), root / cost_of("train", name))]
@@ -96,7 +96,7 @@ def _tell_cell(tracker: Tracker, place: Place, row: TrialRow, tags: dict[str, st
 
 
 def _costs(row: TrialRow) -> list[tuple[str, float, int]]:
-    """Return the numbers of a row that no file of the cell says alone; energy with how it was come by in its name."""
+    """Return the numbers of a row that no file of the trial says alone; energy with how it was come by in its name."""
     ended = dict.fromkeys(("energy_kwh", "co2e_kg"), f"_{row.costs.energy_label}")
     numbers = {k: v for k, v in row.columns().items() if isinstance(v, int | float) and k not in ("fraction", "seed")}
     return [(f"{k}{ended.get(k, '')}", v, 0) for k, v in numbers.items() if _is_cost(k)]
@@ -108,7 +108,7 @@ def _is_cost(key: str) -> bool:
 
 
 def _called(row: MethodRow) -> str:
-    """Return what a method's cell is called in the name of a metric, which takes few signs."""
+    """Return what a method's trial is called in the name of a metric, which takes few signs."""
     return name_of(row.method, settings_in(row.settings), row.fraction)
 
 

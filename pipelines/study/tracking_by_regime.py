@@ -10,7 +10,7 @@ from pipelines.study.across_tasks import RegimeRow
 from pipelines.study.tasks import together
 from pipelines.study.tracking import key_of
 from pipelines.tracking.client import Tracker, points, told
-from pipelines.trials.folder import Place
+from pipelines.trials.folder import StudyFolder
 from pipelines.versioning.provenance import versions
 
 if TYPE_CHECKING:
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 PARENT = "mlflow.parentRunId"
 
 
-def publish(file: Path, places: dict[str, Place], rows: list[RegimeRow]) -> str | None:
-    """Put the runs of the studies at ``places`` under one, and tell it the rows ``by_regime``; return its id.
+def publish(file: Path, folders: dict[str, StudyFolder], rows: list[RegimeRow]) -> str | None:
+    """Put the runs of the studies at ``folders`` under one, and tell it the rows ``by_regime``; return its id.
 
     Args:
         file: which says what the study is; its run is the same while the file grows.
-        places: by task; their runs are there.
+        folders: by task; their runs are there.
         rows: what is told.
 
     Returns:
         None where there is no tracker to tell it to: then the next call tells it.
     """
-    return told(lambda tracker: _publish(tracker, file, places, rows))
+    return told(lambda tracker: _publish(tracker, file, folders, rows))
 
 
-def _publish(tracker: Tracker, file: Path, places: dict[str, Place], rows: list[RegimeRow]) -> str:
+def _publish(tracker: Tracker, file: Path, folders: dict[str, StudyFolder], rows: list[RegimeRow]) -> str:
     key = digest(["studies", str(file)])
     found = tracker.runs("winnow.key", key)
     parent = found[0] if found else tracker.create(f"study of {file}", {**versions(), "winnow.key": key})
     parent_id = str(parent.info.run_id)
-    studies = [run for place in places.values() for run in tracker.runs("winnow.key", key_of(place))]
+    studies = [run for study in folders.values() for run in tracker.runs("winnow.key", key_of(study))]
     mine = {run.info.run_id for run in studies}
     for run in tracker.runs(PARENT, parent_id):
         if run.info.run_id not in mine:
@@ -46,7 +46,7 @@ def _publish(tracker: Tracker, file: Path, places: dict[str, Place], rows: list[
     for run in studies:
         if run.data.tags.get(PARENT) != parent_id:
             tracker.client.set_tag(run.info.run_id, PARENT, parent_id)
-    _tell(tracker, parent, together(file), rows, list(places))
+    _tell(tracker, parent, together(file), rows, list(folders))
     tracker.finish(tracker.client.get_run(parent_id))
     tracker.point_caller("winnow.study", parent_id)
     return parent_id

@@ -17,31 +17,31 @@ from pipelines.trials.grid import grid_of
 
 #: Between the task and the seed in the name of a part.
 AT = "@"
-#: How often a cell that failed is tried again; it goes on from its last checkpoint.
+#: How often a trial that failed is tried again; it goes on from its last checkpoint.
 AGAIN = 2
 
 
 def part(unit: str) -> int:
-    """Run what no agent has run of the cells of a ``unit``, a task and a seed; return the exit status."""
+    """Run what no agent has run of the trials of a ``unit``, a task and a seed; return the exit status."""
     task, _, of = unit.rpartition(AT)
     seed, asked = int(of), tasks.each(loader.load(), artifacts.PARAMS)[task]
-    place = plan_files.lay_out(asked, grid_of(asked))
+    study = plan_files.lay_out(asked, grid_of(asked))
     handover = Handover()
-    handover.restore(place, seed)
-    missing = [(s, name) for s, name in place.missing() if s == seed]
-    say(f"{len(missing)} of {len(place.grid.cells)} cells to run on {task} with seed {seed}")
-    work, failed = told(place, missing), dict[str, str]()
-    for cell in place.grid.cells:
-        if not place.done(seed, cell.name) and (reason := _tried(work, seed, cell.name)):
-            failed[cell.name] = reason
-            say(f"{cell.name}, seed {seed}: failed: {reason}")
-        handover.share(place, seed, cell.name)
+    handover.restore(study, seed)
+    missing = [(s, name) for s, name in study.missing() if s == seed]
+    say(f"{len(missing)} of {len(study.grid.trials)} trials to run on {task} with seed {seed}")
+    work, failed = told(study, missing), dict[str, str]()
+    for trial in study.grid.trials:
+        if not study.done(seed, trial.name) and (reason := _tried(work, seed, trial.name)):
+            failed[trial.name] = reason
+            say(f"{trial.name}, seed {seed}: failed: {reason}")
+        handover.share(study, seed, trial.name)
     artifacts.write_json(artifacts.unit_failures(unit), failed)
     return FAILED if failed else 0
 
 
 def _tried(work: Callable[[int, str], None], seed: int, name: str) -> str:
-    """Run a cell, and return why it failed, or nothing; one may be tried again, unless its input is bad."""
+    """Run a trial, and return why it failed, or nothing; one may be tried again, unless its input is bad."""
     reason = ""
     for _ in range(AGAIN + 1):
         try:
@@ -50,7 +50,7 @@ def _tried(work: Callable[[int, str], None], seed: int, name: str) -> str:
             return str(error)
         except Stopped:
             raise
-        except Exception as error:  # whatever a method or a library does: the other cells run
+        except Exception as error:  # whatever a method or a library does: the other trials run
             traceback.print_exc()
             reason = f"{type(error).__name__}: {error}"
         else:

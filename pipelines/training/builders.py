@@ -33,11 +33,11 @@ LOOK_BATCHES = 16
 
 def device() -> torch.device:
     """Return the device to run on: ``WINNOW_DEVICE``, else a GPU if there is one; a rank has one of its own."""
-    place = _asked(DEVICE.value() or ("cuda" if torch.cuda.is_available() else "cpu"))
-    if place.type == "cuda" and IN_RANKS.is_set:
-        place = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-        torch.cuda.set_device(place)
-    return place
+    chosen = _asked(DEVICE.value() or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if chosen.type == "cuda" and IN_RANKS.is_set:
+        chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(chosen)
+    return chosen
 
 
 def _asked(name: str) -> torch.device:
@@ -48,18 +48,18 @@ def _asked(name: str) -> torch.device:
     """
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     try:
-        place = torch.device(name)
+        chosen = torch.device(name)
     except RuntimeError:
         nearest = "cuda" if found else "cpu"
         raise UserError(
             f"WINNOW_DEVICE: must be cpu, cuda or cuda:1, got {name!r}; the nearest that works is {nearest}"
         ) from None
-    if place.type == "cuda" and (place.index or 0) >= found:
+    if chosen.type == "cuda" and (chosen.index or 0) >= found:
         nearest = f"cuda:{found - 1}" if found else "cpu"
         raise UserError(
             f"WINNOW_DEVICE: must be a device that there is, got {name!r} and {found} GPUs; the nearest is {nearest}"
         )
-    return place
+    return chosen
 
 
 def prepare_torch(training: Training, seed: int) -> torch.device:
@@ -88,18 +88,18 @@ def refuse_unrepeatable(error: RuntimeError, task: str) -> None:
         ) from None
 
 
-def learner_of(plan: TrainingPlan, manifest: Manifest, place: torch.device, length: float) -> Learner:
-    """Return the planned model on ``place`` with its optimizer, and a schedule over ``length`` epochs."""
-    return learner(plan.training, manifest, placed(models.build(plan.model, manifest), place), length)
+def learner_of(plan: TrainingPlan, manifest: Manifest, chosen: torch.device, length: float) -> Learner:
+    """Return the planned model on ``chosen`` with its optimizer, and a schedule over ``length`` epochs."""
+    return learner(plan.training, manifest, placed(models.build(plan.model, manifest), chosen), length)
 
 
-def placed(model: nn.Module, place: torch.device) -> nn.Module:
-    """Return ``model`` on ``place``, on a CPU with channels last: LeNet and the small CNN take 0.6 to 0.85 of the time so."""
-    if place.type == "cpu":
+def placed(model: nn.Module, chosen: torch.device) -> nn.Module:
+    """Return ``model`` on ``chosen``, on a CPU with channels last: LeNet and the small CNN take 0.6 to 0.85 of the time so."""
+    if chosen.type == "cpu":
         for kernel in (parameter for parameter in model.parameters() if parameter.dim() == 4):
             # Unlike `contiguous`, also where a lone channel lies in both layouts at once: kernels are chosen by the strides.
             kernel.data = kernel.data.to(memory_format=torch.channels_last)
-    return model.to(place)
+    return model.to(chosen)
 
 
 def synchronised(model: nn.Module, ranks: Ranks, task: str) -> nn.Module:
@@ -145,17 +145,17 @@ def learner(
     return Learner(model, optimizer, schedule, objective, *precisions, training.clip_norm)
 
 
-def look_batch(training: Training, place: torch.device) -> int:
+def look_batch(training: Training, chosen: torch.device) -> int:
     """Return the examples of a forward pass without gradients: as asked, or the largest that pays (benchmarks/).
 
     On a CPU the activations of more than two batches leave its caches; a GPU is the faster the more it is given.
     """
-    return training.look_batch or (2 if place.type == "cpu" else LOOK_BATCHES) * training.batch_size
+    return training.look_batch or (2 if chosen.type == "cpu" else LOOK_BATCHES) * training.batch_size
 
 
-def storage(examples: int, outputs: int, place: torch.device, root: Path = artifacts.HERE) -> torch.Tensor:
+def storage(examples: int, outputs: int, chosen: torch.device, root: Path = artifacts.HERE) -> torch.Tensor:
     """Return room for the last logits ``(N, d)``: in memory while that is small, else on disk, memory-mapped."""
     d = logit_dimensions(examples, outputs)
-    if d == outputs or place.type != "cpu":
-        return torch.zeros(examples, d, device=place)
+    if d == outputs or chosen.type != "cpu":
+        return torch.zeros(examples, d, device=chosen)
     return artifacts.mapped(root, examples, d)

@@ -29,12 +29,12 @@ def check(address: str) -> None:
     if not (address.startswith(("/", "~")) or "://" in address):
         raise UserError(f"{CHECKPOINTS.name}: must be a whole path or an address like s3://bucket/folder, got {address!r}")
     try:
-        _place(address)
+        _location(address)
     except (ImportError, ValueError) as error:
         raise UserError(f"{CHECKPOINTS.name}: {without_passwords(address)}: {error}") from None
 
 
-def _place(address: str) -> tuple[AbstractFileSystem, str]:
+def _location(address: str) -> tuple[AbstractFileSystem, str]:
     from fsspec.core import url_to_fs
 
     found: tuple[AbstractFileSystem, str] = url_to_fs(address)
@@ -103,7 +103,7 @@ class Shared:
         return found[0] if found else None
 
     def _there(self) -> tuple[AbstractFileSystem, str]:
-        files, folder = _place(self._address)
+        files, folder = _location(self._address)
         return files, f"{folder.rstrip('/')}/{self._path.name}"
 
     def _put(self) -> None:

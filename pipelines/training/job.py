@@ -85,9 +85,9 @@ class Job:
         plan, manifest = instead.planned(self.plan), instead.described(self.manifest)
         if instead.target is not None:
             self.split = self.split.relabelled(instead.target, manifest.outputs)
-        place = builders.prepare_torch(plan.training, plan.seed)
-        self.ranks = launcher.here(place)
-        model = builders.placed(models.build(plan.model, manifest, instead.model_key), place)
+        device = builders.prepare_torch(plan.training, plan.seed)
+        self.ranks = launcher.here(device)
+        model = builders.placed(models.build(plan.model, manifest, instead.model_key), device)
         self.model = builders.synchronised(model, self.ranks, self.manifest.task)
         keeps = plan.training.keep_frozen
         self.keeping = Keeping(self.model, self.split.examples, self.manifest, root) if keeps else None

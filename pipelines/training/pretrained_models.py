@@ -31,19 +31,19 @@ def transformer(model: Transformer, manifest: Manifest) -> nn.Module:
     from components.models.small import freeze_all_but_last
 
     pretrained.silence()
-    place, revision = pretrained.location(model.source)
+    origin, revision = pretrained.location(model.source)
     language = manifest.target == "tokens"
     kind = AutoModelForCausalLM if language else AutoModelForSequenceClassification
     try:
-        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **_head(model, manifest), **revision)
+        config = AutoConfig.from_pretrained(origin, trust_remote_code=False, **_head(model, manifest), **revision)
         # A head that was saved for other classes is left out for one of this task's.
         options = {"ignore_mismatched_sizes": not language, "output_loading_info": True, **revision}
         # The library would keep weights in half precision where they were saved so, and steps are lost in their rounding.
         options["dtype"] = torch.float32
-        built, found = kind.from_pretrained(place, config=config, trust_remote_code=False, use_safetensors=True, **options)
+        built, found = kind.from_pretrained(origin, config=config, trust_remote_code=False, use_safetensors=True, **options)
     except Exception as error:  # a truncated file raises what its reader raises
-        raise UserError(f"{place}: the model cannot be loaded: {pretrained.told(place, error)}") from None
-    _check_encoder(built, found["mismatched_keys"], place)
+        raise UserError(f"{origin}: the model cannot be loaded: {pretrained.told(origin, error)}") from None
+    _check_encoder(built, found["mismatched_keys"], origin)
     if language:
         _check_context(config, manifest.block)
     if model.train_layers is not None:
@@ -63,13 +63,13 @@ def _head(model: Transformer, manifest: Manifest) -> dict[str, bool | int | str]
     return head
 
 
-def _check_encoder(model: PreTrainedModel, mismatched: Iterable[Mismatch], place: str) -> None:
+def _check_encoder(model: PreTrainedModel, mismatched: Iterable[Mismatch], origin: str) -> None:
     """Refuse weights beside the head that have another size than the configuration says: they were not loaded."""
     inside = sorted(key for key in mismatched if key[0].startswith(f"{model.base_model_prefix}."))
     if inside:
         name, saved, wanted = inside[0]
         sizes = f"{list(saved)}, and its config.json says {list(wanted)}"
-        raise UserError(f"{place}: the model cannot be loaded: {name} is of size {sizes}")
+        raise UserError(f"{origin}: the model cannot be loaded: {name} is of size {sizes}")
 
 
 def _called_by_keyword(model: nn.Module) -> nn.Module:

@@ -15,9 +15,9 @@ from pathlib import Path
 from pipelines.config.plans import MethodPlan
 from pipelines.core.artifacts import PREPARED, SCRATCH, cost_of, digest, plan_of, result
 from pipelines.trials import folder as trials_folder
-from pipelines.trials.folder import DATA, Place, is_marked, mark_of
+from pipelines.trials.folder import DATA, StudyFolder, is_marked, mark_of
 
-#: What a cell keeps of each of its stages; no model.
+#: What a trial keeps of each of its stages; no model.
 KEPT = {
     "warm_up": ("scores.parquet", "state.safetensors", "history.json"),
     "subset": ("subset.parquet",),
@@ -53,21 +53,21 @@ class Part:
         return all(is_marked(self.folder, address, key) for address, key in self.marks.items())
 
 
-def data_of(place: Place) -> Part:
+def data_of(study: StudyFolder) -> Part:
     """Return the prepared data of a study."""
-    root = place.folder / DATA
+    root = study.path / DATA
     marks = {"prepare": trials_folder.data_key(root)}
-    return Part(place.folder.name, root, (PREPARED, cost_of("prepare")), marks)
+    return Part(study.path.name, root, (PREPARED, cost_of("prepare")), marks)
 
 
-def parts_of(place: Place, seed: int, name: str) -> tuple[Part, Part]:
-    """Return the warm-up of a cell that is planned, which others may share, and what is its own."""
-    root = place.of(seed)
+def parts_of(study: StudyFolder, seed: int, name: str) -> tuple[Part, Part]:
+    """Return the warm-up of a trial that is planned, which others may share, and what is its own."""
+    root = study.of(seed)
     marks = trials_folder.steps(root, name)
     start = MethodPlan.read(root / plan_of("methods", name)).warm_up
     own = [path for stage in ("subset", "train", "evaluate") for path in _paths(stage, name)]
-    warm_up = Part(place.folder.name, root, tuple(_paths("warm_up", start)), dict(marks[:1]))
-    return warm_up, Part(place.folder.name, root, tuple(own), dict(marks[1:]))
+    warm_up = Part(study.path.name, root, tuple(_paths("warm_up", start)), dict(marks[:1]))
+    return warm_up, Part(study.path.name, root, tuple(own), dict(marks[1:]))
 
 
 def _paths(stage: str, name: str) -> list[Path]:

@@ -17,8 +17,8 @@ from pipelines.versioning import dvc_remote
 
 if TYPE_CHECKING:
     from pipelines.trials.bundle import Part
-    from pipelines.trials.folder import Place
-    from pipelines.trials.grid import Cell
+    from pipelines.trials.folder import StudyFolder
+    from pipelines.trials.grid import Trial
 
 #: In the DVC remote, beside what DVC keeps there; and where there is none, what a worktree has in common with its clone.
 FOLDER, HERE = "winnow-cells", SCRATCH / "cells"
@@ -38,32 +38,32 @@ class Handover:
         self._files, self._folder = dvc_remote.folder(FOLDER, without=HERE)
         self._there = dvc_remote.patiently(self._names, LOG)
 
-    def restore(self, place: Place, *seeds: int) -> None:
-        """Bring here all that is there of a study: its data, and its cells with these ``seeds``.
+    def restore(self, study: StudyFolder, *seeds: int) -> None:
+        """Bring here all that is there of a study: its data, and its trials with these ``seeds``.
 
         Raises:
             AwayError: where the DVC remote stays away.
             Stopped: after SIGINT or SIGTERM.
         """
-        if not self._take(bundle.data_of(place)):
-            return  # a cell is handed over after its data: without them there is none
+        if not self._take(bundle.data_of(study)):
+            return  # a trial is handed over after its data: without them there is none
         for seed in seeds:
-            folder.link_data(place.of(seed))
-            for cell in place.grid.cells:
+            folder.link_data(study.of(seed))
+            for trial in study.grid.trials:
                 if STOP.is_set():
                     raise Stopped
-                if _is_planned(place, seed, cell) and not place.done(seed, cell.name):
-                    all(self._take(part) for part in bundle.parts_of(place, seed, cell.name))
+                if _is_planned(study, seed, trial) and not study.done(seed, trial.name):
+                    all(self._take(part) for part in bundle.parts_of(study, seed, trial.name))
 
-    def share(self, place: Place, seed: int, name: str) -> None:
-        """Hand over what is done of a cell and is not there: the data, its warm-up, which others may share, and its own part.
+    def share(self, study: StudyFolder, seed: int, name: str) -> None:
+        """Hand over what is done of a trial and is not there: the data, its warm-up, which others may share, and its own part.
 
         Raises:
             AwayError: where the DVC remote stays away.
             UserError: where it is full.
         """
-        own = bundle.parts_of(place, seed, name) if _is_planned(place, seed, place.grid[name]) else ()
-        for part in (bundle.data_of(place), *own):
+        own = bundle.parts_of(study, seed, name) if _is_planned(study, seed, study.grid[name]) else ()
+        for part in (bundle.data_of(study), *own):
             if part.done and part.name not in self._there:
                 path = ARRIVING / part.name
                 try:
@@ -128,11 +128,11 @@ class Handover:
         return str(self._files.join(self._folder, path.name))
 
 
-def _is_planned(place: Place, seed: int, cell: Cell) -> bool:
-    """Return whether a cell has a plan with ``seed``; that of a control is made when the cell that it is after is done."""
-    if not cell.after:
+def _is_planned(study: StudyFolder, seed: int, trial: Trial) -> bool:
+    """Return whether a trial has a plan with ``seed``; that of a control is made when the trial that it is after is done."""
+    if not trial.after:
         return True
-    if not place.done(seed, cell.after):
+    if not study.done(seed, trial.after):
         return False
-    controls.plan_after(place, seed, cell)
+    controls.plan_after(study, seed, trial)
     return True

@@ -14,41 +14,41 @@ DATA = "data"
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a study is at home.
+class StudyFolder:
+    """The folder of a study, with what is to be run in it.
 
     Attributes:
-        folder: relative to the project's.
+        path: relative to the project's.
         grid: what is to be run.
         seeds: of training.
     """
 
-    folder: Path
+    path: Path
     grid: Grid
     seeds: tuple[int, ...]
 
     @property
     def has_data(self) -> bool:
         """Whether its data were prepared."""
-        return (self.folder / DATA / artifacts.MANIFEST).exists()
+        return (self.path / DATA / artifacts.MANIFEST).exists()
 
     def of(self, seed: int) -> Path:
         """Return the folder in which the stages run with ``seed``."""
-        return self.folder / f"seed-{seed}"
+        return self.path / f"seed-{seed}"
 
     def missing(self) -> list[tuple[int, str]]:
-        """Return the cells, by seed and name, that are not done, in the order in which to run them."""
-        return [(s, c.name) for s in self.seeds for c in self.grid.cells if not self.done(s, c.name)]
+        """Return the trials, by seed and name, that are not done, in the order in which to run them."""
+        return [(s, c.name) for s in self.seeds for c in self.grid.trials if not self.done(s, c.name)]
 
     def done(self, seed: int, name: str) -> bool:
-        """Return whether the cell ``name`` was run with ``seed`` and with the settings that it has now."""
+        """Return whether the trial ``name`` was run with ``seed`` and with the settings that it has now."""
         root = self.of(seed)
         planned = (root / plan_of("methods", name)).exists()
         return planned and all(is_marked(root, *step) for step in steps(root, name))
 
 
 def steps(root: Path, name: str) -> list[tuple[str, str]]:
-    """Return the steps to the end of a cell that is planned in ``root``, each: address, digest of what it depends on."""
+    """Return the steps to the end of a trial that is planned in ``root``, each: address, digest of what it depends on."""
     planned = MethodPlan.read(root / plan_of("methods", name))
     warmed = WarmUpPlan.read(root / plan_of("warm_ups", planned.warm_up)).dumped()
     own = digest([planned.dumped(), warmed])

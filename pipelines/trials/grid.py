@@ -37,20 +37,20 @@ PLAIN: Factors = (1.0, 1.0)
 
 
 @dataclass(frozen=True)
-class Cell:
+class Trial:
     """A training of a grid.
 
     Attributes:
         name: of its block: ``<method>-<fraction>``, with settings between them where these are varied; of a control
-            ``<control>-at-<epochs>``, after the cost that it has, or ``<control>-at-<cell>``, after the one whose cost, and
+            ``<control>-at-<epochs>``, after the cost that it has, or ``<control>-at-<trial>``, after the one whose cost, and
             then its factors.
         role: what it stands for in the tables.
         method: the block of params.yaml that it is of; of a control, the control.
         fraction: None for a method that takes none, and for a control.
-        cost: planned, in epochs over everything; of a control ``after`` a cell, what was planned for that.
-        controls: all cells of controls at the same cost; for a cell that is known to cost no less than ``full``, that.
+        cost: planned, in epochs over everything; of a control ``after`` a trial, what was planned for that.
+        controls: all trials of controls at the same cost; for a trial that is known to cost no less than ``full``, that.
         settings: the arguments that are varied, with its values of them; of a control, its factors.
-        after: the cell whose cost a control has where that is known only when the cell has run, with each seed another.
+        after: the trial whose cost a control has where that is known only when the trial has run, with each seed another.
     """
 
     name: str
@@ -75,19 +75,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells of a study, ``full`` first, the params that compare them all, with the seed of the data, and no warm-up.
+    """The trials of a study, ``full`` first, the params that compare them all, with the seed of the data, and no warm-up.
 
-    The params lack the controls ``after`` a cell; like all controls, which are of ``kinds``, they start from the warm-up
+    The params lack the controls ``after`` a trial; like all controls, which are of ``kinds``, they start from the warm-up
     ``start``, of no epochs.
     """
 
-    cells: tuple[Cell, ...]
+    trials: tuple[Trial, ...]
     params: Params
     start: str = ""
     kinds: tuple[str, ...] = tuple(CONTROLS)
 
-    def __getitem__(self, name: str) -> Cell:
-        return next(c for c in self.cells if c.name == name)
+    def __getitem__(self, name: str) -> Trial:
+        return next(c for c in self.trials if c.name == name)
 
 
 def grid_of(params: Params) -> Grid:
@@ -100,19 +100,19 @@ def grid_of(params: Params) -> Grid:
         raise UserError("params.yaml: study: is missing; it names methods with their warm-ups, fractions and seeds")
     check_methods(Path("params.yaml"), "study.methods", params.study.methods, params)
     search_space.check(params)
-    cells, blocks = [Cell("full", "full", "full")], {"full": params.methods.get("full", {})}
+    trials, blocks = [Trial("full", "full", "full")], {"full": params.methods.get("full", {})}
     for method in params.study.methods:
-        for cell, block in _cells(params, method):
-            if cell.name in blocks:
-                raise UserError(f"params.yaml: study.methods.{method}: its cell '{cell.name}' has the name of another one")
-            cells.append(cell)
-            blocks[cell.name] = block
+        for trial, block in _cells(params, method):
+            if trial.name in blocks:
+                raise UserError(f"params.yaml: study.methods.{method}: its trial '{trial.name}' has the name of another one")
+            trials.append(trial)
+            blocks[trial.name] = block
     start, warm_ups = _nothing(params)
-    compare = {c.name: params.study.methods.get(c.method, start) for c in cells}
+    compare = {c.name: params.study.methods.get(c.method, start) for c in trials}
     derived = params.model_copy(
         update={"compare": compare, "methods": params.methods | blocks, "warm_ups": params.warm_ups | warm_ups}
     )
-    return _controlled(cells, derived, start)
+    return _controlled(trials, derived, start)
 
 
 def _nothing(params: Params) -> tuple[str, dict[str, WarmUp]]:
@@ -121,12 +121,12 @@ def _nothing(params: Params) -> tuple[str, dict[str, WarmUp]]:
     return (name, {}) if name else ("nothing", {"nothing": WarmUp(epochs=0)})
 
 
-def _cells(params: Params, method: str) -> list[tuple[Cell, Block]]:
-    """Return the cells of one method, each with its block: one a fraction and setting, or a single one where it takes none."""
+def _cells(params: Params, method: str) -> list[tuple[Trial, Block]]:
+    """Return the trials of one method, each with its block: one a fraction and setting, or a single one where it takes none."""
     assert params.study is not None
     block = params.methods[method]
     if isinstance(block, list):
-        return [(Cell(method, "method", method), block)]
+        return [(Trial(method, "method", method), block)]
     kind = block.get("method", method)
     if kind not in METHODS:
         raise UserError(unknown(f"params.yaml: methods.{method}", "method", str(kind), METHODS))
@@ -135,34 +135,34 @@ def _cells(params: Params, method: str) -> list[tuple[Cell, Block]]:
             f"params.yaml: study.methods.{method}: '{kind}' is in every study by itself; what works is to leave it out"
         )
     arguments = {k: v for k, v in block.items() if k not in ("controls", "method")}
-    found: list[tuple[Cell, Block]] = []
+    found: list[tuple[Trial, Block]] = []
     for fraction, settings in search_space.combinations(params, method, kind, arguments):
         kept = {} if fraction is None else {"fraction": fraction}
-        cell = Cell(name_of(method, settings, fraction), "method", method, fraction, settings=settings)
-        found.append((cell, {"method": kind} | arguments | dict(settings) | kept))
+        trial = Trial(name_of(method, settings, fraction), "method", method, fraction, settings=settings)
+        found.append((trial, {"method": kind} | arguments | dict(settings) | kept))
     return found
 
 
-def _controlled(cells: list[Cell], params: Params, start: str) -> Grid:
-    """Return the grid of ``cells`` with the controls at each cost that one of them has; cells of one cost share them.
+def _controlled(trials: list[Trial], params: Params, start: str) -> Grid:
+    """Return the grid of ``trials`` with the controls at each cost that one of them has; trials of one cost share them.
 
-    A cell whose cost is not known yet has controls of its own, which are planned when it has run.
+    A trial whose cost is not known yet has controls of its own, which are planned when it has run.
     """
     assert params.study is not None
     planned, asked = planning.plans_of(params).methods, params.study.controls
-    full, *methods = [replace(c, cost=_rounded(planned[c.name].planned_cost)) for c in cells]
+    full, *methods = [replace(c, cost=_rounded(planned[c.name].planned_cost)) for c in trials]
     known = [c for c in methods if planned[c.name].cost_known]
     costs = sorted({c.cost for c in known if c.cost < full.cost})
     tuned = set(costs if asked.tuned == "all" else costs[(len(costs) - 1) // 2 :][:1])
     kinds = kinds_of(params)
-    beside: dict[str, list[Cell]] = {}
-    for cell in methods:
-        if cell in known:
-            factors = _factors(asked, tuned=cell.cost in tuned)
-            beside[cell.name] = _controls_at(kinds, cell.cost, factors) if cell.cost < full.cost else [full]
+    beside: dict[str, list[Trial]] = {}
+    for trial in methods:
+        if trial in known:
+            factors = _factors(asked, tuned=trial.cost in tuned)
+            beside[trial.name] = _controls_at(kinds, trial.cost, factors) if trial.cost < full.cost else [full]
         else:
             factors = _factors(asked, tuned=asked.tuned == "all" or not costs)
-            beside[cell.name] = _controls_at(kinds, cell.cost, factors, cell.name)
+            beside[trial.name] = _controls_at(kinds, trial.cost, factors, trial.name)
     factors = _factors(asked, tuned=asked.tuned == "all")
     more = [_controls_at(kinds, round(share * full.cost, 4), factors) for share in asked.costs]
     controls = {c.name: c for c in chain(*beside.values(), *more) if c.role == "control"}
@@ -185,20 +185,20 @@ def _factors(asked: Controls, *, tuned: bool) -> list[Factors]:
     return [PLAIN, *(factors for factors in both if factors != PLAIN)]
 
 
-def _controls_at(kinds: tuple[str, ...], cost: float, factors: list[Factors], after: str = "") -> list[Cell]:
-    """Return a control of each kind with each of ``factors``, at a cost in epochs, or at that of the cell ``after``."""
+def _controls_at(kinds: tuple[str, ...], cost: float, factors: list[Factors], after: str = "") -> list[Trial]:
+    """Return a control of each kind with each of ``factors``, at a cost in epochs, or at that of the trial ``after``."""
     found = []
     for control, (rate, batch) in product(kinds, factors):
         settings = tuple((k, v) for k, v in (("learning_rate", rate), ("batch", batch)) if v != 1)
         name = control_name(f"{control}-at-{after or repr(cost)}", settings)
-        found.append(Cell(name, "control", control, cost=cost, settings=settings, after=after))
+        found.append(Trial(name, "control", control, cost=cost, settings=settings, after=after))
     return found
 
 
-def block_at(cell: Cell, cost: float, epochs: int) -> dict[str, JsonValue]:
-    """Return the block of the control ``cell`` at a cost in epochs."""
-    block = (CONTROLS | CONTROLS_BY_CLASS)[cell.method]
-    return block | METHODS[str(block["method"])].at_cost(cost, epochs, 0.0) | dict(cell.settings)
+def block_at(trial: Trial, cost: float, epochs: int) -> dict[str, JsonValue]:
+    """Return the block of the control ``trial`` at a cost in epochs."""
+    block = (CONTROLS | CONTROLS_BY_CLASS)[trial.method]
+    return block | METHODS[str(block["method"])].at_cost(cost, epochs, 0.0) | dict(trial.settings)
 
 
 def _rounded(cost: float) -> float:

@@ -74,7 +74,7 @@ class RatioOver(Named):
 
 @dataclass(frozen=True)
 class Control(Named):
-    """The best control of a kind at a method's cost, by its mean: its score over the method's seeds, and its cell."""
+    """The best control of a kind at a method's cost, by its mean: its score over the method's seeds, and its trial."""
 
     mean: float | None = None
     deviation: float | None = None
@@ -100,7 +100,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Means:
-    """Means over the seeds of a cell, or deviations; the label of ``costs`` is that of the first seed."""
+    """Means over the seeds of a trial, or deviations; the label of ``costs`` is that of the first seed."""
 
     score: float | None = None
     chance: float | None = None

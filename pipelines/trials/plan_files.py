@@ -12,7 +12,7 @@ from pipelines.config.plans import Plans
 from pipelines.core import artifacts
 from pipelines.core.artifacts import SCRATCH, digest
 from pipelines.trials import controls
-from pipelines.trials.folder import DATA, Place
+from pipelines.trials.folder import DATA, StudyFolder
 from pipelines.trials.grid import Grid
 from pipelines.versioning.dvc_lock import code_of, md5_of
 
@@ -23,8 +23,8 @@ DECIDING = ("prepare", "warm_up", "subset", "train", "evaluate")
 PATHS = {"train", "test", "folder"}
 
 
-def lay_out(params: Params, grid: Grid) -> Place:
-    """Return the place of the study, its plans written: another task, setting or code has another place."""
+def lay_out(params: Params, grid: Grid) -> StudyFolder:
+    """Return the folder of the study, its plans written: another task, setting or code has another place."""
     assert params.study is not None
     seeds = tuple(params.study.seeds)
     plans = {seed: _plans(grid.params, seed) for seed in seeds}
@@ -32,14 +32,14 @@ def lay_out(params: Params, grid: Grid) -> Place:
     settings = {k: v for k, v in first.training.dumped().items() if k != "seed"}
     code = {str(p): artifacts.digest_of(p) for p in _sources(code_of(DECIDING))}
     key = digest([first.task.dumped(), settings, grid.params.energy.country, code, _files_named(params)])
-    place = Place(STUDIES / key[:16], grid, seeds)
-    first.task.write(place.folder / DATA / artifacts.plan_of("task"))
+    study = StudyFolder(STUDIES / key[:16], grid, seeds)
+    first.task.write(study.path / DATA / artifacts.plan_of("task"))
     for seed in seeds:
-        planning.write(plans[seed], place.of(seed) / artifacts.PLAN)
-        for cell in grid.cells:
-            if cell.after and place.done(seed, cell.after):
-                controls.plan_after(place, seed, cell)
-    return place
+        planning.write(plans[seed], study.of(seed) / artifacts.PLAN)
+        for trial in grid.trials:
+            if trial.after and study.done(seed, trial.after):
+                controls.plan_after(study, seed, trial)
+    return study
 
 
 def _sources(paths: list[str]) -> Iterator[Path]:
@@ -55,6 +55,6 @@ def _files_named(params: Params) -> dict[str, str | None]:
 
 
 def _plans(params: Params, seed: int) -> Plans:
-    """Return the plan of all cells with ``seed``: the data stay those of params.yaml's seed."""
+    """Return the plan of all trials with ``seed``: the data stay those of params.yaml's seed."""
     plans = planning.plans_of(params.model_copy(update={"seed": seed}))
     return replace(plans, task=plans.task.model_copy(update={"seed": params.seed}))

@@ -17,8 +17,8 @@ from pipelines.costs.records import CostRecord
 from pipelines.data.manifest import Manifest
 from pipelines.trials import folder, runner
 from pipelines.trials.controls import cost_had
-from pipelines.trials.folder import Place
-from pipelines.trials.grid import Cell
+from pipelines.trials.folder import StudyFolder
+from pipelines.trials.grid import Trial
 
 #: A row as tables and JSON have it.
 Columns = dict[str, float | str | None]
@@ -26,7 +26,7 @@ Columns = dict[str, float | str | None]
 
 @dataclass(frozen=True)
 class Head:
-    """What a cell is found by; its settings as JSON, since no two methods have the same."""
+    """What a trial is found by, its name under ``cell``; its settings as JSON, since no two methods have the same."""
 
     cell: str
     role: Role
@@ -35,9 +35,9 @@ class Head:
     settings: str
 
     @staticmethod
-    def of(cell: Cell) -> Head:
-        """Return the head of a ``cell``."""
-        return Head(cell.name, cell.role, cell.method, cell.fraction, cell.settings_json)
+    def of(trial: Trial) -> Head:
+        """Return the head of a ``trial``."""
+        return Head(trial.name, trial.role, trial.method, trial.fraction, trial.settings_json)
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ def _names(metric: str) -> tuple[str, str, str]:
 
 @dataclass(frozen=True)
 class TrialRow:
-    """What is known of one cell with one seed.
+    """What is known of one trial with one seed.
 
     Attributes:
-        head: of the cell.
+        head: of the trial.
         seed: of the training.
-        planned_cost_epochs: in epochs over everything; None of a control whose cell has not run.
+        planned_cost_epochs: in epochs over everything; None of a control whose trial has not run.
         cost_epochs: what it really had.
         metric: what models are judged by.
         reached: what its model did.
@@ -126,43 +126,43 @@ class TrialRow:
         return {**asdict(self.head), "seed": self.seed, **costs, **values, "error": self.error}
 
 
-def metric_of(place: Place) -> Metric:
+def metric_of(study: StudyFolder) -> Metric:
     """Return what the study's models are judged by."""
-    manifest = Manifest.read(place.folder / folder.DATA / artifacts.MANIFEST)
+    manifest = Manifest.read(study.path / folder.DATA / artifacts.MANIFEST)
     return Metric(manifest.metric, manifest.higher)
 
 
-def collect(place: Place, metric: Metric, failed: dict[tuple[int, str], str]) -> list[TrialRow]:
-    """Return a row a seed and cell; that of a cell without results says why, if it ``failed`` just now."""
-    return [row for seed in place.seeds for row in _of_seed(place, seed, metric, failed)]
+def collect(study: StudyFolder, metric: Metric, failed: dict[tuple[int, str], str]) -> list[TrialRow]:
+    """Return a row a seed and trial; that of a trial without results says why, if it ``failed`` just now."""
+    return [row for seed in study.seeds for row in _of_seed(study, seed, metric, failed)]
 
 
-def _of_seed(place: Place, seed: int, metric: Metric, failed: dict[tuple[int, str], str]) -> list[TrialRow]:
-    accounts = runner.account(place, seed)
-    done = [c.name for c in place.grid.cells if place.done(seed, c.name)]
-    tested = {name: _tested(place, seed, name, metric) for name in done}
-    had = {name: cost_had(name, place.of(seed)) for name in done}
-    base, full = _base(place, seed, metric) if "full" in done else None, tested.get("full", Reached()).score
+def _of_seed(study: StudyFolder, seed: int, metric: Metric, failed: dict[tuple[int, str], str]) -> list[TrialRow]:
+    accounts = runner.account(study, seed)
+    done = [c.name for c in study.grid.trials if study.done(seed, c.name)]
+    tested = {name: _tested(study, seed, name, metric) for name in done}
+    had = {name: cost_had(name, study.of(seed)) for name in done}
+    base, full = _base(study, seed, metric) if "full" in done else None, tested.get("full", Reached()).score
     rows = []
-    for cell in place.grid.cells:
-        mine, costs = tested.get(cell.name, Reached()), CostColumns.of(accounts.get(cell.name))
-        gains = Gains.of(mine.score, base, full, costs, place.grid.params.agot_epsilon, higher=metric.higher)
-        reason = failed.get((seed, cell.name), "" if cell.name in tested else "not run")
-        planned = _planned(place, seed, cell)
-        rows.append(TrialRow(Head.of(cell), seed, planned, had.get(cell.name), metric.name, mine, costs, gains, reason))
+    for trial in study.grid.trials:
+        mine, costs = tested.get(trial.name, Reached()), CostColumns.of(accounts.get(trial.name))
+        gains = Gains.of(mine.score, base, full, costs, study.grid.params.agot_epsilon, higher=metric.higher)
+        reason = failed.get((seed, trial.name), "" if trial.name in tested else "not run")
+        planned = _planned(study, seed, trial)
+        rows.append(TrialRow(Head.of(trial), seed, planned, had.get(trial.name), metric.name, mine, costs, gains, reason))
     return rows
 
 
-def _planned(place: Place, seed: int, cell: Cell) -> float | None:
-    """Return a cell's planned cost; that of a control after another cell is known when that has run with this seed."""
-    if not cell.after:
-        return cell.cost
-    path = place.of(seed) / artifacts.plan_of("methods", cell.name)
+def _planned(study: StudyFolder, seed: int, trial: Trial) -> float | None:
+    """Return a trial's planned cost; that of a control after another trial is known when that has run with this seed."""
+    if not trial.after:
+        return trial.cost
+    path = study.of(seed) / artifacts.plan_of("methods", trial.name)
     return round(MethodPlan.read(path).planned_cost, 4) if path.exists() else None
 
 
-def _tested(place: Place, seed: int, name: str, metric: Metric) -> Reached:
-    root = place.of(seed)
+def _tested(study: StudyFolder, seed: int, name: str, metric: Metric) -> Reached:
+    root = study.of(seed)
     found = read_numbers(root / result("evaluate", name, "metrics.json"))
     counts = CostRecord.of_stage("train", name, root).counted
     score, error, chance = (found.get(key) for key in _names(metric.name))
@@ -170,12 +170,12 @@ def _tested(place: Place, seed: int, name: str, metric: Metric) -> Reached:
     return Reached(score, error, chance, *rest)
 
 
-def _base(place: Place, seed: int, metric: Metric) -> float | None:
+def _base(study: StudyFolder, seed: int, metric: Metric) -> float | None:
     """Return the score before any training."""
-    found = read_numbers(place.of(seed) / result("evaluate", "full", "metrics.json"))
+    found = read_numbers(study.of(seed) / result("evaluate", "full", "metrics.json"))
     return found.get(f"base_{metric.name}")
 
 
 def scores(rows: Iterable[TrialRow]) -> dict[tuple[str, int], float]:
-    """Return the scores by cell and seed, of rows that have one."""
+    """Return the scores by trial and seed, of rows that have one."""
     return {(r.head.cell, r.seed): r.score for r in rows if r.score is not None}

@@ -19,26 +19,26 @@ from pipelines.core.errors import Stopped, UserError
 from pipelines.core.signals import STOP
 from pipelines.costs.account import Account, MethodAccount
 from pipelines.trials import controls
-from pipelines.trials.folder import DATA, Place, data_key, is_marked, link_data, mark_of, steps
+from pipelines.trials.folder import DATA, StudyFolder, data_key, is_marked, link_data, mark_of, steps
 
 
-def run(place: Place, seed: int, name: str) -> None:
-    """Bring the cell ``name`` with ``seed`` to its end, from where an earlier call left it.
+def run(study: StudyFolder, seed: int, name: str) -> None:
+    """Bring the trial ``name`` with ``seed`` to its end, from where an earlier call left it.
 
     Raises:
         Stopped: after SIGINT or SIGTERM, with a checkpoint written.
-        UserError: for what cannot work, paths as in params.yaml; for a control of a cell that has no results.
+        UserError: for what cannot work, paths as in params.yaml; for a control of a trial that has no results.
     """
     from pipelines.core.progress import quiet
 
     with quiet():
-        _prepare(place)
-        root = place.of(seed)
+        _prepare(study)
+        root = study.of(seed)
         link_data(root)
-        if (cell := place.grid[name]).after:
-            if not place.done(seed, cell.after):
-                raise UserError(f"{name} is a control at the cost of {cell.after}, which has no results for seed {seed}")
-            controls.plan_after(place, seed, cell)
+        if (trial := study.grid[name]).after:
+            if not study.done(seed, trial.after):
+                raise UserError(f"{name} is a control at the cost of {trial.after}, which has no results for seed {seed}")
+            controls.plan_after(study, seed, trial)
         for address, key in steps(root, name):
             _once(root, address, key, partial(_work, address, root))
         # A study keeps no models: a hundred of them would fill a disk.
@@ -46,16 +46,16 @@ def run(place: Place, seed: int, name: str) -> None:
         gc.collect()  # a model and what it holds may refer to each other, and kept states are large
 
 
-def _prepare(place: Place) -> None:
+def _prepare(study: StudyFolder) -> None:
     """Prepare the data, once for all seeds."""
     from pipelines.prepare import prepare
 
-    root = place.folder / DATA
+    root = study.path / DATA
     _once(root, "prepare", data_key(root), partial(prepare, root))
 
 
 def _work(address: str, root: Path) -> None:
-    """Run the stages of one of a cell's ``steps``."""
+    """Run the stages of one of a trial's ``steps``."""
     stage, _, name = address.partition("@")
     {"warm_up": _warm_up, "train": _train, "evaluate": _evaluate}[stage](name, root)
 
@@ -92,14 +92,14 @@ def _once(root: Path, address: str, key: str, work: Callable[[], None]) -> None:
     artifacts.write_json(mark, key)
 
 
-def account(place: Place, seed: int) -> dict[str, MethodAccount]:
-    """Return the accounts of the cells that are done with ``seed``, by name; they need ``full``, and there is none without."""
+def account(study: StudyFolder, seed: int) -> dict[str, MethodAccount]:
+    """Return the accounts of the trials that are done with ``seed``, by name; they need ``full``, and there is none without."""
     from pipelines.account import account as settle
 
-    names = [c.name for c in place.grid.cells if place.done(seed, c.name)]
+    names = [c.name for c in study.grid.trials if study.done(seed, c.name)]
     if "full" not in names:
         return {}
-    root = place.of(seed)
+    root = study.of(seed)
     path = root / plan_of("comparison")
     ComparisonPlan.read(path).model_copy(update={"methods": names}).write(path)
     settle(root)

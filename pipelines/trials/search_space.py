@@ -20,15 +20,15 @@ from pipelines.core.errors import UserError, unknown
 
 #: Values of arguments by name.
 Settings = tuple[tuple[str, JsonValue], ...]
-#: Cells of methods a seed; there may be twice as many controls beside them.
+#: Trials of methods a seed; there may be twice as many controls beside them.
 MOST_CELLS = 1000
-#: Characters of a method's cell's name, and of any name: that of a control is longer than its cell's.
+#: Characters of a method's trial's name, and of any name: that of a control is longer than its trial's.
 LONGEST, MOST = 52, 63
 VARY = "params.yaml: study.vary"
 
 
 def check(params: Params) -> None:
-    """Check that ``vary`` names methods of the study and arguments of theirs, and that the cells are not too many.
+    """Check that ``vary`` names methods of the study and arguments of theirs, and that the trials are not too many.
 
     Raises:
         UserError: for the first that is not so.
@@ -44,7 +44,7 @@ def check(params: Params) -> None:
     if (total := sum(many.values())) > MOST_CELLS:
         most = max(many, key=many.__getitem__)
         raise UserError(
-            f"params.yaml: study: may have {MOST_CELLS:,} cells of methods a seed, got {total:,}, of which {most} has "
+            f"params.yaml: study: may have {MOST_CELLS:,} trials of methods a seed, got {total:,}, of which {most} has "
             f"{many[most]:,}; the nearest that works is a shorter list under study.vary.{most} or in study.fractions"
         )
 
@@ -64,7 +64,7 @@ def _takes_fraction(params: Params, method: str) -> bool:
 def combinations(
     params: Params, method: str, kind: str, arguments: dict[str, JsonValue]
 ) -> list[tuple[float | None, Settings]]:
-    """Return the fractions and settings of a method's cells, the first varied argument slowest.
+    """Return the fractions and settings of a method's trials, the first varied argument slowest.
 
     Args:
         params: with a study.
@@ -98,7 +98,7 @@ def _settings(varied: dict[str, list[JsonValue]]) -> Iterable[Iterable[tuple[str
 
 
 def name_of(method: str, settings: Settings, fraction: float | None = None) -> str:
-    """Return the name of a cell, ``<method>-<argument>-<value>-<fraction>``, or with no fraction that of its column.
+    """Return the name of a trial, ``<method>-<argument>-<value>-<fraction>``, or with no fraction that of its column.
 
     What a name may not hold becomes a dash. A name that is too long is cut and ends in a digest of the whole.
     """
@@ -110,7 +110,7 @@ def name_of(method: str, settings: Settings, fraction: float | None = None) -> s
 
 
 def control_name(first: str, settings: Settings) -> str:
-    """Return the name of a control, ``<first>-rate-2.0-batch-drawn``, cut as a cell's is."""
+    """Return the name of a control, ``<first>-rate-2.0-batch-drawn``, cut as a trial's is."""
     whole = "-".join([first, *(part for key, value in settings for part in (key.removeprefix("learning_"), _spelled(value)))])
     return whole if len(whole) <= MOST else f"{whole[: MOST - 9].rstrip('-._')}-{digest(whole)[:8]}"
 

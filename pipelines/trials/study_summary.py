@@ -13,20 +13,20 @@ from components.costs.cost_ratio import Trained, cost_ratio
 from components.costs.paired import paired
 from components.costs.savings import Metric, best_by_gain, mean_and_deviation, ranks
 from pipelines.core.records import Record
-from pipelines.trials.grid import Cell, Grid
+from pipelines.trials.grid import Grid, Trial
 from pipelines.trials.method_rows import BEST, Control, GainOver, Held, Means, MethodRow, RatioOver, Spread
 from pipelines.trials.rows import Head, TrialRow, scores
 
-#: Names the best of some cells.
+#: Names the best of some trials.
 Best = Callable[[Sequence[str]], str]
-#: Scores by cell and seed.
+#: Scores by trial and seed.
 Scores = Mapping[tuple[str, int], float]
 
 
 class Column(Record):
     """A column of the paper's table: a mean over fractions, its deviation over seeds, and a mean rank.
 
-    A seed counts whose cells are there at every fraction; ``ranked`` is the number of fractions and seeds that have a rank.
+    A seed counts whose trials are there at every fraction; ``ranked`` is the number of fractions and seeds that have a rank.
     """
 
     mean: float | None
@@ -37,27 +37,27 @@ class Column(Record):
 
 
 def columns_at(grid: Grid, fraction: float | None, best: Best) -> dict[str, list[str]]:
-    """Return the cells that stand under each column of the table at ``fraction``.
+    """Return the trials that stand under each column of the table at ``fraction``.
 
     Settings that are varied have columns of their own. ``full`` and the methods that take no fraction are the same at all
-    fractions. Each control has a cell at every cost that a method has at this fraction, the best of those that are tuned; a
+    fractions. Each control has a trial at every cost that a method has at this fraction, the best of those that are tuned; a
     control that is a method of the study too stands apart, at the fraction itself.
     """
-    methods = [c for c in grid.cells if c.role == "method" and c.fraction in (None, fraction)]
+    methods = [c for c in grid.trials if c.role == "method" and c.fraction in (None, fraction)]
     placed = {control: [best(names) for c in methods if (names := rivals(c, grid)[control])] for control in grid.kinds}
     columns = {"full": ["full"], **{k: list(dict.fromkeys(v)) for k, v in placed.items()}}
     return columns | {f"{c.column} by fraction" if c.method in grid.kinds else c.column: [c.name] for c in methods}
 
 
-def rivals(cell: Cell, grid: Grid) -> dict[str, list[str]]:
-    """Return the controls of each kind that a cell is held against; ``full`` where it costs no less than that."""
-    if cell.controls == ("full",):
+def rivals(trial: Trial, grid: Grid) -> dict[str, list[str]]:
+    """Return the controls of each kind that a trial is held against; ``full`` where it costs no less than that."""
+    if trial.controls == ("full",):
         return {kind: ["full"] for kind in grid.kinds}
-    return {kind: [name for name in cell.controls if grid[name].method == kind] for kind in grid.kinds}
+    return {kind: [name for name in trial.controls if grid[name].method == kind] for kind in grid.kinds}
 
 
 def best_of(value: Scores, seeds: Sequence[int], metric: Metric) -> Best:
-    """Return what names the best of some cells: by its mean over ``seeds``, of those that have most of these."""
+    """Return what names the best of some trials: by its mean over ``seeds``, of those that have most of these."""
 
     def best(names: Sequence[str]) -> str:
         def merit(name: str) -> tuple[int, float]:
@@ -72,10 +72,10 @@ def best_of(value: Scores, seeds: Sequence[int], metric: Metric) -> Best:
 def summary(rows: Iterable[TrialRow], grid: Grid, metric: Metric) -> dict[str, Column]:
     """Return the paper's table: for each column the mean over fractions, its deviation over seeds, and the mean rank.
 
-    A seed counts for a column whose cells it has at every fraction; ranks are among the cells that are there.
+    A seed counts for a column whose trials it has at every fraction; ranks are among the trials that are there.
     """
     value = scores(rows)
-    fractions: list[float | None] = [*sorted({c.fraction for c in grid.cells if c.fraction is not None})] or [None]
+    fractions: list[float | None] = [*sorted({c.fraction for c in grid.trials if c.fraction is not None})] or [None]
     seeds = sorted({seed for _, seed in value})
     tables = [columns_at(grid, f, best_of(value, seeds, metric)) for f in fractions]
     placed = [_ranked(table, value, s, metric) for s in seeds for table in tables]
@@ -83,12 +83,12 @@ def summary(rows: Iterable[TrialRow], grid: Grid, metric: Metric) -> dict[str, C
     return {name: _column([t[name] for t in tables if name in t], value, seeds, _places(name, placed)) for name in names}
 
 
-def _column(there: list[list[str]], value: Scores, seeds: list[int], places: list[float]) -> Column:
-    """Return a column whose cells at each fraction are ``there``, and its ranks ``places``."""
+def _column(there: list[list[str]], value: Scores, seeds: list[int], studies: list[float]) -> Column:
+    """Return a column whose trials at each fraction are ``there``, and its ranks ``studies``."""
     each = [_mean([_mean([value.get((n, s)) for n in names]) for names in there]) for s in seeds]
     mean, deviation = mean_and_deviation([e for e in each if e is not None])
     whole = sum(e is not None for e in each)
-    return Column(mean=mean, deviation=deviation, seeds=whole, rank=fmean(places) if places else None, ranked=len(places))
+    return Column(mean=mean, deviation=deviation, seeds=whole, rank=fmean(studies) if studies else None, ranked=len(studies))
 
 
 def _mean(values: list[float | None]) -> float | None:
@@ -102,11 +102,11 @@ def _places(column: str, placed: Iterable[dict[str, float]]) -> list[float]:
 
 
 def _ranked(table: dict[str, list[str]], value: Scores, seed: int, metric: Metric) -> dict[str, float]:
-    """Return the mean rank of each column's cells among all cells of one fraction and seed."""
-    names = [n for n in dict.fromkeys(n for cells in table.values() for n in cells) if (n, seed) in value]
+    """Return the mean rank of each column's trials among all trials of one fraction and seed."""
+    names = [n for n in dict.fromkeys(n for trials in table.values() for n in trials) if (n, seed) in value]
     rank = dict(zip(names, ranks([value[n, seed] for n in names], higher=metric.higher), strict=True))
-    held = {column: [rank[n] for n in cells if n in rank] for column, cells in table.items()}
-    return {column: fmean(places) for column, places in held.items() if places}
+    held = {column: [rank[n] for n in trials if n in rank] for column, trials in table.items()}
+    return {column: fmean(studies) for column, studies in held.items() if studies}
 
 
 def by_method(rows: list[TrialRow], grid: Grid, metric: Metric) -> list[MethodRow]:
@@ -118,47 +118,47 @@ def by_method(rows: list[TrialRow], grid: Grid, metric: Metric) -> list[MethodRo
     ``cpu_ratio`` are what the method costs over what the best control needs for the same score. The row of highest mean AGOT
     of its method is its ``agot_best``.
     """
-    told = [_of_method(cell, grid, rows, metric) for cell in grid.cells if cell.role != "control"]
+    told = [_of_method(trial, grid, rows, metric) for trial in grid.trials if trial.role != "control"]
     best = best_by_gain([r.method for r in told], [r.means.gains.agot for r in told])
-    told = [replace(row, agot_best=place in best) for place, row in enumerate(told)]
+    told = [replace(row, agot_best=study in best) for study, row in enumerate(told)]
     return sorted(told, key=lambda r: r.method != "full")
 
 
-def _of_method(cell: Cell, grid: Grid, rows: list[TrialRow], metric: Metric) -> MethodRow:
-    mine, head = with_scores(rows, cell.name), Head.of(cell)
+def _of_method(trial: Trial, grid: Grid, rows: list[TrialRow], metric: Metric) -> MethodRow:
+    mine, head = with_scores(rows, trial.name), Head.of(trial)
     row = MethodRow(
         method=head.method,
         fraction=head.fraction,
         settings=head.settings,
-        planned_cost_epochs=cell.cost,
+        planned_cost_epochs=trial.cost,
         seeds=len(mine),
         metric=metric.name,
         means=Means.of(mine, lambda spread: spread.mean),
         deviations=Means.of(mine, lambda spread: spread.deviation),
         held=dict.fromkeys((*grid.kinds, BEST), Held()),
     )
-    return row if cell.role == "full" else _beside(row, cell, grid, rows, metric)
+    return row if trial.role == "full" else _beside(row, trial, grid, rows, metric)
 
 
-def with_scores(rows: Iterable[TrialRow], cell: str) -> list[TrialRow]:
-    """Return the rows of a cell that have a score."""
-    return [r for r in rows if r.head.cell == cell and r.score is not None]
+def with_scores(rows: Iterable[TrialRow], trial: str) -> list[TrialRow]:
+    """Return the rows of a trial that have a score."""
+    return [r for r in rows if r.head.cell == trial and r.score is not None]
 
 
-def _beside(row: MethodRow, cell: Cell, grid: Grid, rows: list[TrialRow], metric: Metric) -> MethodRow:
+def _beside(row: MethodRow, trial: Trial, grid: Grid, rows: list[TrialRow], metric: Metric) -> MethodRow:
     """Return the row of a method with the gains over its controls, and with its cost ratios."""
     value = scores(rows)
-    mine = {seed: score for (name, seed), score in value.items() if name == cell.name}
+    mine = {seed: score for (name, seed), score in value.items() if name == trial.name}
     best = best_of(value, list(mine), metric)
-    names = {kind: best(cells) for kind, cells in rivals(cell, grid).items()}
+    names = {kind: best(trials) for kind, trials in rivals(trial, grid).items()}
     names[BEST] = best(list(names.values()))
     held = {kind: _held(name, mine, value, metric) for kind, name in names.items()}
     sure = [surely for _, surely in held.values()]
     return replace(
         row,
         held={kind: told for kind, (told, _) in held.items()},
-        cost_ratio=_ratio(cell, rows, lambda r: r.cost_epochs, metric),
-        cpu_ratio=_ratio(cell, rows, lambda r: r.costs.cpu_seconds, metric),
+        cost_ratio=_ratio(trial, rows, lambda r: r.cost_epochs, metric),
+        cpu_ratio=_ratio(trial, rows, lambda r: r.costs.cpu_seconds, metric),
         above_controls=None if None in sure else all(sure),
     )
 
@@ -172,16 +172,16 @@ def _held(name: str, mine: dict[int, float], value: Scores, metric: Metric) -> t
     return Held(Control(spread.mean, spread.deviation, name), told), gain.sure
 
 
-def _ratio(cell: Cell, rows: list[TrialRow], cost: Callable[[TrialRow], float | None], metric: Metric) -> RatioOver:
+def _ratio(trial: Trial, rows: list[TrialRow], cost: Callable[[TrialRow], float | None], metric: Metric) -> RatioOver:
     """Return a method's cost over that of the controls that have all its seeds, at an equal score."""
-    mine = with_scores(rows, cell.name)
+    mine = with_scores(rows, trial.name)
     seeds = [r.seed for r in mine]
     blind: dict[str, dict[int, TrialRow]] = {}
     for r in rows:
         if r.head.role != "method" and r.score is not None:
             blind.setdefault(r.head.cell, {})[r.seed] = r
     whole = [[by_seed[s] for s in seeds] for by_seed in blind.values() if all(s in by_seed for s in seeds)]
-    trained, *controls = [_trained(cell, cost) for cell in (mine, *whole)]
+    trained, *controls = [_trained(trial, cost) for trial in (mine, *whole)]
     known = [control for control in controls if control is not None]
     if not mine or trained is None or len(known) < len(controls):
         return RatioOver(bound="")
@@ -189,7 +189,7 @@ def _ratio(cell: Cell, rows: list[TrialRow], cost: Callable[[TrialRow], float | 
     return RatioOver(ratio.value, ratio.low, ratio.high, ratio.bound) if ratio else RatioOver(bound="")
 
 
-def _trained(cell: list[TrialRow], cost: Callable[[TrialRow], float | None]) -> Trained | None:
-    """Return the costs and scores of a cell by seed; None where a cost is not known, or 0."""
-    costs, found = [c for c in map(cost, cell) if c], [r.score for r in cell if r.score is not None]
-    return Trained(costs, found) if len(costs) == len(cell) else None
+def _trained(trial: list[TrialRow], cost: Callable[[TrialRow], float | None]) -> Trained | None:
+    """Return the costs and scores of a trial by seed; None where a cost is not known, or 0."""
+    costs, found = [c for c in map(cost, trial) if c], [r.score for r in trial if r.score is not None]
+    return Trained(costs, found) if len(costs) == len(trial) else None

@@ -9,7 +9,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from components.costs.savings import Metric
 from pipelines.core.records import Record
-from pipelines.trials.folder import Place
+from pipelines.trials.folder import StudyFolder
 from pipelines.trials.grid import Grid
 from pipelines.trials.method_rows import MethodRow, Spread
 from pipelines.trials.rows import Columns, Head, TrialRow, collect, metric_of
@@ -21,7 +21,7 @@ SPREADS = ("cost_epochs", "time_measured", "time_counted", "agot")
 
 @dataclass(frozen=True)
 class Point:
-    """A cell's place in a figure: means and deviations over seeds."""
+    """A trial's place in a figure: means and deviations over seeds."""
 
     head: Head
     metric: str
@@ -72,7 +72,7 @@ class StudyTables(_Facts):
     """What the study of a task found; AGOT is with ``agot_epsilon``.
 
     ``summary`` is the paper's table by its ``columns``; ``methods`` has a row a method beside its controls, ``cells`` one a
-    cell and seed, and ``points`` one a cell.
+    trial and seed, and ``points`` one a trial.
     """
 
     methods: list[MethodRow]
@@ -101,20 +101,20 @@ class StudyTables(_Facts):
 
     @property
     def failed(self) -> list[TrialRow]:
-        """The rows of the cells without results."""
+        """The rows of the trials without results."""
         return [row for row in self.cells if row.error]
 
 
-def tables_of(place: Place, task: str, failed: dict[tuple[int, str], str]) -> StudyTables:
-    """Return the tables of the study at ``place``; ``failed`` says by seed and name why cells did not end well."""
-    metric, grid = metric_of(place), place.grid
-    rows = collect(place, metric, failed)
+def tables_of(study: StudyFolder, task: str, failed: dict[tuple[int, str], str]) -> StudyTables:
+    """Return the tables of the study at ``study``; ``failed`` says by seed and name why trials did not end well."""
+    metric, grid = metric_of(study), study.grid
+    rows = collect(study, metric, failed)
     columns = summary(rows, grid, metric)
     return StudyTables(
         task=task,
         metric=metric.name,
         higher_is_better=metric.higher,
-        seeds=list(place.seeds),
+        seeds=list(study.seeds),
         agot_epsilon=grid.params.agot_epsilon,
         columns=list(columns),
         summary=columns,
@@ -125,8 +125,8 @@ def tables_of(place: Place, task: str, failed: dict[tuple[int, str], str]) -> St
 
 
 def points(rows: list[TrialRow], grid: Grid, metric: Metric) -> list[Point]:
-    """Return for every cell its place in a figure."""
-    return [_point(Head.of(cell), with_scores(rows, cell.name), metric) for cell in grid.cells]
+    """Return for every trial its place in a figure."""
+    return [_point(Head.of(trial), with_scores(rows, trial.name), metric) for trial in grid.trials]
 
 
 def _point(head: Head, mine: list[TrialRow], metric: Metric) -> Point:

@@ -19,7 +19,7 @@ from pipelines.core.locks import alone, in_turn
 #: The branches of the git remote, as this clone knows them.
 BRANCHES = "refs/winnow"
 WORKTREES, KEPT = artifacts.SCRATCH / "worktrees", artifacts.SCRATCH / "kept"
-#: A retry on this machine goes on from the last checkpoint; a study's cells are handed over there where there is no remote.
+#: A retry on this machine goes on from the last checkpoint; a study's trials are handed over there where there is no remote.
 SHARED = (artifacts.SCRATCH / "checkpoints", artifacts.SCRATCH / "cells")
 #: Who changes git's own files holds it.
 GIT_LOCK = artifacts.SCRATCH / "git.lock"

@@ -115,7 +115,7 @@ class Example:
     """An example by its id and its place in training; ``told`` are its texts, or the file of its picture."""
 
     id: int
-    place: int
+    row: int
     told: str
 
 

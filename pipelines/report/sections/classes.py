@@ -16,8 +16,8 @@ from pipelines.report.trial_names import runs as runs_of
 from pipelines.report.trial_names import title
 
 if TYPE_CHECKING:
-    from pipelines.trials.folder import Place
-    from pipelines.trials.grid import Cell
+    from pipelines.trials.folder import StudyFolder
+    from pipelines.trials.grid import Trial
 
 #: Classes that are shown, the largest of the training split first.
 MOST = 20
@@ -39,16 +39,16 @@ def of_comparison(runs: Sequence[Run], manifest: Manifest, epochs: int) -> list[
     return _tables({run.name: [_counts(run, label, len(names))] for run in runs}, names, label, tested, epochs, "")
 
 
-def of_study(place: Place, best: Sequence[Cell], manifest: Manifest, epochs: int) -> list[Section]:
-    """Return both tables of a study's ``best`` cells, means over seeds; none where there are no classes or no runs."""
+def of_study(study: StudyFolder, best: Sequence[Trial], manifest: Manifest, epochs: int) -> list[Section]:
+    """Return both tables of a study's ``best`` trials, means over seeds; none where there are no classes or no runs."""
     if not (names := manifest.classes):
         return []
-    root = place.of(place.seeds[0])
+    root = study.of(study.seeds[0])
     label, tested = (prepared(split, root)["label"].to_numpy() for split in ("train", "test"))
-    found = {title(c): [_counts(r, label, len(names)) for r in runs_of(place, c, manifest.content)] for c in best}
+    found = {title(c): [_counts(r, label, len(names)) for r in runs_of(study, c, manifest.content)] for c in best}
     found = {name: seeds for name, seeds in found.items() if seeds}
-    text = " Of each method the cell of highest AGOT."
-    text += " Means over seeds, ± their standard deviation." if len(place.seeds) > 1 else ""
+    text = " Of each method the trial of highest AGOT."
+    text += " Means over seeds, ± their standard deviation." if len(study.seeds) > 1 else ""
     return _tables(found, names, label, tested, epochs, text) if found else []
 
 

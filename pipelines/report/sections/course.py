@@ -15,10 +15,10 @@ from pipelines.report.page import Section, Table, drawing
 from pipelines.report.trial_names import kept
 
 if TYPE_CHECKING:
-    from pipelines.trials.folder import Place
+    from pipelines.trials.folder import StudyFolder
 
 History = list[EpochRecord]
-#: Rows of the table of events; a study may have more, and each cell's history holds them all.
+#: Rows of the table of events; a study may have more, and each trial's history holds them all.
 MOST = 200
 
 
@@ -28,9 +28,9 @@ def of_comparison(names: list[str]) -> list[Section]:
     return [*_lines({name: [("", course_of(history))] for name, history in histories}), *_events(histories)]
 
 
-def of_study(place: Place) -> list[Section]:
-    """Return what the methods of a study said: a panel a cell, the mean over seeds, and each seed's events."""
-    return [*_lines(_courses(place)), *_events([(f"{name}, seed {s}", h) for name, s, h in _histories(place)])]
+def of_study(study: StudyFolder) -> list[Section]:
+    """Return what the methods of a study said: a panel a trial, the mean over seeds, and each seed's events."""
+    return [*_lines(_courses(study)), *_events([(f"{name}, seed {s}", h) for name, s, h in _histories(study)])]
 
 
 def _history(path: Path) -> History:
@@ -52,8 +52,8 @@ def _lines(panels: dict[str, list[tuple[str, Course]]]) -> list[Section]:
     """Return the section with a figure for every method that has a course, if there is any."""
     told = {method: [p for p in found if p[1]] for method, found in panels.items()}
     drawings = [
-        drawing(courses(found), f"course-{place}", f"{method}: what it said of itself, sixteen times an epoch")
-        for place, (method, found) in enumerate(told.items())
+        drawing(courses(found), f"course-{number}", f"{method}: what it said of itself, sixteen times an epoch")
+        for number, (method, found) in enumerate(told.items())
         if found
     ]
     text = [
@@ -77,22 +77,22 @@ def _events(histories: list[tuple[str, History]]) -> list[Section]:
     return [Section("What happened when", text, Table(["method", "epochs", "steps", "event"], rows[:MOST]))]
 
 
-def _histories(place: Place) -> Iterator[tuple[str, int, History]]:
-    """Yield the methods' cells that are done, by name and seed, with their histories."""
-    for cell in place.grid.cells:
-        for seed in place.seeds if cell.role == "method" else ():
-            if place.done(seed, cell.name):
-                yield cell.name, seed, _history(place.of(seed) / result("train", cell.name, "history.json"))
+def _histories(study: StudyFolder) -> Iterator[tuple[str, int, History]]:
+    """Yield the methods' trials that are done, by name and seed, with their histories."""
+    for trial in study.grid.trials:
+        for seed in study.seeds if trial.role == "method" else ():
+            if study.done(seed, trial.name):
+                yield trial.name, seed, _history(study.of(seed) / result("train", trial.name, "history.json"))
 
 
-def _courses(place: Place) -> dict[str, list[tuple[str, Course]]]:
+def _courses(study: StudyFolder) -> dict[str, list[tuple[str, Course]]]:
     """Return for each method a panel a fraction, the mean over seeds."""
     panels: dict[str, list[tuple[str, Course]]] = {}
-    for cell in place.grid.cells:
-        paths = [place.of(s) / result("train", cell.name, "history.json") for s in place.seeds if place.done(s, cell.name)]
+    for trial in study.grid.trials:
+        paths = [study.of(s) / result("train", trial.name, "history.json") for s in study.seeds if study.done(s, trial.name)]
         found = [course_of(_history(path)) for path in paths]
-        if cell.role == "method" and found:
-            panels.setdefault(cell.method, []).append((kept(cell), _mean_course(found)))
+        if trial.role == "method" and found:
+            panels.setdefault(trial.method, []).append((kept(trial), _mean_course(found)))
     return panels
 
 
@@ -101,7 +101,7 @@ def _mean_course(found: list[Course]) -> Course:
     lines: Course = {}
     for name in found[0]:
         each = [dict(course.get(name, [])) for course in found]
-        places = sorted(set.intersection(*(set(e) for e in each)))
-        if places:
-            lines[name] = [(p, fmean(e[p] for e in each)) for p in places]
+        studies = sorted(set.intersection(*(set(e) for e in each)))
+        if studies:
+            lines[name] = [(p, fmean(e[p] for e in each)) for p in studies]
     return lines

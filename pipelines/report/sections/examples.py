@@ -15,7 +15,7 @@ from components.arrays import Array
 from pipelines.data.manifest import Manifest
 from pipelines.report.data_charts import Scores, histograms
 from pipelines.report.page import NOTHING, Section, Table, drawing
-from pipelines.report.run_results import BLIND, Run, label_of, places_of, prepared
+from pipelines.report.run_results import BLIND, Run, indices_of, label_of, prepared
 
 #: Examples from either end, and characters of a text.
 SHOWN, LONGEST = 10, 200
@@ -41,7 +41,7 @@ def _distribution(runs: Sequence[Run]) -> Section:
 
 def _by_ledger(run: Run, column: Array) -> Array:
     """Return a column of the score table in the order of the ledger."""
-    found: Array = column[places_of(run.scores["id"], run.ledger["id"])].astype(np.float64)
+    found: Array = column[indices_of(run.scores["id"], run.ledger["id"])].astype(np.float64)
     return found
 
 
@@ -90,10 +90,10 @@ def _cut(manifest: Manifest) -> str:
 def _lines(table: pa.Table, ranked: Ranking, ends: dict[str, Array], manifest: Manifest) -> Table:
     """Return a row an example."""
     rows = []
-    for end, places in ends.items():
-        for rank, place in enumerate(places, 1):
-            head = [f"{end} {rank}", str(table["id"][place]), _label(table, place, manifest), _score(ranked.score[place])]
-            rows.append([*head, _text(table, place, manifest)])
+    for end, indices in ends.items():
+        for rank, index in enumerate(indices, 1):
+            head = [f"{end} {rank}", str(table["id"][index]), _label(table, index, manifest), _score(ranked.score[index])]
+            rows.append([*head, _text(table, index, manifest)])
     return Table(["", "id", "label", "score", "example"], rows, prose=frozenset({4}))
 
 
@@ -101,28 +101,28 @@ def _strips(table: pa.Table, ranked: Ranking, ends: dict[str, Array], manifest: 
     """Return a column an example, with its picture."""
     rows: list[list[str]] = []
     shape = shape_of(manifest)
-    for end, places in ends.items():
-        rows.append([f"{end} important", *(picture(table["pixels"][p].values.to_numpy(), shape) for p in places)])
-        rows.append(["label", *(_label(table, p, manifest) for p in places)])
-        rows.append(["score", *(_score(ranked.score[p]) for p in places)])
-        rows.append(["id", *(str(table["id"][p]) for p in places)])
+    for end, indices in ends.items():
+        rows.append([f"{end} important", *(picture(table["pixels"][p].values.to_numpy(), shape) for p in indices)])
+        rows.append(["label", *(_label(table, p, manifest) for p in indices)])
+        rows.append(["score", *(_score(ranked.score[p]) for p in indices)])
+        rows.append(["id", *(str(table["id"][p]) for p in indices)])
     return Table(["", *(str(i + 1) for i in range(max(map(len, ends.values()))))], rows)
 
 
-def _label(table: pa.Table, place: int, manifest: Manifest) -> str:
-    return label_of(manifest, table["label"][place].as_py()) if "label" in table.column_names else NOTHING
+def _label(table: pa.Table, index: int, manifest: Manifest) -> str:
+    return label_of(manifest, table["label"][index].as_py()) if "label" in table.column_names else NOTHING
 
 
 def _score(value: float) -> str:
     return f"{value:,}" if isinstance(value, np.integer) else f"{value:#.4g}"
 
 
-def _text(table: pa.Table, place: int, manifest: Manifest) -> str:
+def _text(table: pa.Table, index: int, manifest: Manifest) -> str:
     """Return an example's texts, or of a block of running text the document that it is of."""
     if manifest.kind == "language":
-        return f"a block of document {table['document'][place]}"
+        return f"a block of document {table['document'][index]}"
     names = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
-    told = " / ".join(str(table[n][place]) for n in names) or NOTHING
+    told = " / ".join(str(table[n][index]) for n in names) or NOTHING
     return told if len(told) <= LONGEST else f"{told[:LONGEST]}…"
 
 

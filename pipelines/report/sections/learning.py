@@ -23,8 +23,8 @@ from pipelines.report.run_results import BLIND, Run
 from pipelines.report.trial_names import kept, runs, title
 
 if TYPE_CHECKING:
-    from pipelines.trials.folder import Place
-    from pipelines.trials.grid import Cell
+    from pipelines.trials.folder import StudyFolder
+    from pipelines.trials.grid import Trial
 
 #: Points of a data map: more would make the page large, and hide each other.
 POINTS = 2000
@@ -68,28 +68,28 @@ def _drawing(found: Sequence[Curve], label: str, name: str, caption: str) -> Dra
     return drawing(figure, name, caption)
 
 
-def of_study(place: Place, best: Sequence[Cell]) -> list[Section]:
-    """Return the section on a study: its ``best`` cells side by side, then each method's cells; none where none has run."""
-    cells = [cell for cell in place.grid.cells if cell.role != "control"]
-    known = {cell.name: seeds for cell in cells if (seeds := [_points(run) for run in runs(place, cell)])}
-    labels = [CostRecord.of_stage("train", run.name, run.root).metered.label for run in runs(place, place.grid["full"])]
+def of_study(study: StudyFolder, best: Sequence[Trial]) -> list[Section]:
+    """Return the section on a study: its ``best`` trials side by side, then each method's trials; none where none has run."""
+    trials = [trial for trial in study.grid.trials if trial.role != "control"]
+    known = {trial.name: seeds for trial in trials if (seeds := [_points(run) for run in runs(study, trial)])}
+    labels = [CostRecord.of_stage("train", run.name, run.root).metered.label for run in runs(study, study.grid["full"])]
     if not labels:
         return []
-    groups = {"full, and of each method the cell of highest AGOT": best}
-    groups |= {f"the cells of {m}": [c for c in cells if c.method == m] for m in dict.fromkeys(c.method for c in cells)}
+    groups = {"full, and of each method the trial of highest AGOT": best}
+    groups |= {f"the trials of {m}": [c for c in trials if c.method == m] for m in dict.fromkeys(c.method for c in trials)}
     drawings: list[Drawing] = []
     for of, group in groups.items():
         found = {title(c) if group is best else kept(c): known[c.name] for c in group if c.name in known}
         if group is best or len(found) > 1:
             drawings.append(_of_group(f"learning-{len(drawings)}", of, found, labels[0]))
     several = "Lines are means over the seeds, which are drawn thin, at the epochs that all of them have."
-    return [Section("Learning curves", [MEANING, several] if len(place.seeds) > 1 else [MEANING], figures=drawings)]
+    return [Section("Learning curves", [MEANING, several] if len(study.seeds) > 1 else [MEANING], figures=drawings)]
 
 
 def _of_group(name: str, of: str, found: dict[str, list[Points]], label: str) -> Drawing:
-    """Return the figure of the cells ``found``, each the mean over its seeds."""
-    cut = f", the first {MOST} of {len(found)} cells" if len(found) > MOST else ""
-    means = [mean_curve(cell, points) for cell, points in list(found.items())[:MOST]]
+    """Return the figure of the trials ``found``, each the mean over its seeds."""
+    cut = f", the first {MOST} of {len(found)} trials" if len(found) > MOST else ""
+    means = [mean_curve(trial, points) for trial, points in list(found.items())[:MOST]]
     return _drawing(means, label, name, f"{of}{cut}. {CAPTION}")
 
 

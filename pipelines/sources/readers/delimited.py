@@ -63,11 +63,11 @@ def _numbered(path: Path, lines: Reader) -> Iterator[tuple[int, list[str]]]:
         raise UserError(f"{path}: line {line}: its quotes are wrong ({error}); {rule}") from None
 
 
-def _picked(path: Path, rows: Iterable[tuple[int, list[str]]], width: int, places: Sequence[int]) -> Iterator[list[bytes]]:
+def _picked(path: Path, rows: Iterable[tuple[int, list[str]]], width: int, columns_at: Sequence[int]) -> Iterator[list[bytes]]:
     for line, row in rows:
         if len(row) != width:
             raise UserError(f"{path}: line {line}: must have {width} values, as the first has, got {len(row)}")
-        yield [row[place].encode("utf-8", "surrogateescape") for place in places]
+        yield [row[column].encode("utf-8", "surrogateescape") for column in columns_at]
 
 
 def _bytes(values: Sequence[bytes]) -> pa.Array:

@@ -25,8 +25,8 @@ def objects(path: Path, layout: Layout, wanted: Wanted) -> pa.Table:
         for chunk in chunks(_parsed(path, file)):
             for _, row in chunk:
                 names |= dict.fromkeys(row)
-            for place, (name, one) in enumerate(wanted):
-                columns[place].append(_as_found(path, name, one, [(line, row.get(name)) for line, row in chunk]))
+            for column, (name, one) in enumerate(wanted):
+                columns[column].append(_as_found(path, name, one, [(line, row.get(name)) for line, row in chunk]))
     check_names(path, list(names), wanted)
     joined = [_joined(path, name, parts) for (name, _), parts in zip(wanted, columns, strict=True)]
     return pa.table(dict(zip([name for name, _ in wanted], joined, strict=True)))

@@ -14,18 +14,18 @@ from pipelines.report.page import NOTHING, Section, Table, number, with_error
 from pipelines.study.across_tasks import RegimeRow, verdicts
 from pipelines.study.report import page as study_page
 from pipelines.study.report.page import between, ratio
-from pipelines.trials.folder import DATA, Place
+from pipelines.trials.folder import DATA, StudyFolder
 from pipelines.trials.method_rows import MethodRow
 from pipelines.trials.search_space import settings_in, told
 from pipelines.trials.study_tables import StudyTables
 
 
-def page(places: dict[str, Place], written: dict[str, StudyTables], rows: list[RegimeRow]) -> str:
-    """Return the page of the studies at ``places``, by task, from their tables and the rows ``by_regime``."""
+def page(studies: dict[str, StudyFolder], written: dict[str, StudyTables], rows: list[RegimeRow]) -> str:
+    """Return the page of the studies at ``studies``, by task, from their tables and the rows ``by_regime``."""
     lines = ["Which methods are above the best control of their own cost, with 95 % intervals, paired by seed, that exclude 0:"]
     parts = [replace(part, title=f"{task}: {part.title[0].lower()}{part.title[1:]}") for task, part in _parts(written)]
     title = f"{len(written)} tasks: a study of selecting examples"
-    return report_page.render(title, [*lines, *verdicts(rows)], [_summary(rows), *parts], _facts(places))
+    return report_page.render(title, [*lines, *verdicts(rows)], [_summary(rows), *parts], _facts(studies))
 
 
 def _parts(written: dict[str, StudyTables]) -> list[tuple[str, Section]]:
@@ -34,11 +34,11 @@ def _parts(written: dict[str, StudyTables]) -> list[tuple[str, Section]]:
 
 def _summary(rows: list[RegimeRow]) -> Section:
     heads = ["task", "options", "full", "method", "kept", "settings", "score", "cost, epochs", "gain", "95 % interval", "p"]
-    heads += ["over", "cost ratio", "95 % interval", "cells above"]
-    best = {(place, heads.index("gain")) for place, r in enumerate(rows) if r.best and r.best.above_controls}
+    heads += ["over", "cost ratio", "95 % interval", "trials above"]
+    best = {(study, heads.index("gain")) for study, r in enumerate(rows) if r.best and r.best.above_controls}
     text = [
-        "A row a task and method: its cell with the largest gain over the best control of its cost, of those surely above if "
-        "any is. It is chosen by the test split that it is shown on, so of many cells the best is in part luck; p is of a "
+        "A row a task and method: its trial with the largest gain over the best control of its cost, of those surely above if "
+        "any is. It is chosen by the test split that it is shown on, so of many trials the best is in part luck; p is of a "
         "paired t-test and not corrected for their number. Those that stand out are above every control, with intervals that "
         "exclude 0. The page of each task, with its figure, is in the folder of its name beside this one."
     ]
@@ -55,7 +55,7 @@ def _line(row: RegimeRow) -> list[str]:
 
 
 def _best(best: MethodRow | None) -> list[str]:
-    """Return what a method's best cell keeps, its settings, its score and its cost."""
+    """Return what a method's best trial keeps, its settings, its score and its cost."""
     if best is None:
         return ["", "", NOTHING, NOTHING]
     kept = "" if best.fraction is None else f"{best.fraction:g}"
@@ -71,10 +71,10 @@ def _options(options: dict[str, JsonValue]) -> str:
     return "; ".join(f"{key.replace('_', ' ')} {', '.join(values)}" for key, values in said.items())
 
 
-def _facts(places: dict[str, Place]) -> list[tuple[str, str]]:
-    manifests = {task: place.folder / DATA / artifacts.MANIFEST for task, place in places.items()}
+def _facts(studies: dict[str, StudyFolder]) -> list[tuple[str, str]]:
+    manifests = {task: study.path / DATA / artifacts.MANIFEST for task, study in studies.items()}
     data = [(task, _of(Manifest.read(path))) for task, path in manifests.items() if path.exists()]
-    seeds = next(iter(places.values())).seeds
+    seeds = next(iter(studies.values())).seeds
     return [("command", "python -m pipelines.study (make study)"), ("seeds", ", ".join(map(str, seeds))), *data]
 
 

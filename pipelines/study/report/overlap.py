@@ -11,7 +11,7 @@ from components.arrays import Array
 from pipelines.core.artifacts import result
 from pipelines.core.tables import read_table
 from pipelines.report.page import NOTHING, Section, Table, number
-from pipelines.trials.folder import Place
+from pipelines.trials.folder import StudyFolder
 from pipelines.trials.search_space import told
 
 
@@ -31,19 +31,19 @@ def by_chance(sizes: tuple[int, int], examples: int) -> float:
     return common / (sum(sizes) - common)
 
 
-def of_study(place: Place) -> list[Section]:
-    """Return the table of the cells that take a subset; none where no cell does, or has it of fewer than two seeds."""
+def of_study(study: StudyFolder) -> list[Section]:
+    """Return the table of the trials that take a subset; none where no trial does, or has it of fewer than two seeds."""
     rows = []
-    for cell in place.grid.cells:
-        seeds = [s for s in place.seeds if cell.role == "method" and place.done(s, cell.name)]
-        found = [_kept(place, seed, cell.name) for seed in seeds]
+    for trial in study.grid.trials:
+        seeds = [s for s in study.seeds if trial.role == "method" and study.done(s, trial.name)]
+        found = [_kept(study, seed, trial.name) for seed in seeds]
         parts = [kept for kept, examples in found if len(kept) < examples]
         if len(parts) > 1:
             pairs, examples = list(combinations(parts, 2)), found[0][1]
             overlap = fmean(jaccard(*pair) for pair in pairs)
             chance = fmean(by_chance((len(a), len(b)), examples) for a, b in pairs)
-            kept = NOTHING if cell.fraction is None else f"{cell.fraction:g}"
-            rows.append([cell.method, kept, told(cell.settings), str(len(parts)), number(overlap, 3), number(chance, 3)])
+            kept = NOTHING if trial.fraction is None else f"{trial.fraction:g}"
+            rows.append([trial.method, kept, told(trial.settings), str(len(parts)), number(overlap, 3), number(chance, 3)])
     text = [
         "Of the subsets that training started from: the mean, over all pairs of seeds, of the share that two have in common of "
         "all ids in either (Jaccard), and what two blind draws of the same sizes would have, by the mean of the hypergeometric "
@@ -53,9 +53,9 @@ def of_study(place: Place) -> list[Section]:
     return [Section("How much the subsets of the seeds have in common", text, Table(heads, rows))] if rows else []
 
 
-def _kept(place: Place, seed: int, name: str) -> tuple[Array, int]:
-    """Return the ids of a cell's subset, and how many examples there were to choose from."""
-    columns, facts = read_table(place.of(seed) / result("subset", name, "subset.parquet"))
+def _kept(study: StudyFolder, seed: int, name: str) -> tuple[Array, int]:
+    """Return the ids of a trial's subset, and how many examples there were to choose from."""
+    columns, facts = read_table(study.of(seed) / result("subset", name, "subset.parquet"))
     examples = facts["examples"]
     assert isinstance(examples, int), "subset writes how many there are"
     return columns["id"], examples

@@ -19,7 +19,7 @@ from pipelines.report.cost_tables import MARKS
 from pipelines.report.page import NOTHING, Section, Table, number, with_error
 from pipelines.report.sections import classes, course, learning
 from pipelines.study.report import overlap
-from pipelines.trials.folder import DATA, Place
+from pipelines.trials.folder import DATA, StudyFolder
 from pipelines.trials.method_rows import Held, Means, MethodRow, RatioOver
 from pipelines.trials.search_space import settings_in, told
 from pipelines.trials.study_tables import Point, StudyTables
@@ -29,7 +29,7 @@ GAIN = "gain over it"
 Timed = tuple[Point, Best]
 #: A number of a method's means or deviations.
 Value = Callable[[Means], float | None]
-#: What is told of each method's best cell: head, value, digits, and what it is multiplied by.
+#: What is told of each method's best trial: head, value, digits, and what it is multiplied by.
 OF_BEST: tuple[tuple[str, Value, int, int], ...] = (
     ("alpha_b %", lambda of: of.costs.alpha_b, 1, 100),
     ("alpha_fb %", lambda of: of.costs.alpha_fb, 1, 100),
@@ -42,23 +42,23 @@ OF_BEST: tuple[tuple[str, Value, int, int], ...] = (
 )
 
 
-def page(place: Place, written: StudyTables) -> str:
-    """Return the page of the study at ``place``, from its tables."""
-    manifest = Manifest.read(place.folder / DATA / artifacts.MANIFEST)
+def page(study: StudyFolder, written: StudyTables) -> str:
+    """Return the page of the study at ``study``, from its tables."""
+    manifest = Manifest.read(study.path / DATA / artifacts.MANIFEST)
     names, heads = [_name(r, written) for r in written.methods], _heads(written)
     columns = [r.columns() for r in written.methods]
     sections = [_means(written), *_figure(written), *_best(written), by_method(written)]
     sections += [cost_tables.times(columns, heads, names, written.agot_epsilon)]
     sections += [cost_tables.energy(columns, heads, names)]
     shown, training = (
-        trial_names.best(place, written.methods),
-        TrainingPlan.read(place.of(place.seeds[0]) / plan_of("training")),
+        trial_names.best(study, written.methods),
+        TrainingPlan.read(study.of(study.seeds[0]) / plan_of("training")),
     )
-    sections += learning.of_study(place, shown)
-    sections += classes.of_study(place, shown, manifest, training.training.epochs)
-    sections += [*overlap.of_study(place), *course.of_study(place), *_failed(written)]
+    sections += learning.of_study(study, shown)
+    sections += classes.of_study(study, shown, manifest, training.training.epochs)
+    sections += [*overlap.of_study(study), *course.of_study(study), *_failed(written)]
     title = f"{written.task}: a study of selecting examples"
-    return report_page.render(title, headline(written), sections, _facts(place, manifest), study_verdict.of_study(written))
+    return report_page.render(title, headline(written), sections, _facts(study, manifest), study_verdict.of_study(written))
 
 
 def summary(written: StudyTables) -> tuple[list[str], Section]:
@@ -82,7 +82,7 @@ def _compared(written: StudyTables) -> list[str]:
     beats = "above the best control of its own cost, with a 95 % interval of the gain, paired by seed, that excludes 0,"
     if not any(any(wins) for wins in won.values()):
         return [first, f"Nowhere is a method {beats} over {seeds} seeds: {', '.join(won)}."]
-    told = [f"{method} in {sum(map(bool, wins))} of {len(wins)} cells" for method, wins in won.items()]
+    told = [f"{method} in {sum(map(bool, wins))} of {len(wins)} trials" for method, wins in won.items()]
     return [first, f"How often each is {beats} over {seeds} seeds: {', '.join(told)}."]
 
 
@@ -91,14 +91,14 @@ def _methods(written: StudyTables) -> list[str]:
 
 
 def _heads(written: StudyTables) -> list[str]:
-    """Return what a row's first cells are called."""
+    """Return what a row's first trials are called."""
     return ["method", "kept", *(["settings"] if any(r.settings for r in written.methods) else [])]
 
 
 def _name(row: MethodRow, written: StudyTables) -> list[str]:
-    """Return a row's first cells: its method, the fraction it keeps, and its settings where any are varied."""
-    cells = [row.method, "" if row.fraction is None else f"{row.fraction:g}", told(settings_in(row.settings))]
-    return cells[: len(_heads(written))]
+    """Return a row's first trials: its method, the fraction it keeps, and its settings where any are varied."""
+    trials = [row.method, "" if row.fraction is None else f"{row.fraction:g}", told(settings_in(row.settings))]
+    return trials[: len(_heads(written))]
 
 
 def _means(written: StudyTables) -> Section:
@@ -114,7 +114,7 @@ def _means(written: StudyTables) -> Section:
     deviation = "± is the standard deviation over seeds of the mean over fractions" if len(written.seeds) > 1 else "one seed"
     text = [
         f"{metric}: {better} is better; {deviation}. uniform and short are the controls, at each method's own cost. Ranks are "
-        "among all cells of one fraction and seed, 1 for the best, equal ones sharing the mean of their places."
+        "among all trials of one fraction and seed, 1 for the best, equal ones sharing the mean of their places."
     ]
     return Section("Means and mean ranks over the kept fractions", text, Table(["", *written.columns], rows, frozenset(best)))
 
@@ -126,14 +126,14 @@ def _place_of_best(values: list[float | None], higher: bool) -> int:
 
 
 def _best(written: StudyTables) -> list[Section]:
-    """Return the table of the Multistage paper: of each method the cell of highest AGOT."""
+    """Return the table of the Multistage paper: of each method the trial of highest AGOT."""
     rows = [r for r in written.methods if r.agot_best]
     heads = [*_heads(written), written.metric, *(head for head, *_ in OF_BEST)]
     lines = [[*_name(r, written), _score(r), *(_spread(r, of, digits, by) for _, of, digits, by in OF_BEST)] for r in rows]
     text = [
-        f"Of each method the cell with the highest mean AGOT (epsilon {written.agot_epsilon:g}, measured time), as in the "
-        "main table of arXiv 2207.14386. It is chosen by the test split that it is shown on: of many cells the best is in part "
-        "luck."
+        f"Of each method the trial with the highest mean AGOT (epsilon {written.agot_epsilon:g}, measured time), as in the "
+        "main table of arXiv 2207.14386. It is chosen by the test split that it is shown on: of many trials the best is in "
+        "part luck."
     ]
     return [Section("The best of each method by AGOT", text, Table(heads, lines))] if rows else []
 
@@ -153,12 +153,12 @@ def by_method(written: StudyTables) -> Section:
     heads = [*_heads(written), "cost, epochs", metric, "best control", "its score", GAIN, "95 % interval", "p"]
     heads += ["cost ratio", "95 % interval", "CPU ratio", "95 % interval", "trained"]
     rows, best = [], set()
-    for place, r in enumerate(written.methods):
+    for study, r in enumerate(written.methods):
         first = [*_name(r, written), _spread(r, lambda of: of.cost_epochs, 2), _score(r)]
         ratios = [*ratio(r.cost_ratio), *ratio(r.cpu_ratio)]
         rows.append([*first, *_held(r.best_control), *ratios, number(r.means.examples_trained, 0)])
         if r.above_controls:
-            best.add((place, heads.index(GAIN)))
+            best.add((study, heads.index(GAIN)))
     text = [
         "The controls of a method have its cost, in epochs over everything: that which was planned, or where the losses decide "
         "it, that which the method really had with the same seed. Where they are tuned, the best by its mean stands here: it "
@@ -215,7 +215,7 @@ def series_of(written: StudyTables) -> list[Series]:
 
 def _series(label: str, timed: list[Timed]) -> Series:
     gains = [point.agot.mean if point.head.role == "method" else None for point, _ in timed]
-    best = [timed[place][1] for place in best_by_gain([label] * len(timed), gains)]
+    best = [timed[i][1] for i in best_by_gain([label] * len(timed), gains)]
     points = sorted((at.time, at.value, point.score.deviation) for point, at in timed)
     return Series(label, points, joined=not any(p.head.settings for p, _ in timed), best=best[0] if best else None)
 
@@ -226,23 +226,23 @@ def _figure(written: StudyTables) -> list[Section]:
         return []
     figure = against_time(series, f"test {written.metric}", written.higher_is_better)
     means = "means over seeds" if len(written.seeds) > 1 else "one seed"
-    caption = f"{written.metric} against measured time: {means}, and the front that no other cell beats in both. {MARKS}"
+    caption = f"{written.metric} against measured time: {means}, and the front that no other trial beats in both. {MARKS}"
     return [Section(f"{written.metric} against time", figures=[report_page.drawing(figure, "time", caption)])]
 
 
 def _failed(written: StudyTables) -> list[Section]:
     rows = [[r.head.cell, str(r.seed), r.error] for r in written.failed]
-    return [Section("Cells without results", table=Table(["cell", "seed", "reason"], rows))] if rows else []
+    return [Section("Trials without results", table=Table(["trial", "seed", "reason"], rows))] if rows else []
 
 
-def _facts(place: Place, manifest: Manifest) -> list[tuple[str, str]]:
-    done = [(s, c.name) for s in place.seeds for c in place.grid.cells if place.done(s, c.name)]
+def _facts(study: StudyFolder, manifest: Manifest) -> list[tuple[str, str]]:
+    done = [(s, c.name) for s in study.seeds for c in study.grid.trials if study.done(s, c.name)]
     if not done:
         return [("command", "python -m pipelines.study")]
     seed, name = done[0]
     return report_page.provenance(
         manifest,
-        CostRecord.read(place.of(seed) / cost_of("train", name)),
-        place.seeds,
+        CostRecord.read(study.of(seed) / cost_of("train", name)),
+        study.seeds,
         "python -m pipelines.study (make study)",
     )

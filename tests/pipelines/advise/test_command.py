@@ -95,7 +95,7 @@ def test_a_section_that_cannot_work_is_refused(write_params, key, value, said):
 def test_what_a_candidate_cannot_be_is_said_of_the_section(write_params):
     write_params({"task": "digits", "advise.methods": {"short": "none"}})
     with pytest.raises(UserError, match=r"params.yaml: advise.methods.short: 'short' is in every study by itself"):
-        rungs.place_at(load(), 0.5, [0])
+        rungs.study_at(load(), 0.5, [0])
     write_params({"advise": None})
     with pytest.raises(UserError, match="advise: is missing"):
         rungs.section_of(load())
@@ -269,14 +269,14 @@ def test_its_page_and_its_runs_hold_every_trial(advised):
 def test_its_block_is_one_that_params_yaml_takes(advised, tmp_path, monkeypatch):
     folder, _ = advised
     monkeypatch.chdir(folder)
-    last = rungs.Rung(1.0, rungs.place_at(load(), 1.0, [0, 1, 2]), 1.0, [], [], [])
-    cell = last.place.grid["swiftlearn-0.2"]
-    method = proposal.block(load(), last, cell)
+    last = rungs.Rung(1.0, rungs.study_at(load(), 1.0, [0, 1, 2]), 1.0, [], [], [])
+    trial = last.study.grid["swiftlearn-0.2"]
+    method = proposal.block(load(), last, trial)
     for block, names in ((read(folder)["block"], {"full"}), (method, {"full", "uniform", "short", "swiftlearn-0.2"})):
         (tmp_path / "over.yaml").write_text(block)
         planned = plans_of(load(over=tmp_path / "over.yaml")).methods
         assert names <= planned.keys()
-    assert planned["uniform"].planned_cost == pytest.approx(cell.cost, abs=1e-3)
+    assert planned["uniform"].planned_cost == pytest.approx(trial.cost, abs=1e-3)
 
 
 @pytest.mark.slow

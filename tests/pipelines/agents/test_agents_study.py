@@ -26,7 +26,7 @@ from tests.pipelines.agents.real_agents import (
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-#: Seven cells a seed: full, two methods, and the controls of both, of which two are planned when their cell has run.
+#: Seven trials a seed: full, two methods, and the controls of both, of which two are planned when their trial has run.
 STUDY = {
     "methods": {"swiftlearn": "two-epochs", "infobatch": "none"},
     "fractions": [0.5],
@@ -41,7 +41,7 @@ TIMED = ("time", "measured", "seconds", "kwh", "co2e", "energy", "agot", "speed"
 
 
 @pytest.fixture
-def place(finished_copy, tmp_path):
+def study(finished_copy, tmp_path):
     """Servers, clones of the project, and the local study that is compared with, under way."""
     clones = clones_of(finished_copy, tmp_path, "servers", "main", "one", "two", "local")
     env = environment(tmp_path / "home", WINNOW_LOST_SECONDS="10")
@@ -76,8 +76,8 @@ def lines_of(env):
     return "\n".join(line["message"] for line in lines)
 
 
-def test_a_study_over_agents_of_which_one_dies_is_the_local_one_and_is_not_run_twice(place, tmp_path):
-    clones, env = place
+def test_a_study_over_agents_of_which_one_dies_is_the_local_one_and_is_not_run_twice(study, tmp_path):
+    clones, env = study
     with agents(clones, env, tmp_path) as start:
         main, _, two = start("main", "main-pool"), start("one", "gpu-pool"), start("two", "gpu-pool")
         workers = f"{env['PREFECT_API_URL']}/work_pools/gpu-pool/workers/filter"
@@ -91,8 +91,8 @@ def test_a_study_over_agents_of_which_one_dies_is_the_local_one_and_is_not_run_t
         assert "Completed" in said, said + main.read_text() + two.read_text()
         told = rf"digits seed {seed}: agent [^ ]+ was not heard of for 10 s; it is sent again"
         assert re.search(told, main.read_text()), main.read_text()
-        # At most the cell that it was at is lost.
-        left = re.findall(rf"(\d) of {CELLS} cells to run on digits with seed {seed}", lines_of(env))
+        # At most the trial that it was at is lost.
+        left = re.findall(rf"(\d) of {CELLS} trials to run on digits with seed {seed}", lines_of(env))
         assert len(left) == 2
         assert int(left[1]) < int(left[0]) == CELLS
         check_tables(clones["local"], env, tmp_path)
@@ -102,7 +102,7 @@ def test_a_study_over_agents_of_which_one_dies_is_the_local_one_and_is_not_run_t
 
 
 def check_tables(local, env, folder):
-    """Check that MLflow has the tables of the local study, timings aside, and every cell."""
+    """Check that MLflow has the tables of the local study, timings aside, and every trial."""
     client = mlflow.MlflowClient(env["MLFLOW_TRACKING_URI"])
     runs = client.search_runs([client.get_experiment_by_name("winnow").experiment_id])
     whole = next(run for run in runs if run.info.run_name == "digits study")

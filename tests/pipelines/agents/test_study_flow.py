@@ -93,7 +93,7 @@ def test_cells_that_failed_are_told_of_beside_the_others_and_the_study_fails(ask
     ended = run(ends | {("digits", 3): UserError("agent gpu-1: has other packages")}, gathers=core_command.FAILED)
     assert (ended.name, ended.message) == (
         "Failed",
-        "study: cells failed, and the table of cells in MLflow says why; digits@0: full: nan",
+        "study: trials failed, and the table of trials in MLflow says why; digits@0: full: nan",
     )
     told = {"digits@0": {"full": "nan"}, "digits@2": {"": "digits seed 2: lost"}}
     assert done.failed == told | {"digits@3": {"": "agent gpu-1: has other packages"}}

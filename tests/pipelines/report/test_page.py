@@ -176,7 +176,7 @@ def test_the_headline_of_a_study_counts_the_cells_that_beat_both_controls():
     above = [("a", True), ("a", False), ("b", None)]
     lines = study_page.headline(studied(above))
     assert lines[0] == "full has accuracy 0.9000 ± 0.0100."
-    assert lines[1].endswith("over 3 seeds: a in 1 of 2 cells, b in 0 of 1 cells.")
+    assert lines[1].endswith("over 3 seeds: a in 1 of 2 trials, b in 0 of 1 trials.")
     assert study_page.headline(studied(above[1:]))[1].endswith("over 3 seeds: a, b.")
     assert "One seed" in study_page.headline(studied(above, seeds=(0,)))[1]
     assert "2 seeds are too few" in study_page.headline(studied(above, seeds=(0, 1)))[1]

@@ -1,4 +1,4 @@
-"""Every number of a report, computed once more from the raw files by pandas, and compared with the cells of the page."""
+"""Every number of a report, computed once more from the raw files by pandas, and compared with the trials of the page."""
 
 import json
 from html.parser import HTMLParser
@@ -47,7 +47,7 @@ class Tables(HTMLParser):
 
 
 def near(text, value, by=1.0):
-    """Return whether a cell tells ``by * value``, as far as its digits go."""
+    """Return whether a trial tells ``by * value``, as far as its digits go."""
     told = text.split(" ±")[0].replace(",", "")
     digits = len(told.partition(".")[2])
     return float(told) == pytest.approx(by * value, abs=0.51 * 10**-digits)

@@ -16,8 +16,8 @@ from pipelines.report.data_charts import Bar, Scores, bars, histograms
 from pipelines.report.page import NOTHING, Section, render
 from pipelines.report.run_results import Run, label_of
 from pipelines.report.sections import classes, examples, time_spent
-from pipelines.trials.folder import Place
-from pipelines.trials.grid import Cell, Grid
+from pipelines.trials.folder import StudyFolder
+from pipelines.trials.grid import Grid, Trial
 from tests.pipelines.records import cost_record, manifest
 
 EVIL = '<script>alert("x")</script>'
@@ -129,20 +129,20 @@ def test_shares_by_class_are_of_the_passes_and_the_test_examples_of_each(monkeyp
 
 
 def test_shares_by_class_of_a_study_are_means_over_the_seeds_that_are_done(tmp_path, monkeypatch):
-    cells = [Cell("full", "full", "full"), Cell("a-0.5", "method", "a", 0.5), Cell("b", "method", "b")]
-    place = Place(tmp_path, Grid(tuple(cells), None), (0, 1))
-    monkeypatch.setattr(Place, "done", lambda self, seed, name: name != "b" and (name, seed) != ("full", 1))
+    trials = [Trial("full", "full", "full"), Trial("a-0.5", "method", "a", 0.5), Trial("b", "method", "b")]
+    study = StudyFolder(tmp_path, Grid(tuple(trials), None), (0, 1))
+    monkeypatch.setattr(StudyFolder, "done", lambda self, seed, name: name != "b" and (name, seed) != ("full", 1))
     monkeypatch.setattr(classes, "prepared", lambda split, root=None: pa.table({"label": [0, 1, 1, 1]}))
     target = np.array([0, 1, 1, 1])
-    for seed in place.seeds:
-        folder = place.of(seed)
-        for one in cells:
+    for seed in study.seeds:
+        folder = study.of(seed)
+        for one in trials:
             path = folder / artifacts.result("train", one.name, "ledger.parquet")
             tables.write_table(path, {"trained": np.array([2 + 2 * seed, 4, 0, 2])}, {"data": "d"})
             path = folder / artifacts.result("evaluate", one.name, "predictions.parquet")
             tables.write_table(path, {"target": target, "predicted": np.array([seed, 1, 1, 0])}, {"data": "d"})
     two = manifest(classes=["x", "y"], content="d")
-    trained, right = (s.table for s in classes.of_study(place, cells, two, 4))
+    trained, right = (s.table for s in classes.of_study(study, trials, two, 4))
     assert trained.heads == ["class", "examples", "full", "a, 0.5 kept"]
     assert trained.rows == [
         ["y", "3", "50.0", "50.0 ± 0.0"],
@@ -150,8 +150,8 @@ def test_shares_by_class_of_a_study_are_means_over_the_seeds_that_are_done(tmp_p
         ["all", "4", "50.0", "56.2 ± 8.8"],
     ]
     assert [row[-1] for row in right.rows] == ["66.7 ± 0.0", "50.0 ± 70.7", "62.5 ± 17.7"]
-    assert classes.of_study(place, cells, manifest(classes=[]), 4) == []
-    assert classes.of_study(place, cells[2:], two, 4) == []
+    assert classes.of_study(study, trials, manifest(classes=[]), 4) == []
+    assert classes.of_study(study, trials[2:], two, 4) == []
 
 
 def stage(start_up=None, **seconds):

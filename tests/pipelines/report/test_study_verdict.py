@@ -1,4 +1,4 @@
-"""What a page says first: the best cell beside the best control, its three numbers, and the chart."""
+"""What a page says first: the best trial beside the best control, its three numbers, and the chart."""
 
 import json
 import re

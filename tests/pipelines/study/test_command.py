@@ -28,7 +28,7 @@ from pipelines.trials.grid import grid_of
 from pipelines.trials.study_tables import StudyTables
 from tests.conftest import ROOT, defaults
 
-#: Two methods, two fractions, two seeds: full, three cells and controls at three costs, each twice.
+#: Two methods, two fractions, two seeds: full, three trials and controls at three costs, each twice.
 STUDY = {
     "methods": {"swiftlearn": "two-epochs", "infobatch": "none"},
     "fractions": [0.1, 0.3],
@@ -77,15 +77,15 @@ def studied(tmp_path_factory, prefect_home):
     """A project whose study has run; do not change it."""
     folder = project(tmp_path_factory.mktemp("studied") / "project")
     said = finish(start(folder, **prefect_home))
-    assert f"{CELLS} of {CELLS} cells to run" in said
+    assert f"{CELLS} of {CELLS} trials to run" in said
     return folder
 
 
 def found(folder):
     """Return all that decides a study's tables and all that it was made from, by file; timings aside."""
-    (place,) = (folder / ".winnow/study").iterdir()
-    files = [p.relative_to(place) for p in place.glob("seed-*/results/**/*") if p.is_file()]
-    return {p: (place / p).read_bytes() for p in files if p.parts[2] not in TIMED}
+    (study,) = (folder / ".winnow/study").iterdir()
+    files = [p.relative_to(study) for p in study.glob("seed-*/results/**/*") if p.is_file()]
+    return {p: (study / p).read_bytes() for p in files if p.parts[2] not in TIMED}
 
 
 def marks(folder):
@@ -121,7 +121,7 @@ def test_the_report_shows_its_tables_in_a_browser(studied, tmp_path, browse):
     for column in written["columns"]:
         assert f'<th scope="col">{column}</th>' in page
     assert f">{written['summary']['swiftlearn']['mean']:.4f} ± " in page
-    # The verdict, against time, the best cells' learning curves, and those of the one method that has two cells.
+    # The verdict, against time, the best trials' learning curves, and those of the one method that has two trials.
     assert page.count("<svg") == 4
     for title in ("Learning curves", "Trained, by class", "Accuracy, by class"):
         assert f"<h2>{title}</h2>" in page
@@ -131,10 +131,10 @@ def test_the_report_shows_its_tables_in_a_browser(studied, tmp_path, browse):
 
 @pytest.mark.slow
 def test_a_cell_is_what_dvc_makes_of_its_block(studied, finished_copy):
-    for name, cell in (("full", "full"), ("swiftlearn", "swiftlearn-0.3")):
+    for name, trial in (("full", "full"), ("swiftlearn", "swiftlearn-0.3")):
         (folder,) = studied.glob(".winnow/study/*/seed-0/results")
         for stage, file in (("subset", "subset.parquet"), ("train", "ledger.parquet"), ("evaluate", "predictions.parquet")):
-            mine, theirs = (read_table(p / stage / n / file) for p, n in ((folder, cell), (finished_copy / "results", name)))
+            mine, theirs = (read_table(p / stage / n / file) for p, n in ((folder, trial), (finished_copy / "results", name)))
             # Its facts hold the hash of the model's weights, and with it every bit of them.
             assert mine[1] == theirs[1]
             assert mine[0].keys() == theirs[0].keys()
@@ -152,7 +152,7 @@ def test_a_second_call_does_nothing_and_a_wider_one_only_what_is_new(studied, tm
     assert marks(folder) == before
     assert (folder / "results/study/digits/study.csv").read_bytes() == table
     write(folder, methods={"infobatch": "none", "swiftlearn": "two-epochs"}, fractions=[0.3, 0.5, 0.1], seeds=[0, 1])
-    assert "6 of 26 cells to run" in finish(start(folder, **prefect_home))
+    assert "6 of 26 trials to run" in finish(start(folder, **prefect_home))
     assert before.items() <= marks(folder).items()
 
 
@@ -204,14 +204,14 @@ def test_a_study_is_a_parent_and_each_cell_a_child(told, studied):
     assert parent.info.status == "FINISHED"
     assert len(runs) == CELLS
     assert {r.data.tags["mlflow.parentRunId"] for r in runs.values()} == {parent.info.run_id}
-    cell = runs["swiftlearn-0.3 seed 1"]
-    for facts in (cell.data.tags, cell.data.params):
+    trial = runs["swiftlearn-0.3 seed 1"]
+    for facts in (trial.data.tags, trial.data.params):
         assert {"method": "swiftlearn", "keep": "0.3", "seed": "1"}.items() <= facts.items()
     written = read_json(studied / "results/study/digits/study.json")
     (row,) = [r for r in written["cells"] if (r["cell"], r["seed"]) == ("swiftlearn-0.3", 1)]
     numbers = {"test_accuracy": "accuracy", "time_measured": "time_measured", "examples_trained": "examples_trained"}
     numbers |= {f"energy_kwh_{row['energy_label']}": "energy_kwh", "cpu_seconds": "cpu_seconds"}
-    assert {k: cell.data.metrics[k] for k in numbers} == {k: pytest.approx(row[v]) for k, v in numbers.items()}
+    assert {k: trial.data.metrics[k] for k in numbers} == {k: pytest.approx(row[v]) for k, v in numbers.items()}
     assert {r.data.tags["comparison"] for r in [parent, *runs.values()]} == {parent.data.tags["comparison"]}
     assert study_page.headline(StudyTables.of(written))[0] in parent.data.tags["mlflow.note.content"]
     assert parent.data.metrics["mean_accuracy/swiftlearn"] == pytest.approx(written["summary"]["swiftlearn"]["mean"])
@@ -278,14 +278,14 @@ def small(tmp_path, monkeypatch):
 
     folder = project(tmp_path / "project", seeds=[0], fractions=[0.3])
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("pipelines.study.tracking.publish", lambda place, written: None)
+    monkeypatch.setattr("pipelines.study.tracking.publish", lambda study, written: None)
     monkeypatch.setattr("pipelines.flows.trials.run_study", run_study)
     return folder
 
 
 @contextmanager
 def failing(monkeypatch, name, reason):
-    """Let the training of the cell ``name`` fail."""
+    """Let the training of the trial ``name`` fail."""
     train = runner._train
 
     def fails(asked):
@@ -312,7 +312,7 @@ def test_a_cell_that_fails_is_told_of_and_the_others_are_compared(small, monkeyp
     assert {written["summary"][c]["ranked"] for c in ("full", "uniform", "short", "infobatch")} == {1}
     assert {c["deviation"] for c in written["summary"].values()} == {None}
     assert study_command.study() == 0
-    assert "1 of 7 cells to run" in capfd.readouterr().err
+    assert "1 of 7 trials to run" in capfd.readouterr().err
     assert study_command.study() == 0
 
 
@@ -325,11 +325,11 @@ def test_controls_have_the_cost_that_their_cell_had_and_none_before_it_has_run(s
     waiting = {f"{c}-at-infobatch": f"{c}-at-infobatch {why}" for c in ("uniform", "short")}
     assert {n: r["error"].removeprefix(f"{n}: ") for n, r in rows.items() if r["error"]} == {"infobatch": "no", **waiting}
     assert {rows[n]["planned_cost_epochs"] for n in waiting} == {None}
-    with monkeypatch.context() as patch:  # the rows of cells that were never planned are told too
+    with monkeypatch.context() as patch:  # the rows of trials that were never planned are told too
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{small / 'mlflow.db'}")
         assert PUBLISH(*laid_out()) is not None
     assert study_command.study() == 0
-    assert "3 of 7 cells to run" in capfd.readouterr().err
+    assert "3 of 7 trials to run" in capfd.readouterr().err
     rows = {r["cell"]: r for r in read_json(small / "results/study/digits/study.json")["cells"]}
     had = rows["infobatch"]
     assert had["cost_epochs"] == round(had["examples_trained"] / 1438, 4) != had["planned_cost_epochs"]

@@ -69,7 +69,7 @@ def test_every_task_of_the_file_may_be_one_of_a_study(asked):
 @pytest.mark.parametrize("path", sorted((ROOT / "docs/studies").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_study_of_the_docs_can_be_planned(path):
     for task, read in each(load(ROOT / "params.yaml", path), path).items():
-        assert {c.method for c in grid_of(read).cells} > {"full"}, task
+        assert {c.method for c in grid_of(read).trials} > {"full"}, task
 
 
 REFUSED = {
@@ -115,7 +115,7 @@ def written(*rows):
 
 
 FOUND = {
-    # Of a, the first cell gains .02 over the better control, and the second .05 over short but surely over one alone.
+    # Of a, the first trial gains .02 over the better control, and the second .05 over short but surely over one alone.
     "digits": written(row("a", 0.1, True, 0.02, 0.03), row("a", 0.3, False, 0.06, 0.05), row("b", None, False, -0.01, 0.2)),
     "noisy": written(row("a", 0.1, False, 0.02, 0.01), row("b", None, False, 0.0001, 0.2)),
     "few": written(row("a", 0.1, None, 0.02, 0.03), row("b")),
@@ -144,9 +144,9 @@ def test_by_regime_by_hand(rows):
 
 def test_the_verdict_names_those_above_both_or_says_none(rows):
     assert verdicts(rows) == [
-        "digits: a by 0.0200 (0.0100 to 0.0300) over uniform, in 1 of 2 cells",
+        "digits: a by 0.0200 (0.0100 to 0.0300) over uniform, in 1 of 2 trials",
         "noisy: none",
-        "few: too few seeds, or cells without results, to say",
+        "few: too few seeds, or trials without results, to say",
     ]
 
 
@@ -191,8 +191,8 @@ def test_two_tasks_end_to_end_and_again(tmp_path, tmp_path_factory):
         return done.stderr + done.stdout
 
     said = run()
-    assert "4 of 4 cells to run on digits" in said
-    assert "4 of 4 cells to run on half" in said
+    assert "4 of 4 trials to run on digits" in said
+    assert "4 of 4 trials to run on half" in said
     results = folder / "results/study/regimes/params"
     for name, count in {"regimes": 2, "study": 4, "cells": 8}.items():
         table, typed = pd.read_csv(results / f"{name}.csv"), pd.read_parquet(results / f"{name}.parquet")

@@ -29,7 +29,7 @@ def grid(write_params):
 
 
 @pytest.fixture
-def place(grid, tmp_path):
+def study(grid, tmp_path):
     """Return the place of a digits study, in a folder that has the project's code."""
     for name in ("components", "pipelines", "dvc.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)

@@ -28,7 +28,7 @@ from tests.conftest import ROOT
 from tests.pipelines.records import cost_record
 
 STUDY = {"methods": {"swiftlearn": "two-epochs", "infobatch": "none"}, "fractions": [0.5], "seeds": [0, 1]}
-#: What training counts, from which the controls of a cell are planned.
+#: What training counts, from which the controls of a trial are planned.
 COST = cost_record(counts={"examples": 100, "drawn": 450, "looked": 0, "trained": 450, "kept": 0, "steps": 45})
 
 
@@ -57,10 +57,10 @@ def machine(tmp_path, there, write_params, monkeypatch):
     return go
 
 
-def run(place, seed, name):
-    """Pretend that a cell has run: every file of its parts is there, and of a size of its own."""
-    trials_folder.link_data(place.of(seed))
-    for part in (bundle.data_of(place), *bundle.parts_of(place, seed, name)):
+def run(study, seed, name):
+    """Pretend that a trial has run: every file of its parts is there, and of a size of its own."""
+    trials_folder.link_data(study.of(seed))
+    for part in (bundle.data_of(study), *bundle.parts_of(study, seed, name)):
         for number, path in enumerate(part.paths):
             for file in ("manifest.json", "train.arrow", "test.arrow") if path == artifacts.PREPARED else ("",):
                 target = part.folder / path / file
@@ -73,12 +73,12 @@ def run(place, seed, name):
             artifacts.write_json(part.folder / trials_folder.mark_of(address), key)
 
 
-def shared(place, *names, seed=0):
+def shared(study, *names, seed=0):
     for name in names:
-        run(place, seed, name)
+        run(study, seed, name)
     handed = Handover()
     for name in names:
-        handed.share(place, seed, name)
+        handed.share(study, seed, name)
 
 
 def contents(folder, *, but=()):
@@ -91,16 +91,16 @@ def times(folder):
 
 
 def test_what_one_hands_over_the_other_has_to_the_byte_and_the_second(machine):
-    place = machine("one")
-    shared(place, "full", "swiftlearn-0.5")
-    before = {part: contents(place.folder / part, but=("plan",)) for part in ("data", "seed-0")}
-    written = times(place.of(0))
+    study = machine("one")
+    shared(study, "full", "swiftlearn-0.5")
+    before = {part: contents(study.path / part, but=("plan",)) for part in ("data", "seed-0")}
+    written = times(study.of(0))
     other = machine("other")
     Handover().restore(other, 0, 1)
-    assert {part: contents(other.folder / part, but=("plan",)) for part in before} == before
+    assert {part: contents(other.path / part, but=("plan",)) for part in before} == before
     # MLflow is told numbers as of when their file was written.
     assert times(other.of(0)) == {name: pytest.approx(time, abs=1e-3) for name, time in written.items()}
-    assert set(place.missing()) == set(other.missing())
+    assert set(study.missing()) == set(other.missing())
     assert other.done(0, "swiftlearn-0.5")
     assert not other.done(1, "full")
     assert (other.of(1) / artifacts.MANIFEST).exists()
@@ -108,24 +108,24 @@ def test_what_one_hands_over_the_other_has_to_the_byte_and_the_second(machine):
 
 def test_of_a_cell_that_was_changed_nothing_is_taken_and_of_the_others_all(machine):
     shared(machine("one"), "full", "swiftlearn-0.5")
-    place = machine("other", {"methods.swiftlearn.select": "sample"})
-    Handover().restore(place, 0)
-    assert place.done(0, "full")
-    assert not place.done(0, "swiftlearn-0.5")
+    study = machine("other", {"methods.swiftlearn.select": "sample"})
+    Handover().restore(study, 0)
+    assert study.done(0, "full")
+    assert not study.done(0, "swiftlearn-0.5")
     # Its warm-up is the same.
-    assert bundle.parts_of(place, 0, "swiftlearn-0.5")[0].done
-    place = machine("third", {"tasks.digits.training.batch_size": 64})
-    Handover().restore(place, 0)
-    assert not bundle.data_of(place).done
-    assert not place.done(0, "full")
+    assert bundle.parts_of(study, 0, "swiftlearn-0.5")[0].done
+    study = machine("third", {"tasks.digits.training.batch_size": 64})
+    Handover().restore(study, 0)
+    assert not bundle.data_of(study).done
+    assert not study.done(0, "full")
 
 
 def test_a_control_is_planned_by_what_its_cell_had_before_it_is_taken(machine):
     name = "short-at-infobatch"
-    place = machine("one")
-    run(place, 0, "infobatch")
+    study = machine("one")
+    run(study, 0, "infobatch")
     machine("one")
-    shared(place, "infobatch", name)
+    shared(study, "infobatch", name)
     other = machine("other")
     Handover().restore(other, 0)
     planned = artifacts.read_json(other.of(0) / artifacts.plan_of("methods", name))
@@ -133,10 +133,10 @@ def test_a_control_is_planned_by_what_its_cell_had_before_it_is_taken(machine):
     assert other.done(0, name)
 
 
-def packed(place, tmp_path, which=2):
-    """Return the data, the warm-up or the own part of a cell that has run, packed, and the bytes of that."""
-    run(place, 0, "full")
-    part = (bundle.data_of(place), *bundle.parts_of(place, 0, "full"))[which]
+def packed(study, tmp_path, which=2):
+    """Return the data, the warm-up or the own part of a trial that has run, packed, and the bytes of that."""
+    run(study, 0, "full")
+    part = (bundle.data_of(study), *bundle.parts_of(study, 0, "full"))[which]
     bundle.pack(part, tmp_path / "part.tar")
     return part, (tmp_path / "part.tar").read_bytes()
 
@@ -224,18 +224,18 @@ def test_only_what_a_part_is_made_of_is_taken_and_only_under_its_own_marks(machi
 
 
 def run_elsewhere(machine):
-    """Look for the cell on another machine, which must not have it then, run it there and hand it over."""
-    place, handed = machine("other"), Handover()
-    handed.restore(place, 0)
-    assert not place.done(0, "full")
-    run(place, 0, "full")
-    handed.share(place, 0, "full")
+    """Look for the trial on another machine, which must not have it then, run it there and hand it over."""
+    study, handed = machine("other"), Handover()
+    handed.restore(study, 0)
+    assert not study.done(0, "full")
+    run(study, 0, "full")
+    handed.share(study, 0, "full")
 
 
 def test_a_torn_file_is_replaced_by_who_runs_its_cell(machine, there):
-    place = machine("one")
-    shared(place, "full")
-    own = bundle.parts_of(place, 0, "full")[1]
+    study = machine("one")
+    shared(study, "full")
+    own = bundle.parts_of(study, 0, "full")[1]
     path = there / FOLDER / own.name
     whole = path.read_bytes()
     path.write_bytes(whole[:1000])
@@ -248,20 +248,20 @@ def test_a_torn_file_is_replaced_by_who_runs_its_cell(machine, there):
 
 
 def test_without_its_data_nothing_of_a_study_is_there(machine, there):
-    place = machine("one")
-    shared(place, "full")
-    (there / FOLDER / bundle.data_of(place).name).write_bytes(b"torn")
+    study = machine("one")
+    shared(study, "full")
+    (there / FOLDER / bundle.data_of(study).name).write_bytes(b"torn")
     run_elsewhere(machine)
-    place = machine("third")
-    Handover().restore(place, 0)
-    assert place.done(0, "full")
+    study = machine("third")
+    Handover().restore(study, 0)
+    assert study.done(0, "full")
 
 
 def test_what_is_there_is_not_sent_again(machine, there):
-    place = machine("one")
-    shared(place, "full")
+    study = machine("one")
+    shared(study, "full")
     before = {path: path.stat().st_mtime_ns for path in there.rglob("*.tar")}
-    Handover().share(place, 0, "full")
+    Handover().share(study, 0, "full")
     assert {path: path.stat().st_mtime_ns for path in there.rglob("*") if path.is_file()} == before
     assert len(before) == 3
 
@@ -273,19 +273,19 @@ def test_without_a_remote_it_lies_where_worktrees_of_one_clone_see_it(machine, t
         (tmp_path / "clone").mkdir(exist_ok=True)
         HERE.symlink_to(tmp_path / "clone")
     shared(machine("one", shared=False), "full")
-    place = machine("other", shared=False)
-    Handover().restore(place, 0)
-    assert place.done(0, "full")
+    study = machine("other", shared=False)
+    Handover().restore(study, 0)
+    assert study.done(0, "full")
     assert not (tmp_path / "remote").exists()
 
 
 def test_a_remote_that_is_away_is_waited_for_and_one_that_is_full_is_said(machine, there, monkeypatch, caplog):
-    place = machine("one")
-    run(place, 0, "full")
+    study = machine("one")
+    run(study, 0, "full")
     handed = Handover()
     there.touch()
     monkeypatch.setattr(time, "sleep", lambda seconds: there.unlink())
-    handed.share(place, 0, "full")
+    handed.share(study, 0, "full")
     said = [r.getMessage().partition(": ")[2] for r in caplog.records if r.name == exchange.__name__]
     assert said == ["Not a directory; trying again, for 600 s at most"]
     assert len(contents(there)) == 3
@@ -293,50 +293,50 @@ def test_a_remote_that_is_away_is_waited_for_and_one_that_is_full_is_said(machin
     def full(*arguments, **options):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    run(place, 1, "full")
+    run(study, 1, "full")
     monkeypatch.setattr(handed._files, "put_file", full)
     with pytest.raises(UserError, match=rf"^{there}: is full: a part of the study has [\d,]+ bytes; make room there, and run"):
-        handed.share(place, 1, "full")
+        handed.share(study, 1, "full")
     assert exchange.HERE.parent == SCRATCH
 
 
 @pytest.fixture
 def running(monkeypatch):
-    """Let cells run in no time, those that are named failing so; return which have been tried."""
+    """Let trials run in no time, those that are named failing so; return which have been tried."""
     tried = []
 
     def runs(**errors):
-        def cell(place, seed, name):
+        def trial(study, seed, name):
             tried.append(name)
             if error := errors.get(name.replace("-", "_")):
                 raise error
-            if place.grid[name].after:
-                assert exchange._is_planned(place, seed, place.grid[name])
-            run(place, seed, name)
+            if study.grid[name].after:
+                assert exchange._is_planned(study, seed, study.grid[name])
+            run(study, seed, name)
 
         tried.clear()
-        monkeypatch.setattr(runner, "run", cell)
+        monkeypatch.setattr(runner, "run", trial)
         return tried
 
     return runs
 
 
 def test_a_unit_runs_what_no_machine_has_run_and_hands_over_each(machine, running):
-    place = machine("one")
-    shared(place, "full")
-    place = machine("other")
+    study = machine("one")
+    shared(study, "full")
+    study = machine("other")
     tried = running()
     assert worker.part("digits@0") == 0
-    assert tried == [cell.name for cell in place.grid.cells if cell.name != "full"]
-    place = machine("third")
+    assert tried == [trial.name for trial in study.grid.trials if trial.name != "full"]
+    study = machine("third")
     running()
     assert worker.part("digits@0") == 0
     assert tried == []
-    assert {seed for seed, _ in place.missing()} == {1}
+    assert {seed for seed, _ in study.missing()} == {1}
 
 
 def test_a_cell_that_fails_is_tried_again_and_told_of_and_the_others_are_handed_over(machine, running, capsys):
-    place = machine("one")
+    study = machine("one")
     tried = running(full=KeyError("x"), infobatch=UserError("the loss of id 3 is nan"), short_at_infobatch=UserError("waits"))
     assert worker.part("digits@0") == 1
     assert tried.count("full") == 3
@@ -344,27 +344,27 @@ def test_a_cell_that_fails_is_tried_again_and_told_of_and_the_others_are_handed_
     told = artifacts.read_json(artifacts.unit_failures("digits@0"))
     assert {k: told[k] for k in ("full", "infobatch")} == {"full": "KeyError: 'x'", "infobatch": "the loss of id 3 is nan"}
     assert "infobatch, seed 0: failed: the loss of id 3 is nan" in capsys.readouterr().err
-    failed = {name for seed, name in place.missing() if seed == 0}
+    failed = {name for seed, name in study.missing() if seed == 0}
     assert failed == set(told)
-    place = machine("other")
-    Handover().restore(place, 0)
-    assert {name for seed, name in place.missing() if seed == 0} == failed
+    study = machine("other")
+    Handover().restore(study, 0)
+    assert {name for seed, name in study.missing() if seed == 0} == failed
 
 
 def test_of_a_cell_that_fails_the_data_and_the_warm_up_are_handed_over(machine, monkeypatch):
-    place = machine("one")
+    study = machine("one")
 
-    def fails(place, seed, name):
-        run(place, seed, "full")
-        (place.of(seed) / trials_folder.mark_of("evaluate@full")).unlink()
+    def fails(study, seed, name):
+        run(study, seed, "full")
+        (study.of(seed) / trials_folder.mark_of("evaluate@full")).unlink()
         raise UserError("no")
 
     monkeypatch.setattr(runner, "run", fails)
     assert worker.part("digits@0") == 1
-    place = machine("other")
-    Handover().restore(place, 0)
-    assert bundle.data_of(place).done
-    assert [part.done for part in bundle.parts_of(place, 0, "full")] == [True, False]
+    study = machine("other")
+    Handover().restore(study, 0)
+    assert bundle.data_of(study).done
+    assert [part.done for part in bundle.parts_of(study, 0, "full")] == [True, False]
 
 
 def test_units_are_a_task_and_a_seed_each(machine):
@@ -378,19 +378,20 @@ def test_gathering_tells_what_is_missing_then_what_failed_and_of_a_whole_study_t
     machine, running, monkeypatch
 ):
     told = []
-    monkeypatch.setattr(collect, "tell", lambda place, task, failed: told.append(failed) or {"cells": []})
-    monkeypatch.setattr(collect, "tell_together", lambda read, file, asked, places, written: len(told[-1]))
+    monkeypatch.setattr(collect, "tell", lambda study, task, failed: told.append(failed) or {"cells": []})
+    monkeypatch.setattr(collect, "tell_together", lambda read, file, asked, studies, written: len(told[-1]))
     machine("one")
     running()
     worker.part("digits@0")
-    place = machine("main")
+    study = machine("main")
     assert collect.gather() == 0
     assert artifacts.read_json(artifacts.UNITS_MISSING) == [["digits", 1]]
     assert told == []
     artifacts.write_json(artifacts.UNITS_FAILED, {"digits@1": {"full": "nan", "": "digits seed 1: agent x was not heard of"}})
     assert collect.gather(str(artifacts.UNITS_FAILED)) == 1
     assert told[0] == {
-        (1, cell.name): "nan" if cell.name == "full" else "digits seed 1: agent x was not heard of" for cell in place.grid.cells
+        (1, trial.name): "nan" if trial.name == "full" else "digits seed 1: agent x was not heard of"
+        for trial in study.grid.trials
     }
     machine("other")
     worker.part("digits@1")

@@ -1,4 +1,4 @@
-"""A study's grid: which cells it has, what they cost, and what makes one run again."""
+"""A study's grid: which trials it has, what they cost, and what makes one run again."""
 
 import pytest
 from hypothesis import given
@@ -19,7 +19,7 @@ from tests.pipelines.trials.conftest import STUDY
 
 
 def test_a_method_has_a_cell_a_fraction_and_one_without(grid):
-    found = [(c.name, c.method, c.fraction) for c in grid().cells if c.role != "control"]
+    found = [(c.name, c.method, c.fraction) for c in grid().trials if c.role != "control"]
     expected = [("full", "full", None), ("swiftlearn-0.1", "swiftlearn", 0.1), ("swiftlearn-0.5", "swiftlearn", 0.5)]
     assert found == [*expected, ("infobatch", "infobatch", None)]
 
@@ -27,15 +27,15 @@ def test_a_method_has_a_cell_a_fraction_and_one_without(grid):
 def test_every_cell_has_two_controls_at_its_own_cost(grid):
     read = grid()
     planned = planning.plans_of(read.params).methods
-    for cell in read.cells:
-        if cell.after or cell.method == "infobatch":
+    for trial in read.trials:
+        if trial.after or trial.method == "infobatch":
             continue
-        cost = planned[cell.name].planned_cost
+        cost = planned[trial.name].planned_cost
         # A fraction of four digits, over six epochs.
-        assert cost == pytest.approx(cell.cost, abs=3.1e-4)
-        assert [read[c].method for c in cell.controls] == (["uniform", "short"] if cell.role == "method" else [])
-        for control in cell.controls:
-            assert read[control].cost == cell.cost
+        assert cost == pytest.approx(trial.cost, abs=3.1e-4)
+        assert [read[c].method for c in trial.controls] == (["uniform", "short"] if trial.role == "method" else [])
+        for control in trial.controls:
+            assert read[control].cost == trial.cost
             assert read.params.warm_ups[read.params.compare[control]].epochs == 0
 
 
@@ -57,7 +57,7 @@ def test_controls_are_tuned_at_the_middle_cost(grid):
 
 def test_controls_may_be_tuned_at_every_cost_and_stand_at_more(grid):
     read = grid(fractions=[0.1], controls=TUNED | {"tuned": "all", "costs": [0.5, 0.75]})
-    found = [c.name for c in read.cells if c.role == "control"]
+    found = [c.name for c in read.trials if c.role == "control"]
     costs = ["2.4", "infobatch", "3.0", "4.5"]
     assert found == [f"{kind}-at-{cost}{ends}" for cost in costs for kind in ("uniform", "short") for ends in FACTORS]
     assert len(read["infobatch"].controls) == 8
@@ -88,7 +88,7 @@ def test_where_models_are_judged_by_class_so_are_controls(grid):
 def test_cells_of_one_cost_share_their_controls(grid):
     shared = {"methods.swiftlearn-sampled": {"method": "swiftlearn", "fraction": 0.3, "select": "sample"}}
     read = grid(shared, methods={"swiftlearn": "two-epochs", "swiftlearn-sampled": "two-epochs"})
-    assert [c.name for c in read.cells if c.role == "control"] == [
+    assert [c.name for c in read.trials if c.role == "control"] == [
         "uniform-at-2.4", "short-at-2.4", "uniform-at-4.0", "short-at-4.0",
     ]  # fmt: skip
     assert read["swiftlearn-0.1"].controls == read["swiftlearn-sampled-0.1"].controls
@@ -97,14 +97,14 @@ def test_cells_of_one_cost_share_their_controls(grid):
 def test_a_method_of_a_proxy_has_cells_and_controls(grid):
     warm_up = {"epochs": 2, "proxy": {"model": {"family": "small", "name": "mlp", "options": {"hidden": 8}}, "share": 0.3}}
     read = grid({"warm_ups.proxy": warm_up}, methods={"selection-via-proxy": "proxy"})
-    cell = read["selection-via-proxy-0.5"]
-    assert cell.cost == pytest.approx(0.5 * 6 + 0.3 * (2 + 1 / 3))
-    assert [read.params.compare[c] for c in cell.controls] == ["none", "none"]
+    trial = read["selection-via-proxy-0.5"]
+    assert trial.cost == pytest.approx(0.5 * 6 + 0.3 * (2 + 1 / 3))
+    assert [read.params.compare[c] for c in trial.controls] == ["none", "none"]
 
 
 def test_a_cell_that_costs_as_much_as_full_is_controlled_by_full(grid):
     read = grid(fractions=[1.0], methods={"swiftlearn": "two-epochs"})
-    assert [c.name for c in read.cells] == ["full", "swiftlearn-1.0"]
+    assert [c.name for c in read.trials] == ["full", "swiftlearn-1.0"]
     assert read["swiftlearn-1.0"].controls == ("full",)
 
 
@@ -143,7 +143,7 @@ BAD = {
     "a value twice": ({"study.vary": {"infobatch": {"prune": [0.5, 0.5]}}}, r"vary.infobatch.prune: each must be there once"),
     "too many cells": (
         {"study.vary": {"infobatch": {"prune": [i / 100 for i in range(50)], "until": [i / 50 for i in range(1, 31)]}}},
-        r"study: may have 1,000 cells of methods a seed, got 1,502, of which infobatch has 1,500; .*study.vary.infobatch",
+        r"study: may have 1,000 trials of methods a seed, got 1,502, of which infobatch has 1,500; .*study.vary.infobatch",
     ),
     "fraction of nothing": ({"study.fractions": [0.0]}, r"study.fractions.0: .*greater than 0, got 0.0"),
     "fraction above one": ({"study.fractions": [0.1, 1.5]}, r"study.fractions.1: .*got 1.5; the nearest that works is 1"),
@@ -158,7 +158,7 @@ BAD = {
     "a warm-up too short": ({"study.methods.swiftlearn": "none"}, r"swiftlearn-0.1: needs a warm-up of at least 2 epochs"),
     "one name twice": (
         {"study.fractions": [1e-05], "methods.swiftlearn-1e-05": ["infobatch"], "study.methods.swiftlearn-1e-05": "none"},
-        r"study.methods.swiftlearn-1e-05: its cell 'swiftlearn-1e-05' has the name of another one",
+        r"study.methods.swiftlearn-1e-05: its trial 'swiftlearn-1e-05' has the name of another one",
     ),
 }
 
@@ -170,13 +170,13 @@ def test_bad_input_is_refused_by_name_and_nothing_is_written(grid, tmp_path, cha
     assert sorted(p.name for p in tmp_path.iterdir()) == ["params.yaml"]
 
 
-def test_more_methods_fractions_and_seeds_move_nothing_that_was_there(place):
-    first = place()
+def test_more_methods_fractions_and_seeds_move_nothing_that_was_there(study):
+    first = study()
     planned = [(s, n) for s, n in first.missing() if not first.grid[n].after]
     marks = {(s, n): [key for _, key in steps(first, s, n)] for s, n in planned}
     more = {"methods": STUDY["methods"] | {"uniform": "none"}, "fractions": [0.3, 0.1, 0.5], "seeds": [2, 1, 0]}
-    second = place({"warm_ups.longer": {"epochs": 1}}, **more)
-    assert second.folder == first.folder
+    second = study({"warm_ups.longer": {"epochs": 1}}, **more)
+    assert second.path == first.path
     assert len(second.missing()) > len(marks)
     assert {(s, n): [key for _, key in steps(second, s, n)] for s, n in marks} == marks
 
@@ -184,7 +184,7 @@ def test_more_methods_fractions_and_seeds_move_nothing_that_was_there(place):
 def test_every_combination_of_values_is_a_cell_with_a_valid_name(grid):
     vary = {"infobatch": {"prune": [0.3, 0.5], "until": [0.5, 1]}, "swiftlearn": {"select": ["top", "sample"]}}
     read = grid(vary=vary)
-    found = {c.name: c for c in read.cells if c.role == "method"}
+    found = {c.name: c for c in read.trials if c.role == "method"}
     infobatch = [f"infobatch-prune-{p}-until-{u}" for p in (0.3, 0.5) for u in (0.5, 1)]
     assert list(found) == [f"swiftlearn-select-{s}-{f}" for s in ("top", "sample") for f in (0.1, 0.5)] + infobatch
     assert read.params.methods["infobatch-prune-0.5-until-1"] == {"method": "infobatch", "prune": 0.5, "until": 1}
@@ -197,7 +197,7 @@ def test_a_fraction_may_be_varied_and_then_needs_no_other(grid):
     read = grid(
         methods={"rule": "none"}, fractions=[], vary={"rule": {"fraction": [0.1, 0.4], "rule": ["big-loss", "coreset-1"]}}
     )
-    assert [(c.name, c.fraction) for c in read.cells if c.role == "method"] == [
+    assert [(c.name, c.fraction) for c in read.trials if c.role == "method"] == [
         ("rule-rule-big-loss-0.1", 0.1), ("rule-rule-big-loss-0.4", 0.4),
         ("rule-rule-coreset-1-0.1", 0.1), ("rule-rule-coreset-1-0.4", 0.4),
     ]  # fmt: skip
@@ -205,7 +205,7 @@ def test_a_fraction_may_be_varied_and_then_needs_no_other(grid):
 
 def test_fractions_are_not_needed_where_no_method_takes_one(grid, gone):
     read = grid({"study.fractions": gone}, methods={"infobatch": "none", "selective-backprop": "none"})
-    assert [c.name for c in read.cells if c.role == "method"] == ["infobatch", "selective-backprop"]
+    assert [c.name for c in read.trials if c.role == "method"] == ["infobatch", "selective-backprop"]
 
 
 VALUES = st.one_of(
@@ -239,7 +239,7 @@ def test_long_names_are_cut_and_differ():
 def test_controls_of_a_cost_that_is_not_known_come_after_their_cell(grid):
     read = grid(methods={"selective-backprop": "none", "infobatch": "none"})
     assert read["infobatch"].controls == ("uniform-at-infobatch", "short-at-infobatch")
-    assert next((c.name, c.after) for c in read.cells if c.role == "control") == (
+    assert next((c.name, c.after) for c in read.trials if c.role == "control") == (
         "uniform-at-selective-backprop", "selective-backprop",
     )  # fmt: skip
     assert "short-at-infobatch" not in read.params.compare
@@ -255,7 +255,7 @@ def test_a_stack_knows_its_cost_where_all_members_do(grid):
 def test_a_control_is_planned_at_the_cost_its_cell_had_and_at_no_more_than_full(grid):
     read = grid()
     control = {c: read[f"{c}-at-infobatch"] for c in ("uniform", "short")}
-    planned = {name: controls.plan_at(read, cell, 7, 4.1234) for name, cell in control.items()}
+    planned = {name: controls.plan_at(read, trial, 7, 4.1234) for name, trial in control.items()}
     assert planned["short"].dumped()["members"] == [{"method": "short", "arguments": {"epochs": 4.1234}}]
     assert planned["uniform"].members[0].arguments == {"fraction": round(4.1234 / 6, 4)}
     assert {p.seed for p in planned.values()} == {7}
@@ -264,14 +264,14 @@ def test_a_control_is_planned_at_the_cost_its_cell_had_and_at_no_more_than_full(
 
 
 def counted(folder, name, **counts):
-    """Pretend that a cell has run in ``folder`` with these counts."""
+    """Pretend that a trial has run in ``folder`` with these counts."""
     cost_record(counts=counts | {"drawn": 0, "steps": 0}).write(folder / artifacts.cost_of("train", name))
     for address, key in trials_folder.steps(folder, name):
         artifacts.write_json(folder / trials_folder.mark_of(address), key)
 
 
-def test_the_cost_had_is_that_of_steps_and_a_third_of_looks_with_a_holdouts_own(place):
-    laid = place(
+def test_the_cost_had_is_that_of_steps_and_a_third_of_looks_with_a_holdouts_own(study):
+    laid = study(
         {"warm_ups.irreducible": {"epochs": 3, "holdout": 0.2}}, methods={"rho-loss": "irreducible", "infobatch": "none"}
     )
     folder = laid.of(0)
@@ -283,23 +283,23 @@ def test_the_cost_had_is_that_of_steps_and_a_third_of_looks_with_a_holdouts_own(
     assert controls.cost_had("rho-loss-0.1", folder) == round((60 + 60 + 580 / 3) / 100, 4)
 
 
-def test_a_control_after_a_cell_waits_for_it_with_each_seed_and_is_planned_again_the_same(place):
-    laid = place()
+def test_a_control_after_a_cell_waits_for_it_with_each_seed_and_is_planned_again_the_same(study):
+    laid = study()
     assert (0, "short-at-infobatch") in laid.missing()
     assert not (laid.of(0) / artifacts.plan_of("methods", "short-at-infobatch")).exists()
     counted(laid.of(0), "infobatch", examples=100, trained=450, looked=0, kept=0)
     for _ in range(2):
-        again = place()
+        again = study()
         read = artifacts.read_json(again.of(0) / artifacts.plan_of("methods", "short-at-infobatch"))
         assert read["members"][0]["arguments"] == {"epochs": 4.5}
         assert not (again.of(1) / artifacts.plan_of("methods", "short-at-infobatch")).exists()
-    # Another setting of the cell: what it cost is not known any more.
-    again = place({"methods.infobatch.prune": 0.25})
+    # Another setting of the trial: what it cost is not known any more.
+    again = study({"methods.infobatch.prune": 0.25})
     assert not (again.of(0) / artifacts.plan_of("methods", "short-at-infobatch")).exists()
 
 
-def steps(place, seed, name):
-    return trials_folder.steps(place.of(seed), name)
+def steps(study, seed, name):
+    return trials_folder.steps(study.of(seed), name)
 
 
 @pytest.mark.parametrize(
@@ -307,30 +307,30 @@ def steps(place, seed, name):
     [{"tasks.digits.training.batch_size": 64}, {"tasks.digits.test": 0.3}, {"seed": 5}, {"tasks.digits.model.name": "cnn"}],
     ids=str,
 )
-def test_another_task_or_setting_has_another_place(place, changes):
-    assert place().folder != place(changes).folder
+def test_another_task_or_setting_has_another_place(study, changes):
+    assert study().path != study(changes).path
 
 
-def test_another_setting_of_a_method_is_another_cell_of_the_same_place(place):
-    first = place()
-    second = place({"methods.swiftlearn.select": "sample"})
-    assert second.folder == first.folder
+def test_another_setting_of_a_method_is_another_cell_of_the_same_place(study):
+    first = study()
+    second = study({"methods.swiftlearn.select": "sample"})
+    assert second.path == first.path
     assert steps(second, 0, "infobatch")[1][1] == steps(first, 0, "infobatch")[1][1]
     done = [key for _, key in steps(second, 0, "swiftlearn-0.1")]
-    place()
+    study()
     assert done[0] == steps(first, 0, "swiftlearn-0.1")[0][1]
     assert done[1] != steps(first, 0, "swiftlearn-0.1")[1][1]
 
 
-def test_other_code_has_another_place(place, tmp_path):
-    first = place()
+def test_other_code_has_another_place(study, tmp_path):
+    first = study()
     (tmp_path / "dvc.yaml").unlink()
     (tmp_path / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text().replace("components/models", "components/diagnosis"))
-    assert place().folder != first.folder
+    assert study().path != first.path
 
 
-def test_the_split_is_that_of_the_projects_seed_for_every_seed(place):
-    laid = place({"seed": 3})
+def test_the_split_is_that_of_the_projects_seed_for_every_seed(study):
+    laid = study({"seed": 3})
     for seed in laid.seeds:
         read = artifacts.read_json(laid.of(seed) / artifacts.plan_of("task"))
         assert read["seed"] == 3

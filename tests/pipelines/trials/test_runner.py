@@ -15,26 +15,26 @@ from pipelines.trials import folder as trials_folder
 from pipelines.trials import runner
 
 
-def test_a_control_of_a_cell_without_results_says_so(place, monkeypatch):
-    laid = place()
-    monkeypatch.setattr(runner, "_prepare", lambda place: None)
+def test_a_control_of_a_cell_without_results_says_so(study, monkeypatch):
+    laid = study()
+    monkeypatch.setattr(runner, "_prepare", lambda study: None)
     with pytest.raises(UserError, match=r"^short-at-infobatch is a control at the cost of infobatch, which has no results"):
         runner.run(laid, 1, "short-at-infobatch")
 
 
-def test_paths_are_relative_to_the_projects_folder(place, tmp_path):
+def test_paths_are_relative_to_the_projects_folder(study, tmp_path):
     rng = np.random.default_rng(0)
     for split in ("train", "test"):
         for kind in ("cats", "dogs"):
             (tmp_path / "data" / split / kind).mkdir(parents=True)
             Image.fromarray(rng.integers(0, 255, (8, 8), np.uint8)).save(tmp_path / "data" / split / kind / "1.png")
     changes = {"tasks.digits.source": {"from": "folder", "folder": "data"}, "tasks.digits.test": None}
-    laid = place(changes)
+    laid = study(changes)
     runner._prepare(laid)
-    assert artifacts.read_json(laid.folder / "data" / artifacts.MANIFEST)["classes"] == ["cats", "dogs"]
+    assert artifacts.read_json(laid.path / "data" / artifacts.MANIFEST)["classes"] == ["cats", "dogs"]
     (tmp_path / "data" / "train" / "cats" / "1.png").write_bytes((tmp_path / "data" / "test" / "dogs" / "1.png").read_bytes())
-    assert place(changes).folder != laid.folder
-    laid = place({"tasks.digits.source": {"from": "folder", "folder": "pets"}, "tasks.digits.test": None})
+    assert study(changes).path != laid.path
+    laid = study({"tasks.digits.source": {"from": "folder", "folder": "pets"}, "tasks.digits.test": None})
     with pytest.raises(UserError, match=r"^pets: no such folder"):
         runner.run(laid, 0, "full")
     assert Path.cwd() == tmp_path
@@ -56,9 +56,9 @@ def test_a_mark_of_work_that_was_begun_anew_is_gone(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_trials_live_in_one_process(place, torch_as_it_was, monkeypatch):
+def test_two_trials_live_in_one_process(study, torch_as_it_was, monkeypatch):
     monkeypatch.setenv("WINNOW_DEVICE", "cpu")
-    laid = place({"tasks.digits.training.epochs": 3}, fractions=[0.5])
+    laid = study({"tasks.digits.training.epochs": 3}, fractions=[0.5])
     for seed in laid.seeds:
         runner.run(laid, seed, "full")
     jobs = []

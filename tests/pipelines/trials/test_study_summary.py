@@ -13,7 +13,7 @@ from scipy.stats import rankdata, ttest_rel
 from components.costs.savings import Metric, mean_and_deviation, ranks
 from pipelines.costs.account import CostColumns, Gains
 from pipelines.trials import study_summary as study_summary
-from pipelines.trials.grid import Cell, Grid
+from pipelines.trials.grid import Grid, Trial
 from pipelines.trials.method_rows import NUMBERS, MethodRow
 from pipelines.trials.rows import Head, Reached, TrialRow
 from pipelines.trials.study_summary import columns_at, summary
@@ -21,23 +21,23 @@ from pipelines.trials.study_tables import points
 
 HIGH, LOW = Metric("accuracy", True), Metric("perplexity", False)
 #: Two methods at two fractions, one of none; a and b cost the same at 0.1, and b costs as much as full at 0.5.
-CELLS = (
-    Cell("full", "full", "full", cost=6.0),
-    Cell("a-0.1", "method", "a", 0.1, 2.0, ("uniform-at-2.0", "short-at-2.0")),
-    Cell("a-0.5", "method", "a", 0.5, 4.0, ("uniform-at-4.0", "short-at-4.0")),
-    Cell("b-0.1", "method", "b", 0.1, 2.0, ("uniform-at-2.0", "short-at-2.0")),
-    Cell("b-0.5", "method", "b", 0.5, 6.0, ("full",)),
-    Cell("c", "method", "c", None, 5.0, ("uniform-at-5.0", "short-at-5.0")),
-    *(Cell(f"{k}-at-{c}", "control", k, cost=c) for c in (2.0, 4.0, 5.0) for k in ("uniform", "short")),
+TRIALS = (
+    Trial("full", "full", "full", cost=6.0),
+    Trial("a-0.1", "method", "a", 0.1, 2.0, ("uniform-at-2.0", "short-at-2.0")),
+    Trial("a-0.5", "method", "a", 0.5, 4.0, ("uniform-at-4.0", "short-at-4.0")),
+    Trial("b-0.1", "method", "b", 0.1, 2.0, ("uniform-at-2.0", "short-at-2.0")),
+    Trial("b-0.5", "method", "b", 0.5, 6.0, ("full",)),
+    Trial("c", "method", "c", None, 5.0, ("uniform-at-5.0", "short-at-5.0")),
+    *(Trial(f"{k}-at-{c}", "control", k, cost=c) for c in (2.0, 4.0, 5.0) for k in ("uniform", "short")),
 )
-GRID = Grid(CELLS, None)
+GRID = Grid(TRIALS, None)
 FIRST = itemgetter(0)
 COSTS = CostColumns(energy_label="estimated", **dict.fromkeys(NUMBERS, 1.0))
 
 
-def rows_of(value, metric=HIGH, cells=CELLS, seeds=(0, 1, 2)):
-    """Return a row a seed and cell, with ``value(cell, seed)``; None is a cell that failed."""
-    head = [(c, s) for s in seeds for c in cells]
+def rows_of(value, metric=HIGH, trials=TRIALS, seeds=(0, 1, 2)):
+    """Return a row a seed and trial, with ``value(trial, seed)``; None is a trial that failed."""
+    head = [(c, s) for s in seeds for c in trials]
     return [
         TrialRow(Head.of(c), s, c.cost, 1.0, metric.name, Reached(value(c.name, s), loss=1.0), COSTS, Gains(1.0, 1.0), "")
         for c, s in head
@@ -56,25 +56,25 @@ def by_method(rows, grid, metric):
 def drawn(levels):
     """Return values of few levels, so that many are equal."""
     rng = np.random.default_rng(7)
-    table = {(c.name, s): float(rng.integers(levels)) / levels for c in CELLS for s in (0, 1, 2)}
-    return lambda cell, seed: table[cell, seed]
+    table = {(c.name, s): float(rng.integers(levels)) / levels for c in TRIALS for s in (0, 1, 2)}
+    return lambda trial, seed: table[trial, seed]
 
 
-def drawn_for(cells):
+def drawn_for(trials):
     rng = np.random.default_rng(3)
-    table = {(c.name, s): float(rng.random()) for c in cells for s in (0, 1, 2)}
-    return lambda cell, seed: table[cell, seed]
+    table = {(c.name, s): float(rng.random()) for c in trials for s in (0, 1, 2)}
+    return lambda trial, seed: table[trial, seed]
 
 
 def by_pandas(rows, metric):
     """Return mean, deviation and mean rank of each column, by joins and group-bys."""
     frame = pd.DataFrame([row.columns() for row in rows])[["cell", "seed", metric.name]].rename(columns={metric.name: "value"})
-    parts = [(f, column, cell) for f in (0.1, 0.5) for column, names in columns_at(GRID, f, FIRST).items() for cell in names]
+    parts = [(f, column, trial) for f in (0.1, 0.5) for column, names in columns_at(GRID, f, FIRST).items() for trial in names]
     joined = pd.DataFrame(parts, columns=["fraction", "column", "cell"]).merge(frame, on="cell")
     means = joined.groupby(["column", "seed", "fraction"])["value"].mean().groupby(["column", "seed"]).mean()
     once = joined.drop_duplicates(["fraction", "seed", "cell"])
-    place = once.groupby(["fraction", "seed"])["value"].rank(ascending=not metric.higher, method="average")
-    placed = joined.merge(once.assign(rank=place)[["fraction", "seed", "cell", "rank"]], on=["fraction", "seed", "cell"])
+    study = once.groupby(["fraction", "seed"])["value"].rank(ascending=not metric.higher, method="average")
+    placed = joined.merge(once.assign(rank=study)[["fraction", "seed", "cell", "rank"]], on=["fraction", "seed", "cell"])
     rank = placed.groupby(["column", "fraction", "seed"])["rank"].mean().groupby("column").mean()
     return means.groupby("column").agg(["mean", "std"]).assign(rank=rank)
 
@@ -96,7 +96,7 @@ def test_by_hand():
     value = {"full": 0.9, "a-0.1": 0.5, "a-0.5": 0.7, "b-0.1": 0.8, "b-0.5": 0.9, "c": 0.9}
     value |= {"uniform-at-2.0": 0.5, "short-at-2.0": 0.6, "uniform-at-4.0": 0.6, "short-at-4.0": 0.8}
     value |= {"uniform-at-5.0": 0.7, "short-at-5.0": 0.7}
-    found = summary(rows_of(lambda cell, seed: value[cell], seeds=(0,)), GRID, HIGH)
+    found = summary(rows_of(lambda trial, seed: value[trial], seeds=(0,)), GRID, HIGH)
     # At 0.1: two of .9, b .8, two of .7, short .6, a and uniform .5. At 0.5: three of .9, short .8, three of .7, uniform .6.
     assert {k: v.rank for k, v in found.items()} == {
         "full": (1.5 + 2) / 2,
@@ -134,14 +134,14 @@ def test_a_cell_that_failed_takes_its_seed_out_of_its_column_alone():
 
 
 def test_a_study_in_which_everything_failed_is_a_table_of_nothing():
-    rows = rows_of(lambda cell, seed: None)
+    rows = rows_of(lambda trial, seed: None)
     assert {(v.mean, v.rank, v.seeds) for v in summary(rows, GRID, HIGH).values()} == {(None, None, 0)}
     assert {r["accuracy"] for r in by_method(rows, GRID, HIGH)} == {None}
 
 
 def test_methods_without_fractions_are_compared_once():
-    grid = Grid(tuple(c for c in CELLS if c.method in ("full", "c") or c.name.endswith("5.0")), None)
-    found = summary(rows_of(drawn(1000), cells=grid.cells), grid, HIGH)
+    grid = Grid(tuple(c for c in TRIALS if c.method in ("full", "c") or c.name.endswith("5.0")), None)
+    found = summary(rows_of(drawn(1000), trials=grid.trials), grid, HIGH)
     assert list(found) == ["full", "uniform", "short", "c"]
     assert {v.ranked for v in found.values()} == {3}
 
@@ -160,9 +160,9 @@ def test_gains_are_paired_by_seed_and_positive_where_the_method_is_better(metric
     assert rows["a", 0.5]["gain_over_short_p"] == pytest.approx(test.pvalue)
 
 
-def better(cell, seed):
-    return {"a-0.1": 0.9, "a-0.5": 0.9, "uniform-at-2.0": 0.8, "short-at-2.0": 0.8, "uniform-at-4.0": 0.8}.get(cell, 0.95) + (
-        0.001 * seed if cell[0] == "a" else 0
+def better(trial, seed):
+    return {"a-0.1": 0.9, "a-0.5": 0.9, "uniform-at-2.0": 0.8, "short-at-2.0": 0.8, "uniform-at-4.0": 0.8}.get(trial, 0.95) + (
+        0.001 * seed if trial[0] == "a" else 0
     )
 
 
@@ -175,12 +175,12 @@ def test_better_than_both_controls_is_said_of_three_seeds_and_of_both_alone():
     assert {r["above_controls"] for r in rows} == {None}
 
 
-SWEPT = tuple(Cell(f"m-start-{s}", "method", "m", cost=3.0, controls=("full",), settings=(("start", s),)) for s in (0.1, 0.2))
+SWEPT = tuple(Trial(f"m-start-{s}", "method", "m", cost=3.0, controls=("full",), settings=(("start", s),)) for s in (0.1, 0.2))
 
 
 def test_settings_are_columns_of_their_own_and_one_is_the_methods_best():
-    grid = Grid((*CELLS, *SWEPT), None)
-    rows = rows_of(drawn_for(grid.cells), cells=grid.cells)
+    grid = Grid((*TRIALS, *SWEPT), None)
+    rows = rows_of(drawn_for(grid.trials), trials=grid.trials)
     agot = {"m-start-0.1": 0.9, "m-start-0.2": 1.1}
     rows = [replace(r, gains=Gains(agot.get(r.head.cell, 1.0), 1.0)) for r in rows]
     found = summary(rows, grid, HIGH)
@@ -191,9 +191,9 @@ def test_settings_are_columns_of_their_own_and_one_is_the_methods_best():
 
 
 def test_a_column_is_the_mean_over_the_fractions_that_it_has():
-    cells = (*CELLS[:3], Cell("d-0.3", "method", "d", 0.3, 3.0, ("full",)), *CELLS[6:])
-    value = drawn_for(cells)
-    found = summary(rows_of(value, cells=cells), Grid(cells, None), HIGH)
+    trials = (*TRIALS[:3], Trial("d-0.3", "method", "d", 0.3, 3.0, ("full",)), *TRIALS[6:])
+    value = drawn_for(trials)
+    found = summary(rows_of(value, trials=trials), Grid(trials, None), HIGH)
     assert found["d"].mean == pytest.approx(np.mean([value("d-0.3", s) for s in (0, 1, 2)]))
     assert found["a"].seeds == 3
 
@@ -212,12 +212,14 @@ def test_mean_and_deviation():
 
 RATE = (("learning_rate", 2.0),)
 TUNED = (
-    Cell("full", "full", "full", cost=6.0),
-    Cell("a", "method", "a", None, 2.0, ("uniform-at-2.0", "uniform-at-2.0-rate-2.0", "short-at-2.0", "short-at-2.0-rate-2.0")),
-    *(Cell(f"{k}-at-2.0", "control", k, cost=2.0) for k in ("uniform", "short")),
-    *(Cell(f"{k}-at-2.0-rate-2.0", "control", k, cost=2.0, settings=RATE) for k in ("uniform", "short")),
+    Trial("full", "full", "full", cost=6.0),
+    Trial(
+        "a", "method", "a", None, 2.0, ("uniform-at-2.0", "uniform-at-2.0-rate-2.0", "short-at-2.0", "short-at-2.0-rate-2.0")
+    ),
+    *(Trial(f"{k}-at-2.0", "control", k, cost=2.0) for k in ("uniform", "short")),
+    *(Trial(f"{k}-at-2.0-rate-2.0", "control", k, cost=2.0, settings=RATE) for k in ("uniform", "short")),
 )
-#: By cell, the score with seed 0 and what each other seed adds.
+#: By trial, the score with seed 0 and what each other seed adds.
 SCORES = {
     "full": (0.90, 0.001), "a": (0.85, 0.002), "uniform-at-2.0": (0.80, 0.001), "uniform-at-2.0-rate-2.0": (0.82, 0.001),
     "short-at-2.0": (0.81, 0.001), "short-at-2.0-rate-2.0": (0.70, 0.001),
@@ -225,7 +227,7 @@ SCORES = {
 
 
 def tuned_rows(seeds=(0, 1, 2), missing=()):
-    rows = rows_of(lambda c, s: None if (c, s) in missing else SCORES[c][0] + s * SCORES[c][1], cells=TUNED, seeds=seeds)
+    rows = rows_of(lambda c, s: None if (c, s) in missing else SCORES[c][0] + s * SCORES[c][1], trials=TUNED, seeds=seeds)
     cost = {"full": (6.0, 60.0)}
     told = [(r, *cost.get(r.head.cell, (2.0, 15.0))) for r in rows]
     return [replace(r, cost_epochs=epochs, costs=replace(COSTS, cpu_seconds=seconds)) for r, epochs, seconds in told]

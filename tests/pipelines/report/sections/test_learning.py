@@ -12,8 +12,8 @@ from pipelines.report.data_charts import Curve, Map, curves, data_map
 from pipelines.report.run_results import Run
 from pipelines.report.sections import learning
 from pipelines.report.sections.learning import Point
-from pipelines.trials.folder import Place
-from pipelines.trials.grid import Cell, Grid
+from pipelines.trials.folder import StudyFolder
+from pipelines.trials.grid import Grid, Trial
 from tests.pipelines.records import cost_record, epoch_record
 from tests.pipelines.study_rows import method_row
 
@@ -70,33 +70,33 @@ def test_the_mean_over_seeds_is_of_the_epochs_that_all_have_and_of_what_all_know
 
 
 def test_a_study_has_a_figure_of_the_best_cells_and_one_of_each_method_with_several(tmp_path, monkeypatch):
-    cells = [cell("full"), cell("a", 0.1), cell("a", 0.3), cell("once"), cell("short-at-1", role="control")]
-    place = Place(tmp_path, Grid(tuple(cells), None), (0, 1))
-    monkeypatch.setattr(Place, "done", lambda self, seed, name: not (name == "a-0.3" and seed == 1))
+    trials = [trial("full"), trial("a", 0.1), trial("a", 0.3), trial("once"), trial("short-at-1", role="control")]
+    study = StudyFolder(tmp_path, Grid(tuple(trials), None), (0, 1))
+    monkeypatch.setattr(StudyFolder, "done", lambda self, seed, name: not (name == "a-0.3" and seed == 1))
     monkeypatch.setattr(learning, "_costs", lambda name: (WARM_UP, SUBSET, TRAIN))
-    for seed in place.seeds:
-        for one in cells:
+    for seed in study.seeds:
+        for one in trials:
             artifacts.write_json(
-                place.of(seed) / result("train", one.name, "history.json"), [asdict(record) for record in HISTORY]
+                study.of(seed) / result("train", one.name, "history.json"), [asdict(record) for record in HISTORY]
             )
-        cost_record(energy=ENERGY | {"label": "measured"}).write(place.of(seed) / cost_of("train", "full"))
-    rows = [method_row(method=c.method, fraction=c.fraction, agot_best=c.name == "a-0.3") for c in cells]
-    best = trial_names.best(place, rows)
+        cost_record(energy=ENERGY | {"label": "measured"}).write(study.of(seed) / cost_of("train", "full"))
+    rows = [method_row(method=c.method, fraction=c.fraction, agot_best=c.name == "a-0.3") for c in trials]
+    best = trial_names.best(study, rows)
     assert [trial_names.title(c) for c in best] == ["full", "a, 0.3 kept"]
-    (section,) = learning.of_study(place, best)
+    (section,) = learning.of_study(study, best)
     assert [f.caption.split(". ")[0] for f in section.figures] == [
-        "full, and of each method the cell of highest AGOT",
-        "the cells of a",
+        "full, and of each method the trial of highest AGOT",
+        "the trials of a",
     ]
     assert "Wh, measured" in section.figures[0].svg
     monkeypatch.setattr(learning, "MOST", 1)
-    assert ", the first 1 of 2 cells" in learning.of_study(place, best)[0].figures[1].caption
-    monkeypatch.setattr(Place, "done", lambda self, seed, name: False)
-    assert learning.of_study(place, best) == []
+    assert ", the first 1 of 2 trials" in learning.of_study(study, best)[0].figures[1].caption
+    monkeypatch.setattr(StudyFolder, "done", lambda self, seed, name: False)
+    assert learning.of_study(study, best) == []
 
 
-def cell(method, fraction=None, role="method"):
-    return Cell(method if fraction is None else f"{method}-{fraction}", role, method, fraction)
+def trial(method, fraction=None, role="method"):
+    return Trial(method if fraction is None else f"{method}-{fraction}", role, method, fraction)
 
 
 def run(name, kind, trained):

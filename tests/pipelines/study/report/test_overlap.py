@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.core import artifacts, tables
 from pipelines.study.report import overlap
-from pipelines.trials.folder import Place
+from pipelines.trials.folder import StudyFolder
 
 
 def test_the_overlap_is_that_of_pythons_sets():
@@ -25,17 +25,17 @@ def test_chance_is_what_blind_draws_have_on_average():
 
 
 def test_a_row_is_a_cell_with_a_subset_and_two_seeds(tmp_path, monkeypatch):
-    def cell(name, role="method"):
+    def trial(name, role="method"):
         return SimpleNamespace(name=name, role=role, method=name, fraction=0.5, settings=())
 
-    cells = [cell("a"), cell("all"), cell("once"), cell("control", "control")]
-    place = Place(tmp_path, SimpleNamespace(cells=cells), (0, 1, 2))
-    monkeypatch.setattr(Place, "done", lambda self, seed, name: name != "once" or seed == 0)
+    trials = [trial("a"), trial("all"), trial("once"), trial("control", "control")]
+    study = StudyFolder(tmp_path, SimpleNamespace(trials=trials), (0, 1, 2))
+    monkeypatch.setattr(StudyFolder, "done", lambda self, seed, name: name != "once" or seed == 0)
     kept = {"a": [[0, 1], [1, 0], [0, 2]], "all": [[0, 1, 2, 3]] * 3, "once": [[0, 1]] * 3, "control": [[0, 1]] * 3}
     for name, seeds in kept.items():
         for seed, ids in enumerate(seeds):
-            path = place.of(seed) / artifacts.result("subset", name, "subset.parquet")
+            path = study.of(seed) / artifacts.result("subset", name, "subset.parquet")
             tables.write_table(path, {"id": np.array(ids)}, {"examples": 4})
-    (section,) = overlap.of_study(place)
+    (section,) = overlap.of_study(study)
     assert section.table.rows == [["a", "0.5", "", "3", f"{(1 + 1 / 3 + 1 / 3) / 3:.3f}", f"{1 / 3:.3f}"]]
-    assert overlap.of_study(Place(tmp_path, SimpleNamespace(cells=cells), (0,))) == []
+    assert overlap.of_study(StudyFolder(tmp_path, SimpleNamespace(trials=trials), (0,))) == []
