@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -319,3 +321,35 @@ def _browse(address, folder, *wanted):
 @pytest.fixture(scope="session")
 def browse():
     return _browse
+
+
+@pytest.fixture
+def answering():
+    """A server of HTTP that asks everybody who they are."""
+
+    class Who(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(401)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Who) as listening:
+        threading.Thread(target=listening.serve_forever).start()
+        yield f"http://127.0.0.1:{listening.server_address[1]}/api"
+        listening.shutdown()
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Save an untrained model and its tokenizer into a folder, as from_pretrained takes them; return its source."""
+
+    def save(build):
+        torch.manual_seed(0)
+        model, tokenizer = build()
+        for part in (model, tokenizer):
+            part.save_pretrained(tmp_path / "encoder")
+        return {"from": "folder", "folder": str(tmp_path / "encoder")}
+
+    return save

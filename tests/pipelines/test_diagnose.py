@@ -1,10 +1,6 @@
 """A diagnosis: what it finds in data whose truth is known, of every kind, and end to end."""
 
 import csv
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +13,6 @@ from pipelines.core.errors import UserError
 from pipelines.core.tables import write_table
 from pipelines.data.findings.records import Findings
 from pipelines.diagnose import COPY, SUSPECT, diagnose
-from pipelines.plan import plan
 from pipelines.report.diagnosis import lines
 
 COLUMNS = {"text": "text", "label": "label"}
@@ -199,29 +194,3 @@ def test_a_warm_up_that_cannot_tell_is_refused(write_params, changes, text):
     write_params(changes)
     with pytest.raises(UserError, match=text):
         load()
-
-
-def test_the_plan_says_what_it_starts_from(write_params):
-    write_params({"diagnose.warm_up": "none"})
-    plan()
-    assert read_json(plan_of("diagnosis")) == {"warm_up": "none", "epochs": 5}
-
-
-@pytest.mark.slow
-def test_the_command_runs_what_it_needs_and_prints_it_again(copy_of_finished):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-
-    def run():
-        command = [sys.executable, "-m", "pipelines.diagnosis"]
-        env = environment | {"PATH": path, "PYTHONWARNINGS": ""}
-        return subprocess.run(command, cwd=copy_of_finished, env=env, capture_output=True, text=True, check=True)
-
-    told = read_json(copy_of_finished / "results/diagnose/diagnosis.json")
-    first = lines(Findings.of(told))[0].split(".")[0]
-    assert first in run().stdout.replace("\n", " ")
-    (copy_of_finished / "results/diagnose/diagnosis.json").unlink()
-    assert first in run().stdout.replace("\n", " ")
-    assert read_json(copy_of_finished / "results/diagnose/diagnosis.json") == told
-    page = (copy_of_finished / "results/compare/report.html").read_text()
-    assert "What is in the data" in page

@@ -1,4 +1,4 @@
-"""Which warm-ups are run, and what the plan says of them."""
+"""Which warm-ups are run."""
 
 from pipelines.core import artifacts
 from pipelines.plan import plan
@@ -17,13 +17,3 @@ def test_a_warm_up_that_nobody_starts_from_is_not_run(write_params, capsys):
         warm_up(name)
         assert artifacts.result("warm_up", name, "scores.parquet").stat().st_size == 0
         assert artifacts.read_json(artifacts.cost_of("warm_up", name)) == {"laps": {}}
-
-
-def test_the_plan_says_what_each_warm_up_costs_and_for_whom(write_params, capsys):
-    write_params({})
-    plan()
-    said = capsys.readouterr().err
-    assert "plan: 5 methods and 1 warm-up: 17.8 epochs, 3.56 times full" in said
-    assert "two-epochs, 2 epochs, for swiftlearn, the diagnosis" in said
-    assert artifacts.read_json(artifacts.plan_of("warm_ups", "two-epochs"))["needed"]
-    assert artifacts.read_json(artifacts.plan_of("warm_ups", "none"))["needed"]

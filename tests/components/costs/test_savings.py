@@ -1,10 +1,11 @@
+"""Times, AGOT, the front and speeds, against published numbers and by hand."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from components.costs.savings import Counts, Speed, Unit, agot, best_by_gain, counted_seconds, paper_time, pareto_front
 from components.selection.draw.swiftlearn import SwiftLearn
-from components.selection.selector import epochs_spent
 
 #: T_f over T_f + T_b on the machine of arXiv 2207.14386, for which its printed times follow from its printed skips.
 UNIT = Unit(forward=0.31, backward=0.69)
@@ -131,7 +132,3 @@ def test_the_best_of_each_group():
     assert best_by_gain(["a", "b", "a", "c", "b"], [1.0, None, 1.2, None, 0.3]) == {2, 4}
     assert best_by_gain(["a", "a"], [1.0, 1.0]) == {0}
     assert best_by_gain([], []) == set()
-
-
-def test_what_was_spent_is_steps_and_a_third_of_looks():
-    assert epochs_spent(looked=90, trained=120, examples=60) == pytest.approx(2.5)

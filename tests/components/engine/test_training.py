@@ -1,10 +1,11 @@
+"""A run: its batches, records and sweeps, and that stopping changes nothing."""
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from components.epoch_records import EpochRecord, Step
-from components.run_position import Plan, Position
 from components.selection.draw.uniform import Uniform
 from components.selection.selector import Selector
 from pipelines.training.checkpoints import pack, unpack
@@ -154,17 +155,6 @@ def test_a_sweep_looks_at_all_and_trains_on_none(make_training, make_texts, make
     assert same_weights(before, weights_of(training))
 
 
-def test_the_position_goes_through_numbers_and_tensors(make_training):
-    training = make_training(epochs=2)
-    moments = training.until()
-    for _ in range(3):
-        next(moments)
-    position = Position.of(*training.settled().record())
-    assert position.rows.index.tolist() == training.position.rows.index.tolist()
-    assert (position.epoch, position.drawn, position.steps) == (0, 24, 3)
-    assert position.tally == training.position.tally
-
-
 def test_a_run_goes_on_from_every_moment_also_where_an_epochs_last_batch_was_full(make_training, make_images):
     def run(cut=None, state=None):
         training = make_training(examples=make_images(16), epochs=3)
@@ -183,18 +173,8 @@ def test_a_run_goes_on_from_every_moment_also_where_an_epochs_last_batch_was_ful
         assert all(torch.equal(v, again[1][k]) for k, v in whole[1].items() if k.startswith("model."))
 
 
-def test_before_an_epoch_no_rows_are_drawn(make_training):
-    training = make_training(epochs=2)
-    assert Position.of(*training.settled().record()).rows is None
-
-
 def test_bf16_trains_and_stays_near(make_training):
     full, half = (records_of(make_training(epochs=3, precision=p).until()) for p in ("fp32", "bf16"))
     assert half[-1].loss < half[0].loss
     assert half[-1].loss == pytest.approx(full[-1].loss, rel=0.05)
     assert half != full
-
-
-def test_a_plan_is_fixed():
-    with pytest.raises(AttributeError):
-        Plan(1, 8, 8, 8, 0).seed = 1

@@ -1,4 +1,4 @@
-"""Advice, end to end on digits: within a tolerance and a budget, killed and gone on with, asked again, and refused."""
+"""Advice on digits, end to end: killed and gone on with, asked again, refused."""
 
 import csv
 import json
@@ -15,12 +15,9 @@ import mlflow
 import pytest
 import yaml
 
-from components.costs.halving import Goal, Outcome
-from components.costs.paired import paired
-from components.costs.savings import Metric
 from pipelines.advise import proposal, rungs
 from pipelines.advise.command import arguments, narrowed
-from pipelines.advise.records import Advice, Answer, Nothing, Spent
+from pipelines.advise.records import Advice
 from pipelines.config.loader import load
 from pipelines.config.planning import plans_of
 from pipelines.core.errors import UserError
@@ -92,15 +89,6 @@ def test_a_section_that_cannot_work_is_refused(write_params, key, value, said):
         load()
 
 
-def test_what_a_candidate_cannot_be_is_said_of_the_section(write_params):
-    write_params({"task": "digits", "advise.methods": {"short": "none"}})
-    with pytest.raises(UserError, match=r"params.yaml: advise.methods.short: 'short' is in every study by itself"):
-        rungs.study_at(load(), 0.5, [0])
-    write_params({"advise": None})
-    with pytest.raises(UserError, match="advise: is missing"):
-        rungs.section_of(load())
-
-
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
@@ -114,57 +102,6 @@ def test_a_part_of_the_data_that_cannot_be_is_refused(write_params, key, value, 
     write_params({f"tasks.digits.{key}": value})
     with pytest.raises(UserError, match=said):
         load()
-
-
-@pytest.mark.parametrize(
-    ("limit", "share", "found"), [(None, 1.0, None), (None, 0.25, 0.25), (400, 1.0, 400), (400, 0.25, 100), (0.5, 0.5, 0.25)]
-)
-def test_a_rung_is_a_share_of_what_the_task_trains_on(limit, share, found):
-    assert rungs.limit_at(limit, share) == found
-
-
-def test_costs_are_what_a_training_on_all_data_takes(write_params):
-    write_params({"task": "digits", "advise.validation": 0.2})
-    # 0.5 of the 0.8 that are left, and a limit of 400 rows of which 100 were trained on.
-    assert rungs.scale_of(load(), 0.5, 575) == pytest.approx(2.5)
-    write_params({"task": "digits", "tasks.digits.limit": 400})
-    assert rungs.scale_of(load(), 0.25, 100) == 4
-
-
-def test_costs_are_added_up_and_paid_back():
-    costs = {"a": Spent(cpu_seconds=30.0, energy_kwh=0.1), "b": Spent(cpu_seconds=12.0, energy_kwh=0.2)}
-    told = proposal.balance(answer("control"), "cpu_seconds", costs, {"a": costs["a"], "c": costs["b"]})
-    assert told.cost.dumped() == {"cpu_seconds": 42.0, "energy_kwh": pytest.approx(0.3)}
-    assert told.cost_now.dumped() == {"cpu_seconds": 12.0, "energy_kwh": 0.2}
-    assert (told.saving, told.paid_back_after) == (4.0, 11)
-    # A record that was made anew was paid for now.
-    again = proposal.balance(answer("full"), "cpu_seconds", costs, {"a": costs["b"]})
-    assert again.cost_now.cpu_seconds == 42.0
-    assert again.paid_back_after is None
-
-
-def answer(kind):
-    had = {"score": 0.9, "cost": 6.0, "full_score": 0.9, "full_cost": 10.0, "cost_ratio": None, "gains": {}}
-    return Answer.of({"kind": kind, "name": "a", "method": "a"} | had)
-
-
-def test_a_budget_that_nothing_fits_is_told_with_what_is_cheapest():
-    outcomes = [Outcome("full", "full", 0.9, 9.0), Outcome("short-at-2.0", "control", 0.8, 3.0)]
-    last = rungs.Rung(1.0, None, 1.0, [], outcomes, [])
-    nothing = Nothing(kind="nothing", name=None)
-    assert proposal.answer_of(last, Goal("budget", 1.0, higher=True), Metric("accuracy", True)) == nothing
-    told = proposal.sentence(nothing, "kWh", last, Metric("accuracy", True))
-    assert told == "none: nothing fits the budget; the cheapest that was tried, short-at-2.0, takes 3 kWh"
-
-
-@pytest.mark.parametrize(
-    ("error", "least", "sure"), [(0.001, -0.02, True), (0.01, -0.02, False), (0.001, -0.012, False), (0.001, None, None)]
-)
-def test_a_gain_is_sure_only_by_its_seeds_and_its_examples(error, least, sure):
-    """The mean is -0.01, the interval over three seeds -0.01 +- 4.303 * 0.001 / sqrt(3), and over examples 1.96 errors."""
-    gain = paired([0.889, 0.89, 0.891], [0.9, 0.9, 0.9], higher=True)
-    assert proposal.surely(gain, error, least) is sure
-    assert proposal.surely(paired([0.9, 0.89], [0.8, 0.8], higher=True), error, least) is None
 
 
 def project(folder):

@@ -1,4 +1,4 @@
-"""What arrives over Prefect's API: typed, bounded, described; and what a run's end tells another agent."""
+"""What arrives over Prefect's API: typed, bounded, described."""
 
 import subprocess
 import sys
@@ -11,10 +11,8 @@ pytest.importorskip("prefect")
 
 from prefect.exceptions import ParameterTypeError
 
-from pipelines.agents import comparison_flow, study_flow, submit
+from pipelines.agents import comparison_flow, study_flow
 from pipelines.config.loader import load
-from pipelines.core import errors
-from pipelines.core.errors import StageFailedError, UserError
 from pipelines.services.worker import MAIN_POOL
 from tests.conftest import ROOT
 
@@ -86,14 +84,6 @@ def test_cells_are_asked_for_by_task_and_seed(wrong):
 def test_others_are_refused(wrong):
     with pytest.raises(ParameterTypeError):
         comparison_flow.run_stage.validate_parameters(GOOD | wrong)
-
-
-def test_a_run_that_ends_badly_says_why_without_a_password():
-    told = submit.state_of(UserError("params.yaml: task: no such task"))
-    assert (told.name, told.message, told.is_failed()) == (submit.BAD_INPUT, "params.yaml: task: no such task", True)
-    told = submit.state_of(StageFailedError("git fetch: https://me:secret@host/x"))
-    assert (told.name, told.message) == ("Failed", "git fetch: https://host/x")
-    assert submit.state_of(errors.Stopped()).is_cancelled()
 
 
 def test_every_pool_of_params_has_a_deployment():

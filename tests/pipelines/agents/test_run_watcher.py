@@ -1,9 +1,5 @@
-"""When an agent is taken for lost, whatever clocks and servers do meanwhile; and what the agent learns of it."""
+"""When an agent is taken for lost, whatever clocks and servers do meanwhile."""
 
-import json
-import logging
-import threading
-from types import SimpleNamespace
 from uuid import uuid4
 
 import httpx
@@ -13,68 +9,14 @@ pytest.importorskip("prefect")
 
 from hypothesis import given
 from hypothesis import strategies as st
-from prefect.client.schemas.objects import State, StateType
-from prefect.exceptions import TerminationSignal
+from prefect.client.schemas.objects import StateType
 
-from pipelines.agents import compatibility, heartbeat, run_watcher, submit
+from pipelines.agents import run_watcher
 from pipelines.agents.run_watcher import LONGEST_STEP, Silence
 from pipelines.core.environment import LOST_SECONDS
-from pipelines.core.errors import GivenUpError, StageFailedError, Stopped, UserError
+from pipelines.core.errors import StageFailedError, Stopped, UserError
+from tests.pipelines.agents.scripted_server import CANCELLING, LOG, PENDING, RUNNING, SCHEDULED, Server
 
-LOG = logging.getLogger("test")
-
-
-class Server:
-    """Answers of one run as Prefect's server does: what each look finds, a state's type and a beat, or an error."""
-
-    def __init__(self, *script):
-        self.script, self.now, self.forced, self.told = list(script), None, [], []
-
-    def read_flow_run(self, run_id):
-        self.now = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if isinstance(self.now, Exception):
-            raise self.now
-        name = self.now[1] if self.now[1] == run_watcher.LOST else None
-        return SimpleNamespace(
-            id=run_id,
-            name="train@full",
-            labels={"prefect.worker.name": "gpu-1"},
-            work_pool_name="gpu-pool",
-            state=State(type=self.now[0], name=name, message="agent gpu-1 was not heard of" if name else None),
-        )
-
-    def read_workers_for_work_pool(self, pool):
-        return [SimpleNamespace(name="gpu-1", last_heartbeat_time=self.now[1])]
-
-    def read_artifacts(self, artifact_filter):
-        return [SimpleNamespace(metadata_={"beat": self.now[1]})] if self.now[1] else []
-
-    def set_flow_run_state(self, run_id, state, force):
-        self.forced.append(state)
-
-    def create_artifact(self, artifact):
-        self.told.append(artifact)
-        return SimpleNamespace(id=uuid4())
-
-    def update_artifact(self, artifact_id, artifact):
-        self.told.append(artifact)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Let a second pass with each sleep, and no other time at all."""
-    time = SimpleNamespace(now=1000.0)
-
-    def sleep(seconds):
-        time.now += seconds
-
-    monkeypatch.setattr(run_watcher.time, "monotonic", lambda: time.now)
-    monkeypatch.setattr(run_watcher.time, "sleep", sleep)
-    monkeypatch.setenv(LOST_SECONDS.name, "10")
-    return time
-
-
-PENDING, RUNNING, SCHEDULED, CANCELLING = StateType.PENDING, StateType.RUNNING, StateType.SCHEDULED, StateType.CANCELLING
 DONE = (StateType.COMPLETED, "9")
 
 
@@ -162,99 +104,3 @@ def test_bounds_of_the_wait_are_said(monkeypatch, asked):
 def test_without_a_setting_it_is_a_minute(monkeypatch):
     monkeypatch.delenv(LOST_SECONDS.name, raising=False)
     assert LOST_SECONDS.value() == 60
-
-
-def heart(monkeypatch, tmp_path, server):
-    monkeypatch.setattr(heartbeat.prefect_client, "client", lambda: __import__("contextlib").nullcontext(server))
-    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.01)
-    return heartbeat.Heart("train@full", uuid4(), tmp_path / "progress.json", LOG)
-
-
-def test_an_agent_beats_through_a_servers_absence_and_says_how_far_it_is(monkeypatch, tmp_path, caplog):
-    server = Server((RUNNING, "1"), *[httpx.ConnectError("refused")] * 6, (RUNNING, "1"))
-    beats, over = heart(monkeypatch, tmp_path, server), threading.Event()
-    said = {
-        "title": "train full",
-        "epochs": 6.0,
-        "epoch": 2,
-        "done": 1203,
-        "total": 4000,
-        "seconds_left": 45.4,
-        "percent": 38.3,
-    }
-    (tmp_path / "progress.json").write_text(json.dumps(said))
-    thread = threading.Thread(target=beats.beat_until, args=(over,))
-    thread.start()
-    while len(server.told) < 4:
-        pass
-    over.set()
-    thread.join()
-    assert server.told[0].key == "winnow-train-full"
-    assert [t.metadata_["beat"] for t in server.told][:3] == ["0", "7", "8"]
-    assert server.told[1].data == 38.3
-    assert server.told[1].description == "train full: epoch 3 of 6, 1,203 of 4,000 examples, 45 s left"
-    assert len(caplog.records) == 1
-
-
-def test_an_agent_that_was_given_up_ends_its_work(monkeypatch, tmp_path):
-    ended = []
-    monkeypatch.setattr(heartbeat.signal, "pthread_kill", lambda thread, number: ended.append(number))
-    server = Server((RUNNING, "1"), (StateType.CRASHED, run_watcher.LOST))
-    heart(monkeypatch, tmp_path, server).beat_until(threading.Event())
-    assert ended == [heartbeat.signal.SIGTERM]
-
-
-@pytest.mark.parametrize("state", [StateType.CRASHED, StateType.CANCELLED, CANCELLING])
-def test_nothing_is_shared_of_a_run_that_does_not_count_any_more(monkeypatch, tmp_path, state):
-    with pytest.raises(Stopped):
-        heart(monkeypatch, tmp_path, Server((state, None))).confirm()
-    heart(monkeypatch, tmp_path, Server((RUNNING, None))).confirm()
-
-
-def test_what_was_given_up_ends_as_that_and_not_as_crashed_by_a_signal(monkeypatch, tmp_path):
-    beats = heart(monkeypatch, tmp_path, Server((RUNNING, "1"), (StateType.CRASHED, run_watcher.LOST)))
-    asked = threading.Event()
-    monkeypatch.setattr(heartbeat.signal, "pthread_kill", lambda thread, number: asked.set())
-
-    def work():
-        with heartbeat.beating("train@full", uuid4(), tmp_path / "progress.json", LOG):
-            assert asked.wait(5)
-            raise TerminationSignal(15)
-
-    for ended in (work, beats.confirm):
-        with pytest.raises(GivenUpError) as caught:
-            ended()
-        state = submit.state_of(caught.value)
-        assert (state.type, state.name, state.message) == (StateType.CRASHED, "Lost", "agent gpu-1 was not heard of")
-
-
-def test_what_is_to_be_cancelled_ends_by_itself_where_its_worker_does_not_hear_of_it(monkeypatch, tmp_path):
-    ended = []
-    monkeypatch.setattr(heartbeat.signal, "pthread_kill", lambda thread, number: ended.append(number))
-    server = Server(*[(CANCELLING, "1")] * 4, (RUNNING, "1"), (CANCELLING, "1"))
-    beats = heart(monkeypatch, tmp_path, server)
-    beats.beat_until(threading.Event())
-    assert (ended, server.told[-1].metadata_["beat"]) == ([heartbeat.signal.SIGTERM], "8")
-    with pytest.raises(Stopped):
-        beats.check()
-
-
-def test_a_signal_from_somebody_else_is_handed_on(monkeypatch, tmp_path):
-    heart(monkeypatch, tmp_path, Server((RUNNING, "1")))
-    with pytest.raises(TerminationSignal), heartbeat.beating("train@full", uuid4(), tmp_path / "progress.json", LOG):
-        raise TerminationSignal(15)
-
-
-def test_an_agent_with_other_packages_or_flows_refuses_and_names_them():
-    own = compatibility.packages()
-    compatibility.check("gpu-1", own, compatibility.flows())
-    compatibility.check("gpu-1", {}, "")
-    assert own["python"].count(".") == 1
-    assert "+" not in own["torch"]
-    said = (
-        rf"^agent gpu-1: has other packages than the comparison: numpy {own['numpy']} \(asked: 1\.0\), rustc none \(asked: 2\);"
-    )
-    with pytest.raises(UserError, match=said):
-        compatibility.check("gpu-1", own | {"numpy": "1.0", "rustc": "2"}, "")
-    with pytest.raises(UserError, match=r"agent gpu-1: its code differs from the coordinator's; run 'git pull' in "):
-        compatibility.check("gpu-1", own, "0" * 64)

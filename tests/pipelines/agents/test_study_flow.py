@@ -1,4 +1,4 @@
-"""A study as agents run it: what is missing is sent, what failed is told of, and the commands' ends are those of the runs."""
+"""A study as agents run it: what is sent, told of, and how it ends."""
 
 import json
 import logging
@@ -10,7 +10,6 @@ import pytest
 
 pytest.importorskip("prefect")
 
-from prefect.states import Cancelled, Completed, Failed
 
 from pipelines.agents import study_flow
 from pipelines.agents import submit as agents_submit
@@ -181,24 +180,6 @@ def test_a_run_of_cells_says_which_failed_and_why_without_passwords(tmp_path, mo
     study_flow.run_cells.fn(**asked | {"seed": 1})
     assert len(set(stood[:3])) == 1
     assert len(set(stood)) == 2
-
-
-def run_of(state):
-    return SimpleNamespace(state=state, id=uuid4())
-
-
-def test_the_end_of_what_was_sent_is_an_error_or_the_reasons_of_a_part():
-    assert agents_submit._check("x", run_of(Completed())) == {}
-    in_part = Failed(name=agents_submit.IN_PART, message=json.dumps({"full": "nan"}))
-    assert agents_submit._check("x", run_of(in_part)) == {"full": "nan"}
-    for state, error, text in (
-        (Failed(name=agents_submit.BAD_INPUT, message="params.yaml: x"), UserError, "params.yaml: x"),
-        (Failed(message="x: no room"), StageFailedError, "x: no room"),
-        (Cancelled(message="stopped"), Stopped, ""),
-    ):
-        with pytest.raises(error) as caught:
-            agents_submit._check("x", run_of(state))
-        assert str(caught.value) == text
 
 
 def test_an_older_revision_is_called_by_the_names_that_it_has(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""What surrounds every stage: names, locks, exit codes and what is said."""
+"""What surrounds every stage: names, exit codes and what is said."""
 
 import json
 import os
@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core import command, locks, signals
-from pipelines.core.errors import UserError
+from pipelines.core import command, signals
 from tests.conftest import ROOT
 
 
@@ -60,18 +59,6 @@ def test_a_failure_is_kept_for_the_flow(tmp_path, monkeypatch, call):
     assert failure.code == command.BAD_INPUT
     assert "none-such" in failure.message
     assert command.failure_of("train@other") is None
-
-
-def test_two_at_once_in_one_working_copy(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with (
-        locks.alone("train@x"),
-        pytest.raises(UserError, match=rf"train@x is already running in .* \(pid {os.getpid()}\)"),
-        locks.alone("train@x"),
-    ):
-        pass
-    with locks.alone("train@x"):
-        assert (Path(".winnow/locks/train@x")).read_text() == str(os.getpid())
 
 
 def test_a_folder_that_cannot_be_written_to_is_named_before_anything_runs(call, tmp_path):

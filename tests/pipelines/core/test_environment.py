@@ -4,30 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-import torch
 
 from pipelines.core import environment
 from pipelines.core.environment import CHECKPOINT_SECONDS
 from pipelines.core.errors import UserError
-from pipelines.training import builders
 from tests.conftest import ROOT
-
-
-@pytest.mark.parametrize(
-    ("name", "gpus", "said"),
-    [
-        ("gpu", 0, "must be cpu, cuda or cuda:1, got 'gpu'; the nearest that works is cpu"),
-        ("gpu", 2, "must be cpu, cuda or cuda:1, got 'gpu'; the nearest that works is cuda"),
-        ("cuda", 0, "must be a device that there is, got 'cuda' and 0 GPUs; the nearest is cpu"),
-        ("cuda:3", 2, "must be a device that there is, got 'cuda:3' and 2 GPUs; the nearest is cuda:1"),
-    ],
-)
-def test_a_device_that_there_is_not(name, gpus, said, monkeypatch):
-    monkeypatch.setenv("WINNOW_DEVICE", name)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
-    with pytest.raises(UserError, match=f"WINNOW_DEVICE: {said}"):
-        builders.device()
 
 
 @pytest.mark.parametrize(("said", "seconds"), [("5", 5.0), ("0", 0.0), ("", 60.0), ("1e3", 1000.0)])

@@ -1,9 +1,6 @@
 """Texts and pairs reach the model as its tokenizer writes them, whatever the model; one that cannot take them is named."""
 
-import json
-import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,97 +18,15 @@ from pipelines.data import tokenization
 from pipelines.sources import pretrained
 from pipelines.training import models
 from tests.conftest import ROOT
-from tests.pipelines import records
-from tests.pipelines.data.test_tokenization import COLUMNS, WORDS, hub, pairs, written
+from tests.pipelines.encoders import ENCODERS, bert, built_of, distilbert, model_of
 from tests.pipelines.records import model_plan
+from tests.pipelines.text_pairs import COLUMNS, hub, pairs, written
 
 CPU = torch.device("cpu")
-SIZES = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32, "num_hidden_layers": 3}
-
-
-def pieces():
-    """The words as a vocabulary of WordPiece."""
-    return {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS])}
-
-
-def bert():
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
-
-    config = BertConfig(vocab_size=15, max_position_embeddings=20, **SIZES)
-    return BertForSequenceClassification(config), BertTokenizer(vocab=pieces())
-
-
-def electra():
-    from transformers import BertTokenizer, ElectraConfig, ElectraForSequenceClassification
-
-    config = ElectraConfig(vocab_size=15, embedding_size=8, max_position_embeddings=20, **SIZES)
-    return ElectraForSequenceClassification(config), BertTokenizer(vocab=pieces())
-
-
-def distilbert():
-    from transformers import DistilBertConfig, DistilBertForSequenceClassification, DistilBertTokenizer
-
-    config = DistilBertConfig(vocab_size=15, dim=16, n_heads=2, hidden_dim=32, n_layers=3, max_position_embeddings=20)
-    return DistilBertForSequenceClassification(config), DistilBertTokenizer(vocab=pieces())
-
-
-def roberta():
-    """Positions begin after the padding token, whose id is 1: of 22 a text may take 20. Its tokenizer is trained."""
-    from tokenizers import ByteLevelBPETokenizer
-    from transformers import RobertaConfig, RobertaForSequenceClassification, RobertaTokenizer
-
-    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    trained = ByteLevelBPETokenizer()
-    trained.train_from_iterator([" ".join(WORDS)] * 3, vocab_size=300, special_tokens=special, show_progress=False)
-    saved = json.loads(trained.to_str())["model"]
-    tokenizer = RobertaTokenizer(vocab=saved["vocab"], merges=[tuple(m) for m in saved["merges"]])
-    config = RobertaConfig(vocab_size=300, max_position_embeddings=22, type_vocab_size=1, **SIZES)
-    return RobertaForSequenceClassification(config), tokenizer
-
-
-def albert():
-    from transformers import AlbertConfig, AlbertForSequenceClassification, AlbertTokenizer
-
-    special = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer = AlbertTokenizer(vocab=[(piece, -1.0) for piece in [*special, *(f"▁{word}" for word in WORDS)]])
-    config = AlbertConfig(vocab_size=15, embedding_size=8, max_position_embeddings=20, **SIZES)
-    return AlbertForSequenceClassification(config), tokenizer
-
-
-#: Each with the parameters of its last block, and of what is before its first, by a part of their names.
-ENCODERS = {
-    "bert": (bert, "encoder.layer.2.", ("embeddings", "encoder.layer.0.", "encoder.layer.1.")),
-    "electra": (electra, "encoder.layer.2.", ("embeddings", "encoder.layer.0.", "encoder.layer.1.")),
-    "distilbert": (distilbert, "transformer.layer.2.", ("embeddings", "transformer.layer.0.", "transformer.layer.1.")),
-    "roberta": (roberta, "encoder.layer.2.", ("embeddings", "encoder.layer.0.", "encoder.layer.1.")),
-    "albert": (albert, "albert_layer_groups.0.", ("embeddings", "embedding_hidden_mapping_in")),
-}
 
 
 #: Those whose model has embeddings of segments, and whose tokenizer says them.
 TOLD_APART = {"bert", "electra"}
-
-
-@pytest.fixture
-def saved(tmp_path):
-    """Save an untrained model and its tokenizer into a folder, as from_pretrained takes them; return its source."""
-
-    def save(build):
-        torch.manual_seed(0)
-        model, tokenizer = build()
-        for part in (model, tokenizer):
-            part.save_pretrained(tmp_path / "encoder")
-        return {"from": "folder", "folder": str(tmp_path / "encoder")}
-
-    return save
-
-
-def model_of(source, **more):
-    return {"family": "transformers", "source": source, **more}
-
-
-def built_of(model, manifest):
-    return models.build(model_plan(**model), manifest)
 
 
 def planned():
@@ -163,47 +78,6 @@ def test_a_model_without_segments_is_told_none_whatever_its_tokenizer_says(prepa
     assert models.build(planned(), manifest)(**batch.inputs).logits.shape == (3, 2)
 
 
-@pytest.mark.parametrize("name", ENCODERS)
-def test_a_classifier_of_other_classes_gets_a_head_of_its_own_and_its_first_layers(saved, name):
-    source, last = saved(ENCODERS[name][0]), "1" if name != "albert" else "0"
-    given = AutoModelForSequenceClassification.from_pretrained(source["folder"])
-    manifest = records.manifest(outputs=5)
-    for count in (0, 1):
-        built = built_of(model_of(source, num_hidden_layers=2, train_layers=count), manifest)
-        assert (built.config.num_hidden_layers, built.config.num_labels) == (2, 5)
-        whole = given.state_dict()
-        for key, value in built.state_dict().items():
-            assert key.startswith("classifier") or torch.equal(value, whole[key])
-        blocks = re.findall(r"(?:\.layer|_groups)\.(\d)", " ".join(n for n, p in built.named_parameters() if p.requires_grad))
-        assert set(blocks) == ({last} if count else set())
-
-
-@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("build", [bert, None], ids=["encoder", "language model"])
-def test_weights_that_were_saved_in_half_precision_are_trained_in_single(saved, kind, build):
-    def halved():
-        from transformers import GPT2Config, GPT2LMHeadModel
-
-        sizes = {"n_positions": 16, "n_embd": 16, "n_layer": 2, "n_head": 2}
-        model, tokenizer = build() if build else (GPT2LMHeadModel(GPT2Config(vocab_size=15, **sizes)), bert()[1])
-        return model.to(kind), tokenizer
-
-    source = saved(halved)
-    manifest = records.manifest(**{} if build else {"target": "tokens", "block": 8})
-    built = built_of(model_of(source), manifest)
-    assert {p.dtype for p in built.parameters()} == {torch.float32}
-    assert {b.dtype for b in built.buffers() if b.is_floating_point()} <= {torch.float32}
-    first = next(built.parameters()).detach()
-    assert torch.equal(first.to(kind).float(), first)  # as it was saved, and no more
-
-
-def test_weights_of_another_size_than_the_configuration_says_are_refused(saved):
-    source = saved(bert)
-    fewer_tokens(Path(source["folder"]))
-    with pytest.raises(UserError, match=r"word_embeddings\.weight is of size \[15, 16\], and its config\.json says \[10, 16\]"):
-        built_of(model_of(source), records.manifest())
-
-
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=6))
 def test_where_the_second_begins(parts):
     types = np.array([t for zeros, ones in parts for t in [0] * zeros + [1] * ones], np.int32)
@@ -235,44 +109,6 @@ def test_more_tokens_than_the_model_reads_are_refused(prepared, saved, tmp_path,
     assert train.examples.lengths.max() == most
     longest = Rows(torch.tensor([int(train.examples.lengths.argmax())]), torch.ones(1))
     assert models.build(planned(), manifest)(**train.examples.fetch(longest, CPU).inputs).logits.shape == (1, 2)
-
-
-def no_tokenizer(folder):
-    for path in [*folder.glob("tokenizer*"), *folder.glob("vocab*")]:
-        path.unlink()
-
-
-def half(name):
-    def cut(folder):
-        content = (folder / name).read_bytes()
-        (folder / name).write_bytes(content[: len(content) // 2])
-
-    return cut
-
-
-def fewer_tokens(folder):
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"vocab_size": 10}))
-
-
-SPOILED = {
-    "no tokenizer": (no_tokenizer, r"encoder: has no tokenizer; one of tokenizer\.json"),
-    "half a tokenizer": (half("tokenizer.json"), r"encoder: its tokenizer cannot be loaded"),
-    "half of the weights": (half("model.safetensors"), r"encoder/model\.safetensors: is not whole: .*; fetch or copy it again"),
-    "no weights": (lambda folder: (folder / "model.safetensors").write_bytes(b""), r"encoder/model\.safetensors: is not whole"),
-    "half a configuration": (half("config.json"), r"encoder: its .* cannot be "),
-    "no configuration": (lambda folder: (folder / "config.json").unlink(), r"encoder: is no folder of a transformers model"),
-    "a tokenizer of another model": (fewer_tokens, r"knows 10 tokens, and its tokenizer, of another model perhaps, makes 14"),
-}
-
-
-@pytest.mark.parametrize(("spoil", "said"), SPOILED.values(), ids=SPOILED)
-def test_an_encoder_that_cannot_be_used_is_named_before_anything_is_written(prepared, saved, tmp_path, spoil, said):
-    source = saved(bert)
-    spoil(Path(source["folder"]))
-    with pytest.raises(UserError, match=said):
-        prepared(written(tmp_path, pairs()), COLUMNS, test=4, max_length=16, model=model_of(source))
-    assert not Path("results/prepare").exists()
 
 
 @pytest.mark.slow

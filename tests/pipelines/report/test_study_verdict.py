@@ -1,17 +1,12 @@
-"""What a page says first: the best trial beside the best control, its three numbers, and the chart."""
+"""A study's verdict: the best trial beside the best control, its numbers, the chart."""
 
 import json
-import re
 
 import pytest
 from scipy.stats import t
 
-from components.costs.savings import Metric
-from pipelines.report import comparison_verdict, page, study_verdict
-from pipelines.report.charts import to_svg
-from pipelines.report.cost_charts import Point, against_cost
+from pipelines.report import page, study_verdict
 from pipelines.trials.study_tables import Point as Placed
-from tests.pipelines.records import comparison_row
 from tests.pipelines.study_rows import method_row, study_tables
 
 
@@ -87,38 +82,6 @@ def test_points_are_hundredths_of_shares_alone():
     assert study_verdict.points(-1.5, "perplexity") == "-1.50"
 
 
-def row(name, score, trained, error=0.002, looked=0, metric="accuracy", **more):
-    told = {"examples_trained": trained, "examples_looked": looked, "time_measured": trained / 1000, **more}
-    return comparison_row(name, score, metric, **told, **({f"{metric}_standard_error": error} if error else {}))
-
-
-def compared(*rows, metric="accuracy", higher=True):
-    controls = {r.method for r in rows if r.method in ("short", "uniform")}
-    return comparison_verdict.of_comparison(rows, controls, Metric(metric, higher), 10)
-
-
-def test_a_comparison_says_what_one_seed_supports():
-    found = compared(row("full", 0.91, 1000), row("short", 0.9, 350), row("a", 0.91, 350))
-    assert found.sentence == (
-        "a took 0.35 of the time of full and differs from it by +0.00 points; it is above the best control, short: "
-        "+1.00 points (+0.45 points to +1.55 points over the test examples). One seed."
-    )
-    assert [f.value for f in found.figures] == ["0.35", "0.9100", "0.35"]
-    assert "level with" in compared(row("full", 0.91, 1000), row("short", 0.91, 350), row("a", 0.91, 350)).sentence
-    assert (
-        "it is below the best control"
-        in compared(row("full", 0.91, 1000), row("short", 0.92, 350), row("a", 0.9, 350)).sentence
-    )
-
-
-def test_a_comparison_without_errors_or_controls_or_methods():
-    found = compared(row("full", 5.0, 1000, None, metric="perplexity"), row("short", 6.0, 350, None, metric="perplexity"),
-                     row("a", 5.5, 350, None, metric="perplexity"), metric="perplexity", higher=False)  # fmt: skip
-    assert "differs from it by -0.50, and from the best control, short, by +0.50. One seed." in found.sentence
-    assert "no control here" in compared(row("full", 0.91, 1000), row("a", 0.9, 350)).sentence
-    assert compared(row("full", 0.91, 1000), row("short", 0.9, 350)) is None
-
-
 def test_everything_else_is_folded_below_the_verdict():
     sections = [page.Section("The rest", ["text"]), page.Section("More", ["text"])]
     with_it = page.render("title", ["line"], sections, [], study_verdict.of_study(written(method("a", 0.92, 0.02, True))))
@@ -129,19 +92,10 @@ def test_everything_else_is_folded_below_the_verdict():
     assert without.count("<section>") == without.count("</section>") == 3
 
 
-def test_the_chart_has_plain_numbers_and_a_line_of_the_best_controls():
-    blind = [Point("full", 1.0, 0.91, 0), Point("short", 0.35, 0.9, 0), Point("uniform", 0.35, 0.89, 0)]
-    svg = to_svg(against_cost(blind, [Point("a", 0.35, 0.906, 0.001)], "accuracy", True), "x", "text")
-    texts = re.findall(r">([^<>]+)</text>", svg)
-    assert {"0.4", "0.5", "0.7", "1", "best control", "controls", "a"} <= set(texts)
-    assert not [text for text in texts if "10" in text and "^" in text]
-
-
 def test_what_may_be_at_chance_is_not_compared():
     at = {"above_chance": -0.001, "chance_accuracy": 0.9}
     said = "Nothing is compared here: a is not surely better than a model that says the same of every example"
     assert study_verdict.of_study(written(method("a", 0.9, 0.01, True) | at)).sentence == f"{said}, which has accuracy 0.9000."
-    assert compared(row("full", 0.91, 1000), row("short", 0.9, 350), row("a", 0.9, 350, **at)).sentence.startswith(said)
     above = at | {"above_chance": 0.01}
     assert "surely above the best control" in study_verdict.of_study(written(method("a", 0.9, 0.01, True) | above)).sentence
 

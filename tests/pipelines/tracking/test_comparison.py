@@ -25,10 +25,9 @@ from pipelines.data.manifest import Manifest
 from pipelines.data.split_files import read_split
 from pipelines.tracking import comparison as tracking
 from pipelines.tracking import metrics
-from pipelines.training import models
-from pipelines.training.models import WEIGHTS
 from pipelines.versioning import dvc_lock
 from pipelines.versioning.dvc_lock import read_lock
+from tests.pipelines.tracking.seen import Seen
 
 pytestmark = pytest.mark.slow
 DEAD = "http://127.0.0.1:9"
@@ -43,43 +42,6 @@ class Killed(BaseException):
 @pytest.fixture
 def project(no_tracker):
     return no_tracker
-
-
-class Seen:
-    """What MLflow holds of the project in the current folder."""
-
-    def __init__(self, database="mlflow.db"):
-        self.client = mlflow.MlflowClient(f"sqlite:///{Path(database).resolve()}")
-        self.experiment = self.client.get_experiment_by_name("winnow").experiment_id
-        self.runs = self.client.search_runs([self.experiment])
-
-    @property
-    def parents(self):
-        return [r for r in self.runs if "mlflow.parentRunId" not in r.data.tags]
-
-    @property
-    def children(self):
-        return sorted((r for r in self.runs if "mlflow.parentRunId" in r.data.tags), key=lambda r: r.info.run_name)
-
-    def child(self, name):
-        (run,) = [r for r in self.children if r.info.run_name == name]
-        return run
-
-    def history(self, run, metric):
-        return [(p.step, p.value) for p in self.client.get_metric_history(run.info.run_id, metric)]
-
-    def files(self, run, folder=None):
-        return {f.path for f in self.client.list_artifacts(run.info.run_id, folder)}
-
-    def models(self):
-        return self.client.search_logged_models([self.experiment])
-
-    def whole(self):
-        """Return everything that a second publish must not change."""
-        points = {
-            (r.info.run_id, m): self.history(r, m) for r in self.runs for m in r.data.metrics
-        }  # fmt: skip
-        return points, {r.info.run_id: (r.info.status, r.data.params, r.data.tags) for r in self.runs}, len(self.models())
 
 
 def is_complete(seen, parent_id):
@@ -427,53 +389,6 @@ def test_a_logged_model_predicts_what_evaluate_did_and_is_no_pickle(project, mon
     logits = model(split.examples.fetch(every, torch.device("cpu")).inputs["input"])
     expected, _ = tables.read_table(result("evaluate", name, "predictions.parquet"))
     np.testing.assert_array_equal(logits.argmax(1).numpy(), expected["predicted"])
-
-
-def test_a_transformer_is_logged_in_its_own_flavour(text_results, log_models, monkeypatch):
-    built, _, manifest = text_results
-    for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
-        monkeypatch.delenv(name)
-    log_models("full")
-    (logged,) = Seen().models()
-    place = Path(logged.artifact_location.removeprefix("file://"))
-    assert list(place.rglob("*.safetensors"))
-    assert not [p for p in place.rglob("*") if p.suffix in (".bin", ".pkl", ".pt", ".pth")]
-    assert "transformers==" in (place / "requirements.txt").read_text()
-    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    classify = mlflow.transformers.load_model(str(place))
-    split = read_split("test", manifest)
-    rows = Rows(torch.arange(4), torch.ones(4))
-    with torch.inference_mode():
-        expected = built(**split.examples.fetch(rows, torch.device("cpu")).inputs).logits
-    numbers = manifest.target == "number"
-    expected = expected if numbers else expected.softmax(1)
-    found = classify(split.table["text"].to_pylist(), top_k=None)
-    scores = [[next(f["score"] for f in fs if f["label"] == c) for c in manifest.classes or ["label"]] for fs in found]
-    np.testing.assert_allclose(scores, expected.numpy(), atol=1e-6)
-    flavor = mlflow.pyfunc.load_model(str(place))
-    assert len(flavor.predict(["good " * 100])) == 1
-
-
-def test_the_second_transformer_has_its_own_weights_and_the_rest_of_the_first(text_results, log_models, monkeypatch):
-    built, plan, _ = text_results
-    for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
-        monkeypatch.delenv(name)
-    with torch.no_grad():
-        built.classifier.bias += 1
-    artifacts.write_folder(result("train", "other", "model"), lambda folder: models.save(built, folder, plan))
-    log_models("full", "other")
-    client = Seen().client
-    of = {
-        client.get_run(m.source_run_id).info.run_name: Path(m.artifact_location.removeprefix("file://"))
-        for m in Seen().models()
-    }
-    for name, place in of.items():
-        assert (place / "model/model.safetensors").read_bytes() == (result("train", name, "model") / WEIGHTS).read_bytes()
-    files = {name: sorted(p.relative_to(place) for p in place.rglob("*") if p.is_file()) for name, place in of.items()}
-    assert files["full"] == files["other"]
-    for path in files["full"]:
-        if path.name not in ("MLmodel", "model.safetensors"):
-            assert (of["full"] / path).read_bytes() == (of["other"] / path).read_bytes(), path
 
 
 @pytest.fixture

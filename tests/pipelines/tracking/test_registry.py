@@ -1,4 +1,4 @@
-"""The registry has the best of the comparison published last, once; the note says what the report says first."""
+"""The registry has the best of the comparison published last, once."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,14 +9,12 @@ import pytest
 from components.costs.savings import Metric
 from pipelines.costs.account import CostColumns, Gains
 from pipelines.report import comparison as report_comparison
-from pipelines.report.page import Section, Table
 from pipelines.report.rows import Comparison, ComparisonRow
 from pipelines.tracking import comparison as tracking
 from pipelines.tracking import registry
 from pipelines.tracking.client import told
-from pipelines.tracking.description import NOTE, note
+from pipelines.tracking.description import NOTE
 from pipelines.tracking.registry import best
-from pipelines.tracking.run_facts import LONGEST_TAG
 
 ACCURACY, PERPLEXITY = Metric("accuracy", True), Metric("perplexity", False)
 
@@ -31,16 +29,6 @@ def test_the_best_is_by_the_metric_whichever_way_it_goes_and_the_first_of_equals
     assert {k: r.method for k, r in best(rows, ACCURACY).items()} == {"best-agot": "c", "best-accuracy": "b"}
     assert best(rows, PERPLEXITY)["best-perplexity"].method == "a"
     assert list(best(rows[:1], ACCURACY)) == ["best-accuracy"]
-
-
-@pytest.mark.parametrize("rows", [3, 500])
-def test_a_note_fits_into_a_tag_with_its_headline_whole(rows):
-    table = Table(["method", "accuracy"], [[f"a|b{i}", "0.98 ± 0.01"] for i in range(rows)])
-    said = note(["full has 0.98.", "One seed."], Section("Methods", ["higher is better"], table), "compare")[NOTE]
-    assert said.startswith("full has 0.98.\nOne seed.\n\n| method | accuracy |\n| --- | ---: |\n| a/b0 | 0.98 ± 0.01 |\n")
-    assert said.endswith("higher is better\n\nFigures, tables and report.html: under Artifacts, in `compare`.")
-    assert len(said) <= LONGEST_TAG
-    assert ("| ... |" in said) == (rows == 500)
 
 
 class Registered:

@@ -1,44 +1,40 @@
-"""What a result says it was made from."""
-
-import subprocess
-from pathlib import Path
+"""What MLflow is told of a run: kept fraction, settings by dotted names, and chance."""
 
 import pytest
 
-from pipelines.versioning import provenance
+from pipelines.config.plans import TrainingPlan
+from pipelines.tracking import run_facts
+from tests.conftest import defaults
+from tests.pipelines.records import method_plan
 
 
-def git(*arguments):
-    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+def member(method, **arguments):
+    return {"method": method, "arguments": arguments}
 
 
-@pytest.fixture
-def committed(tmp_path, monkeypatch):
-    """A repository with code and settings; return its commit."""
-    monkeypatch.chdir(tmp_path)
-    Path("components").mkdir()
-    for name in ("params.yaml", "dvc.yaml", "README.md", "components/rule.py"):
-        Path(name).write_text("as it was\n")
-    git("init", "--quiet")
-    git("add", "--all")
-    git("-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "--quiet", "-m", "start")
-    return git("rev-parse", "HEAD")
+@pytest.mark.parametrize(
+    ("members", "keep"),
+    [
+        ([member("full")], {"keep": "1"}),
+        ([member("uniform", fraction=0.3)], {"keep": "0.3"}),
+        ([member("uniform", fraction=0.5), member("rule", rule="big-loss", fraction=0.25)], {"keep": "0.125"}),
+        ([member("infobatch", prune=0.5)], {}),
+    ],
+)
+def test_the_fraction_that_is_kept_is_the_product_of_those_planned(members, keep):
+    assert run_facts.keep_of(method_plan("any", members=members)) == keep
 
 
-def test_a_result_names_its_commit_and_what_is_not_as_committed(committed):
-    assert provenance.commit() == committed
-    assert provenance.versions()["winnow.changes"] == "none"
-    Path("README.md").write_text("what decides nothing")
-    assert provenance.commit() == committed
-    Path("params.yaml").write_text("seed: 1\n")
-    Path("components/new.py").write_text("")
-    Path("components/rule.py").unlink()
-    changes = "components/new.py, components/rule.py, params.yaml"
-    assert provenance.commit() == f"{committed}, with changes in {changes}"
-    assert provenance.versions()["winnow.changes"] == changes
+def test_settings_are_flat_and_those_that_are_not_set_are_left_out():
+    task = defaults()["tasks"]["digits"]
+    plan = TrainingPlan.of({"model": task["model"], "training": task["training"] | {"clip_norm": None}, "seed": 3})
+    told = run_facts.params_of(method_plan("uniform", members=[member("uniform", fraction=0.3)], length=5, seed=3), plan)
+    assert (told["method"], told["epochs"], told["seed"], told["keep"]) == ("uniform", "5", "3", "0.3")
+    assert told["uniform.fraction"] == "0.3"
+    assert told["training.optimizer.learning_rate"] == str(task["training"]["optimizer"]["learning_rate"])
+    assert "training.clip_norm" not in told
 
 
-def test_without_a_repository_there_is_no_commit(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert provenance.commit() == ""
-    assert "winnow.changes" not in provenance.versions()
+def test_a_run_at_chance_is_tagged():
+    assert run_facts.chance_of(-0.1) == {"winnow.at_chance": "true"}
+    assert run_facts.chance_of(0.1) == run_facts.chance_of(None) == {}

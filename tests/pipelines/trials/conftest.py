@@ -8,6 +8,7 @@ from pipelines.config.loader import load
 from pipelines.trials.grid import grid_of
 from pipelines.trials.plan_files import lay_out
 from tests.conftest import ROOT
+from tests.pipelines.shared_studies import machine, running, there  # noqa: F401 - fixtures
 
 STUDY = {
     "methods": {"swiftlearn": "two-epochs", "infobatch": "none"},

@@ -1,21 +1,11 @@
-"""A study's grid: which trials it has, what they cost, and what makes one run again."""
+"""A study's grid: which trials it has, and what they cost."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import TypeAdapter
 
 from pipelines.config import planning
 from pipelines.config.loader import load
-from pipelines.config.schema.sections import Name
-from pipelines.core import artifacts
 from pipelines.core.errors import UserError
 from pipelines.trials import controls
-from pipelines.trials import folder as trials_folder
-from pipelines.trials.search_space import name_of
-from tests.conftest import ROOT
-from tests.pipelines.records import cost_record
-from tests.pipelines.trials.conftest import STUDY
 
 
 def test_a_method_has_a_cell_a_fraction_and_one_without(grid):
@@ -170,70 +160,9 @@ def test_bad_input_is_refused_by_name_and_nothing_is_written(grid, tmp_path, cha
     assert sorted(p.name for p in tmp_path.iterdir()) == ["params.yaml"]
 
 
-def test_more_methods_fractions_and_seeds_move_nothing_that_was_there(study):
-    first = study()
-    planned = [(s, n) for s, n in first.missing() if not first.grid[n].after]
-    marks = {(s, n): [key for _, key in steps(first, s, n)] for s, n in planned}
-    more = {"methods": STUDY["methods"] | {"uniform": "none"}, "fractions": [0.3, 0.1, 0.5], "seeds": [2, 1, 0]}
-    second = study({"warm_ups.longer": {"epochs": 1}}, **more)
-    assert second.path == first.path
-    assert len(second.missing()) > len(marks)
-    assert {(s, n): [key for _, key in steps(second, s, n)] for s, n in marks} == marks
-
-
-def test_every_combination_of_values_is_a_cell_with_a_valid_name(grid):
-    vary = {"infobatch": {"prune": [0.3, 0.5], "until": [0.5, 1]}, "swiftlearn": {"select": ["top", "sample"]}}
-    read = grid(vary=vary)
-    found = {c.name: c for c in read.trials if c.role == "method"}
-    infobatch = [f"infobatch-prune-{p}-until-{u}" for p in (0.3, 0.5) for u in (0.5, 1)]
-    assert list(found) == [f"swiftlearn-select-{s}-{f}" for s in ("top", "sample") for f in (0.1, 0.5)] + infobatch
-    assert read.params.methods["infobatch-prune-0.5-until-1"] == {"method": "infobatch", "prune": 0.5, "until": 1}
-    assert read.params.methods["swiftlearn-select-sample-0.1"]["select"] == "sample"
-    assert {c.column for c in found.values()} == {*infobatch, "swiftlearn-select-top", "swiftlearn-select-sample"}
-    assert found[infobatch[0]].settings == (("prune", 0.3), ("until", 0.5))
-
-
-def test_a_fraction_may_be_varied_and_then_needs_no_other(grid):
-    read = grid(
-        methods={"rule": "none"}, fractions=[], vary={"rule": {"fraction": [0.1, 0.4], "rule": ["big-loss", "coreset-1"]}}
-    )
-    assert [(c.name, c.fraction) for c in read.trials if c.role == "method"] == [
-        ("rule-rule-big-loss-0.1", 0.1), ("rule-rule-big-loss-0.4", 0.4),
-        ("rule-rule-coreset-1-0.1", 0.1), ("rule-rule-coreset-1-0.4", 0.4),
-    ]  # fmt: skip
-
-
 def test_fractions_are_not_needed_where_no_method_takes_one(grid, gone):
     read = grid({"study.fractions": gone}, methods={"infobatch": "none", "selective-backprop": "none"})
     assert [c.name for c in read.trials if c.role == "method"] == ["infobatch", "selective-backprop"]
-
-
-VALUES = st.one_of(
-    st.integers(-9, 9),
-    st.floats(-9, 9, allow_subnormal=False),
-    st.booleans(),
-    st.none(),
-    st.text(max_size=30),
-    st.just("stale(3)"),
-)
-NAMED = TypeAdapter(Name)
-
-
-@given(
-    st.lists(st.tuples(st.sampled_from(["look", "threshold_update"]), VALUES), max_size=4), st.sampled_from([None, 0.1, 1e-05])
-)
-def test_names_are_valid_also_before_those_of_their_controls(settings, fraction):
-    NAMED.validate_python(f"uniform-at-{name_of('selective-backprop', tuple(settings), fraction)}")
-
-
-def test_long_names_are_cut_and_differ():
-    names = {name_of("multistage", (("threshold_update", "sliding" * 5), ("start", s)), 0.1) for s in (0.1, 0.2)}
-    assert len(names) == 2
-    assert {len(n) for n in names} == {52}
-    assert (
-        name_of("multistage", (("look", "stale(3)"), ("start", 0.1), ("beta", -0.5)))
-        == "multistage-look-stale-3-start-0.1-beta--0.5"
-    )
 
 
 def test_controls_of_a_cost_that_is_not_known_come_after_their_cell(grid):
@@ -250,91 +179,6 @@ def test_a_stack_knows_its_cost_where_all_members_do(grid):
     read = grid(both, methods={"both": "none", "fixed": "none"}, fractions=[])
     assert read["both"].controls == ("uniform-at-both", "short-at-both")
     assert not any(read[c].after for c in read["fixed"].controls)
-
-
-def test_a_control_is_planned_at_the_cost_its_cell_had_and_at_no_more_than_full(grid):
-    read = grid()
-    control = {c: read[f"{c}-at-infobatch"] for c in ("uniform", "short")}
-    planned = {name: controls.plan_at(read, trial, 7, 4.1234) for name, trial in control.items()}
-    assert planned["short"].dumped()["members"] == [{"method": "short", "arguments": {"epochs": 4.1234}}]
-    assert planned["uniform"].members[0].arguments == {"fraction": round(4.1234 / 6, 4)}
-    assert {p.seed for p in planned.values()} == {7}
-    assert planned["short"].planned_cost == 4.1234
-    assert controls.plan_at(read, control["short"], 0, 7.5).length == 6
-
-
-def counted(folder, name, **counts):
-    """Pretend that a trial has run in ``folder`` with these counts."""
-    cost_record(counts=counts | {"drawn": 0, "steps": 0}).write(folder / artifacts.cost_of("train", name))
-    for address, key in trials_folder.steps(folder, name):
-        artifacts.write_json(folder / trials_folder.mark_of(address), key)
-
-
-def test_the_cost_had_is_that_of_steps_and_a_third_of_looks_with_a_holdouts_own(study):
-    laid = study(
-        {"warm_ups.irreducible": {"epochs": 3, "holdout": 0.2}}, methods={"rho-loss": "irreducible", "infobatch": "none"}
-    )
-    folder = laid.of(0)
-    counted(folder, "infobatch", examples=100, trained=450, looked=30, kept=10)
-    counted(folder, "rho-loss-0.1", examples=100, trained=60, looked=480, kept=60)
-    own = {"examples": 20, "drawn": 60, "looked": 100, "kept": 0, "trained": 60, "steps": 6}
-    cost_record(counts=own).write(folder / artifacts.cost_of("warm_up", "irreducible"))
-    assert controls.cost_had("infobatch", folder) == 4.6
-    assert controls.cost_had("rho-loss-0.1", folder) == round((60 + 60 + 580 / 3) / 100, 4)
-
-
-def test_a_control_after_a_cell_waits_for_it_with_each_seed_and_is_planned_again_the_same(study):
-    laid = study()
-    assert (0, "short-at-infobatch") in laid.missing()
-    assert not (laid.of(0) / artifacts.plan_of("methods", "short-at-infobatch")).exists()
-    counted(laid.of(0), "infobatch", examples=100, trained=450, looked=0, kept=0)
-    for _ in range(2):
-        again = study()
-        read = artifacts.read_json(again.of(0) / artifacts.plan_of("methods", "short-at-infobatch"))
-        assert read["members"][0]["arguments"] == {"epochs": 4.5}
-        assert not (again.of(1) / artifacts.plan_of("methods", "short-at-infobatch")).exists()
-    # Another setting of the trial: what it cost is not known any more.
-    again = study({"methods.infobatch.prune": 0.25})
-    assert not (again.of(0) / artifacts.plan_of("methods", "short-at-infobatch")).exists()
-
-
-def steps(study, seed, name):
-    return trials_folder.steps(study.of(seed), name)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"tasks.digits.training.batch_size": 64}, {"tasks.digits.test": 0.3}, {"seed": 5}, {"tasks.digits.model.name": "cnn"}],
-    ids=str,
-)
-def test_another_task_or_setting_has_another_place(study, changes):
-    assert study().path != study(changes).path
-
-
-def test_another_setting_of_a_method_is_another_cell_of_the_same_place(study):
-    first = study()
-    second = study({"methods.swiftlearn.select": "sample"})
-    assert second.path == first.path
-    assert steps(second, 0, "infobatch")[1][1] == steps(first, 0, "infobatch")[1][1]
-    done = [key for _, key in steps(second, 0, "swiftlearn-0.1")]
-    study()
-    assert done[0] == steps(first, 0, "swiftlearn-0.1")[0][1]
-    assert done[1] != steps(first, 0, "swiftlearn-0.1")[1][1]
-
-
-def test_other_code_has_another_place(study, tmp_path):
-    first = study()
-    (tmp_path / "dvc.yaml").unlink()
-    (tmp_path / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text().replace("components/models", "components/diagnosis"))
-    assert study().path != first.path
-
-
-def test_the_split_is_that_of_the_projects_seed_for_every_seed(study):
-    laid = study({"seed": 3})
-    for seed in laid.seeds:
-        read = artifacts.read_json(laid.of(seed) / artifacts.plan_of("task"))
-        assert read["seed"] == 3
-        assert artifacts.read_json(laid.of(seed) / artifacts.plan_of("training"))["seed"] == seed
 
 
 def test_a_study_that_is_not_run_stands_in_no_comparisons_way(write_params):

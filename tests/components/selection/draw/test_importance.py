@@ -1,3 +1,5 @@
+"""Draws by gradient size: probabilities, weights, budgets, the guard, and what is refused."""
+
 import numpy as np
 import pytest
 import torch
@@ -81,21 +83,6 @@ def test_a_floor_of_one_is_a_uniform_draw(make_ledger):
     assert (abs(counts / 400 - 4 / 9) < 0.1).all()
     weight = drawn_by(Importance(0.5, floor=1.0), ledger_of(make_ledger))
     assert set(weight.tolist()) <= {0.0, 1.0}
-
-
-def test_who_was_never_seen_has_the_root_mean_square_of_the_others(make_ledger):
-    norms = [1.0, 7.0, np.nan, np.nan]
-    ledger = ledger_of(make_ledger, gradient_norm=norms, seen=[1, 1, 0, 0], loss=[1, 1, np.nan, np.nan], drawn=[1, 1, 0, 0])
-    assert signal_of(ledger).tolist() == [1, 7, 5, 5]
-
-
-@pytest.mark.parametrize(
-    ("signal", "expected"),
-    [("loss", [0.5, 2.0]), ("gradient-norm", [0.3, 1.2]), ("uncertainty", [1 - np.exp(-0.5), 1 - np.exp(-2) - 0.4])],
-)
-def test_signals(make_ledger, signal, expected):
-    ledger = ledger_of(make_ledger, loss=[0.5, 2.0], gradient_norm=[0.3, 1.2], margin=[-0.3, 0.4])
-    np.testing.assert_allclose(signal_of(ledger, signal), expected, rtol=1e-6)
 
 
 def test_rare_classes_weigh_more_and_so_do_their_gradients(make_ledger):

@@ -1,3 +1,5 @@
+"""Irreducible losses: the score, and that the holdout is never drawn."""
+
 import numpy as np
 import pytest
 
@@ -23,15 +25,6 @@ def test_the_score_is_the_loss_less_the_irreducible_one():
 def test_a_table_without_a_holdout_is_refused():
     with pytest.raises(ValueError, match="needs the score table of a warm-up with 'holdout'"):
         RhoLoss().select({"id": np.arange(2), "loss": np.ones(2, np.float32)}, None)
-
-
-def test_the_holdout_is_trained_on_alone_for_its_epochs(make_training):
-    training = make_training(holdout := Holdout(0.2, 3, seed=5), epochs=9)
-    records = [m for m in training.until() if isinstance(m, EpochRecord)]
-    assert [r.trained for r in records] == [12] * 3
-    assert (training.ledger.column("trained") == 3 * holdout.held(60)).all()
-    assert training.learner.optimizer.param_groups[0]["lr"] < 0.05, "its learning rate decays to the end of its own epochs"
-    assert (Holdout(0.2, 3, seed=6).held(60) != holdout.held(60)).any()
 
 
 def test_the_holdout_is_never_drawn(make_training):

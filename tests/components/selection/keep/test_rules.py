@@ -1,4 +1,4 @@
-"""Each rule against an independent reference, numbers worked by hand, and what no batch may break."""
+"""Each rule against a reference, numbers worked by hand, and what no batch may break."""
 
 import numpy as np
 import pytest
@@ -103,17 +103,6 @@ def test_the_gradient_norm_of_a_squared_error_by_hand():
     evidence = Evidence(torch.arange(2), target, seen.loss, seen.output, True, OBJECTIVES["number"], seen.norm)
     assert seen.loss.tolist() == [0.25, 9.0]
     assert RULES["gradient-norm"](evidence.signals, None).tolist() == [1.0, 6.0]
-
-
-def test_the_gradient_norm_of_a_sequence_is_that_of_autograd():
-    torch.manual_seed(0)
-    z = torch.randn(3, 5, 7, requires_grad=True)
-    target = torch.randint(0, 7, (3, 5))
-    seen = OBJECTIVES["tokens"].see(z, target, norm=True)
-    (gradient,) = torch.autograd.grad(seen.loss.sum(), z)
-    torch.testing.assert_close(seen.norm, gradient.flatten(1).norm(dim=1))
-    by_hand = [-z[i].log_softmax(1)[range(4), target[i, 1:]].mean() for i in range(3)]
-    torch.testing.assert_close(seen.loss, torch.stack(by_hand))
 
 
 def test_the_input_gradient_norm_is_that_of_autograd_and_leaves_no_trace(make_images, make_mlp, make_rows):

@@ -1,0 +1,50 @@
+"""Losses, gradient norms and predictions of each kind of target, against autograd and by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from components.evidence.objectives import FEW, OBJECTIVES
+
+
+def test_the_gradient_norm_of_a_sequence_is_that_of_autograd():
+    torch.manual_seed(0)
+    z = torch.randn(3, 5, 7, requires_grad=True)
+    target = torch.randint(0, 7, (3, 5))
+    seen = OBJECTIVES["tokens"].see(z, target, norm=True)
+    (gradient,) = torch.autograd.grad(seen.loss.sum(), z)
+    torch.testing.assert_close(seen.norm, gradient.flatten(1).norm(dim=1))
+    by_hand = [-z[i].log_softmax(1)[range(4), target[i, 1:]].mean() for i in range(3)]
+    torch.testing.assert_close(seen.loss, torch.stack(by_hand))
+
+
+@pytest.mark.parametrize("classes", [3, FEW + 1])
+def test_loss_and_norm_of_classes_are_those_of_autograd_on_either_side(classes):
+    torch.manual_seed(0)
+    objective, z = OBJECTIVES["class"], (3 * torch.randn(6, classes)).requires_grad_()
+    target = torch.randint(0, classes, (6,))
+    seen = objective.see(z, target, norm=True)
+    expected = torch.nn.functional.cross_entropy(z, target, reduction="none")
+    (gradient,) = torch.autograd.grad(expected.sum(), z)
+    torch.testing.assert_close(seen.loss, expected)
+    for log_p in (None, seen.log_p.detach()):
+        torch.testing.assert_close(objective.gradient_norm(z.detach(), target, log_p), gradient.norm(dim=1))
+        np.testing.assert_allclose(
+            objective.norm_on_host(z.detach(), target, log_p), gradient.norm(dim=1), rtol=1e-4, atol=1e-6
+        )
+
+
+def test_signals_of_classes_by_hand():
+    logits = torch.log(torch.tensor([[0.7, 0.2, 0.1], [0.7, 0.2, 0.1]]))
+    norm, margin = OBJECTIVES["class"].signals(logits, torch.tensor([0, 2]), None, None)
+    torch.testing.assert_close(norm, torch.tensor([0.14, 1.34]).sqrt())
+    torch.testing.assert_close(margin, torch.tensor([-0.5, 0.6]))
+
+
+def test_a_squared_error_by_hand():
+    objective, output, target = OBJECTIVES["number"], torch.tensor([[1.5], [-2.0]]), torch.tensor([1.0, 1.0])
+    assert objective.see(output, target, norm=True).loss.tolist() == [0.25, 9.0]
+    norm, margin = objective.signals(output, target, None, None)
+    assert norm.tolist() == [1.0, 6.0]
+    assert margin.isnan().all()
+    assert objective.predicted(output).tolist() == [-1, -1]

@@ -1,0 +1,31 @@
+"""Models that a task may name, and what is refused of them."""
+
+import pytest
+from pydantic import ValidationError
+
+from pipelines.config.schema.model import Small, Vision
+from tests.pipelines.records import model_plan
+
+TASK = "tasks.movie-reviews"
+BAD = {
+    "unknown model": ({"task": "digits", "tasks.digits.model.name": "lenett"}, r"model.name: .*'lenet'.*got 'lenett'"),
+    "unknown family": ({f"{TASK}.model.family": "torch"}, r"model: .*'torch'.*'transformers'"),
+}
+
+
+@pytest.mark.parametrize(("changes", "text"), BAD.values(), ids=BAD)
+def test_bad_input_is_refused_by_name_and_nothing_is_written(refused, changes, text):
+    refused(changes, text)
+
+
+@pytest.mark.parametrize(("width", "heads", "nearest"), [(33, 4, 32), (35, 4, 36), (1, 4, 4)])
+def test_heads_share_the_width(width, heads, nearest):
+    said = rf"width: must be a multiple of the {heads} heads, got {width}; the nearest that works is {nearest}"
+    with pytest.raises(ValidationError, match=said):
+        model_plan(family="gpt", layers=2, width=width, heads=heads)
+    assert model_plan(family="gpt", layers=2, width=nearest, heads=heads).width == nearest
+
+
+def test_a_model_is_of_the_kind_that_its_family_says():
+    found = [model_plan(family="small", name="bag"), model_plan(family="torchvision", name="vit")]
+    assert [type(model) for model in found] == [Small, Vision]

@@ -1,0 +1,131 @@
+"""Plans of everything that params.yaml asks for, and methods that cannot work there."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.plan import plan
+
+PROXY = {"epochs": 2, "proxy": {"model": {"family": "small", "name": "bag"}, "share": 0.05}}
+BAD = {
+    "a budget that the first epoch takes": (
+        {"compare.importance": "none", "methods.importance.budget": 0.2},
+        r"methods.importance: budget must be above the share of the first epoch, 0.2 of 5 epochs, got 0.2; .* works is 0.21",
+    ),
+    "a noise guard of two epochs": (
+        {
+            "task": "digits",
+            "tasks.digits.training.epochs": 2,
+            "compare": {"full": "none", "importance": "none"},
+            "methods.importance.budget": 0.8,
+        },
+        r"methods.importance: noise_guard must be false for a run of under 3 epochs, got true for 2",
+    ),
+    "classes where there are none": (
+        {"task": "bike-sharing", "compare": {"full": "none", "balanced": "none"}},
+        r"compare.balanced: is for classes, and task 'bike-sharing' predicts none; take it out",
+    ),
+    "class weights where there are no classes": (
+        {
+            "task": "bike-sharing",
+            "compare": {"full": "none", "short": "none"},
+            "methods.short": {"epochs": 3, "class_weights": "balanced"},
+        },
+        r"compare.short: is for classes, and task 'bike-sharing'",
+    ),
+    "cleaning only when training is over": (
+        {"compare.clean": "none", "methods.clean.after": 5},
+        r"methods.clean: after must be under the 5 epochs of training, got 5; the nearest is 4",
+    ),
+    "a slope past everything": (
+        {"methods.uniform": {"fraction": 0.8, "slope": 1.0}},
+        r"methods.uniform: slope must leave every epoch's fraction at 1 or less, and 1 around 0.8 has one of 1.44; .* is 0.31",
+    ),
+    "a gradient by token ids": (
+        {"compare.input-gradient-norm": "none"},
+        r"compare.input-gradient-norm: .* needs inputs that are continuous, .* nearest that works is 'gradient-norm'",
+    ),
+    "rho-loss without a holdout": (
+        {"compare.rho-loss": "none"},
+        r"compare.rho-loss: needs a warm-up with a 'holdout', .* got 'none'; one that works: none is defined",
+    ),
+    "a holdout for another method": (
+        {"compare.infobatch": "irreducible", "warm_ups.irreducible": {"epochs": 3, "holdout": 0.2}},
+        r"compare.infobatch: needs a warm-up without a 'holdout', got 'irreducible'; one that works: none, two-epochs",
+    ),
+    "no proxy for what needs one": (
+        {"compare.selection-via-proxy": "two-epochs"},
+        r"compare.selection-via-proxy: needs a warm-up with a 'proxy', which tells what a small model finds hard, "
+        r"got 'two-epochs'; one that works: none is defined",
+    ),
+    "a proxy for another method": (
+        {"compare.infobatch": "proxy", "warm_ups.proxy": PROXY},
+        r"compare.infobatch: needs a warm-up without a 'proxy', got 'proxy'; one that works: none, two-epochs",
+    ),
+    "selection via proxy for a number": (
+        {"task": "bike-sharing", "compare": {"full": "none", "selection-via-proxy": "none"}},
+        r"compare.selection-via-proxy: ranks by the probabilities of classes, and task 'bike-sharing' predicts none",
+    ),
+    "selection via proxy for tokens": (
+        {"task": "brown", "compare": {"full": "none", "selection-via-proxy": "none"}},
+        r"compare.selection-via-proxy: ranks by the probabilities of classes, and task 'brown' predicts none",
+    ),
+    "warm-up too short to score": (
+        {"compare.swiftlearn": "none"},
+        r"needs a warm-up of at least 2 epochs, got 'none'.*two-epochs",
+    ),
+    "a refresh that the scores do not see": (
+        {"warm_ups.two-epochs.scores_in": "eval", "methods.swiftlearn": {"fraction": 0.3, "refresh": 1, "refresh_by": "epoch"}},
+        r"methods.swiftlearn.refresh_by: 'epoch' scores by training, .* the nearest that works is 'sweep'",
+    ),
+    "a short run after a long warm-up": (
+        {"compare.short": "two-epochs"},
+        r"compare.short: its 2.9 epochs must be at least twice the 2.0 of its warm-up",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "text"), BAD.values(), ids=BAD)
+def test_bad_input_is_refused_by_name_and_nothing_is_written(refused, changes, text):
+    refused(changes, text)
+
+
+def test_a_proxy_is_planned_at_its_share(write_params):
+    compare = {"full": "none", "selection-via-proxy": "proxy", "short": "none"}
+    write_params({"compare": compare, "warm_ups.proxy": PROXY, "methods.short": {"controls": "selection-via-proxy"}})
+    plan()
+    planned = json.loads(Path("results/plan/methods/selection-via-proxy.json").read_text())
+    short = json.loads(Path("results/plan/methods/short.json").read_text())
+    # Half of five epochs, and two of the proxy with its look.
+    assert planned["planned_cost"] == pytest.approx(0.5 * 5 + 0.05 * (2 + 1 / 3))
+    assert short["length"] == pytest.approx(planned["planned_cost"], abs=1e-4)
+
+
+@pytest.mark.parametrize(("key", "default", "other"), [("devices", 1, 2), ("deterministic", True, False)])
+def test_a_key_that_is_newer_is_planned_as_before_it_where_it_changes_nothing(write_params, key, default, other):
+    write_params({"task": "digits", f"tasks.digits.training.{key}": default})
+    plan()
+    path = Path("results/plan/training.json")
+    before = path.read_bytes()
+    assert key.encode() not in before
+    write_params({"task": "digits"})
+    plan()
+    assert path.read_bytes() == before
+    write_params({"task": "digits", f"tasks.digits.training.{key}": other})
+    plan()
+    assert json.loads(path.read_text())["training"] == json.loads(before)["training"] | {key: other}
+
+
+def test_a_change_to_one_method_changes_its_plan_alone(write_params):
+    write_params({"methods.uniform": {"fraction": 0.3}, "methods.short": {"epochs": 2}})
+    plan()
+    before = {p: p.read_bytes() for p in Path("results/plan").rglob("*.json")}
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["methods"]["swiftlearn"]["fraction"] = 0.1
+    Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    plan()
+    changed = {p.stem for p, content in before.items() if p.read_bytes() != content}
+    # Of source, which says what all of it was made from, no stage depends.
+    assert changed == {"swiftlearn", "source"}

@@ -1,0 +1,60 @@
+"""A stage ends when it is asked to, and with its parent."""
+
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import psutil
+import pytest
+
+from pipelines.core import signals
+from tests.conftest import ROOT
+
+CHILD = "import time; from pipelines.core import signals; signals.die_with_parent(); print(1, flush=True); time.sleep(600)"
+PARENT = f"""
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {CHILD!r}], stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid, flush=True)
+child.wait()
+"""
+
+
+@pytest.fixture
+def handlers():
+    """Put back what answers to signals, and the flag that they set."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    signals.STOP.clear()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_and_the_second_interrupts(handlers, number):
+    signals.end_when_asked()
+    assert not signals.STOP.is_set()
+    signal.raise_signal(number)
+    assert signals.STOP.is_set()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(number)
+
+
+def lives(process):
+    with suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux's kernel")
+def test_what_a_killed_parent_leaves_behind_ends_with_it():
+    with subprocess.Popen([sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        child = psutil.Process(int(parent.stdout.readline()))
+        assert lives(child)
+        parent.kill()
+    end = time.monotonic() + 10
+    while lives(child):
+        assert time.monotonic() < end
+        time.sleep(0.01)

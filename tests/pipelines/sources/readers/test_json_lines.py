@@ -1,0 +1,47 @@
+"""Rows of JSON lines; a line or column that is none is named."""
+
+import pytest
+
+from pipelines.core.errors import UserError
+from pipelines.sources.readers import common, rows
+from pipelines.sources.readers.common import Layout
+from pipelines.sources.readers.json_lines import objects
+
+WANTED = [("text", "text"), ("label", "label")]
+
+REFUSED = {
+    "an array of JSON": ("own.json", b'[{"text": "a", "label": 1}]', r"one JSON object a line, got an array; 'jq -c "),
+    "no JSON": ("own.jsonl", b'{"text": "a", "label": 1}\n{"text": }\n', r"line 2: is no JSON object"),
+    "a line of JSON that is no object": (
+        "own.jsonl",
+        b'{"text": "a", "label": 1}\n3\n',
+        r"line 2: must be a JSON object, got '3'",
+    ),
+    "a list in JSON": (
+        "own.jsonl",
+        b'{"text": ["a"], "label": 1}\n',
+        r"text: must hold one text a row, got \[\"a\"\] in line 1",
+    ),
+    "texts and numbers": (
+        "own.jsonl",
+        b'{"text": "a", "label": 1}\n{"text": "b", "label": "1"}\n',
+        r"label: must hold texts or num",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "said"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_read_is_said_in_one_line(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=said) as caught:
+        rows.read(tmp_path / name, Layout(), WANTED)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_key_that_some_lines_lack_is_none_there_and_whole_numbers_beside_others_are_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr(common, "AT_ONCE", 2)
+    lines = ['{"text": "a", "label": 1}', '{"label": 2}', "", '{"text": "caf\u00e9", "label": 0.5}']
+    (tmp_path / "own.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    table = objects(tmp_path / "own.jsonl", Layout(), WANTED)
+    assert table["text"].to_pylist() == [b"a", None, "caf\u00e9".encode()]
+    assert table["label"].to_pylist() == [1.0, 2.0, 0.5]

@@ -1,0 +1,42 @@
+"""Reads what MLflow holds, for tests."""
+
+from pathlib import Path
+
+import mlflow
+
+
+class Seen:
+    """What MLflow holds of the project in the current folder."""
+
+    def __init__(self, database="mlflow.db"):
+        self.client = mlflow.MlflowClient(f"sqlite:///{Path(database).resolve()}")
+        self.experiment = self.client.get_experiment_by_name("winnow").experiment_id
+        self.runs = self.client.search_runs([self.experiment])
+
+    @property
+    def parents(self):
+        return [r for r in self.runs if "mlflow.parentRunId" not in r.data.tags]
+
+    @property
+    def children(self):
+        return sorted((r for r in self.runs if "mlflow.parentRunId" in r.data.tags), key=lambda r: r.info.run_name)
+
+    def child(self, name):
+        (run,) = [r for r in self.children if r.info.run_name == name]
+        return run
+
+    def history(self, run, metric):
+        return [(p.step, p.value) for p in self.client.get_metric_history(run.info.run_id, metric)]
+
+    def files(self, run, folder=None):
+        return {f.path for f in self.client.list_artifacts(run.info.run_id, folder)}
+
+    def models(self):
+        return self.client.search_logged_models([self.experiment])
+
+    def whole(self):
+        """Return everything that a second publish must not change."""
+        points = {
+            (r.info.run_id, m): self.history(r, m) for r in self.runs for m in r.data.metrics
+        }  # fmt: skip
+        return points, {r.info.run_id: (r.info.status, r.data.params, r.data.tags) for r in self.runs}, len(self.models())

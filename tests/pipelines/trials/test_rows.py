@@ -1,0 +1,55 @@
+"""The row of a trial and seed: its columns, and why there are no results."""
+
+import pytest
+
+from components.costs.savings import Metric
+from pipelines.core.artifacts import MANIFEST
+from pipelines.costs.account import CostColumns, Gains
+from pipelines.trials.folder import DATA, StudyFolder
+from pipelines.trials.rows import Head, Reached, TrialRow, collect, metric_of, scores
+from tests.pipelines.records import manifest
+
+REACHED = Reached(0.9, 0.01, 0.1, 0.7, loss=0.2, examples_drawn=30, examples_looked=20, examples_trained=10)
+
+
+def row(trial="a", seed=0, reached=REACHED, error=""):
+    costs = CostColumns(cpu_seconds=3.0, energy_label="measured")
+    return TrialRow(Head(trial, "method", "a", 0.3, ""), seed, 2.0, 2.5, "r2", reached, costs, Gains(1.5), error)
+
+
+def test_a_row_is_read_as_it_was_written():
+    for written in (row(), row(reached=Reached(), error="nan")):
+        assert TrialRow.of(written.columns(), "r2") == written
+
+
+def test_a_score_stands_under_the_name_of_its_metric():
+    columns = row().columns()
+    named = {"r2": 0.9, "r2_standard_error": 0.01, "chance_r2": 0.1, "above_chance": 0.7, "loss": 0.2}
+    named |= {"planned_cost_epochs": 2.0, "cost_epochs": 2.5, "cpu_seconds": 3.0, "agot": 1.5}
+    assert named.items() <= columns.items()
+    names = list(columns)
+    assert names[:9] == ["cell", "role", "method", "fraction", "settings", "seed", "planned_cost_epochs", "cost_epochs", "r2"]
+    assert names[-1] == "error"
+    assert "score" not in names
+
+
+def test_scores_are_of_the_rows_that_have_one():
+    rows = [row(), row(seed=1, reached=Reached()), row("b", 1, Reached(0.5))]
+    assert scores(rows) == {("a", 0): 0.9, ("b", 1): 0.5}
+
+
+@pytest.mark.parametrize("higher", [True, False])
+def test_the_metric_is_that_of_the_data(tmp_path, higher):
+    manifest(metric="perplexity", higher=higher).write(tmp_path / DATA / MANIFEST)
+    assert metric_of(StudyFolder(tmp_path, None, (0,))) == Metric("perplexity", higher)
+
+
+def test_of_what_has_not_run_the_rows_say_why(study):
+    laid = study()
+    rows = collect(laid, Metric("accuracy", True), {(1, "full"): "the loss is nan"})
+    assert [(r.seed, r.head.cell) for r in rows] == [(seed, trial.name) for seed in (0, 1) for trial in laid.grid.trials]
+    of = {(r.head.cell, r.seed): r for r in rows}
+    assert (of["full", 0].error, of["full", 1].error) == ("not run", "the loss is nan")
+    assert {r.score for r in rows} == {None}
+    # What a control after a trial costs is known when that has run.
+    assert (of["full", 0].planned_cost_epochs, of["short-at-infobatch", 0].planned_cost_epochs) == (6.0, None)
