@@ -288,10 +288,10 @@ def failing(monkeypatch, name, reason):
     """Let the training of the trial ``name`` fail."""
     train = runner._train
 
-    def fails(asked):
+    def fails(asked, root):
         if asked == name:
             raise UserError(reason)
-        train(asked)
+        train(asked, root)
 
     with monkeypatch.context() as patch:
         patch.setattr(runner, "_train", fails)
