@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import settings
+
+# No test is timed, also one that runs alone and pays for what others had imported.
+settings.register_profile("repeatable", max_examples=60, deadline=None, derandomize=True, database=None)
+settings.load_profile("repeatable")
 
 ROOT = Path(__file__).parent.parent
 #: Takes a key out.

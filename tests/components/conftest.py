@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import settings
 from torch import nn
 
 from components.engine.learner import Learner
@@ -27,9 +26,6 @@ from components.tasks.text import Texts
 
 #: Where ``make_training`` trains: on a GPU by the project's own setting, ``WINNOW_DEVICE=cuda``.
 DEVICE = torch.device(os.environ.get("WINNOW_DEVICE", "cpu"))
-
-settings.register_profile("repeatable", max_examples=60, deadline=None, derandomize=True, database=None)
-settings.load_profile("repeatable")
 
 
 class Watched(Images):
