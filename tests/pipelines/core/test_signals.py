@@ -48,6 +48,7 @@ def lives(process):
     return False
 
 
+# Elsewhere there is no such signal, and the product asks for none (`die_with_parent`).
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux's kernel")
 def test_what_a_killed_parent_leaves_behind_ends_with_it():
     with subprocess.Popen([sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:

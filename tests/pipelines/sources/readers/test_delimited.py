@@ -6,7 +6,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.core.errors import UserError
 from pipelines.sources.readers import delimited, rows
 from pipelines.sources.readers.common import Layout
 from pipelines.sources.readers.delimited import tsv
@@ -40,11 +39,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("name", "content", "said"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_read_is_said_in_one_line(tmp_path, name, content, said):
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=said) as caught:
-        rows.read(tmp_path / name, Layout(), WANTED)
-    assert "\n" not in str(caught.value)
+def test_what_cannot_be_read_is_said_in_one_line(check_refused, name, content, said):
+    check_refused(name, content, said)
 
 
 def test_a_tsv_has_no_quotes_and_rows_below_its_names_may_be_skipped(tmp_path):
