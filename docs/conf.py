@@ -12,6 +12,4 @@ html_copy_source = False
 html_show_sourcelink = False
 # Links to headings, as forges have them: `page.md#a-heading` is checked.
 myst_heading_anchors = 4
-# A study's page, and the pictures beside it, are reached from the pages that cite them.
-suppress_warnings = ["myst.header"]
 nitpicky = True
