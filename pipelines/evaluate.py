@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pipelines.config.plan_freshness import check_plan
 from pipelines.config.plans import TrainingPlan
-from pipelines.core import artifacts, python_gc, tables
+from pipelines.core import artifacts, python_gc
 from pipelines.core.artifacts import plan_of, result
 from pipelines.core.command import main
 from pipelines.data.manifest import Manifest
@@ -49,11 +47,17 @@ def evaluate(name: str, root: Path = artifacts.HERE) -> None:
     learnt = read_split("train", manifest, root / artifacts.PREPARED).examples
     found = metrics(predictions, kind) | before | _beside_chance(predictions, split.examples, learnt, manifest)
     artifacts.write_json(root / result("evaluate", name, "metrics.json"), found)
-    columns = {"id": split.ids, **predictions}
     origin = {"seed": plan.seed, "data": manifest.content, "params": artifacts.digest(plan.dumped())}
     origin["checkpoint"] = artifacts.digest_of(weights / models.WEIGHTS)
-    tables.write_table(root / result("evaluate", name, "predictions.parquet"), columns, origin)
+    _write_predictions(root / result("evaluate", name, "predictions.parquet"), {"id": split.ids, **predictions}, origin)
     CostRecord.timed(clock).write(root / artifacts.cost_of("evaluate", name))
+
+
+def _write_predictions(path: Path, columns: Columns, origin: dict[str, object]) -> None:
+    """Write the predictions and what they were made from to ``path``."""
+    from pipelines.core import tables
+
+    tables.write_table(path, columns, origin)
 
 
 def _beside_chance(predictions: Columns, tested: Examples, learnt: Examples, manifest: Manifest) -> dict[str, float]:
@@ -66,6 +70,8 @@ def _beside_chance(predictions: Columns, tested: Examples, learnt: Examples, man
 
 def _constant(predictions: Columns, tested: Examples, learnt: Examples, manifest: Manifest) -> Columns:
     """Return the predictions of who knows the training split's targets alone."""
+    import numpy as np
+
     from components.evaluation.chance import constant
     from components.tasks.language import Blocks
 

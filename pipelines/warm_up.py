@@ -5,15 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from components.arrays import Array
-from components.selection.draw.holdout import Holdout
-from components.selection.draw.short import Short
-from components.selection.selector import Selector
 from pipelines.config.plan_freshness import check_plan
 from pipelines.config.plans import TrainingPlan, WarmUpPlan
-from pipelines.core import artifacts, tables
+from pipelines.core import artifacts
 from pipelines.core.artifacts import plan_of, result
 from pipelines.core.command import main
 from pipelines.core.errors import UserError
@@ -23,6 +17,7 @@ from pipelines.data.manifest import Manifest
 from pipelines.training import launcher
 
 if TYPE_CHECKING:
+    from components.arrays import Array
     from pipelines.config.schema.warm_up import Proxy
     from pipelines.training.job import Job
     from pipelines.training.substitute import Substitute
@@ -61,6 +56,7 @@ def _nothing(name: str, root: Path) -> None:
 
 def _own(name: str, plan: WarmUpPlan, root: Path) -> None:
     """Train the task's model, and leave it where the methods go on."""
+    from components.selection.selector import Selector
     from pipelines.training.job import Job
 
     by_looks = plan.scores_in == "eval"
@@ -79,6 +75,7 @@ def _inputs(job: Job, plan: WarmUpPlan) -> list[object]:
 
 def _holdout(name: str, plan: WarmUpPlan, fraction: float, root: Path) -> None:
     """Train on the holdout alone: the methods start from nothing, and what is trained here only tells them losses."""
+    from components.selection.draw.holdout import Holdout
     from pipelines.training.job import Job
 
     seed = TrainingPlan.read(root / plan_of("training")).seed
@@ -92,6 +89,8 @@ def _holdout(name: str, plan: WarmUpPlan, fraction: float, root: Path) -> None:
 def _proxy(name: str, plan: WarmUpPlan, proxy: Proxy, root: Path) -> None:
     """Train the proxy on everything, its rate decaying to the end, and let it rank: the methods start from nothing."""
     from components.engine.proxy import rank
+    from components.selection.draw.short import Short
+    from components.selection.selector import Selector
     from pipelines.training.job import Job
 
     start = Job("warm_up", name, Selector(), root=root)
@@ -105,7 +104,11 @@ def _proxy(name: str, plan: WarmUpPlan, proxy: Proxy, root: Path) -> None:
 
 def _fake_class(name: str, plan: WarmUpPlan, root: Path) -> None:
     """Train a model on one class more, which a random part of the rows is put into: they show what a wrong label looks like."""
+    import numpy as np
+
     from components.rng import stream
+    from components.selection.draw.short import Short
+    from components.selection.selector import Selector
     from pipelines.training.job import Job
     from pipelines.training.substitute import Substitute
 
@@ -132,6 +135,7 @@ def _fake_class(name: str, plan: WarmUpPlan, root: Path) -> None:
 def _nearness(name: str, plan: WarmUpPlan, root: Path) -> None:
     """Compare every example with the target set: nothing is trained, and the methods start from nothing."""
     from components.evidence import nearness
+    from components.selection.selector import Selector
     from components.tasks.text import Texts
     from pipelines.training.job import Job
 
@@ -182,6 +186,7 @@ def _write_scores(job: Job, plan: WarmUpPlan, checkpoint: str | None, more: dict
 
     ``checkpoint`` is the digest of what told the scores; None for that of the state that was written.
     """
+    from pipelines.core import tables
     from pipelines.training.job import provenance
 
     if not job.ended():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,14 +13,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from components.arrays import Array
 from pipelines.core.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from pydantic import JsonValue
+
+    from components.arrays import Array
 
 #: The folder of the project, in which stages run; a trial of a study has one of its own, in which its results are.
 HERE = Path()
@@ -166,6 +167,8 @@ def digest_of(path: Path) -> str:
 
 def digest_of_columns(columns: Mapping[str, Array]) -> str:
     """Return the SHA-256 of the columns' names, types and bytes, in order."""
+    import numpy as np
+
     sha = hashlib.sha256()
     for name, column in columns.items():
         sha.update(_head(name, column.dtype, column.shape))
@@ -233,7 +236,7 @@ def mapped(root: Path, *shape: int) -> torch.Tensor:
     folder = root / SCRATCH / "mapped"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder) as file:
-        return torch.from_file(file.name, shared=True, size=int(np.prod(shape)), dtype=torch.float32).view(*shape)
+        return torch.from_file(file.name, shared=True, size=math.prod(shape), dtype=torch.float32).view(*shape)
 
 
 def write_folder(path: Path, fill: Callable[[Path], object]) -> None:

@@ -52,4 +52,4 @@ class Stored(BaseModel):
 class Record(Stored):
     """A record of a file that a stage writes: frozen, with no key beside its own."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)

@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 
 from components.arrays import Array
-from components.diagnosis import fingerprints
 from components.diagnosis.duplicates import Copies, copies
 from components.rng import stream
 from pipelines.config.plans import TaskPlan
@@ -23,6 +22,8 @@ MOST = 200_000
 
 def same_rows(splits: Sequence[Split], most: int) -> Copies:
     """Return which rows of all ``splits`` say what an earlier one says, near duplicates among ``most`` rows."""
+    from components.diagnosis import fingerprints
+
     examples = [split.examples for split in splits]
     digests = np.concatenate([fingerprints.digests(e) for e in examples])
     among = np.sort(stream(0, "near duplicates").permutation(len(digests))[:most])

@@ -5,18 +5,17 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from components.arrays import Array
-from components.tasks.examples import Examples
-from components.tasks.image import Images
-from components.tasks.language import Blocks
-from components.tasks.table import Records
-from components.tasks.text import Texts
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
 from pipelines.data.manifest import Manifest
+
+if TYPE_CHECKING:
+    from components.tasks.examples import Examples
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,11 @@ def read_split(name: str, manifest: Manifest, folder: Path | None = None) -> Spl
 
 
 def _examples(table: pa.Table, manifest: Manifest) -> Examples:
+    from components.tasks.image import Images
+    from components.tasks.language import Blocks
+    from components.tasks.table import Records
+    from components.tasks.text import Texts
+
     if manifest.kind == "language":
         return Blocks(_rows(table["tokens"], manifest))
     label, outputs = table["label"].to_numpy(), manifest.outputs

@@ -6,7 +6,6 @@ import numpy as np
 
 from components.arrays import Array
 from pipelines.core.progress import say
-from pipelines.data import tokenization
 from pipelines.data.manifest import Manifest
 
 #: Classes that are named with their sizes; of more, the largest and the smallest.
@@ -29,8 +28,18 @@ def told(manifest: Manifest, label: Array | None) -> list[str]:
     lines += repeated(manifest)
     if manifest.truncated is not None and manifest.truncated.total:
         where = f"tasks.{manifest.task}.max_length in params.yaml sets where"
-        lines.append(f"{tokenization.truncation(manifest)}; {where}")
+        lines.append(f"{truncation(manifest)}; {where}")
     return lines
+
+
+def truncation(manifest: Manifest) -> str | None:
+    """Return how many texts were cut, and where; None for data that know nothing of the kind."""
+    cut, counts = manifest.truncated, manifest.counts
+    if cut is None:
+        return None
+    parts = f"{cut.train:,} of {counts.train:,} train and {cut.test:,} of {counts.test:,} test texts"
+    share = cut.total / counts.total
+    return f"{parts} ({share:.1%}) are longer than max_length, {manifest.max_length} tokens, and cut there"
 
 
 def repeated(manifest: Manifest) -> list[str]:

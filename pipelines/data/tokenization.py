@@ -14,7 +14,6 @@ import numpy as np
 from components.arrays import Array
 from pipelines.config.plans import TaskPlan
 from pipelines.core.errors import UserError
-from pipelines.data.manifest import Manifest
 from pipelines.sources import pretrained
 
 if TYPE_CHECKING:
@@ -131,13 +130,3 @@ def _check_tokens(tokens: Array, sizes: Array, vocabulary: int | None, where: st
         raise UserError(
             f"{where}.model: knows {vocabulary} tokens, and its tokenizer, of another model perhaps, makes {largest}"
         )
-
-
-def truncation(manifest: Manifest) -> str | None:
-    """Return how many texts were cut, and where; None for data that know nothing of the kind."""
-    cut, counts = manifest.truncated, manifest.counts
-    if cut is None:
-        return None
-    parts = f"{cut.train:,} of {counts.train:,} train and {cut.test:,} of {counts.test:,} test texts"
-    share = cut.total / counts.total
-    return f"{parts} ({share:.1%}) are longer than max_length, {manifest.max_length} tokens, and cut there"

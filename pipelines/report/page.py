@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from pipelines.core import artifacts
 from pipelines.costs.records import CostRecord
-from pipelines.data import summary, tokenization
+from pipelines.data import summary
 from pipelines.data.manifest import Manifest
 from pipelines.report.charts import to_svg
 from pipelines.versioning.provenance import commit
@@ -108,7 +108,7 @@ def provenance(manifest: Manifest, cost: CostRecord, seeds: Sequence[int], comma
     threads = f"{machine.threads} thread{'s' * (machine.threads != 1)} on {machine.cores} cores"
     processor = energy.cpu_model or machine.processor
     counts = f"{manifest.counts.test:,} test, {manifest.counts.train:,} train"
-    cut, same = tokenization.truncation(manifest), summary.repeated(manifest)
+    cut, same = summary.truncation(manifest), summary.repeated(manifest)
     return [
         ("command", command),
         ("seeds of training" if len(seeds) > 1 else "seed", ", ".join(map(str, seeds))),

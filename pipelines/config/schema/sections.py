@@ -30,7 +30,7 @@ Precision = Literal["fp32", "bf16", "fp16"]
 class Section(BaseModel):
     """A part of params.yaml: unknown keys are refused, with the nearest known one, and nothing changes after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

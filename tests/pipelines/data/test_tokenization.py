@@ -8,8 +8,8 @@ import pytest
 
 from components.tasks.batch import Rows
 from pipelines.core.errors import UserError
-from pipelines.data import tokenization
 from pipelines.data.manifest import Manifest
+from pipelines.data.summary import truncation
 from pipelines.plan import plan
 from pipelines.prepare import prepare
 from tests.pipelines import records
@@ -54,11 +54,11 @@ def test_cut_texts_are_counted_and_said(prepared, encoder, tmp_path, capsys):
     manifest, *_ = prepared(written(tmp_path, pairs()), COLUMNS, test=4, max_length=16)
     n, m = manifest.truncated.train, manifest.truncated.test
     said = f"{n} of 20 train and {m} of 4 test texts ({(n + m) / 24:.1%}) are longer than max_length, 16 tokens, and cut there"
-    assert tokenization.truncation(manifest) == said
+    assert truncation(manifest) == said
     assert f"prepare: {said}; tasks.own.max_length in params.yaml sets where" in capsys.readouterr().err.splitlines()
     prepared(written(tmp_path, pairs()), COLUMNS, test=4, max_length=40)
     assert "max_length" not in capsys.readouterr().err
-    assert tokenization.truncation(records.manifest()) is None
+    assert truncation(records.manifest()) is None
 
 
 TASKS = {"newsgroups": (11_293, 7_528, 20, 377, None), "reuters": (6_532, 2_568, 52, 1, 1)}
