@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipelines.core import artifacts
@@ -83,6 +82,8 @@ def render(
     verdict: Verdict | None = None,
 ) -> str:
     """Return the page; whatever is not a drawing is escaped. Where there is a ``verdict``, all else is folded below it."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     pages = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
