@@ -80,7 +80,7 @@ def _manifest(task: TaskPlan, rows: int, content: str) -> Manifest:
     """Return the manifest of ``rows`` training examples that nobody reads."""
     from pipelines.data.manifest import Manifest, SplitCounts
 
-    judged = task.judged
+    judged = task.judging_metric
     return Manifest(
         kind=task.kind,
         task=task.name,

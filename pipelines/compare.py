@@ -29,14 +29,14 @@ def compare() -> None:
     plan = ComparisonPlan.read(plan_of("comparison"))
     accounts = Account.settled().methods
     tested = {name: read_numbers(result("evaluate", name, "metrics.json")) for name in plan.methods}
-    metric = Manifest.prepared().judged
+    metric = Manifest.prepared().judging_metric
     rows = [_row(name, metric, tested, accounts[name], plan.agot_epsilon) for name in plan.methods]
     told = Comparison(task=plan.task, metric=metric.name, agot_epsilon=plan.agot_epsilon, rows=rows)
 
     def fill(folder: Path) -> None:
         told.write(folder / "comparison.json")
         artifacts.write_csv(folder / "comparison.csv", [row.columns() for row in rows])
-        to_png(comparison.drawn(rows, metric), folder / "score_against_time.png")
+        to_png(comparison.score_against_time(rows, metric), folder / "score_against_time.png")
         page.write(folder / "report.html", comparison.page(told, metric))
 
     artifacts.write_folder(COMPARISON, fill)
@@ -57,7 +57,7 @@ def _row(name: str, metric: Metric, tested: dict[str, Tested], account: MethodAc
     )
 
 
-def _shown(row: ComparisonRow) -> str:
+def _formatted_score(row: ComparisonRow) -> str:
     """Return a row's score to be read."""
     digits = 4 if abs(row.score) < 10 else 2
     error = row.standard_error
@@ -77,17 +77,17 @@ def show() -> None:
     for head in ("method", written.metric, "trained", "CPU s", "T counted", "T measured", "AGOT", *energies):
         table.add_column(head, justify="left" if head == "method" else "right")
     for number, row in enumerate(written.rows):
-        table.add_row(*_cells(row), *(f"{kwh[number] * 1000:.2f}" for kwh in energies.values()))
+        table.add_row(*_printed_columns(row), *(f"{kwh[number] * 1000:.2f}" for kwh in energies.values()))
     console = Console()
     console.width = console.width if console.is_terminal else 124
     console.print(table)
     console.print(f"written to {COMPARISON}/ (csv, json, figure, report.html); 'make ui' opens MLflow")
 
 
-def _cells(row: ComparisonRow) -> list[str]:
+def _printed_columns(row: ComparisonRow) -> list[str]:
     """Return what is printed of a row, without its energy."""
     gain = "-" if row.gains.agot is None else f"{row.gains.agot:.3f}"
-    head = [row.method, _shown(row), f"{row.examples_trained:,}", f"{row.costs.cpu_seconds:.1f}"]
+    head = [row.method, _formatted_score(row), f"{row.examples_trained:,}", f"{row.costs.cpu_seconds:.1f}"]
     return [*head, f"{row.time_counted:.2f}", f"{row.time_measured:.2f}", gain]
 
 

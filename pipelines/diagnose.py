@@ -36,7 +36,7 @@ def diagnose() -> None:
         scores = _scores(plan.warm_up, manifest, train)
         wrong = wrong_labels(scores, train.examples.target) if scores is not None and manifest.classes else None
         rows = measured.together(train, test)
-        told = measured.found(plan, rows, scores, wrong, manifest, train)
+        told = measured.findings_of(plan, rows, scores, wrong, manifest, train)
         suspects = _suspects(wrong, rows, train, manifest) if wrong is not None else []
         copies = _copies(rows)
 
@@ -91,10 +91,10 @@ def _suspects(wrong: WrongLabels, rows: Together, train: Split, manifest: Manife
 
 
 def _example(train: Split, row: int, manifest: Manifest) -> Example:
-    return Example(int(train.ids[row]), row, _told(train.table, row, manifest))
+    return Example(int(train.ids[row]), row, _example_text(train.table, row, manifest))
 
 
-def _told(table: pa.Table, row: int, manifest: Manifest) -> str:
+def _example_text(table: pa.Table, row: int, manifest: Manifest) -> str:
     """Return an example's texts; of a picture the file that is written of it; of a row of a table nothing."""
     if manifest.kind == "image":
         return f"suspects/{table['id'][row]}.png"

@@ -45,7 +45,7 @@ def evaluate(name: str, root: Path = artifacts.HERE) -> None:
     with clock.lap("evaluate", len(split.examples)):
         predictions = predicted()
     learnt = read_split("train", manifest, root / artifacts.PREPARED).examples
-    found = metrics(predictions, kind) | before | _beside_chance(predictions, split.examples, learnt, manifest)
+    found = metrics(predictions, kind) | before | _chance_metrics(predictions, split.examples, learnt, manifest)
     artifacts.write_json(root / result("evaluate", name, "metrics.json"), found)
     origin = {"seed": plan.seed, "data": manifest.content, "params": artifacts.digest(plan.dumped())}
     origin["checkpoint"] = artifacts.digest_of(weights / models.WEIGHTS)
@@ -60,11 +60,12 @@ def _write_predictions(path: Path, columns: Columns, origin: dict[str, object]) 
     tables.write_table(path, columns, origin)
 
 
-def _beside_chance(predictions: Columns, tested: Examples, learnt: Examples, manifest: Manifest) -> dict[str, float]:
+def _chance_metrics(predictions: Columns, tested: Examples, learnt: Examples, manifest: Manifest) -> dict[str, float]:
     """Return the metric of predictions that say the same of every example, and how far above it the model surely is."""
-    from components.evaluation.chance import beyond
+    from components.evaluation.chance import margin_over
 
-    chance, above = beyond(predictions, _constant(predictions, tested, learnt, manifest), manifest.target, manifest.judged)
+    constant = _constant(predictions, tested, learnt, manifest)
+    chance, above = margin_over(predictions, constant, manifest.target, manifest.judging_metric)
     return {f"chance_{manifest.metric}": chance, "above_chance": above}
 
 

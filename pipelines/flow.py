@@ -10,7 +10,7 @@ from pipelines.core import python_gc
 from pipelines.core.command import BAD_INPUT, FAILED, STOPPED
 from pipelines.core.errors import StageFailedError, Stopped, UserError
 from pipelines.core.locks import alone
-from pipelines.core.progress import say
+from pipelines.core.progress import log_line
 from pipelines.flows.comparison import winnow
 from pipelines.flows.prefect_server import server
 from pipelines.tracking import comparison as tracking
@@ -28,7 +28,7 @@ def main() -> int:
     try:
         with alone("flow"):
             planning.plans_of(loader.load())
-            say("winnow: params.yaml is sound; asking DVC what has to be run")
+            log_line("winnow: params.yaml is sound; asking DVC what has to be run")
             dvc_project.release_the_dead()
             ran = _run() if dvc_project.stale() else []
             tracking.publish()
@@ -36,15 +36,15 @@ def main() -> int:
                 sys.stderr.write("winnow: nothing had changed; this is the comparison that was made before\n")
                 compare.show()
     except UserError as error:
-        return _said(str(error), BAD_INPUT)
+        return _report_end(str(error), BAD_INPUT)
     except StageFailedError as error:
-        return _said(str(error), FAILED)
+        return _report_end(str(error), FAILED)
     except (Stopped, KeyboardInterrupt):
-        return _said("stopped; the next call goes on from here", STOPPED)
+        return _report_end("stopped; the next call goes on from here", STOPPED)
     return 0
 
 
-def _said(text: str, code: int) -> int:
+def _report_end(text: str, code: int) -> int:
     sys.stderr.write(f"winnow: {text}\n")
     return code
 

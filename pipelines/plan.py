@@ -12,12 +12,12 @@ from pipelines.config.params import Params
 from pipelines.config.planning import plans_of, starts, write
 from pipelines.config.plans import Plans
 from pipelines.core.command import main
-from pipelines.core.progress import say
+from pipelines.core.progress import log_line
 
 
-def _told(params: Params, plans: Plans) -> Iterator[str]:
+def _summary_lines(params: Params, plans: Plans) -> Iterator[str]:
     """Yield a line on how long all of it trains, and one on what each warm-up costs and who starts from it."""
-    costs = {n: w.begun + w.extra for n, w in params.warm_ups.items() if w.begun + w.extra and starts(params, n)}
+    costs = {n: w.start_epoch + w.extra for n, w in params.warm_ups.items() if w.start_epoch + w.extra and starts(params, n)}
     own = [m.planned_cost - costs.get(m.warm_up, 0) for m in plans.methods.values()]
     total, full = sum(own) + sum(costs.values()), plans.methods["full"].planned_cost
     counted = f"{_count(params.compare, 'method')} and {_count(costs, 'warm-up')}"
@@ -38,8 +38,8 @@ def plan() -> None:
     params = load()
     plans = plans_of(params)
     write(plans)
-    for line in _told(params, plans):
-        say(line)
+    for line in _summary_lines(params, plans):
+        log_line(line)
 
 
 if __name__ == "__main__":

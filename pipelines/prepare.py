@@ -60,7 +60,7 @@ def prepare(root: Path = artifacts.HERE) -> None:
         encoding.check(raw, task)
         manifest, label = _write(raw, task, root)
     clock.laps["prepare"].cpu_seconds += _of_children() - begun
-    summary.tell(manifest, label)
+    summary.log_summary(manifest, label)
     CostRecord.timed(clock).write(root / artifacts.cost_of("prepare"))
 
 
@@ -75,11 +75,11 @@ def _rows(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
     target = targets.read(raw, task)
     classes = None if target.names is None else target.value
     if raw.aimed is None or task.target is None:
-        train, test = _judged(*_split(raw.tested, target.kept, task), task, classes)
+        train, test = _with_validation(*_split(raw.tested, target.kept, task), task, classes)
     else:
         train, test = target_set.split(raw, target.kept, task.target, task)
-    left = _left(train, without, task)
-    aim = None if raw.aimed is None or task.target is None else target_set.made(raw.aimed[left], task.target, task)
+    left = _without(train, without, task)
+    aim = None if raw.aimed is None or task.target is None else target_set.target_set_facts(raw.aimed[left], task.target, task)
     made = resampling.make(raw, target, left, task)
     settled = targets.settle(made.target, made.train, test, task)
     columns, facts = encoding.encode(made.raw, task, made.train, test)
@@ -90,15 +90,15 @@ def _rows(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
         if made.raw.pixels is not None:
             stored = {"pixels": blank(len(chosen), made.raw.pixels.shape)}
         splits[split] = pa.table({"id": ids, "label": label[chosen], **stored})
-    splits["train"] = resampling.told(splits["train"], made.copies)
+    splits["train"] = resampling.with_copy_column(splits["train"], made.copies)
     if made.raw.aimed is not None:
         splits["train"] = splits["train"].append_column("target", pa.array(made.raw.aimed[made.train]))
     pictures = None if made.raw.pixels is None else (made.raw.pixels, {"train": made.train, "test": test})
-    regimes = RegimeFacts.asked(long_tail=made.long_tail, duplicates=made.duplicates, target_set=aim)
+    regimes = RegimeFacts.from_regimes(long_tail=made.long_tail, duplicates=made.duplicates, target_set=aim)
     return Prepared(splits, (facts, settled.facts, regimes), raw.changes | target.changes, pictures=pictures)
 
 
-def _left(train: Array, without: Array, task: TaskPlan) -> Array:
+def _without(train: Array, without: Array, task: TaskPlan) -> Array:
     """Return the ids of ``train`` that are not among those it is to go ``without``."""
     left = train[~np.isin(train, without)]
     if not len(left):
@@ -110,13 +110,13 @@ def _blocks(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
     """Return both splits of running text, divided by document, whose examples are blocks; training's ids come first."""
     texts, block = raw.texts["text"], task.block
     train, test = _split(raw.tested, np.arange(len(texts)), task)
-    train, test = _judged(train, test, task.model_copy(update={"limit": None}), None)
+    train, test = _with_validation(train, test, task.model_copy(update={"limit": None}), None)
     tokenizer = token_blocks.tokenizer_of(task, [texts[i] for i in train])
     where = f"params.yaml: tasks.{task.name}.block: the {{}} split"
     parts = [
         token_blocks.cut(texts, ids, tokenizer, block, where.format(n)) for n, ids in (("training", train), ("test", test))
     ]
-    used = _left(_limited(np.arange(len(parts[0].tokens)), task), without, task)
+    used = _without(_limited(np.arange(len(parts[0].tokens)), task), without, task)
     copies, made = resampling.duplicates(used, None, task)
     sizes = [len(part.tokens) for part in parts]
     ids = [copies.ids(sum(sizes)), sizes[0] + np.arange(sizes[1])]
@@ -125,8 +125,12 @@ def _blocks(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
     for name, part, rows_of_split, rows in zip(("train", "test"), parts, ids, chosen, strict=True):
         columns = {"id": rows_of_split, "document": part.document[rows], "tokens": encoding.listed(part.tokens[rows])}
         splits[name] = pa.table(columns)
-    splits["train"] = resampling.told(splits["train"], copies)
-    facts = (token_blocks.facts(parts[0], parts[1], tokenizer), targets.next_tokens(task), RegimeFacts.asked(duplicates=made))
+    splits["train"] = resampling.with_copy_column(splits["train"], copies)
+    facts = (
+        token_blocks.facts(parts[0], parts[1], tokenizer),
+        targets.next_tokens(task),
+        RegimeFacts.from_regimes(duplicates=made),
+    )
     return Prepared(splits, facts, tokenizer=tokenizer if task.tokenizer is None else None)
 
 
@@ -143,7 +147,7 @@ def _split(tested: Array | None, kept: Array, task: TaskPlan) -> tuple[Array, Ar
     return np.sort(shuffled[size:]), np.sort(shuffled[:size])
 
 
-def _judged(train: Array, test: Array, task: TaskPlan, value: Array | None) -> tuple[Array, Array]:
+def _with_validation(train: Array, test: Array, task: TaskPlan, value: Array | None) -> tuple[Array, Array]:
     """Return the ids to train on and those to judge by: with ``validation`` a part of the training split, and no test row.
 
     A part for validation is the same at every limit, and training on less is on some of the same rows.

@@ -21,7 +21,7 @@ from pipelines.costs.history import write_history
 from pipelines.training import launcher
 
 if TYPE_CHECKING:
-    from pipelines.training.checkpoints import Begun, Tensors
+    from pipelines.training.checkpoints import Tensors, WarmUpFacts
     from pipelines.training.job import Job
 
 #: The columns of a ledger file, beside the id.
@@ -40,7 +40,7 @@ def train(name: str, root: Path = artifacts.HERE) -> None:
     plan = MethodPlan.read(root / plan_of("methods", name))
     job, inputs = begin(plan, root)
     job.run(None, inputs)
-    if not job.ended():
+    if not job.gather_costs():
         return
     columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in LEDGER}}
     folder = root / result("train", name, "model")
@@ -58,7 +58,7 @@ def begin(plan: MethodPlan, root: Path = artifacts.HERE) -> tuple[Job, list[obje
 
     warm_up = WarmUpPlan.read(root / plan_of("warm_ups", plan.warm_up))
     looks_only = warm_up.scores_in == "eval"
-    job = Job("train", plan.name, build(plan.members), first=math.ceil(warm_up.begun), looks_only=looks_only, root=root)
+    job = Job("train", plan.name, build(plan.members), first=math.ceil(warm_up.start_epoch), looks_only=looks_only, root=root)
     state, subset = _state(job, plan, warm_up), _subset(job, plan)
     job.begin_from(state)
     try:
@@ -68,13 +68,13 @@ def begin(plan: MethodPlan, root: Path = artifacts.HERE) -> tuple[Job, list[obje
     return job, [plan.dumped(), provenance(job), state[0]["origin"], artifacts.digest_of_columns(vars(subset))]
 
 
-def _state(job: Job, plan: MethodPlan, warm_up: WarmUpPlan) -> tuple[Begun, Tensors]:
+def _state(job: Job, plan: MethodPlan, warm_up: WarmUpPlan) -> tuple[WarmUpFacts, Tensors]:
     """Return the warm-up's state, made from the same data and settings, its own included."""
-    from pipelines.training.checkpoints import read_begun
+    from pipelines.training.checkpoints import read_warm_up_state
     from pipelines.training.job import provenance
 
     path = job.root / result("warm_up", plan.warm_up, "state.safetensors")
-    state = read_begun(path)
+    state = read_warm_up_state(path)
     artifacts.check_origin(path, state[0]["origin"], provenance(job, warm_up=warm_up.dumped()))
     return state
 

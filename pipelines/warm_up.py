@@ -189,7 +189,7 @@ def _write_scores(job: Job, plan: WarmUpPlan, checkpoint: str | None, more: dict
     from pipelines.core import tables
     from pipelines.training.job import provenance
 
-    if not job.ended():
+    if not job.gather_costs():
         return
     checkpoint = checkpoint or artifacts.digest_of(_state_of(job))
     columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in SCORES}, **more}
@@ -208,12 +208,12 @@ def _digest_of(job: Job) -> str:
 
 def _write_state(job: Job, plan: WarmUpPlan) -> None:
     """Write from where a method's training goes on; every rank packs, and one writes."""
-    from pipelines.training.checkpoints import pack, write_begun
+    from pipelines.training.checkpoints import pack, write_warm_up_state
     from pipelines.training.job import provenance
 
     state = pack(job.training, job.records)
     if job.ranks.leads:
-        write_begun(_state_of(job), state, provenance(job, warm_up=plan.dumped()))
+        write_warm_up_state(_state_of(job), state, provenance(job, warm_up=plan.dumped()))
 
 
 def _state_of(job: Job) -> Path:

@@ -34,7 +34,7 @@ def constant(columns: Columns, kind: str, learnt: Array, tokens: Array | None = 
     return columns | {"predicted": np.full(len(columns["target"]), answer)}
 
 
-def beyond(columns: Columns, other: Columns, kind: str, metric: Metric) -> tuple[float, float]:
+def margin_over(columns: Columns, other: Columns, kind: str, metric: Metric) -> tuple[float, float]:
     """Return the metric of ``other``, and by how much that of ``columns`` is better, less two errors of the difference.
 
     These are standard errors over the test examples, the same ones for both. What is 0 or less may be chance.

@@ -19,7 +19,7 @@ FEW = 256
 
 
 @dataclass(frozen=True)
-class Seen:
+class PassSignals:
     """What an objective makes of a forward pass over B examples.
 
     Attributes:
@@ -47,7 +47,7 @@ class Objective(ABC):
     likelihood = True
 
     @abstractmethod
-    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> Seen:
+    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> PassSignals:
         """Return what the model's ``output`` says of ``target``; ``norm``: gradient norms are wanted."""
 
     @abstractmethod
@@ -81,10 +81,10 @@ class Classification(Objective):
     classes = True
 
     @override
-    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> Seen:
+    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> PassSignals:
         # Cross-entropy in its two steps: what is between them tells the probabilities.
         log_p = output.log_softmax(1)
-        return Seen(nll_loss(log_p, target, reduction="none"), output, log_p=log_p)
+        return PassSignals(nll_loss(log_p, target, reduction="none"), output, log_p=log_p)
 
     @override
     def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
@@ -112,8 +112,8 @@ class SquaredError(Objective):
     likelihood = False
 
     @override
-    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> Seen:
-        return Seen((output.squeeze(1) - target).square(), output)
+    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> PassSignals:
+        return PassSignals((output.squeeze(1) - target).square(), output)
 
     @override
     def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
@@ -127,10 +127,10 @@ class NextToken(Objective):
     """
 
     @override
-    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> Seen:
+    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> PassSignals:
         before, after = output[:, :-1].flatten(0, 1), target[:, 1:]
         each = cross_entropy(before, after.flatten(), reduction="none").view(after.shape)
-        return Seen(each.mean(1), -each.detach(), token_norm(before.detach(), after) if norm else None)
+        return PassSignals(each.mean(1), -each.detach(), token_norm(before.detach(), after) if norm else None)
 
     @override
     def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:

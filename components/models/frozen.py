@@ -22,7 +22,7 @@ TOGETHER = 64
 TOLERANCE = 1e-4
 
 
-class _Given(nn.Module):
+class _GivenStates(nn.Module):
     """Stands where a model's embeddings were, and gives on the states that the model is given for them."""
 
     def forward(self, *given: object, inputs_embeds: Tensor | None = None, **_: object) -> Tensor:
@@ -66,7 +66,7 @@ def divided(model: nn.Module) -> tuple[FrozenPart, nn.Module]:
     below, above = _sharing(model), _sharing(model)
     below.set_submodule(name, below.get_submodule(name)[:count])  # type: ignore[index]
     above.set_submodule(name, above.get_submodule(name)[count:])  # type: ignore[index]
-    above.set_submodule(embeddings[0], _Given())
+    above.set_submodule(embeddings[0], _GivenStates())
     return FrozenPart(below, f"{name}.{count - 1}" if count else embeddings[0]), above
 
 
@@ -111,7 +111,7 @@ def _logits(model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
     return logits
 
 
-class Kept:
+class KeptStates:
     """Texts as what the frozen part makes of them: ``inputs_embeds`` ``(B, L, H)`` float32 and ``attention_mask`` ``(B, L)``.
 
     Attributes:

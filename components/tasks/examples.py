@@ -41,23 +41,23 @@ def packed(rows: Rows, inputs: dict[str, Tensor], target: Tensor, device: torch.
     """Return the batch of ``rows``, everything in it on ``device``, the rows themselves on the host."""
     if device.type == "cpu":
         return Batch(rows, inputs, target, rows.weight)
-    there = {name: sent(value, device) for name, value in inputs.items()}
+    there = {name: to_device(value, device) for name, value in inputs.items()}
     # What is learnt may be the input itself.
     same = next((there[name] for name, value in inputs.items() if value is target), None)
-    return Batch(rows, there, sent(target, device) if same is None else same, sent(rows.weight, device))
+    return Batch(rows, there, to_device(target, device) if same is None else same, to_device(rows.weight, device))
 
 
 def picked(batch: Batch, rows: Rows, answer: Array) -> Batch:
     """Return ``rows``, which are those of ``batch`` that passed a door with ``answer``, without fetching them again."""
     device = batch.target.device
     kept = torch.from_numpy(np.flatnonzero(answer))
-    there = kept if device.type == "cpu" else sent(kept, device)
+    there = kept if device.type == "cpu" else to_device(kept, device)
     target = batch.target.index_select(0, there)
     inputs = {n: target if v is batch.target else v.index_select(0, there) for n, v in batch.inputs.items()}
-    return Batch(rows, inputs, target, rows.weight if device.type == "cpu" else sent(rows.weight, device))
+    return Batch(rows, inputs, target, rows.weight if device.type == "cpu" else to_device(rows.weight, device))
 
 
-def sent(value: Tensor, device: torch.device) -> Tensor:
+def to_device(value: Tensor, device: torch.device) -> Tensor:
     """Return ``value`` on its way to ``device``.
 
     To CUDA from pinned memory, since a copy from any other first waits for everything that the GPU has been asked to do.

@@ -21,7 +21,7 @@ from pipelines.advise import report as advise_report
 from pipelines.advise import rungs as advise_rungs
 from pipelines.advise import tracking
 from pipelines.advise.proposal import advice, answer_of, balance
-from pipelines.advise.records import Advice, Answer, Judged, Nothing, NotJudged, Spent, Unit
+from pipelines.advise.records import Advice, Answer, NoProposalScore, Nothing, ProposalScore, Spent, Unit
 from pipelines.advise.report import lines
 from pipelines.advise.rungs import UNITS, Rung, section_of, spent
 from pipelines.config import loader
@@ -98,7 +98,7 @@ def advise(given: list[str]) -> int:
     """Run what trials are missing, write and print the advice, and return the exit status."""
     asked = arguments(given)
     read = narrowed(loader.load(over=asked.study), asked.methods, asked.seeds)
-    unit, metric = GOALS[asked.goal], read.chosen.judged
+    unit, metric = GOALS[asked.goal], read.chosen.judging_metric
     goal = Goal("tolerance" if asked.goal == "tolerance" else "budget", asked.bound, metric.higher)
     before: dict[str, Spent] = {}
     with alone("study"), ExitStack() as stack:
@@ -113,7 +113,7 @@ def advise(given: list[str]) -> int:
     _write(written, rungs[-1])
     tracking.publish(written)
     show(read.task)
-    failed = any(r.failed for r in written.rungs) or isinstance(test, NotJudged)
+    failed = any(r.failed for r in written.rungs) or isinstance(test, NoProposalScore)
     return FAILED if failed else 0
 
 
@@ -130,30 +130,30 @@ def _runner(stack: ExitStack, before: dict[str, Spent]) -> advise_rungs.Run:
             from pipelines.flows.trials import trial_flows
 
             flows.append(stack.enter_context(trial_flows("advise")))
-        return flows[0](missing, _told(study, len(missing)))
+        return flows[0](missing, _timed_runner(study, len(missing)))
 
     return run
 
 
-def _told(study: StudyFolder, many: int) -> Callable[[int, str], None]:
+def _timed_runner(study: StudyFolder, many: int) -> Callable[[int, str], None]:
     seen = set[tuple[int, str]]()
 
     def work(seed: int, name: str) -> None:
         seen.add((seed, name))
         started = time.monotonic()
         runner.run(study, seed, name)
-        _say(f"{len(seen)}/{many}: {name}, seed {seed}: {time.monotonic() - started:.1f} s")
+        _log(f"{len(seen)}/{many}: {name}, seed {seed}: {time.monotonic() - started:.1f} s")
 
     return work
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     sys.stderr.write(f"winnow advise: {text}\n")
 
 
 def _test(
     read: Params, answer: Answer | Nothing, run: advise_rungs.Run, metric: Metric
-) -> tuple[Judged | NotJudged | None, dict[str, Spent]]:
+) -> tuple[ProposalScore | NoProposalScore | None, dict[str, Spent]]:
     """Train the proposal once on all training data, and return its metric on the test split, and what that cost.
 
     Nothing is chosen by it. Who is told to train on everything does so next.
@@ -162,13 +162,13 @@ def _test(
         return None, {}
     study, name = advise_rungs.study_of_test(read), answer.name
     names = [n for n in (study.grid[name].after, name) if n]
-    failed = run(study, [(read.seed, n) for n in names if not study.done(read.seed, n)])
+    failed = run(study, [(read.seed, n) for n in names if not study.is_done(read.seed, n)])
     costs = spent(study, names)
     if failed:
-        return NotJudged(error="; ".join(failed.values())), costs
+        return NoProposalScore(error="; ".join(failed.values())), costs
     found = read_numbers(study.of(read.seed) / artifacts.result("evaluate", name, "metrics.json"))
     error = found.get(f"{metric.name}_standard_error")
-    return Judged(seed=read.seed, score=found[metric.name], standard_error=error), costs
+    return ProposalScore(seed=read.seed, score=found[metric.name], standard_error=error), costs
 
 
 def _write(written: Advice, last: Rung) -> None:

@@ -18,10 +18,10 @@ from pipelines.advise.records import (
     Balance,
     FailedTold,
     Gain,
-    Judged,
+    NoProposalScore,
     Nothing,
-    NotJudged,
     OutcomeTold,
+    ProposalScore,
     Ratio,
     RungTold,
     Spent,
@@ -38,7 +38,7 @@ from pipelines.data.manifest import Manifest
 from pipelines.trials.folder import DATA
 from pipelines.trials.grid import CONTROLS, Block, Trial
 from pipelines.trials.rows import TrialRow, scores
-from pipelines.trials.search_space import told
+from pipelines.trials.search_space import settings_text
 from pipelines.trials.study_summary import rivals
 
 #: Standard errors on each side of a mean over many examples that make its interval.
@@ -52,7 +52,7 @@ def advice(
     metric: Metric,
     rungs: list[Rung],
     answer: Answer | Nothing,
-    test: Judged | NotJudged | None,
+    test: ProposalScore | NoProposalScore | None,
     balance: Balance,
 ) -> Advice:
     """Return what was found.
@@ -181,7 +181,7 @@ def sentence(answer: Answer | Nothing, unit: str, last: Rung, metric: Metric) ->
 
 def _settings(trial: Trial) -> str:
     kept = [] if trial.fraction is None else [f"{trial.fraction:g} kept"]
-    parts = [*kept, *([told(trial.settings)] if trial.settings else [])]
+    parts = [*kept, *([settings_text(trial.settings)] if trial.settings else [])]
     return f", {', '.join(parts)}" if parts else ""
 
 

@@ -108,7 +108,7 @@ class RungTold(Record):
     failed: list[FailedTold]
 
 
-class Judged(Record):
+class ProposalScore(Record):
     """What the proposal has on the test split."""
 
     seed: int
@@ -116,7 +116,7 @@ class Judged(Record):
     standard_error: float | None
 
 
-class NotJudged(Record):
+class NoProposalScore(Record):
     """Why the proposal was not judged by the test split."""
 
     error: str
@@ -156,7 +156,7 @@ class _Facts(Record):
     sentence: str
     rungs: list[RungTold]
     block: str | None
-    test: Judged | NotJudged | None
+    test: ProposalScore | NoProposalScore | None
     balance: Balance
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.advise.records import Advice, Answer, Gain, NotJudged, RungTold
+from pipelines.advise.records import Advice, Answer, Gain, NoProposalScore, RungTold
 from pipelines.advise.rungs import UNITS
 from pipelines.core.artifacts import MANIFEST, cost_of
 from pipelines.costs.records import CostRecord
@@ -19,14 +19,14 @@ def page(study: StudyFolder, written: Advice) -> str:
         Manifest.read(study.path / DATA / MANIFEST),
         CostRecord.read(study.of(seed) / cost_of("train", "full")),
         study.seeds,
-        "python -m pipelines.advise " + asked(written),
+        "python -m pipelines.advise " + goal_option(written),
     )
     first, *more = lines(written)
     sections = [Section("How sure, and at what cost", more), _rungs(written), *_block(written)]
     return report_page.render(f"{written.task}: which method, and with which settings", [first], sections, facts)
 
 
-def asked(written: Advice) -> str:
+def goal_option(written: Advice) -> str:
     """Return the goal as the command line has it."""
     flag = "tolerance"
     if written.goal == "budget":
@@ -82,7 +82,7 @@ def _on_test(written: Advice) -> list[str]:
     test = written.test
     if test is None:
         return []
-    if isinstance(test, NotJudged):
+    if isinstance(test, NoProposalScore):
         return [f"on the test split: {test.error}"]
     return [f"on the test split: {written.metric} {with_error(test.score, test.standard_error)}, one seed, judged by once"]
 

@@ -118,7 +118,7 @@ def climb(params: Params, goal: Goal, unit: Unit, run: Run) -> Iterator[Rung]:
 def _tried(study: StudyFolder, params: Params, share: float, names: list[str], goal: Goal, unit: Unit, run: Run) -> Rung:
     missing = [trial for trial in study.missing() if trial[1] in names]
     failed = run(study, missing)
-    if not all(study.done(seed, "full") for seed in study.seeds):
+    if not all(study.is_done(seed, "full") for seed in study.seeds):
         reason = next((r for (_, name), r in failed.items() if name == "full"), "it has no results")
         raise UserError(f"'full' failed on {share:g} of the training data, and all is held against it: {reason}")
     manifest = Manifest.read(study.path / DATA / artifacts.MANIFEST)

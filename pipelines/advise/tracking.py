@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pipelines.advise.records import Advice, TrialTold
-from pipelines.advise.report import asked
+from pipelines.advise.report import goal_option
 from pipelines.core.artifacts import ADVICE, digest
-from pipelines.tracking.client import REASON, Tracker, points, told
+from pipelines.tracking.client import REASON, Tracker, points, with_tracker
 from pipelines.versioning.provenance import versions
 
 
@@ -15,7 +15,7 @@ def publish(written: Advice) -> str | None:
     Returns:
         None where there is no tracker to tell it to: then the next call tells it.
     """
-    return told(lambda tracker: _publish(tracker, written))
+    return with_tracker(lambda tracker: _publish(tracker, written))
 
 
 def _publish(tracker: Tracker, written: Advice) -> str:
@@ -26,11 +26,11 @@ def _publish(tracker: Tracker, written: Advice) -> str:
             return str(run.info.run_id)
         for left in [*tracker.runs("mlflow.parentRunId", run.info.run_id), run]:
             tracker.forget(left)
-    tags = {"task": written.task, "goal": asked(written), **versions()}
+    tags = {"task": written.task, "goal": goal_option(written), **versions()}
     parent = tracker.create(f"{written.task} advice", {**tags, "winnow.key": key, "advice": written.sentence})
     run_id = str(parent.info.run_id)
     for trial in written.trials:
-        _tell_trial(tracker, written, trial, {**tags, "mlflow.parentRunId": run_id})
+        _log_trial(tracker, written, trial, {**tags, "mlflow.parentRunId": run_id})
     balance, path = written.balance, ADVICE / written.task / "advice.json"
     found = [(f"advice_{k}", v, 0) for k, v in (*vars(balance.cost).items(), ("saving", balance.saving))]
     tracker.log(run_id, points(found, path), {"bound": written.bound, "goal": written.goal}, {})
@@ -40,7 +40,7 @@ def _publish(tracker: Tracker, written: Advice) -> str:
     return run_id
 
 
-def _tell_trial(tracker: Tracker, written: Advice, trial: TrialTold, tags: dict[str, str]) -> None:
+def _log_trial(tracker: Tracker, written: Advice, trial: TrialTold, tags: dict[str, str]) -> None:
     row, columns = trial.row, trial.columns()
     own = {k: columns[k] for k in ("cell", "role", "method", "seed", "share")}
     name = f"{row.head.cell} on {trial.share:g} seed {row.seed}"

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from pipelines.agents import compatibility, heartbeat, prefect_client, work_lock
 from pipelines.agents.scheduler import Future, walk
-from pipelines.agents.submit import cancel_sent, send, state_of
+from pipelines.agents.submit import cancel_submitted, send, state_of
 from pipelines.config import planning
 from pipelines.config.overrides import Keys, Text, Word, Words, resolve
 from pipelines.core import artifacts
@@ -90,7 +90,7 @@ def at_work(what: str, packages: Mapping[str, str], flows: str, log: Log) -> Ite
         file.unlink(missing_ok=True)
 
 
-@flow(name="winnow", on_cancellation=[cancel_sent])
+@flow(name="winnow", on_cancellation=[cancel_submitted])
 def winnow(
     revision: Revision | None = None,
     params: Text = "",

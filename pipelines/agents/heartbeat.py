@@ -62,7 +62,7 @@ class Heart:
     def finish(self) -> None:
         """Say that all is done, where the server hears it."""
         with suppress(httpx.HTTPError), prefect_client.client() as client:
-            self._tell(client, 100.0, "done", "done")
+            self._publish(client, 100.0, "done", "done")
 
     def confirm(self) -> None:
         """Check that the run still counts, before what it made is shared.
@@ -89,7 +89,7 @@ class Heart:
             elif self._cancelling >= CANCELLING:
                 self._end = Stopped()
             else:
-                self._tell(client, *progress_of(self._progress), beat=str(number))
+                self._publish(client, *progress_of(self._progress), beat=str(number))
             self._missed = 0
         except ObjectNotFound:
             self._end = GivenUpError("was deleted")
@@ -99,7 +99,7 @@ class Heart:
                 self._log.warning("Prefect's server does not answer (%s); the stage goes on", type(error).__name__)
         return self._end is not None
 
-    def _tell(self, client: SyncPrefectClient, percent: float, text: str, beat: str) -> None:
+    def _publish(self, client: SyncPrefectClient, percent: float, text: str, beat: str) -> None:
         metadata = {"beat": beat}
         if self._artifact is None:
             made = ArtifactCreate(

@@ -16,7 +16,7 @@ from pipelines.versioning import dvc_project, dvc_remote
 if TYPE_CHECKING:
     from pipelines.core.progress import Log
 
-Future = PrefectFuture[agents.Ended]
+Future = PrefectFuture[agents.AgentResult]
 
 
 def walk(send: Callable[[str], Future], log: Log) -> None:
@@ -44,7 +44,7 @@ class Walk:
         self._needs, self._left = dvc_project.depends_on(), dvc_project.stages()
         self._here: set[str] = set()
         self._running: dict[Future, str] = {}
-        self._sent: dict[str, agents.Ended] = {}
+        self._sent: dict[str, agents.AgentResult] = {}
 
     def to_the_end(self) -> None:
         """Take up each stage that has ended, and send those that waited for it."""
@@ -53,7 +53,7 @@ class Walk:
             future = next(as_completed(list(self._running)))
             stage = self._running.pop(future)
             self._sent[stage] = self._result(stage, future)
-            agents.write_sent(self._sent)
+            agents.write_agent_results(self._sent)
             self._bring(stage)
             self._advance()
             if stage.startswith("evaluate@"):
@@ -79,15 +79,15 @@ class Walk:
     def _restore(self, stage: str) -> bool:
         return dvc_remote.patiently(partial(dvc_remote.restore, stage), self._log)
 
-    def _result(self, stage: str, future: Future) -> agents.Ended:
+    def _result(self, stage: str, future: Future) -> agents.AgentResult:
         """Return how a stage was ended; where it failed, wait for the others, and let MLflow know all that failed for good."""
-        told = self._told(stage, future)
-        if isinstance(told, agents.Ended):
+        told = self._outcome(stage, future)
+        if isinstance(told, agents.AgentResult):
             return told
-        others = [self._told(other, running) for running, other in self._running.items()]
+        others = [self._outcome(other, running) for running, other in self._running.items()]
         raise next(e for e in (told, *others) if isinstance(e, Exception))
 
-    def _told(self, stage: str, future: Future) -> agents.Ended | Exception:
+    def _outcome(self, stage: str, future: Future) -> agents.AgentResult | Exception:
         try:
             return future.result()
         except Stopped as error:

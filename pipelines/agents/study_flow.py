@@ -20,7 +20,7 @@ from prefect.states import Failed
 
 from pipelines.agents import work_lock
 from pipelines.agents.comparison_flow import Flows, Packages, Revision, at_work
-from pipelines.agents.submit import IN_PART, cancel_sent, send, state_of
+from pipelines.agents.submit import IN_PART, cancel_submitted, send, state_of
 from pipelines.config.overrides import Keys, Text, Word, resolve
 from pipelines.config.schema.sections import Name, Seed
 from pipelines.core import artifacts, subprocesses
@@ -77,7 +77,7 @@ def _part(unit: str, log: Log) -> dict[str, str]:
     return told if len(told) == len(reasons) else {**told, "": "failed too; the log of its run says why"}
 
 
-@flow(name="winnow-study", on_cancellation=[cancel_sent])
+@flow(name="winnow-study", on_cancellation=[cancel_submitted])
 def study(
     revision: Revision | None = None, params: Text = "", task: Word = "", overrides: Keys | None = None
 ) -> State[None] | None:
@@ -98,13 +98,13 @@ def study(
             missing: list[Unit] = [(name, seed) for name, seed in artifacts.read_json(artifacts.UNITS_MISSING)]
             if missing:
                 pool = f"winnow-cells/{held.pools.of('train')}"
-                _gather(_sent(missing, pool, {"revision": at, "params": params}), log)
+                _gather(_run_units(missing, pool, {"revision": at, "params": params}), log)
     except (UserError, StageFailedError, Stopped) as error:
         return state_of(error)
     return None
 
 
-def _sent(missing: list[Unit], deployment: str, asked: dict[str, str]) -> dict[str, dict[str, str]]:
+def _run_units(missing: list[Unit], deployment: str, asked: dict[str, str]) -> dict[str, dict[str, str]]:
     """Have agents run the units that are ``missing``, all that there are at once; return why trials failed, by unit and name.
 
     Raises:

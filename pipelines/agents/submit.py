@@ -23,7 +23,7 @@ from pipelines.agents import compatibility, prefect_client, run_watcher
 from pipelines.core.errors import GivenUpError, StageFailedError, Stopped, UserError, without_passwords
 from pipelines.core.progress import Log
 from pipelines.flows.retry import worth_a_retry
-from pipelines.tracking.agents import Ended
+from pipelines.tracking.agents import AgentResult
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,7 +38,7 @@ OPEN = ["SCHEDULED", "PENDING", "RUNNING", "PAUSED"]
 
 
 @task(retries=AGAIN, retry_delay_seconds=1, retry_condition_fn=worth_a_retry, task_run_name="{what}", cache_policy=NO_CACHE)
-def send(what: str, deployment: str, asked: Mapping[str, JsonValue]) -> Ended:
+def send(what: str, deployment: str, asked: Mapping[str, JsonValue]) -> AgentResult:
     """Have an agent run ``what``, wait for its end, and return how it was.
 
     Args:
@@ -63,11 +63,11 @@ def send(what: str, deployment: str, asked: Mapping[str, JsonValue]) -> Ended:
     failed = _check(what, run)
     # Both by the server's clock.
     waited = (run.start_time - run.created).total_seconds() if run.start_time and run.created else 0.0
-    ended = Ended(agent=run_watcher.agent_of(run), queued_seconds=max(0.0, waited))
+    ended = AgentResult(agent=run_watcher.agent_of(run), queued_seconds=max(0.0, waited))
     return ended.model_copy(update={"failed": failed}) if failed else ended
 
 
-def cancel_sent(flow: Flow[P, R], flow_run: FlowRun, state: State[R]) -> None:
+def cancel_submitted(flow: Flow[P, R], flow_run: FlowRun, state: State[R]) -> None:
     """Cancel what a cancelled run has sent, which would go on without it."""
     asked = {"parent_flow_run_id": {"any_": [flow_run.id]}, "state": {"type": {"any_": OPEN}}}
     with get_client(sync_client=True) as client:

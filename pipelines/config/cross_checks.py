@@ -116,7 +116,7 @@ def _check_proxies(path: Path, params: Params) -> None:
 
 def _check_warm_up(path: Path, params: Params, name: str) -> None:
     """Check that a warm-up ends before training does, and before its learning rate decays."""
-    training, asked = params.chosen.training, params.warm_ups[name].begun
+    training, asked = params.chosen.training, params.warm_ups[name].start_epoch
     key = f"tasks.{params.task}.training"
     if asked >= training.epochs:
         raise UserError(

@@ -91,13 +91,13 @@ def _cost_of(params: Params, name: str, where: str, seen: tuple[str, ...]) -> fl
     if name not in params.compare:
         raise UserError(unknown(f"{where}.controls: {name!r}", "method in 'compare'", str(name), params.compare))
     warm_up = params.warm_ups[params.compare[name]]
-    return planned_cost(selector_of(params, name, warm_up.begun, seen), params.chosen.training.epochs, warm_up)
+    return planned_cost(selector_of(params, name, warm_up.start_epoch, seen), params.chosen.training.epochs, warm_up)
 
 
 def planned_cost(selector: Selector, epochs: int, warm_up: WarmUp) -> float:
     """Return what a run costs, its warm-up included, in epochs over everything."""
     left = 1 - (warm_up.holdout or 0.0)
-    return left * selector.planned_cost(epochs, warm_up.begun) + warm_up.extra
+    return left * selector.planned_cost(epochs, warm_up.start_epoch) + warm_up.extra
 
 
 def selector_of(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = ()) -> Selector:

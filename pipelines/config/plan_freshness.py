@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
-from pipelines.core.progress import say
+from pipelines.core.progress import log_line
 
 if TYPE_CHECKING:
     from pipelines.config.params import Params
@@ -38,7 +38,7 @@ def check_plan() -> None:
         SEEN.parent.mkdir(parents=True, exist_ok=True)
         SEEN.write_text(now, encoding="utf-8")
         return
-    say("params.yaml was changed after the plan was made, which is what is run; 'python -m pipelines.plan' reads it again")
+    log_line("params.yaml was changed after the plan was made, which is what is run; 'python -m pipelines.plan' reads it again")
 
 
 def _same(planned: dict[str, str]) -> bool:

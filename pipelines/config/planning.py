@@ -21,11 +21,11 @@ def method_plan(params: Params, name: str) -> MethodPlan:
         UserError: for what cannot work.
     """
     warm_up, epochs = params.warm_ups[params.compare[name]], params.chosen.training.epochs
-    members = resolve(params, name, warm_up.begun)
-    selector = selector_of(params, name, warm_up.begun)
+    members = resolve(params, name, warm_up.start_epoch)
+    selector = selector_of(params, name, warm_up.start_epoch)
     _check_evidence(params, name, selector, warm_up)
     try:
-        selector.check(epochs, warm_up.begun)
+        selector.check(epochs, warm_up.start_epoch)
     except ValueError as error:
         raise UserError(f"params.yaml: methods.{name}: {error}") from None
     if params.chosen.stream and selector.sights:
@@ -33,14 +33,14 @@ def method_plan(params: Params, name: str) -> MethodPlan:
             f"params.yaml: compare.{name}: judges by {selector.sights} sights of every example, and tasks.{params.task}.stream "
             "lets training see it once; take the method out, or set stream to false"
         )
-    if warm_up.begun < selector.sights:
-        fits = [n for n, w in params.warm_ups.items() if w.begun >= selector.sights]
+    if warm_up.start_epoch < selector.sights:
+        fits = [n for n, w in params.warm_ups.items() if w.start_epoch >= selector.sights]
         raise UserError(
             f"params.yaml: compare.{name}: needs a warm-up of at least {selector.sights} epochs, "
             f"got {params.compare[name]!r} of {warm_up.epochs}; one that works: {', '.join(fits) or 'none is defined'}"
         )
     length = selector.length(epochs)
-    if length < epochs and length < 2 * warm_up.begun:
+    if length < epochs and length < 2 * warm_up.start_epoch:
         raise UserError(
             f"params.yaml: compare.{name}: its {length:.4g} epochs must be at least twice the {warm_up.epochs} of its warm-up "
             f"'{params.compare[name]}', whose learning rate would decay later; the nearest that works is {2 * warm_up.epochs}"
@@ -67,7 +67,7 @@ def _check_evidence(params: Params, name: str, selector: Selector, warm_up: Warm
     if selector.nearness and params.chosen.target is None:
         raise UserError(f"{where}: draws what is near to a target set, and tasks.{params.task} names none under 'target'")
     if selector.classes and not params.chosen.classifies:
-        weighs = any("class_weights" in member.arguments for member in resolve(params, name, warm_up.begun))
+        weighs = any("class_weights" in member.arguments for member in resolve(params, name, warm_up.start_epoch))
         remedy = "take its class_weights out" if weighs else "take it out"
         raise UserError(f"{where}: is for classes, and task '{params.task}' predicts none; {remedy}")
     if selector.proxy and not params.chosen.classifies:

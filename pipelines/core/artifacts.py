@@ -176,7 +176,7 @@ def digest_of_columns(columns: Mapping[str, Array]) -> str:
     return sha.hexdigest()
 
 
-def digest_begun(name: str, kind: np.dtype[np.generic], shape: tuple[int, ...]) -> hashlib._Hash:
+def start_digest(name: str, kind: np.dtype[np.generic], shape: tuple[int, ...]) -> hashlib._Hash:
     """Return the digest of one column, to be updated with its bytes; then it is that of ``digest_of_columns``."""
     return hashlib.sha256(_head(name, kind, shape))
 

@@ -17,7 +17,7 @@ from pipelines.core.artifacts import SCRATCH, write_json
 from pipelines.core.environment import IN_RANKS, QUIET
 from pipelines.core.errors import RankError, Stopped, UserError, unknown
 from pipelines.core.locks import alone
-from pipelines.core.signals import die_with_parent, end_when_asked
+from pipelines.core.signals import die_with_parent, handle_signals
 
 FAILED, BAD_INPUT, STOPPED = 1, 2, 130
 FAILURES = SCRATCH / "failures"
@@ -63,7 +63,7 @@ def main(
     """
     python_gc.spare(loading=model)
     die_with_parent()
-    end_when_asked()
+    handle_signals()
     _wait_asleep()
     if IN_RANKS.is_set:
         sys.exit(_as_rank(work))
@@ -76,21 +76,21 @@ def main(
             (FAILURES / address).unlink(missing_ok=True)
             code = work(*arguments)
     except UserError as error:
-        sys.exit(_said(address, str(error), BAD_INPUT))
+        sys.exit(_report_end(address, str(error), BAD_INPUT))
     except RankError as error:
-        sys.exit(_said(address, str(error), FAILED))
+        sys.exit(_report_end(address, str(error), FAILED))
     except Stopped:
-        sys.exit(_said(address, "stopped; the next call goes on from here", STOPPED))
+        sys.exit(_report_end(address, "stopped; the next call goes on from here", STOPPED))
     except KeyboardInterrupt:
-        sys.exit(_said(address, "stopped", STOPPED))
+        sys.exit(_report_end(address, "stopped", STOPPED))
     except Exception as error:
-        _said(address, f"failed: {type(error).__name__}: {error}", FAILED)
+        _report_end(address, f"failed: {type(error).__name__}: {error}", FAILED)
         raise
     if code:
         sys.exit(code)
 
 
-def _said(address: str, text: str, code: int) -> int:
+def _report_end(address: str, text: str, code: int) -> int:
     """Say how a stage ended, to the person and to the flow that started it."""
     sys.stderr.write(f"winnow {address}: {text}\n")
     with suppress(OSError):
@@ -112,12 +112,12 @@ def _as_rank(work: Callable[..., int | None]) -> int:
             work(name, Path(root))
         _part()
     except UserError as error:
-        return _rank_said(str(error), BAD_INPUT)
+        return _report_rank_end(str(error), BAD_INPUT)
     except (Stopped, KeyboardInterrupt):
-        _rank_said("stopped", STOPPED)
+        _report_rank_end("stopped", STOPPED)
         _part()
     except Exception as error:
-        return _rank_said(f"failed: {type(error).__name__}: {error}", FAILED)
+        return _report_rank_end(f"failed: {type(error).__name__}: {error}", FAILED)
     return 0
 
 
@@ -129,7 +129,7 @@ def _part() -> None:
         distributed.destroy_process_group()
 
 
-def _rank_said(text: str, code: int) -> int:
+def _report_rank_end(text: str, code: int) -> int:
     rank = int(os.environ["RANK"])
     said = RankEnd(rank, code, text, traceback.format_exc(), time.time())
     write_json(Path(IN_RANKS.value()) / f"{rank}.json", asdict(said))

@@ -7,7 +7,7 @@ import os
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def ask_directly() -> None:
+def bypass_proxy() -> None:
     """Add the names of this machine to those that no proxy is for, in the environment of this process and of those it starts.
 
     HTTP clients read one of two spellings, so that both are set to what either said.

@@ -39,7 +39,7 @@ def is_quiet() -> bool:
     return _QUIET.get()
 
 
-def say(line: str) -> None:
+def log_line(line: str) -> None:
     """Write a line of a stage's own."""
     if not _QUIET.get():
         sys.stderr.write(line + "\n")
@@ -68,7 +68,7 @@ class Lines:
             return
         self._said = now
         left = (now - began) * (self._total - done) / (done - first)
-        say(f"{self._title}: {100 * done / self._total:.0f} %, about {duration(left)} left")
+        log_line(f"{self._title}: {100 * done / self._total:.0f} %, about {duration(left)} left")
 
 
 class Watch:

@@ -19,7 +19,7 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def end_when_asked() -> None:
+def handle_signals() -> None:
     """Let SIGINT and SIGTERM set ``STOP``; a second one interrupts."""
 
     def ask(number: int, frame: FrameType | None) -> None:

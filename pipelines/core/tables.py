@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.arrays import Array
-from pipelines.core.artifacts import digest_begun, digest_of_columns, whole
+from pipelines.core.artifacts import digest_of_columns, start_digest, whole
 from pipelines.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Table(Mapping[str, Array]):
                 some = [group] if self._file.num_row_groups else []
                 part = _array(self._file.read_row_groups(some, columns=[name])[name])
                 if sha is None:
-                    sha = digest_begun(name, part.dtype, (self.rows, *part.shape[1:]))
+                    sha = start_digest(name, part.dtype, (self.rows, *part.shape[1:]))
                 sha.update(part.data)
                 yield part
         except (OSError, pa.ArrowException) as error:

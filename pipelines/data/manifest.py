@@ -136,7 +136,7 @@ class RegimeFacts(Record):
     target_set: TargetSetMade | None = None
 
     @classmethod
-    def asked(cls, **made: LongTailMade | DuplicatesMade | TargetSetMade | None) -> RegimeFacts:
+    def from_regimes(cls, **made: LongTailMade | DuplicatesMade | TargetSetMade | None) -> RegimeFacts:
         """Return what is said of the regimes that were ``made``, by name: nothing of one that is None."""
         return cls.of({name: regime for name, regime in made.items() if regime is not None})
 
@@ -183,6 +183,6 @@ class Manifest(TargetFacts, InputFacts, RegimeFacts):
         return cls.read(root / MANIFEST)
 
     @property
-    def judged(self) -> Metric:
+    def judging_metric(self) -> Metric:
         """What models are judged by."""
         return Metric(self.metric, self.higher)

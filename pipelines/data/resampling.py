@@ -41,7 +41,7 @@ class Copies:
 
 
 @dataclass(frozen=True)
-class Made:
+class Resampled:
     """A task's rows with the regimes that it asks for.
 
     Attributes:
@@ -63,7 +63,7 @@ class Made:
     duplicates: DuplicatesMade | None
 
 
-def make(raw: Raw, target: Target, train: Array, task: TaskPlan) -> Made:
+def make(raw: Raw, target: Target, train: Array, task: TaskPlan) -> Resampled:
     """Return the rows of a task whose training split was ``train``, by id.
 
     Raises:
@@ -77,10 +77,10 @@ def make(raw: Raw, target: Target, train: Array, task: TaskPlan) -> Made:
         raw = added_copies.added(raw, copies.of, task, rng if doubled.near else None)
         target = replace(target, value=np.concatenate([target.value, target.value[copies.of]]))
     rows = np.concatenate([copies.kept, total + np.arange(len(copies.of))])
-    return Made(raw, target, rows, ids, copies, tail, doubled)
+    return Resampled(raw, target, rows, ids, copies, tail, doubled)
 
 
-def told(split: pa.Table, copies: Copies) -> pa.Table:
+def with_copy_column(split: pa.Table, copies: Copies) -> pa.Table:
     """Return the training split with a column ``copy_of``: the id that a row is a copy of, null for an original.
 
     Without copies there is no such column.

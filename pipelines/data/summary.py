@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from components.arrays import Array
-from pipelines.core.progress import say
+from pipelines.core.progress import log_line
 from pipelines.data.manifest import Manifest
 
 #: Classes that are named with their sizes; of more, the largest and the smallest.
 NAMED = 6
 
 
-def told(manifest: Manifest, label: Array | None) -> list[str]:
+def summary_lines(manifest: Manifest, label: Array | None) -> list[str]:
     """Return what is there, what was changed on reading, and which texts are not there as a whole.
 
     Args:
@@ -71,7 +71,7 @@ def _classes(names: list[str], label: Array | None) -> str:
     return f" of {len(names)} classes: {', '.join(shown)}"
 
 
-def tell(manifest: Manifest, label: Array | None) -> None:
+def log_summary(manifest: Manifest, label: Array | None) -> None:
     """Say it of what is known of both splits, and of the labels of training."""
-    for line in told(manifest, label):
-        say(f"prepare: {line}")
+    for line in summary_lines(manifest, label):
+        log_line(f"prepare: {line}")

@@ -50,7 +50,7 @@ def split(raw: Raw, kept: Array, asked: TargetSet, task: TaskPlan) -> tuple[Arra
     return np.sort(np.concatenate([pool, target])), test
 
 
-def made(aimed: Array, asked: TargetSet, task: TaskPlan) -> TargetSetMade:
+def target_set_facts(aimed: Array, asked: TargetSet, task: TaskPlan) -> TargetSetMade:
     """Return what the manifest says of a target set: how many rows of training, ``aimed`` ``(N,)`` bool, are of it.
 
     Raises:

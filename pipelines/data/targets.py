@@ -162,8 +162,8 @@ def _settled_numbers(target: Target, train: Array, test: Array, task: TaskPlan) 
     stored = standardised(target.value, mean, deviation)
     facts = TargetFacts(
         target="number",
-        metric=task.judged.name,
-        higher=task.judged.higher,
+        metric=task.judging_metric.name,
+        higher=task.judging_metric.higher,
         classes=[],
         outputs=1,
         label_scale=LabelScale(mean=mean, deviation=deviation),
@@ -180,20 +180,20 @@ def _settled_classes(target: Target, train: Array, test: Array, task: TaskPlan) 
     noisy = _noise(clean, train, len(names), task.label_noise)
     facts = TargetFacts(
         target="class",
-        metric=task.judged.name,
-        higher=task.judged.higher,
+        metric=task.judging_metric.name,
+        higher=task.judging_metric.higher,
         classes=names,
         outputs=len(names),
         by_class=TrainCounts(train=np.bincount(noisy[train], minlength=len(names)).tolist()),
         label_scale=None,
-        label_noise=_noise_made(task.label_noise, int((noisy != clean)[train].sum())),
+        label_noise=_noise_facts(task.label_noise, int((noisy != clean)[train].sum())),
     )
     return Settled(noisy, clean, facts.model_copy(update={"empty_classes": empty}) if empty else facts)
 
 
 def next_tokens(task: TaskPlan) -> TargetFacts:
     """Return what the manifest says of the targets of blocks: in each, every token but the first."""
-    judged, outputs = task.judged, task.block - 1
+    judged, outputs = task.judging_metric, task.block - 1
     return TargetFacts(
         target="tokens",
         metric=judged.name,
@@ -241,5 +241,5 @@ def _noise(target: Array, train: Array, classes: int, noise: LabelNoise | None) 
     return noisy
 
 
-def _noise_made(noise: LabelNoise | None, changed: int) -> LabelNoiseMade | None:
+def _noise_facts(noise: LabelNoise | None, changed: int) -> LabelNoiseMade | None:
     return None if noise is None else LabelNoiseMade(**noise.model_dump(), changed=changed)

@@ -26,19 +26,19 @@ def winnow() -> list[str]:
     """Run every stage that is not fresh, in the order of DVC's graph, and return which those were."""
     shared = bool(dvc_remote.address())
     if "plan" in dvc_project.stale():
-        _run_or_tell("plan", shared)
+        _run_or_mark_failed("plan", shared)
     stale, needs = dvc_project.stale(), dvc_project.depends_on()
     ran: list[str] = []
     for stage in dvc_project.stages():
         if stage in stale or not needs[stage].isdisjoint(ran):
-            _run_or_tell(stage, shared)
+            _run_or_mark_failed(stage, shared)
             ran.append(stage)
             if stage.startswith("evaluate@"):
                 tracking.publish()
     return ran
 
 
-def _run_or_tell(stage: str, shared: bool) -> None:
+def _run_or_mark_failed(stage: str, shared: bool) -> None:
     """Run a stage; where it fails, for good, MLflow shall know it as failed too."""
     try:
         run_stage(stage, shared)

@@ -41,7 +41,7 @@ def server(meanwhile: Callable[[], object] | None = None) -> Iterator[None]:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     if named := PREFECT_API_URL.value():
-        _ask(named)
+        _check_reachable(named)
         yield
         return
     port = free_port()
@@ -60,7 +60,7 @@ def server(meanwhile: Callable[[], object] | None = None) -> Iterator[None]:
         end(process, seconds=5)
 
 
-def _ask(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """Refuse a server that is not there, before Prefect does so in forty lines."""
     silent = (OSError, ValueError, HTTPException)
     try:

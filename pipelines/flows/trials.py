@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
 from pipelines.core.errors import Stopped, UserError
-from pipelines.core.signals import STOP, end_when_asked
+from pipelines.core.signals import STOP, handle_signals
 from pipelines.flows.prefect_server import server
 from pipelines.flows.retry import worth_a_retry
 
@@ -42,7 +42,7 @@ def run_trial(seed: int, name: str, work: Callable[[int, str], None]) -> State[N
 def study(trials: list[tuple[int, str]], work: Callable[[int, str], None], failed: dict[tuple[int, str], str]) -> State[None]:
     """Run the trials of a study, each whatever became of the others, and put into ``failed`` why some did not end well."""
     # Prefect has put its own answer to SIGTERM in the place of ours.
-    end_when_asked()
+    handle_signals()
     for seed, name in trials:
         state = run_trial(seed, name, work, return_state=True)
         if STOP.is_set():

@@ -49,7 +49,7 @@ class Best:
 
 def against_time(series: Sequence[Series], value: str, higher: bool) -> Figure:
     """Return a figure of ``value`` against normalised time: the Pareto front, and each method's best by AGOT."""
-    with drawn() as plt:
+    with chart_style() as plt:
         figure: Figure
         figure, axes = plt.subplots(figsize=(7.5, 5.0), layout="constrained")
         every = [(x, y) for s in series for x, y, _ in s.points]
@@ -87,7 +87,7 @@ def _explain(axes: Axes, *, marked: bool) -> None:
 
 def courses(panels: Sequence[tuple[str, Course]]) -> Figure:
     """Return a figure of what one method said of itself over its epochs: a panel each, given by title and lines."""
-    with drawn() as plt:
+    with chart_style() as plt:
         columns = min(3, len(panels))
         rows = -(-len(panels) // columns)
         size = (7.5, 3.4) if columns == 1 else (8.5, 0.6 + 2.4 * rows)
@@ -108,7 +108,7 @@ def courses(panels: Sequence[tuple[str, Course]]) -> Figure:
     return figure
 
 
-class drawn:  # noqa: N801 - a context
+class chart_style:  # noqa: N801 - a context
     """Gives pyplot in the style of the figures."""
 
     def __enter__(self) -> ModuleType:

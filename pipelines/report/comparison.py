@@ -117,7 +117,7 @@ def _table(rows: list[ComparisonRow], metric: Metric) -> Section:
     return Section("Methods", text, Table(heads, told))
 
 
-def drawn(rows: list[ComparisonRow], metric: Metric) -> Figure:
+def score_against_time(rows: list[ComparisonRow], metric: Metric) -> Figure:
     """Return the figure of the metric against measured time, a point a block, the best of each method marked."""
     kinds = [Run(r.method).kind for r in rows]
     best = best_by_gain(kinds, [None if kind in BLIND else r.gains.agot for kind, r in zip(kinds, rows, strict=True)])
@@ -130,4 +130,6 @@ def drawn(rows: list[ComparisonRow], metric: Metric) -> Figure:
 
 def _figure(rows: list[ComparisonRow], metric: Metric) -> Section:
     caption = f"{metric.name} against measured time, and the front that no other method beats in both. {MARKS}"
-    return Section(f"{metric.name} against time", figures=[report_page.drawing(drawn(rows, metric), "time", caption)])
+    return Section(
+        f"{metric.name} against time", figures=[report_page.drawing(score_against_time(rows, metric), "time", caption)]
+    )

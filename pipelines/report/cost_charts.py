@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from components.costs.cost_ratio import envelope
-from pipelines.report.charts import COLOURS, INK, drawn
+from pipelines.report.charts import COLOURS, INK, chart_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ class Point:
 
 def against_cost(controls: Sequence[Point], methods: Sequence[Point], value: str, higher: bool) -> Figure:
     """Return the figure; ``full`` is among the ``controls``, ``value`` is what the axis is called."""
-    with drawn() as plt:
+    with chart_style() as plt:
         figure: Figure
         figure, axes = plt.subplots(figsize=(6.2, 3.9), layout="constrained")
         every = [*controls, *methods]

@@ -33,7 +33,9 @@ MARKS = (
 
 def times(rows: Sequence[Columns], heads: Sequence[str], names: Sequence[Sequence[str]], epsilon: float) -> Section:
     """Return the table of what was skipped, times and ceilings; ``names`` are each row's first cells, under ``heads``."""
-    told = [[*name, *(_told(r, key, digits, by) for key, _, digits, by in TIMES)] for name, r in zip(names, rows, strict=True)]
+    told = [
+        [*name, *(_formatted(r, key, digits, by) for key, _, digits, by in TIMES)] for name, r in zip(names, rows, strict=True)
+    ]
     text = [
         "alpha_b (a_b) is the share of all offered examples whose backward pass alone was skipped, alpha_fb (a_fb) that of "
         "both passes. T paper = a_b T_f + (1 - a_b - a_fb)(T_f + T_b) (arXiv 2207.14386), with T_f and T_b measured in the run "
@@ -48,7 +50,7 @@ def times(rows: Sequence[Columns], heads: Sequence[str], names: Sequence[Sequenc
     return Section("What was skipped, and the ceilings of the speed-ups", text, Table([*heads, *(t[1] for t in TIMES)], told))
 
 
-def _told(row: Columns, key: str, digits: int, by: int) -> str:
+def _formatted(row: Columns, key: str, digits: int, by: int) -> str:
     value, error = _number(row, key), _number(row, f"{key}_deviation")
     return with_error(value and by * value, error and by * error, digits)
 

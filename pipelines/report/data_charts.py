@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.arrays import Array
-from pipelines.report.charts import COLOURS, INK, drawn
+from pipelines.report.charts import COLOURS, INK, chart_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +31,7 @@ class Bar:
 
 def bars(parts: Sequence[Bar], names: Sequence[str]) -> Figure:
     """Return stacked bars, one a name, in CPU seconds; parts that are 0 everywhere are left out."""
-    with drawn() as plt:
+    with chart_style() as plt:
         figure: Figure
         figure, axes = plt.subplots(figsize=(7.5, 1.6 + 0.42 * len(names)), layout="constrained")
         left = np.zeros(len(names))
@@ -75,7 +75,7 @@ class Scores:
 
 def histograms(found: Sequence[Scores]) -> Figure:
     """Return a panel for each of the scores ``found``: kept stacked on left out, and the cut."""
-    with drawn() as plt:
+    with chart_style() as plt:
         figure: Figure
         columns = min(2, len(found))
         rows = -(-len(found) // columns)
@@ -117,7 +117,7 @@ class Curve:
 
 def curves(found: Sequence[Curve], axes_named: Sequence[str], value: str) -> Figure:
     """Return a panel for each of ``axes_named``, in which the curves are drawn against it."""
-    with drawn() as plt:
+    with chart_style() as plt:
         figure: Figure
         size = (9.0, 3.6)
         figure, grid = plt.subplots(1, len(axes_named), figsize=size, layout="constrained", squeeze=False, sharey=True)
@@ -149,7 +149,7 @@ class Map:
 
 def data_map(variability: Array, confidence: Array, maps: Sequence[Map], most: int) -> Figure:
     """Return a panel a method: examples by ``variability`` and ``confidence`` ``(M,)``, coloured by 0 to ``most`` passes."""
-    with drawn() as plt:
+    with chart_style() as plt:
         from matplotlib.colors import LinearSegmentedColormap
 
         colours = LinearSegmentedColormap.from_list("kept", [LEFT, KEPT])

@@ -79,7 +79,7 @@ class Run:
         return columns
 
     @cached_property
-    def kept(self) -> Array:
+    def in_subset(self) -> Array:
         """``(N,)`` bool, which of the training split are in the subset."""
         return np.isin(self.ledger["id"], self.subset["id"])
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from components.costs.paired import CONFIDENCE, LEAST_SEEDS
 from pipelines.costs.at_chance import at_chance
 from pipelines.report.page import NOTHING, Drawing, Figure, Verdict, drawing, number
-from pipelines.trials.search_space import settings_in, told
+from pipelines.trials.search_space import settings_in, settings_text
 
 if TYPE_CHECKING:
     from pipelines.report.cost_charts import Point as Dot
@@ -36,7 +36,7 @@ def best_of(methods: Iterable[MethodRow]) -> MethodRow | None:
 def name_of(row: MethodRow) -> str:
     """Return what a row of a study is called: the method, what it keeps, and its settings."""
     kept = [] if row.fraction is None else [f"{row.fraction:g} kept"]
-    parts = [*kept, *([told(settings_in(row.settings))] if row.settings else [])]
+    parts = [*kept, *([settings_text(settings_in(row.settings))] if row.settings else [])]
     return f"{row.method} ({', '.join(parts)})" if parts else row.method
 
 

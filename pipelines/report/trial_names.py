@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from pipelines.report.run_results import Run
-from pipelines.trials.search_space import told
+from pipelines.trials.search_space import settings_text
 
 if TYPE_CHECKING:
     from pipelines.trials.folder import StudyFolder
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from pipelines.trials.method_rows import MethodRow
 
 
-def kept(trial: Trial) -> str:
+def distinguishing_setting(trial: Trial) -> str:
     """Return what tells a trial from the others of its method."""
     fraction = "" if trial.fraction is None else f"{trial.fraction:g} kept"
-    return ", ".join(part for part in (fraction, told(trial.settings)) if part)
+    return ", ".join(part for part in (fraction, settings_text(trial.settings)) if part)
 
 
 def title(trial: Trial) -> str:
     """Return what a trial is called beside those of other methods."""
-    return ", ".join(part for part in (trial.method, kept(trial)) if part)
+    return ", ".join(part for part in (trial.method, distinguishing_setting(trial)) if part)
 
 
 def best(study: StudyFolder, methods: Iterable[MethodRow]) -> list[Trial]:
@@ -35,5 +35,5 @@ def best(study: StudyFolder, methods: Iterable[MethodRow]) -> list[Trial]:
 def runs(study: StudyFolder, trial: Trial, data: str | None = None) -> Iterator[Run]:
     """Yield the runs of a trial that are done."""
     for seed in study.seeds:
-        if study.done(seed, trial.name):
+        if study.is_done(seed, trial.name):
             yield Run(trial.name, data, study.of(seed))

@@ -43,7 +43,7 @@ def up(*, agents: bool = True) -> None:
         UserError: for a port that cannot be had, a database that does not answer, or a setting that lacks another.
         StageFailedError: where something does not answer in time; then all of it is ended.
     """
-    held = daemons.held()
+    held = daemons.recorded()
     if held.pages and all(daemons.living(daemon) for daemon in held.processes):
         return _show(held.pages)
     daemons.end_all()
@@ -62,7 +62,7 @@ def up(*, agents: bool = True) -> None:
         daemons.end_all()
         raise
     pages = {"Prefect": prefect, "MLflow": mlflow, "MLflow, this project's runs": _page(mlflow, environment)}
-    daemons.held().model_copy(update={"pages": pages}).write(daemons.STATE)
+    daemons.recorded().model_copy(update={"pages": pages}).write(daemons.STATE)
     return _show(pages)
 
 
@@ -129,8 +129,8 @@ def _page(server: str, environment: dict[str, str]) -> str:
 def _watch_comparisons(api: str, environment: dict[str, str]) -> None:
     """Let the server end comparisons that are lost, by the automation of this version."""
     named: dict[str, JsonValue] = {"automations": {"name": {"any_": [automations.NAME]}}}
-    for old in _found(f"{api}/automations/filter", named, environment):
-        _ask("DELETE", f"{api}/automations/{old['id']}", None, environment)
+    for old in _filtered(f"{api}/automations/filter", named, environment):
+        _request("DELETE", f"{api}/automations/{old['id']}", None, environment)
     _post(f"{api}/automations/", automations.lost_comparisons(), environment)
 
 
@@ -166,7 +166,7 @@ def _wait_for_agents(
 ) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and all(p.poll() is None for p in started):
-        found = {pool: _found(f"{api}/work_pools/{pool}/workers/filter", {}, environment) for pool in wanted}
+        found = {pool: _filtered(f"{api}/work_pools/{pool}/workers/filter", {}, environment) for pool in wanted}
         if all(sum(w["status"] == "ONLINE" for w in found[p]) >= n for p, n in wanted.items()):
             return
         time.sleep(0.5)
@@ -175,17 +175,17 @@ def _wait_for_agents(
 
 def _post(address: str, body: dict[str, JsonValue], environment: dict[str, str]) -> JsonValue:
     """Return what Prefect's server answers."""
-    answer: JsonValue = json.loads(_ask("POST", address, body, environment))
+    answer: JsonValue = json.loads(_request("POST", address, body, environment))
     return answer
 
 
-def _found(address: str, body: dict[str, JsonValue], environment: dict[str, str]) -> list[dict[str, JsonValue]]:
+def _filtered(address: str, body: dict[str, JsonValue], environment: dict[str, str]) -> list[dict[str, JsonValue]]:
     """Return what a filter of Prefect's server finds."""
-    found: list[dict[str, JsonValue]] = json.loads(_ask("POST", address, body, environment))
+    found: list[dict[str, JsonValue]] = json.loads(_request("POST", address, body, environment))
     return found
 
 
-def _ask(method: str, address: str, body: dict[str, JsonValue] | None, environment: dict[str, str]) -> bytes:
+def _request(method: str, address: str, body: dict[str, JsonValue] | None, environment: dict[str, str]) -> bytes:
     headers = {"Content-Type": "application/json"}
     if user := environment.get("PREFECT_API_AUTH_STRING"):
         headers["Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"

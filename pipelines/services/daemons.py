@@ -68,13 +68,13 @@ def start(name: str, command: list[str], environment: dict[str, str]) -> subproc
         process = subprocess.Popen(
             [path, *command[1:]], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
-    started, before = psutil.Process(process.pid).create_time(), held()
+    started, before = psutil.Process(process.pid).create_time(), recorded()
     daemon = Daemon(name=name, pid=process.pid, started=started)
     before.model_copy(update={"processes": [*before.processes, daemon]}).write(STATE)
     return process
 
 
-def held() -> Daemons:
+def recorded() -> Daemons:
     """Return what is recorded."""
     return Daemons.read(STATE) if STATE.exists() else Daemons(processes=[], pages={})
 
@@ -130,7 +130,7 @@ def end(pid: int) -> None:
 
 def end_all() -> None:
     """End what is recorded, the last started first, and nothing else."""
-    for daemon in reversed(held().processes):
+    for daemon in reversed(recorded().processes):
         if living(daemon):
             end(daemon.pid)
     STATE.unlink(missing_ok=True)

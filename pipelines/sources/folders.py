@@ -69,28 +69,28 @@ def _is_divided(root: Path) -> bool:
 
 def _parts(root: Path) -> list[Path]:
     """Return the folders whose folders are classes."""
-    names = [p.name for p in _seen(root) if p.is_dir()]
+    names = [p.name for p in _entries(root) if p.is_dir()]
     if _is_divided(root):
         if others := [n for n in names if n not in ("train", "test")]:
             raise UserError(f"{root / others[0]}: lies beside train/ and is neither that nor test/; move it, or what is in it")
         return [root / name for name in ("train", "test") if name in names]
-    if "test" in names and any(p.is_dir() for p in _seen(root / "test")):
+    if "test" in names and any(p.is_dir() for p in _entries(root / "test")):
         raise UserError(f"{root / 'test'}: has folders, and no train/ beside it; move the other classes to {root / 'train'}")
     return [root]
 
 
-def _seen(folder: Path) -> Iterable[Path]:
+def _entries(folder: Path) -> Iterable[Path]:
     """Return what a folder holds, in order, without names that begin with a dot."""
     return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
 
 
 def _list(part: Path, found: Listing) -> None:
-    for child in _seen(part):
+    for child in _entries(part):
         if not child.is_dir():
             found.left.append(child)
             continue
         before = len(found.taken)
-        for path in _seen(child):
+        for path in _entries(child):
             if path.is_dir():
                 _refuse_deeper(path)
             else:
@@ -101,7 +101,7 @@ def _list(part: Path, found: Listing) -> None:
 
 def _refuse_deeper(folder: Path) -> None:
     """Refuse images in a folder inside that of a class, which could be a class of its own."""
-    for path in _seen(folder):
+    for path in _entries(folder):
         if path.is_dir():
             _refuse_deeper(path)
         elif path.suffix.lower() in SUFFIXES:

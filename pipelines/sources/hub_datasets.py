@@ -33,7 +33,9 @@ def from_hub(source: FromHub, task: TaskPlan) -> Raw:
     try:
         parts = [split(source.train_split), split(source.test_split)]
     except Exception as error:  # whatever the hub's client raises, it is the same to the user
-        raise UserError(f"hub data set {source.id} at {source.revision}: cannot be loaded: {hub_status.told(error)}") from None
+        raise UserError(
+            f"hub data set {source.id} at {source.revision}: cannot be loaded: {hub_status.error_text(error)}"
+        ) from None
     return of_datasets(task, parts, source.id)
 
 

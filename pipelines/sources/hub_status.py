@@ -30,7 +30,7 @@ def away() -> str | None:
         return f"it does not answer at {constants.ENDPOINT}: {getattr(error, 'reason', error)}"
 
 
-def told(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Return what the hub's client says in an ``error``, and where the hub is away, why it was not asked."""
     if (reason := away()) is None:
         return str(error)

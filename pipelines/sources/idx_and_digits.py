@@ -11,7 +11,7 @@ import numpy as np
 from components.arrays import Array
 from pipelines.config.schema.source import FromIdx
 from pipelines.core.errors import UserError
-from pipelines.sources.pixel_writer import Held
+from pipelines.sources.pixel_writer import InMemory
 from pipelines.sources.raw import Raw
 
 
@@ -26,7 +26,7 @@ def from_idx(source: FromIdx) -> Raw:
             raise UserError(f"{folder}: {part}: has {len(images)} images and {len(labels)} labels")
     pixels = np.concatenate([arrays[0], arrays[2]])[:, None]
     label = np.concatenate([arrays[1], arrays[3]]).astype(np.int64)
-    return Raw({}, label, np.arange(len(label)) >= len(arrays[1]), pixels=Held(pixels))
+    return Raw({}, label, np.arange(len(label)) >= len(arrays[1]), pixels=InMemory(pixels))
 
 
 def _idx(folder: Path, name: str) -> Array:
@@ -55,4 +55,4 @@ def from_scikit_learn() -> Raw:
 
     data = load_digits()
     pixels = (data.images * (255 / 16)).round().astype(np.uint8)[:, None]
-    return Raw({}, data.target.astype(np.int64), None, pixels=Held(pixels))
+    return Raw({}, data.target.astype(np.int64), None, pixels=InMemory(pixels))

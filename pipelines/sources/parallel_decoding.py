@@ -16,14 +16,14 @@ from queue import SimpleQueue
 
 from components.arrays import Array
 from pipelines.core.errors import UserError
-from pipelines.sources.picture_decoding import Call, Item, Wanted, decoded, write
+from pipelines.sources.picture_decoding import Call, Item, PixelFormat, decoded, write
 from pipelines.sources.pixel_writer import blocks
 
 ROOT = Path(__file__).parents[2]
 #: Pictures of one call, at most; and under how many no process is started.
 MOST, FEW = 256, 512
 #: ``decoding.write``, here or in another process.
-Write = Callable[[Sequence[Item], Wanted, str, int], Counter[str]]
+Write = Callable[[Sequence[Item], PixelFormat, str, int], Counter[str]]
 
 
 class Pictures:
@@ -39,7 +39,7 @@ class Pictures:
     @cached_property
     def shape(self) -> tuple[int, ...]:
         """``(channels, height, width)`` of the first, which all must have."""
-        return decoded(self._item(0), Wanted(self._size), Counter()).shape
+        return decoded(self._item(0), PixelFormat(self._size), Counter()).shape
 
     def write(self, ids: Array, path: Path, offset: int) -> Counter[str]:
         """Write the pixels of ``ids``.
@@ -47,7 +47,7 @@ class Pictures:
         Raises:
             UserError: naming the first that cannot be used.
         """
-        wanted, changes = Wanted(self._size, self.shape), Counter[str]()
+        wanted, changes = PixelFormat(self._size, self.shape), Counter[str]()
         each = self.shape[0] * self.shape[1] * self.shape[2]
         calls = [slice(s, min(s + MOST, b.stop)) for b in blocks(len(ids), self.shape) for s in range(b.start, b.stop, MOST)]
 
@@ -78,10 +78,10 @@ def _processes() -> Iterator[Write]:
     started: list[subprocess.Popen[bytes]] = []
     idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
 
-    def writes(items: Sequence[Item], wanted: Wanted, path: str, offset: int) -> Counter[str]:
+    def writes(items: Sequence[Item], wanted: PixelFormat, path: str, offset: int) -> Counter[str]:
         process = idle.get()
         try:
-            return _asked(process, (items, wanted, path, offset))
+            return _call(process, (items, wanted, path, offset))
         finally:
             idle.put(process)
 
@@ -96,7 +96,7 @@ def _processes() -> Iterator[Write]:
             process.communicate()
 
 
-def _asked(process: subprocess.Popen[bytes], call: Call) -> Counter[str]:
+def _call(process: subprocess.Popen[bytes], call: Call) -> Counter[str]:
     assert process.stdin is not None
     assert process.stdout is not None
     pickle.dump(call, process.stdin)

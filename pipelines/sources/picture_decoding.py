@@ -58,7 +58,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PixelFormat:
     """What the pixels of a picture must be.
 
     Attributes:
@@ -71,10 +71,10 @@ class Wanted:
 
 
 #: What ``write`` takes.
-Call = tuple[Sequence[Item], Wanted, str, int]
+Call = tuple[Sequence[Item], PixelFormat, str, int]
 
 
-def decoded(item: Item, wanted: Wanted, changes: Counter[str]) -> Array:
+def decoded(item: Item, wanted: PixelFormat, changes: Counter[str]) -> Array:
     """Return the pixels ``(channels, height, width)`` of a picture, uint8, and count in ``changes`` what was changed.
 
     Raises:
@@ -140,7 +140,7 @@ def _on_white(image: Image.Image, changes: Counter[str]) -> Image.Image:
     return layered.convert("L" if image.mode in GREY else "RGB")
 
 
-def write(items: Sequence[Item], wanted: Wanted, path: str, offset: int) -> Counter[str]:
+def write(items: Sequence[Item], wanted: PixelFormat, path: str, offset: int) -> Counter[str]:
     """Write the pixels of ``items`` one after the other into the file ``path``, and return what was changed.
 
     Args:

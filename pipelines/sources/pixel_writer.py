@@ -34,7 +34,7 @@ class Pixels(Protocol):
         ...
 
 
-class Held:
+class InMemory:
     """Pictures that are in memory, an array ``(N, channels, height, width)`` of uint8."""
 
     def __init__(self, pixels: Array) -> None:

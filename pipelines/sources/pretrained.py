@@ -38,9 +38,9 @@ def location(source: ModelSource) -> tuple[str, dict[str, str]]:
     return str(path), {}
 
 
-def told(origin: str, error: Exception) -> str:
+def error_text(origin: str, error: Exception) -> str:
     """Return what to say of an ``error`` of the library, of the folder or hub id ``origin``."""
-    return str(error) if Path(origin).exists() else hub_status.told(error)
+    return str(error) if Path(origin).exists() else hub_status.error_text(error)
 
 
 def check_whole(path: Path) -> None:
@@ -66,11 +66,11 @@ def config(source: ModelSource | None) -> PretrainedConfig:
     """
     from transformers import AutoConfig
 
-    origin, options = location(_given(source))
+    origin, options = location(_required_source(source))
     try:
         return AutoConfig.from_pretrained(origin, trust_remote_code=False, **options)
     except (OSError, ValueError) as error:
-        raise UserError(f"{origin}: its config.json cannot be used: {told(origin, error)}") from None
+        raise UserError(f"{origin}: its config.json cannot be used: {error_text(origin, error)}") from None
 
 
 def reads(config: PretrainedConfig) -> int | None:
@@ -88,11 +88,11 @@ def tokenizer(source: ModelSource | None) -> PreTrainedTokenizerBase:
     Raises:
         UserError: where there is none.
     """
-    origin, options = location(given := _given(source))
+    origin, options = location(given := _required_source(source))
     return tokenizer_at(origin, options) if isinstance(given, FromHub) else tokenizer_in(Path(origin))
 
 
-def _given(source: ModelSource | None) -> ModelSource:
+def _required_source(source: ModelSource | None) -> ModelSource:
     if source is None:
         raise UserError("a text task needs a model of the family 'transformers', whose tokenizer prepares the texts")
     return source
@@ -120,7 +120,7 @@ def tokenizer_at(origin: str, options: dict[str, str]) -> PreTrainedTokenizerBas
     try:
         return AutoTokenizer.from_pretrained(origin, trust_remote_code=False, **options)
     except Exception as error:  # the tokenizers library raises nothing more special for a file that is not whole
-        raise UserError(f"{origin}: its tokenizer cannot be loaded: {told(origin, error)}") from None
+        raise UserError(f"{origin}: its tokenizer cannot be loaded: {error_text(origin, error)}") from None
 
 
 def silence() -> None:

@@ -38,7 +38,7 @@ def from_files(source: FromFiles, task: TaskPlan) -> Raw:
             raise UserError(f"{name}: sha256 must be {expected}, got {found}")
     paths = [Path(source.train)] + ([] if source.test is None else [Path(source.test)])
     _refuse_the_same(*paths)
-    wanted, layout = _held(task), _layout(source)
+    wanted, layout = _distinct_columns(task), _layout(source)
     return of_tables(task, [rows.read(p, layout, wanted) for p in paths], [str(p) for p in paths])
 
 
@@ -55,14 +55,14 @@ def from_package(source: FromPackage, task: TaskPlan) -> Raw:
     if source.members:
         return of_tables(task, [_one(source, task)], [source.package])
     paths = package_index.members(source)
-    parts = [rows.read(path, _layout(source), _held(task), packed=True) for path in paths]
+    parts = [rows.read(path, _layout(source), _distinct_columns(task), packed=True) for path in paths]
     return of_tables(task, parts, [path.name for path in paths])
 
 
 def _one(source: FromPackage, task: TaskPlan) -> pa.Table:
     """Return the columns that the task names of several files as one table, with the column ``MEMBER``."""
     paths = package_index.parts(source)
-    wanted, tables = [(column, one) for column, one in _held(task) if column != MEMBER], []
+    wanted, tables = [(column, one) for column, one in _distinct_columns(task) if column != MEMBER], []
     for name, path in paths.items():
         table = rows.read(path, _layout(source), wanted, packed=True)
         tables.append(table.append_column(MEMBER, pa.array([name] * len(table))))
@@ -87,8 +87,8 @@ def of_tables(task: TaskPlan, parts: Sequence[pa.Table | None], origins: Sequenc
     )
     splits = len(tables)
     if (file := None if task.target is None else task.target.file) is not None:
-        tables, origins = [*tables, rows.read(Path(file), _layout(task.source), _held(task))], [*origins, file]
-    wanted = list(_wanted(task.columns))
+        tables, origins = [*tables, rows.read(Path(file), _layout(task.source), _distinct_columns(task))], [*origins, file]
+    wanted = list(_column_roles(task.columns))
     for table, origin in zip(tables, origins, strict=False):
         _check_table(table, wanted, origin)
     origin = ", ".join(origins)
@@ -101,7 +101,7 @@ def of_tables(task: TaskPlan, parts: Sequence[pa.Table | None], origins: Sequenc
     if (empty := next((i for i, v in enumerate(labels) if v is None or v == ""), None)) is not None:
         raise UserError(f"{origin}: {task.columns.label}: id {empty} has no label")
     tested = None if splits == 1 else table == 1
-    aimed = _aimed(joined.pop(DOMAIN, None), task, origin) if file is None else table == splits
+    aimed = _domain_mask(joined.pop(DOMAIN, None), task, origin) if file is None else table == splits
     inputs: dict[str, Column] = {**joined}
     return Raw(inputs, np.array(labels), tested, names, before - len(table), aimed)
 
@@ -111,7 +111,7 @@ def _layout(source: DataSource) -> Layout:
     return Layout(source.header, source.skip) if isinstance(source, FromFiles | FromPackage) else Layout()
 
 
-def _aimed(domains: list[object] | None, task: TaskPlan, origin: str) -> Array | None:
+def _domain_mask(domains: list[object] | None, task: TaskPlan, origin: str) -> Array | None:
     """Return which rows are of the domain that the task's target names, ``(N,)``; None where it names none."""
     wanted = None if task.target is None else task.target.domain
     if domains is None or wanted is None:
@@ -138,7 +138,7 @@ def _is_empty(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _wanted(columns: Columns) -> Iterator[tuple[str, str, str]]:
+def _column_roles(columns: Columns) -> Iterator[tuple[str, str, str]]:
     """Yield what each column is called in the raw data, what it holds a row, and its name; in the order of their roles."""
     for role, named in sorted(vars(columns).items()):
         if isinstance(named, list):
@@ -147,9 +147,9 @@ def _wanted(columns: Columns) -> Iterator[tuple[str, str, str]]:
             yield (LABEL if role == "label" else role), role, named
 
 
-def _held(task: TaskPlan) -> list[tuple[str, str]]:
+def _distinct_columns(task: TaskPlan) -> list[tuple[str, str]]:
     """Return the columns that the task names, each once and with what it holds a row."""
-    return list({column: one for _, one, column in _wanted(task.columns)}.items())
+    return list({column: one for _, one, column in _column_roles(task.columns)}.items())
 
 
 def _check_table(table: pa.Table, wanted: Sequence[tuple[str, str, str]], origin: str) -> None:

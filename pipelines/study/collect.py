@@ -10,8 +10,8 @@ from pipelines.core.artifacts import read_json
 from pipelines.core.command import FAILED, main
 from pipelines.core.errors import UserError
 from pipelines.study import tasks
-from pipelines.study.console import say
-from pipelines.study.publish import tell, tell_together
+from pipelines.study.console import log
+from pipelines.study.publish import publish, publish_across_tasks
 from pipelines.study.worker import AT
 from pipelines.trials import plan_files
 from pipelines.trials.exchange import Handover
@@ -40,11 +40,11 @@ def gather(ended: str | None = None) -> int:
     missing = [(task, seed) for task, study in studies.items() for seed in sorted({seed for seed, _ in study.missing()})]
     artifacts.write_json(artifacts.UNITS_MISSING, missing)
     if missing and ended is None:
-        say(f"{len(missing)} of {sum(len(study.seeds) for study in studies.values())} tasks and seeds have something missing")
+        log(f"{len(missing)} of {sum(len(study.seeds) for study in studies.values())} tasks and seeds have something missing")
         return 0
     failed: Failed = read_json(Path(ended)) if ended else {}
-    written = {task: tell(study, task, _reasons(study, task, failed)) for task, study in studies.items()}
-    return FAILED if tell_together(read, artifacts.PARAMS, asked, studies, written) else 0
+    written = {task: publish(study, task, _reasons(study, task, failed)) for task, study in studies.items()}
+    return FAILED if publish_across_tasks(read, artifacts.PARAMS, asked, studies, written) else 0
 
 
 def _reasons(study: StudyFolder, task: str, failed: Failed) -> dict[tuple[int, str], str]:

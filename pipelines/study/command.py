@@ -10,8 +10,8 @@ from pipelines.core import artifacts
 from pipelines.core.command import FAILED
 from pipelines.core.errors import UserError
 from pipelines.study import tasks
-from pipelines.study.console import say, told
-from pipelines.study.publish import tell, tell_together
+from pipelines.study.console import log, timed_runner
+from pipelines.study.publish import publish, publish_across_tasks
 from pipelines.trials import plan_files
 from pipelines.trials.folder import StudyFolder
 from pipelines.trials.grid import grid_of
@@ -30,7 +30,7 @@ def study(over: str | None = None) -> int:
     studies = {task: plan_files.lay_out(p, grid_of(p)) for task, p in asked.items()}
     with _one_server(any(study.missing() for study in studies.values())):
         written = {task: _one(study, task) for task, study in studies.items()}
-    return FAILED if tell_together(read, file, asked, studies, written) else 0
+    return FAILED if publish_across_tasks(read, file, asked, studies, written) else 0
 
 
 def _one_server(needed: bool) -> AbstractContextManager[None]:
@@ -54,12 +54,12 @@ def _one(study: StudyFolder, task: str) -> StudyTables:
     if failed and not study.has_data:
         raise UserError(next(iter(failed.values())))
     if not missing:
-        say(f"{task}: nothing had changed; these are the trials that were run before")
-    return tell(study, task, failed)
+        log(f"{task}: nothing had changed; these are the trials that were run before")
+    return publish(study, task, failed)
 
 
 def _run(study: StudyFolder, missing: list[tuple[int, str]], task: str) -> dict[tuple[int, str], str]:
     from pipelines.flows.trials import run_study
 
-    say(f"{len(missing)} of {len(study.seeds) * len(study.grid.trials)} trials to run on {task}")
-    return run_study(missing, told(study, missing))
+    log(f"{len(missing)} of {len(study.seeds) * len(study.grid.trials)} trials to run on {task}")
+    return run_study(missing, timed_runner(study, missing))

@@ -11,7 +11,7 @@ from pipelines.trials import runner
 from pipelines.trials.folder import StudyFolder
 
 
-def told(study: StudyFolder, missing: list[tuple[int, str]]) -> Callable[[int, str], None]:
+def timed_runner(study: StudyFolder, missing: list[tuple[int, str]]) -> Callable[[int, str], None]:
     """Return what runs one of the ``missing`` trials and says so, with the time that is left if all go at the speed so far."""
     cost = {trial: study.grid[trial[1]].cost for trial in missing}
     begun, seen = time.monotonic(), set[tuple[int, str]]()
@@ -23,11 +23,11 @@ def told(study: StudyFolder, missing: list[tuple[int, str]]) -> Callable[[int, s
         done = sum(cost[trial] for trial in seen)
         left = (time.monotonic() - begun) / done * (sum(cost.values()) - done)
         took = f"{time.monotonic() - started:.1f} s"
-        say(f"{len(seen)}/{len(missing)}: {name}, seed {seed}: {took}, about {duration(left)} left")
+        log(f"{len(seen)}/{len(missing)}: {name}, seed {seed}: {took}, about {duration(left)} left")
 
     return work
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     """Say to whoever started this process what happens."""
     sys.stderr.write(f"winnow study: {text}\n")

@@ -17,7 +17,7 @@ from pipelines.report.charts import against_time, to_png
 from pipelines.study import across_tasks as regimes
 from pipelines.study import tasks, tracking, tracking_by_regime
 from pipelines.study.across_tasks import RegimeRow
-from pipelines.study.console import say
+from pipelines.study.console import log
 from pipelines.study.report import by_regime as study_by_regime
 from pipelines.study.report import page as study_page
 from pipelines.trials.folder import StudyFolder
@@ -26,7 +26,7 @@ from pipelines.trials.study_summary import Column
 from pipelines.trials.study_tables import StudyTables, tables_of
 
 
-def tell(study: StudyFolder, task: str, failed: dict[tuple[int, str], str]) -> StudyTables:
+def publish(study: StudyFolder, task: str, failed: dict[tuple[int, str], str]) -> StudyTables:
     """Write the tables of the study of one task, publish and print them, and return them.
 
     Args:
@@ -39,11 +39,11 @@ def tell(study: StudyFolder, task: str, failed: dict[tuple[int, str], str]) -> S
     tracking.publish(study, written)
     show(task)
     for (seed, name), reason in failed.items():
-        say(f"{name}, seed {seed}: failed: {reason}")
+        log(f"{name}, seed {seed}: failed: {reason}")
     return written
 
 
-def tell_together(
+def publish_across_tasks(
     read: Params, file: Path, asked: dict[str, Params], studies: dict[str, StudyFolder], written: dict[str, StudyTables]
 ) -> int:
     """Write, publish and print what the tasks of a study have together, where it names any; return how many trials failed.

@@ -27,12 +27,12 @@ def each(params: Params, path: Path) -> dict[str, Params]:
     """
     if params.study is None or not params.study.tasks:
         return {params.task: params}
-    return {name: _of(params, name, changes, path) for name, changes in _asked(params).items()}
+    return {name: _of(params, name, changes, path) for name, changes in _changes_by_task(params).items()}
 
 
 def bases(params: Params) -> dict[str, str]:
     """Return which task each task of the study is made of."""
-    return {name: str(changes.get("task", name)) for name, changes in _asked(params).items()}
+    return {name: str(changes.get("task", name)) for name, changes in _changes_by_task(params).items()}
 
 
 def together(file: Path) -> Path:
@@ -40,7 +40,7 @@ def together(file: Path) -> Path:
     return STUDY / TOGETHER / file.stem
 
 
-def _asked(params: Params) -> dict[str, dict[str, JsonValue]]:
+def _changes_by_task(params: Params) -> dict[str, dict[str, JsonValue]]:
     assert params.study is not None
     tasks = params.study.tasks
     return {name: (tasks[name] or {}) if isinstance(tasks, dict) else {} for name in tasks}

@@ -8,7 +8,7 @@ from pipelines.config.plans import MethodPlan, TrainingPlan
 from pipelines.core.artifacts import MANIFEST, STUDY, cost_of, digest, plan_of
 from pipelines.data.manifest import Manifest
 from pipelines.study.report import page
-from pipelines.tracking.client import REASON, Tracker, points, told
+from pipelines.tracking.client import REASON, Tracker, points, with_tracker
 from pipelines.tracking.description import note
 from pipelines.tracking.metrics import metrics_of
 from pipelines.tracking.run_facts import chance_of, keep_of, params_of, shared
@@ -29,7 +29,7 @@ def publish(study: StudyFolder, written: StudyTables) -> str | None:
     Returns:
         None where there is no tracker to tell it to: then the next call tells it.
     """
-    return told(lambda tracker: _publish(tracker, study, written))
+    return with_tracker(lambda tracker: _publish(tracker, study, written))
 
 
 def _publish(tracker: Tracker, study: StudyFolder, written: StudyTables) -> str:
@@ -44,7 +44,7 @@ def _publish(tracker: Tracker, study: StudyFolder, written: StudyTables) -> str:
             own = shared(parent.data.tags, "comparison") | {"mlflow.parentRunId": parent_id, "winnow.key": key}
             _log_trial(tracker, study, row, tags | own)
     _forget_the_old(tracker, children, keys)
-    _tell_tables(tracker, parent, written)
+    _log_tables(tracker, parent, written)
     if failed := written.failed:
         tracker.failed(parent, f"{len(failed)} of {len(keys)} trials failed")
     else:
@@ -112,14 +112,14 @@ def _called(row: MethodRow) -> str:
     return name_of(row.method, settings_in(row.settings), row.fraction)
 
 
-def _told(row: MethodRow) -> dict[str, float | None]:
+def _method_metrics(row: MethodRow) -> dict[str, float | None]:
     """Return what the parent's run has of a method beside its controls, as ``<column>/<method>``."""
     gain, name = row.best_control.gain, f"gain_over_{BEST}"
     gains = {name: gain.mean, f"{name}_low": gain.low, f"{name}_high": gain.high}
     return {**gains, "cost_ratio": row.cost_ratio.value, "cpu_ratio": row.cpu_ratio.value}
 
 
-def _tell_tables(tracker: Tracker, parent: TrackedRun, written: StudyTables) -> None:
+def _log_tables(tracker: Tracker, parent: TrackedRun, written: StudyTables) -> None:
     """Log the tables, where they are new."""
     told_last = digest(written.dumped())
     if parent.data.tags.get("winnow.tables") == told_last:
@@ -127,7 +127,7 @@ def _tell_tables(tracker: Tracker, parent: TrackedRun, written: StudyTables) -> 
     run_id, folder = parent.info.run_id, STUDY / written.task
     means = [(f"mean_{written.metric}/{c}", written.summary[c].mean) for c in written.columns]
     ranks = [(f"mean_rank/{c}", written.summary[c].rank) for c in written.columns]
-    told = [(f"{key}/{_called(r)}", value) for r in written.methods for key, value in _told(r).items()]
+    told = [(f"{key}/{_called(r)}", value) for r in written.methods for key, value in _method_metrics(r).items()]
     found = [(name, value, 0) for name, value in means + ranks + told if value is not None]
     seeds = ", ".join(map(str, written.seeds))
     tags = {"methods": ", ".join(written.columns), "seeds": seeds} | note(*page.summary(written), "study")

@@ -9,7 +9,7 @@ from pipelines.core.artifacts import digest
 from pipelines.study.across_tasks import RegimeRow
 from pipelines.study.tasks import together
 from pipelines.study.tracking import key_of
-from pipelines.tracking.client import Tracker, points, told
+from pipelines.tracking.client import Tracker, points, with_tracker
 from pipelines.trials.folder import StudyFolder
 from pipelines.versioning.provenance import versions
 
@@ -30,7 +30,7 @@ def publish(file: Path, folders: dict[str, StudyFolder], rows: list[RegimeRow]) 
     Returns:
         None where there is no tracker to tell it to: then the next call tells it.
     """
-    return told(lambda tracker: _publish(tracker, file, folders, rows))
+    return with_tracker(lambda tracker: _publish(tracker, file, folders, rows))
 
 
 def _publish(tracker: Tracker, file: Path, folders: dict[str, StudyFolder], rows: list[RegimeRow]) -> str:
@@ -46,13 +46,13 @@ def _publish(tracker: Tracker, file: Path, folders: dict[str, StudyFolder], rows
     for run in studies:
         if run.data.tags.get(PARENT) != parent_id:
             tracker.client.set_tag(run.info.run_id, PARENT, parent_id)
-    _tell(tracker, parent, together(file), rows, list(folders))
+    _log_rows(tracker, parent, together(file), rows, list(folders))
     tracker.finish(tracker.client.get_run(parent_id))
     tracker.point_caller("winnow.study", parent_id)
     return parent_id
 
 
-def _tell(tracker: Tracker, parent: TrackedRun, folder: Path, rows: list[RegimeRow], tasks: list[str]) -> None:
+def _log_rows(tracker: Tracker, parent: TrackedRun, folder: Path, rows: list[RegimeRow], tasks: list[str]) -> None:
     """Log the rows, and what ``folder`` holds, where they are new."""
     if parent.data.tags.get("winnow.tables") == (told_last := digest([row.columns() for row in rows])):
         return

@@ -10,7 +10,7 @@ from pipelines.core import artifacts
 from pipelines.core.command import FAILED, main
 from pipelines.core.errors import Stopped, UserError
 from pipelines.study import tasks
-from pipelines.study.console import say, told
+from pipelines.study.console import log, timed_runner
 from pipelines.trials import plan_files
 from pipelines.trials.exchange import Handover
 from pipelines.trials.grid import grid_of
@@ -29,12 +29,12 @@ def part(unit: str) -> int:
     handover = Handover()
     handover.restore(study, seed)
     missing = [(s, name) for s, name in study.missing() if s == seed]
-    say(f"{len(missing)} of {len(study.grid.trials)} trials to run on {task} with seed {seed}")
-    work, failed = told(study, missing), dict[str, str]()
+    log(f"{len(missing)} of {len(study.grid.trials)} trials to run on {task} with seed {seed}")
+    work, failed = timed_runner(study, missing), dict[str, str]()
     for trial in study.grid.trials:
-        if not study.done(seed, trial.name) and (reason := _tried(work, seed, trial.name)):
+        if not study.is_done(seed, trial.name) and (reason := _tried(work, seed, trial.name)):
             failed[trial.name] = reason
-            say(f"{trial.name}, seed {seed}: failed: {reason}")
+            log(f"{trial.name}, seed {seed}: failed: {reason}")
         handover.share(study, seed, trial.name)
     artifacts.write_json(artifacts.unit_failures(unit), failed)
     return FAILED if failed else 0

@@ -11,14 +11,14 @@ from pipelines.core import artifacts
 from pipelines.core.artifacts import cost_of, plan_of, read_json, write_json
 from pipelines.core.records import Record
 from pipelines.costs.records import CostRecord
-from pipelines.tracking.client import Tracker, points, told
+from pipelines.tracking.client import Tracker, points, with_tracker
 from pipelines.tracking.run_facts import TOLD
 
 #: What the flow that sent the stages writes, never among results: by stage, how it was ended.
 SENT = artifacts.SCRATCH / "sent.json"
 
 
-class Ended(Record):
+class AgentResult(Record):
     """How an agent ended what it was sent: its name, the wait before it began, and why parts ``failed``, by name."""
 
     agent: str | None
@@ -26,20 +26,20 @@ class Ended(Record):
     failed: dict[str, str] = Field(default_factory=dict)
 
 
-def write_sent(sent: dict[str, Ended]) -> None:
+def write_agent_results(sent: dict[str, AgentResult]) -> None:
     """Write how the stages that were ``sent`` have ended."""
     write_json(SENT, {stage: ended.dumped() for stage, ended in sent.items()})
 
 
-def _read_sent() -> dict[str, Ended]:
-    return {stage: Ended.of(ended) for stage, ended in read_json(SENT).items()}
+def _read_agent_results() -> dict[str, AgentResult]:
+    return {stage: AgentResult.of(ended) for stage, ended in read_json(SENT).items()}
 
 
-def tell_agents(tracker: Tracker, runs: dict[str, str]) -> None:
+def log_agents(tracker: Tracker, runs: dict[str, str]) -> None:
     """Log, once, who ran the stages of the methods whose MLflow runs are ``runs``; of what was restored nothing is known."""
     if not SENT.exists():
         return
-    sent = _read_sent()
+    sent = _read_agent_results()
     for method, run_id in runs.items():
         known = tracker.client.get_run(run_id).data.tags
         warm_up = MethodPlan.read(plan_of("methods", method)).warm_up
@@ -51,7 +51,7 @@ def tell_agents(tracker: Tracker, runs: dict[str, str]) -> None:
             tracker.log(run_id, points(waits, SENT), {}, tags)
 
 
-def _tags(kind: str, name: str, ended: Ended) -> dict[str, str]:
+def _tags(kind: str, name: str, ended: AgentResult) -> dict[str, str]:
     machine = CostRecord.of_stage(kind, name).machine if cost_of(kind, name).exists() else None
     device = {f"device.{kind}": machine.device} if machine else {}
     return {f"agent.{kind}": ended.agent or "unknown", **device}
@@ -59,7 +59,7 @@ def _tags(kind: str, name: str, ended: Ended) -> dict[str, str]:
 
 def links(comparison: str) -> dict[str, str]:
     """Return the pages of the comparison's run and of its methods' runs, by name; none where MLflow is not on the web."""
-    return told(lambda tracker: _links(tracker, comparison)) or {}
+    return with_tracker(lambda tracker: _links(tracker, comparison)) or {}
 
 
 def _links(tracker: Tracker, comparison: str) -> dict[str, str]:

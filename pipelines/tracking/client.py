@@ -122,13 +122,13 @@ class Tracker:
         self.client.set_terminated(run.info.run_id, "FAILED")
 
 
-def say(text: str) -> None:
+def warn(text: str) -> None:
     """Say to whoever started this process that the tracker could not be told."""
     sys.stderr.write(f"winnow tracking: {text}\n")
 
 
-def told(work: Callable[[Tracker], T], say: Callable[[str], object] = say) -> T | None:
-    """Return what ``work`` returns; where it cannot be done, ``say`` so, once, and return None: the road goes on without."""
+def with_tracker(work: Callable[[Tracker], T], report: Callable[[str], object] = warn) -> T | None:
+    """Return what ``work`` returns; where it cannot be done, ``report`` so, once, and return None: the road goes on without."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     from mlflow.exceptions import MlflowException
@@ -140,7 +140,7 @@ def told(work: Callable[[Tracker], T], say: Callable[[str], object] = say) -> T 
     except (UserError, MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         reason = without_passwords(" ".join(str(error).split()))[:REASON]
         if not AWAY.is_set():
-            say(f"not told to MLflow, the next publish will do it: {reason}")
+            report(f"not told to MLflow, the next publish will do it: {reason}")
         AWAY.set()
         return None
     AWAY.clear()

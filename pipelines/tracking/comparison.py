@@ -15,8 +15,8 @@ from pipelines.data.findings.records import Findings
 from pipelines.data.manifest import Manifest
 from pipelines.report import comparison, diagnosis
 from pipelines.report.rows import Comparison
-from pipelines.tracking.agents import tell_agents
-from pipelines.tracking.client import REASON, Tracker, points, say, told
+from pipelines.tracking.agents import log_agents
+from pipelines.tracking.client import REASON, Tracker, points, warn, with_tracker
 from pipelines.tracking.description import note
 from pipelines.tracking.method_runs import Methods
 from pipelines.tracking.models import models_of
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 UNPREPARED = "unprepared"
 
 
-def publish(say: Callable[[str], object] = say) -> str | None:
+def publish(report: Callable[[str], object] = warn) -> str | None:
     """Tell MLflow of everything that is finished and not yet told, and return the id of the comparison's run.
 
     Args:
-        say: is told once where there is no tracker.
+        report: is called once where there is no tracker.
 
     Returns:
         None where there is nothing to tell yet, or no tracker to tell it to: then the next call tells it.
     """
-    return told(_publish, say)
+    return with_tracker(_publish, report)
 
 
-def fail(stage: str, message: str, say: Callable[[str], object] = say) -> None:
+def fail(stage: str, message: str, report: Callable[[str], object] = warn) -> None:
     """Mark the comparison as failed, and the method too where ``stage`` (``train@full``, say) belongs to one."""
-    told(lambda tracker: _fail(tracker, stage, message), say)
+    with_tracker(lambda tracker: _fail(tracker, stage, message), report)
 
 
 def _publish(tracker: Tracker) -> str | None:
@@ -60,10 +60,10 @@ def _publish(tracker: Tracker) -> str | None:
             tracker.forget(run)
     with models_of(TrainingPlan.read(plan_of("training")).model, Manifest.prepared()) as models:
         methods = Methods(tracker, parent, children, models)
-        runs = {name: methods.tell(name) for name in ComparisonPlan.read(plan_of("comparison")).methods}
-    tell_agents(tracker, {name: run for name, run in runs.items() if run})
-    _tell_diagnosis(tracker, parent)
-    whole = _tell_comparison(tracker, parent) and all(runs.values())
+        runs = {name: methods.log_method(name) for name in ComparisonPlan.read(plan_of("comparison")).methods}
+    log_agents(tracker, {name: run for name, run in runs.items() if run})
+    _log_diagnosis(tracker, parent)
+    whole = _log_comparison(tracker, parent) and all(runs.values())
     if whole:
         tracker.finish(parent)
     tracker.point_caller("winnow.comparison", parent_id)
@@ -92,7 +92,7 @@ def _parent(tracker: Tracker, *, prepared: bool) -> Run:
     return tracker.client.get_run(run_id)
 
 
-def _tell_comparison(tracker: Tracker, parent: Run) -> bool:
+def _log_comparison(tracker: Tracker, parent: Run) -> bool:
     """Log the table and the figure where they are new; return whether there are any."""
     md5 = tracker.lock.outs.get(str(artifacts.COMPARISON))
     if not (md5 and tracker.lock.holds("account") and tracker.lock.holds("compare")):
@@ -102,7 +102,7 @@ def _tell_comparison(tracker: Tracker, parent: Run) -> bool:
         plan = ComparisonPlan.read(plan_of("comparison"))
         params = {"task": plan.task, "methods": ", ".join(plan.methods)}
         rows = Comparison.written().rows
-        told_first = note(*comparison.summary(rows, Manifest.prepared().judged), "compare")
+        told_first = note(*comparison.summary(rows, Manifest.prepared().judging_metric), "compare")
         tracker.log(run_id, [], params, versions() | told_first)
         tracker.client.log_artifacts(run_id, str(artifacts.COMPARISON), "compare")
         tracker.client.log_artifact(run_id, str(artifacts.ACCOUNT))
@@ -110,7 +110,7 @@ def _tell_comparison(tracker: Tracker, parent: Run) -> bool:
     return True
 
 
-def _tell_diagnosis(tracker: Tracker, parent: Run) -> None:
+def _log_diagnosis(tracker: Tracker, parent: Run) -> None:
     """Log what was found in the data, where that is new."""
     md5 = tracker.lock.outs.get(str(artifacts.DIAGNOSIS))
     if not (md5 and tracker.lock.holds("diagnose")) or parent.data.tags.get("winnow.diagnosis") == md5:
@@ -140,4 +140,4 @@ def _fail(tracker: Tracker, stage: str, message: str) -> None:
 
 def reach() -> None:
     """Load MLflow and make its database, where there is none: what the first publish would wait for."""
-    told(lambda tracker: None)
+    with_tracker(lambda tracker: None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from pipelines.tracking.client import told
+from pipelines.tracking.client import with_tracker
 
 
 def page(server: str) -> str:
@@ -12,7 +12,7 @@ def page(server: str) -> str:
 
     Where MLflow's store cannot be asked it is the server's first page.
     """
-    experiment = told(lambda tracker: tracker.experiment)
+    experiment = with_tracker(lambda tracker: tracker.experiment)
     return f"{server}/#/experiments/{experiment}/runs" if experiment else server
 
 

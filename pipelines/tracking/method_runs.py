@@ -42,7 +42,7 @@ class Methods:
     children: list[Run]
     models: Models
 
-    def tell(self, name: str) -> str | None:
+    def log_method(self, name: str) -> str | None:
         """Return the run of the method ``name``, made where there is none; None where its results are not all there."""
         lock, stages = self.tracker.lock, [f"{stage}@{name}" for stage in TOLD]
         if not all(lock.holds(stage) for stage in stages):
@@ -51,13 +51,13 @@ class Methods:
         done = [r for r in mine if r.data.tags.get("winnow.complete") and r.data.tags.get("winnow.key") == key]
         if not done and not all(lock.holds(stage, bytes_too=True) for stage in stages):
             return None
-        run_id = self._tell_costs(name, done[0]) if done else self._make(name, key)
+        run_id = self._log_costs(name, done[0]) if done else self._make(name, key)
         for run in mine:
             if "winnow.failed" in run.data.tags:
                 self.tracker.forget(run)
         return run_id
 
-    def _tell_costs(self, name: str, run: Run) -> str:
+    def _log_costs(self, name: str, run: Run) -> str:
         """Log what the method of a ``run`` cost, where the account of it is new."""
         metrics, tags = self._costs.of(name)
         if not tags.items() <= run.data.tags.items():

@@ -40,8 +40,8 @@ def register(tracker: Tracker, parent: Run, runs: dict[str, str]) -> None:
     if not load().tracking.register_best:
         return
     manifest, name = Manifest.prepared(), model_name(parent.data.tags["task"])
-    metric = manifest.judged
-    held = _held(tracker, name, metric)
+    metric = manifest.judging_metric
+    held = _alias_versions(tracker, name, metric)
     versions = {v.run_id: v for v in tracker.client.search_model_versions(f"name = '{name}'")}
     since = {str(v.version): int(v.tags[SINCE]) for v in versions.values() if SINCE in v.tags}
     for alias, row in best(Comparison.written().rows, metric).items():
@@ -53,7 +53,7 @@ def register(tracker: Tracker, parent: Run, runs: dict[str, str]) -> None:
             tracker.client.set_registered_model_alias(name, alias, version)
 
 
-def _held(tracker: Tracker, name: str, metric: Metric) -> dict[str, str]:
+def _alias_versions(tracker: Tracker, name: str, metric: Metric) -> dict[str, str]:
     """Return the version of each alias of the registered model ``name``, which is made where there is none."""
     found = tracker.client.search_registered_models(f"name = '{name}'")
     if not found:

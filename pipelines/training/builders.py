@@ -33,14 +33,14 @@ LOOK_BATCHES = 16
 
 def device() -> torch.device:
     """Return the device to run on: ``WINNOW_DEVICE``, else a GPU if there is one; a rank has one of its own."""
-    chosen = _asked(DEVICE.value() or ("cuda" if torch.cuda.is_available() else "cpu"))
+    chosen = _device_named(DEVICE.value() or ("cuda" if torch.cuda.is_available() else "cpu"))
     if chosen.type == "cuda" and IN_RANKS.is_set:
         chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(chosen)
     return chosen
 
 
-def _asked(name: str) -> torch.device:
+def _device_named(name: str) -> torch.device:
     """Return the device called ``name``.
 
     Raises:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from pipelines.core.environment import CHECKPOINTS
 from pipelines.core.errors import UserError, without_passwords
-from pipelines.core.progress import say
+from pipelines.core.progress import log_line
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -79,7 +79,7 @@ class Shared:
         """Say once what is wrong."""
         if not self._warned:
             said = without_passwords(" ".join(f"{self._address}: {reason}".split()))
-            say(f"winnow: {CHECKPOINTS.name}: {said}; training goes on without")
+            log_line(f"winnow: {CHECKPOINTS.name}: {said}; training goes on without")
         self._warned = True
 
     def _try(self, work: Callable[[], object], seconds: float) -> object:

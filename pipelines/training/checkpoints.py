@@ -15,7 +15,7 @@ from components.epoch_records import EpochRecord
 from components.run_position import Position
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
-from pipelines.core.progress import say
+from pipelines.core.progress import log_line
 from pipelines.core.records import Record
 from pipelines.costs.records import EpochEnd
 from pipelines.training.checkpoint_store import Shared
@@ -43,7 +43,7 @@ class SavedFacts(Facts):
     key: str
 
 
-class Begun(Facts):
+class WarmUpFacts(Facts):
     """The facts of what a warm-up left, with what it was made from."""
 
     origin: dict[str, object]
@@ -133,20 +133,20 @@ def _nested(numbers: Numbers, tensors: Tensors) -> Moments:
     return nested
 
 
-def write_begun(path: Path, state: State, origin: Mapping[str, object]) -> None:
+def write_warm_up_state(path: Path, state: State, origin: Mapping[str, object]) -> None:
     """Write the ``state`` from where methods go on, with what it was made from."""
     facts, tensors = state
     artifacts.write_state(path, {**facts, "origin": origin}, tensors)
 
 
-def read_begun(path: Path) -> tuple[Begun, Tensors]:
-    """Return what ``write_begun`` wrote.
+def read_warm_up_state(path: Path) -> tuple[WarmUpFacts, Tensors]:
+    """Return what ``write_warm_up_state`` wrote.
 
     Raises:
         UserError: where the file is missing or not whole.
     """
     facts, tensors = artifacts.read_state(path)
-    return cast("Begun", facts), tensors
+    return cast("WarmUpFacts", facts), tensors
 
 
 class Checkpoint:
@@ -193,7 +193,7 @@ class Checkpoint:
                 return
             if not self.path.exists() or theirs > _reached(self._read()[0]):
                 copy.replace(self.path)
-                say(f"winnow: {self.path.name}: goes on from the shared copy, epoch {theirs[0] + 1}, step {theirs[2]:,}")
+                log_line(f"winnow: {self.path.name}: goes on from the shared copy, epoch {theirs[0] + 1}, step {theirs[2]:,}")
 
     def _read(self) -> tuple[SavedFacts, Tensors]:
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from components.models.frozen import Kept, check, divided
+from components.models.frozen import KeptStates, check, divided
 from components.tasks.batch import Rows
 from pipelines.core import artifacts
 from pipelines.core.errors import Stopped, UserError
@@ -49,7 +49,7 @@ class Keeping:
             width = check(whole, frozen, self.model, examples.fetch(_short_and_long(examples), self._device).inputs)
         except ValueError as error:
             raise UserError(f"{self._key}: {error}; leave it out, and the same is trained at more cost") from None
-        self.examples = Kept(examples, frozen, width)
+        self.examples = KeptStates(examples, frozen, width)
 
     def compute(self, clock: Clock) -> None:
         """Compute the states of all examples: a part of training, timed as ``freeze``.

@@ -214,7 +214,7 @@ class Job:
         yield
         self._meter.stop()
 
-    def ended(self) -> bool:
+    def gather_costs(self) -> bool:
         """Add up what all ranks have spent, and return whether this one is to write what they have made."""
         self.training.clock, self._meter.kwh = self._spent()
         return self.ranks.leads

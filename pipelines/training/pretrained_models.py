@@ -42,7 +42,7 @@ def transformer(model: Transformer, manifest: Manifest) -> nn.Module:
         options["dtype"] = torch.float32
         built, found = kind.from_pretrained(origin, config=config, trust_remote_code=False, use_safetensors=True, **options)
     except Exception as error:  # a truncated file raises what its reader raises
-        raise UserError(f"{origin}: the model cannot be loaded: {pretrained.told(origin, error)}") from None
+        raise UserError(f"{origin}: the model cannot be loaded: {pretrained.error_text(origin, error)}") from None
     _check_encoder(built, found["mismatched_keys"], origin)
     if language:
         _check_context(config, manifest.block)

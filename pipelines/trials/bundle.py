@@ -48,7 +48,7 @@ class Part:
         return f"{digest([self.study, self.marks])}.tar"
 
     @property
-    def done(self) -> bool:
+    def is_restored(self) -> bool:
         """Whether it is here."""
         return all(is_marked(self.folder, address, key) for address, key in self.marks.items())
 

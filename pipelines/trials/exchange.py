@@ -52,7 +52,7 @@ class Handover:
             for trial in study.grid.trials:
                 if STOP.is_set():
                     raise Stopped
-                if _is_planned(study, seed, trial) and not study.done(seed, trial.name):
+                if _is_planned(study, seed, trial) and not study.is_done(seed, trial.name):
                     all(self._take(part) for part in bundle.parts_of(study, seed, trial.name))
 
     def share(self, study: StudyFolder, seed: int, name: str) -> None:
@@ -64,7 +64,7 @@ class Handover:
         """
         own = bundle.parts_of(study, seed, name) if _is_planned(study, seed, study.grid[name]) else ()
         for part in (bundle.data_of(study), *own):
-            if part.done and part.name not in self._there:
+            if part.is_restored and part.name not in self._there:
                 path = ARRIVING / part.name
                 try:
                     bundle.pack(part, path)
@@ -75,7 +75,7 @@ class Handover:
 
     def _take(self, part: Part) -> bool:
         """Bring a part here, and return whether it is; one that is torn counts as not there."""
-        if part.done:
+        if part.is_restored:
             return True
         if part.name not in self._there:
             return False
@@ -132,7 +132,7 @@ def _is_planned(study: StudyFolder, seed: int, trial: Trial) -> bool:
     """Return whether a trial has a plan with ``seed``; that of a control is made when the trial that it is after is done."""
     if not trial.after:
         return True
-    if not study.done(seed, trial.after):
+    if not study.is_done(seed, trial.after):
         return False
     controls.plan_after(study, seed, trial)
     return True

@@ -38,9 +38,9 @@ class StudyFolder:
 
     def missing(self) -> list[tuple[int, str]]:
         """Return the trials, by seed and name, that are not done, in the order in which to run them."""
-        return [(s, c.name) for s in self.seeds for c in self.grid.trials if not self.done(s, c.name)]
+        return [(s, c.name) for s in self.seeds for c in self.grid.trials if not self.is_done(s, c.name)]
 
-    def done(self, seed: int, name: str) -> bool:
+    def is_done(self, seed: int, name: str) -> bool:
         """Return whether the trial ``name`` was run with ``seed`` and with the settings that it has now."""
         root = self.of(seed)
         planned = (root / plan_of("methods", name)).exists()

@@ -102,7 +102,7 @@ def grid_of(params: Params) -> Grid:
     search_space.check(params)
     trials, blocks = [Trial("full", "full", "full")], {"full": params.methods.get("full", {})}
     for method in params.study.methods:
-        for trial, block in _cells(params, method):
+        for trial, block in _trials(params, method):
             if trial.name in blocks:
                 raise UserError(f"params.yaml: study.methods.{method}: its trial '{trial.name}' has the name of another one")
             trials.append(trial)
@@ -121,7 +121,7 @@ def _nothing(params: Params) -> tuple[str, dict[str, WarmUp]]:
     return (name, {}) if name else ("nothing", {"nothing": WarmUp(epochs=0)})
 
 
-def _cells(params: Params, method: str) -> list[tuple[Trial, Block]]:
+def _trials(params: Params, method: str) -> list[tuple[Trial, Block]]:
     """Return the trials of one method, each with its block: one a fraction and setting, or a single one where it takes none."""
     assert params.study is not None
     block = params.methods[method]
@@ -176,7 +176,7 @@ def _controlled(trials: list[Trial], params: Params, start: str) -> Grid:
 
 def kinds_of(params: Params) -> tuple[str, ...]:
     """Return the kinds of controls that a method is held against: those by class too where models are judged by class."""
-    return (*CONTROLS, *(CONTROLS_BY_CLASS if params.chosen.judged.name in BY_CLASS else ()))
+    return (*CONTROLS, *(CONTROLS_BY_CLASS if params.chosen.judging_metric.name in BY_CLASS else ()))
 
 
 def _factors(asked: Controls, *, tuned: bool) -> list[Factors]:

@@ -82,7 +82,7 @@ class Control(Named):
 
 
 @dataclass(frozen=True)
-class Held:
+class AgainstControl:
     """The control that a method is held against, and the gain over it; all None beside ``full``."""
 
     control: Control = Control()
@@ -172,7 +172,7 @@ class MethodRow:
     metric: str
     means: Means
     deviations: Means
-    held: dict[str, Held]
+    held: dict[str, AgainstControl]
     cost_ratio: RatioOver = RatioOver()
     cpu_ratio: RatioOver = RatioOver()
     above_controls: bool | None = None
@@ -188,7 +188,7 @@ class MethodRow:
         kinds = [name.removesuffix("_cell") for name in columns if name.endswith("_cell")]
         parts = {"means": Means.nested(columns, metric), "deviations": Means.nested(columns, metric, "_deviation")}
         ratios = {name: RatioOver.nested(columns, name) for name in ("cost_ratio", "cpu_ratio")}
-        held = {kind: Held.nested(columns, kind) for kind in kinds}
+        held = {kind: AgainstControl.nested(columns, kind) for kind in kinds}
         return TypeAdapter(cls).validate_python({**columns, **parts, **ratios, "held": held, "metric": metric})
 
     @property
@@ -197,7 +197,7 @@ class MethodRow:
         return Spread(self.means.score, self.deviations.score)
 
     @property
-    def best_control(self) -> Held:
+    def best_control(self) -> AgainstControl:
         """The best of all controls at its cost."""
         return self.held[BEST]
 

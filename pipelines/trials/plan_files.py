@@ -37,7 +37,7 @@ def lay_out(params: Params, grid: Grid) -> StudyFolder:
     for seed in seeds:
         planning.write(plans[seed], study.of(seed) / artifacts.PLAN)
         for trial in grid.trials:
-            if trial.after and study.done(seed, trial.after):
+            if trial.after and study.is_done(seed, trial.after):
                 controls.plan_after(study, seed, trial)
     return study
 

@@ -139,7 +139,7 @@ def collect(study: StudyFolder, metric: Metric, failed: dict[tuple[int, str], st
 
 def _of_seed(study: StudyFolder, seed: int, metric: Metric, failed: dict[tuple[int, str], str]) -> list[TrialRow]:
     accounts = runner.account(study, seed)
-    done = [c.name for c in study.grid.trials if study.done(seed, c.name)]
+    done = [c.name for c in study.grid.trials if study.is_done(seed, c.name)]
     tested = {name: _tested(study, seed, name, metric) for name in done}
     had = {name: cost_had(name, study.of(seed)) for name in done}
     base, full = _base(study, seed, metric) if "full" in done else None, tested.get("full", Reached()).score

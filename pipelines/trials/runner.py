@@ -36,7 +36,7 @@ def run(study: StudyFolder, seed: int, name: str) -> None:
         root = study.of(seed)
         link_data(root)
         if (trial := study.grid[name]).after:
-            if not study.done(seed, trial.after):
+            if not study.is_done(seed, trial.after):
                 raise UserError(f"{name} is a control at the cost of {trial.after}, which has no results for seed {seed}")
             controls.plan_after(study, seed, trial)
         for address, key in steps(root, name):
@@ -96,7 +96,7 @@ def account(study: StudyFolder, seed: int) -> dict[str, MethodAccount]:
     """Return the accounts of the trials that are done with ``seed``, by name; they need ``full``, and there is none without."""
     from pipelines.account import account as settle
 
-    names = [c.name for c in study.grid.trials if study.done(seed, c.name)]
+    names = [c.name for c in study.grid.trials if study.is_done(seed, c.name)]
     if "full" not in names:
         return {}
     root = study.of(seed)

@@ -119,7 +119,7 @@ def _spelled(value: object) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", str(value).lower()).rstrip("-")
 
 
-def told(settings: Settings) -> str:
+def settings_text(settings: Settings) -> str:
     """Return settings to be read."""
     return ", ".join(f"{key} {value}" for key, value in settings)
 

@@ -14,7 +14,7 @@ from components.costs.paired import paired
 from components.costs.savings import Metric, best_by_gain, mean_and_deviation, ranks
 from pipelines.core.records import Record
 from pipelines.trials.grid import Grid, Trial
-from pipelines.trials.method_rows import BEST, Control, GainOver, Held, Means, MethodRow, RatioOver, Spread
+from pipelines.trials.method_rows import BEST, AgainstControl, Control, GainOver, Means, MethodRow, RatioOver, Spread
 from pipelines.trials.rows import Head, TrialRow, scores
 
 #: Names the best of some trials.
@@ -80,7 +80,7 @@ def summary(rows: Iterable[TrialRow], grid: Grid, metric: Metric) -> dict[str, C
     tables = [columns_at(grid, f, best_of(value, seeds, metric)) for f in fractions]
     placed = [_ranked(table, value, s, metric) for s in seeds for table in tables]
     names = dict.fromkeys(name for table in tables for name in table)
-    return {name: _column([t[name] for t in tables if name in t], value, seeds, _places(name, placed)) for name in names}
+    return {name: _column([t[name] for t in tables if name in t], value, seeds, _ranks_in(name, placed)) for name in names}
 
 
 def _column(there: list[list[str]], value: Scores, seeds: list[int], studies: list[float]) -> Column:
@@ -97,7 +97,7 @@ def _mean(values: list[float | None]) -> float | None:
     return fmean(known) if known and len(known) == len(values) else None
 
 
-def _places(column: str, placed: Iterable[dict[str, float]]) -> list[float]:
+def _ranks_in(column: str, placed: Iterable[dict[str, float]]) -> list[float]:
     return [ranked[column] for ranked in placed if column in ranked]
 
 
@@ -135,9 +135,9 @@ def _of_method(trial: Trial, grid: Grid, rows: list[TrialRow], metric: Metric) -
         metric=metric.name,
         means=Means.of(mine, lambda spread: spread.mean),
         deviations=Means.of(mine, lambda spread: spread.deviation),
-        held=dict.fromkeys((*grid.kinds, BEST), Held()),
+        held=dict.fromkeys((*grid.kinds, BEST), AgainstControl()),
     )
-    return row if trial.role == "full" else _beside(row, trial, grid, rows, metric)
+    return row if trial.role == "full" else _with_control_gains(row, trial, grid, rows, metric)
 
 
 def with_scores(rows: Iterable[TrialRow], trial: str) -> list[TrialRow]:
@@ -145,14 +145,14 @@ def with_scores(rows: Iterable[TrialRow], trial: str) -> list[TrialRow]:
     return [r for r in rows if r.head.cell == trial and r.score is not None]
 
 
-def _beside(row: MethodRow, trial: Trial, grid: Grid, rows: list[TrialRow], metric: Metric) -> MethodRow:
+def _with_control_gains(row: MethodRow, trial: Trial, grid: Grid, rows: list[TrialRow], metric: Metric) -> MethodRow:
     """Return the row of a method with the gains over its controls, and with its cost ratios."""
     value = scores(rows)
     mine = {seed: score for (name, seed), score in value.items() if name == trial.name}
     best = best_of(value, list(mine), metric)
     names = {kind: best(trials) for kind, trials in rivals(trial, grid).items()}
     names[BEST] = best(list(names.values()))
-    held = {kind: _held(name, mine, value, metric) for kind, name in names.items()}
+    held = {kind: _against(name, mine, value, metric) for kind, name in names.items()}
     sure = [surely for _, surely in held.values()]
     return replace(
         row,
@@ -163,13 +163,13 @@ def _beside(row: MethodRow, trial: Trial, grid: Grid, rows: list[TrialRow], metr
     )
 
 
-def _held(name: str, mine: dict[int, float], value: Scores, metric: Metric) -> tuple[Held, bool | None]:
+def _against(name: str, mine: dict[int, float], value: Scores, metric: Metric) -> tuple[AgainstControl, bool | None]:
     """Return the control ``name`` with the gain of scores by seed over it, and whether that is sure; over common seeds."""
     pairs = [(score, value[name, seed]) for seed, score in mine.items() if (name, seed) in value]
     gain = paired([m for m, _ in pairs], [c for _, c in pairs], higher=metric.higher)
     spread = Spread.of(c for _, c in pairs)
     told = GainOver(gain.mean, gain.deviation, gain.low, gain.high, gain.p)
-    return Held(Control(spread.mean, spread.deviation, name), told), gain.sure
+    return AgainstControl(Control(spread.mean, spread.deviation, name), told), gain.sure
 
 
 def _ratio(trial: Trial, rows: list[TrialRow], cost: Callable[[TrialRow], float | None], metric: Metric) -> RatioOver:

@@ -295,14 +295,14 @@ def log_models(text_results):
     _, plan, manifest = text_results
 
     def run(*names):
-        from pipelines.tracking.client import told
+        from pipelines.tracking.client import with_tracker
         from pipelines.tracking.models import models_of
 
         def work(tracker):
             with models_of(plan, manifest) as each:
                 return [each.log(tracker, tracker.create(n, {"method": n}).info.run_id, n, {}, {}) for n in names]
 
-        assert told(work)
+        assert with_tracker(work)
 
     return run
 

@@ -97,7 +97,7 @@ class Importance(Selector):
     def check(self, epochs: int, warm_up: float) -> None:
         if self.guarded and epochs < LEAST_GUARDED:
             raise ValueError(f"noise_guard must be false for a run of under {LEAST_GUARDED} epochs, got true for {epochs}")
-        least = (self._begun(warm_up) + self.last_full) / epochs
+        least = (self._cost_before_draws(warm_up) + self.last_full) / epochs
         if self.budget is not None and self.budget <= least:
             whole = "the first and the last epoch" if self.last_full else "the first epoch"
             nearest = math.floor(100 * least + 1) / 100
@@ -171,13 +171,13 @@ class Importance(Selector):
 
     @override
     def planned_cost(self, epochs: int, warm_up: float) -> float:
-        spent = self._begun(warm_up)
+        spent = self._cost_before_draws(warm_up)
         for index in range(max(1, math.ceil(warm_up)), epochs):
             epoch = Epoch(index, epochs, math.ceil(warm_up))
             spent += 1.0 if self._is_last(epoch) else self._share(epoch, spent, GUESS)
         return spent
 
-    def _begun(self, warm_up: float) -> float:
+    def _cost_before_draws(self, warm_up: float) -> float:
         """Return how many epochs the run has cost when the first draw by importance is made."""
         return float(math.ceil(warm_up)) if warm_up else self.first
 

@@ -16,7 +16,7 @@ from typing_extensions import override
 from components.arrays import Array, count_of
 from components.evidence.signals import Signals
 from components.selection.keep.keeper import Keeper
-from components.selection.keep.rules import RULES, check_rules, wanted
+from components.selection.keep.rules import RULES, check_rules, required_signals
 from components.selection.selector import Epoch, check_at_least, check_choice, check_finite
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class AdaSelection(Keeper):
         self.every = 1 if explore else LESSON
         self.pool = POOL if pool is None else tuple(pool)
         check_rules(self.pool, look)
-        self.wants = wanted(self.pool)
+        self.wants = required_signals(self.pool)
         self.beta, self.gamma = check_finite("beta", beta), check_at_least("gamma", check_finite("gamma", gamma), 0)
         self.temperature = check_at_least("temperature", temperature, 1e-6)
         self.mean = check_choice("mean", mean, ("importance", "kept"))

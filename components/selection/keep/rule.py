@@ -8,7 +8,7 @@ from typing_extensions import override
 from components.arrays import Array
 from components.evidence.signals import Signals
 from components.selection.keep.keeper import Keeper
-from components.selection.keep.rules import RULES, check_rules, wanted
+from components.selection.keep.rules import RULES, check_rules, required_signals
 
 
 class ByRule(Keeper):
@@ -18,7 +18,7 @@ class ByRule(Keeper):
         """Set the rule, one of ``RULES``, the fraction kept, in (0, 1], and how examples become known (``Keeper``)."""
         super().__init__(fraction, look, draws=rule == "uniform")
         check_rules((rule,), look)
-        self.rule, self.wants = rule, wanted((rule,))
+        self.rule, self.wants = rule, required_signals((rule,))
 
     @override
     def score(self, seen: Signals, index: Array, rng: np.random.Generator) -> Array:

@@ -109,7 +109,7 @@ RULES: dict[str, Rule] = {
 WANTS = {"gradient-norm": "norm", "input-gradient-norm": "input_norm"}
 
 
-def wanted(names: tuple[str, ...]) -> frozenset[str]:
+def required_signals(names: tuple[str, ...]) -> frozenset[str]:
     """Return what evidence must hold for the rules ``names``."""
     return frozenset(WANTS[name] for name in names if name in WANTS)
 

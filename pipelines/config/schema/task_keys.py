@@ -77,7 +77,7 @@ class DataKeys(Section):
         return self.kind != "language" and self.predicts == "class"
 
     @property
-    def judged(self) -> Metric:
+    def judging_metric(self) -> Metric:
         """What its models are judged by."""
         of_kind = METRICS["tokens" if self.kind == "language" else self.predicts]
         return replace(of_kind, name=self.metric) if self.metric else of_kind

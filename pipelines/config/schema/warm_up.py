@@ -68,7 +68,7 @@ class WarmUp(Section):
         return next((kind for kind in ("holdout", "proxy", "nearness", "fake_class") if getattr(self, kind)), None)
 
     @property
-    def begun(self) -> float:
+    def start_epoch(self) -> float:
         """How many epochs of a method's own training it has done."""
         return 0.0 if self.apart else self.epochs
 

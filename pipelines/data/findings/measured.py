@@ -56,7 +56,7 @@ def together(train: Split, test: Split) -> Together:
     return Together(len(train.ids), ids, same, vectors)
 
 
-def found(
+def findings_of(
     plan: DiagnosisPlan,
     rows: Together,
     scores: Scores | None,
@@ -75,7 +75,7 @@ def found(
         train: the training split.
     """
     duplicates = CopyCounts.of(leaks.numbers(rows.same, rows.train, leaks.MOST))
-    apart, learnt = _shift(rows, train), _learnt(scores, wrong, manifest)
+    apart, learnt = _shift(rows, train), _warm_up_findings(scores, wrong, manifest)
     classes = _classes(train.examples.target, manifest.classes, scores, wrong) if manifest.classes else []
     advice = _advice(_facts(apart, learnt, classes, manifest, plan.epochs))
     told = {"task": manifest.task, "warm_up": plan.warm_up, "metric": manifest.metric, "advice": advice}
@@ -93,7 +93,7 @@ def _shift(rows: Together, train: Split) -> ShiftFound:
     return ShiftFound.of({"of": of, "from": origin, **asdict(told), "rows": list(told.rows)})
 
 
-class Learnt(TypedDict, total=False):
+class WarmUpFindings(TypedDict, total=False):
     """What a warm-up shows, as far as there is one."""
 
     gradient: GradientFound
@@ -101,9 +101,9 @@ class Learnt(TypedDict, total=False):
     wrong_labels: WrongLabelsFound
 
 
-def _learnt(scores: Scores | None, wrong: WrongLabels | None, manifest: Manifest) -> Learnt:
+def _warm_up_findings(scores: Scores | None, wrong: WrongLabels | None, manifest: Manifest) -> WarmUpFindings:
     """Return what the warm-up shows of all examples together."""
-    told: Learnt = {}
+    told: WarmUpFindings = {}
     if scores is not None:
         size = concentration(signal(scores, classes=bool(manifest.classes)))
         shares = {f"{share:g}": part for share, part in size.shares.items()}
@@ -127,7 +127,7 @@ def _classes(label: Array, names: list[str], scores: Scores | None, wrong: Wrong
     ]
 
 
-def _facts(apart: ShiftFound, learnt: Learnt, classes: list[ClassFound], manifest: Manifest, epochs: int) -> Facts:
+def _facts(apart: ShiftFound, learnt: WarmUpFindings, classes: list[ClassFound], manifest: Manifest, epochs: int) -> Facts:
     """Return what advice is made of."""
     sizes = [c.rows for c in classes]
     gradient, wrong = learnt.get("gradient"), learnt.get("wrong_labels")

@@ -12,7 +12,7 @@ from pipelines.core.artifacts import result
 from pipelines.costs.history import history_of
 from pipelines.report.charts import Course, courses
 from pipelines.report.page import Section, Table, drawing
-from pipelines.report.trial_names import kept
+from pipelines.report.trial_names import distinguishing_setting
 
 if TYPE_CHECKING:
     from pipelines.trials.folder import StudyFolder
@@ -81,7 +81,7 @@ def _histories(study: StudyFolder) -> Iterator[tuple[str, int, History]]:
     """Yield the methods' trials that are done, by name and seed, with their histories."""
     for trial in study.grid.trials:
         for seed in study.seeds if trial.role == "method" else ():
-            if study.done(seed, trial.name):
+            if study.is_done(seed, trial.name):
                 yield trial.name, seed, _history(study.of(seed) / result("train", trial.name, "history.json"))
 
 
@@ -89,10 +89,10 @@ def _courses(study: StudyFolder) -> dict[str, list[tuple[str, Course]]]:
     """Return for each method a panel a fraction, the mean over seeds."""
     panels: dict[str, list[tuple[str, Course]]] = {}
     for trial in study.grid.trials:
-        paths = [study.of(s) / result("train", trial.name, "history.json") for s in study.seeds if study.done(s, trial.name)]
+        paths = [study.of(s) / result("train", trial.name, "history.json") for s in study.seeds if study.is_done(s, trial.name)]
         found = [course_of(_history(path)) for path in paths]
         if trial.role == "method" and found:
-            panels.setdefault(trial.method, []).append((kept(trial), _mean_course(found)))
+            panels.setdefault(trial.method, []).append((distinguishing_setting(trial), _mean_course(found)))
     return panels
 
 

@@ -33,7 +33,7 @@ def _distribution(runs: Sequence[Run]) -> Section:
     text = [f"No subset by a column of the score table, and so no cut: {', '.join(others)}."] if others else []
     if not scored:
         return Section("Scores, and the cut", text)
-    found = [Scores(f"{r.name}: {r.selected_by}", _by_ledger(r, r.scores[r.selected_by or ""]), r.kept) for r in scored]
+    found = [Scores(f"{r.name}: {r.selected_by}", _by_ledger(r, r.scores[r.selected_by or ""]), r.in_subset) for r in scored]
     caption = "Histogram of the score that each subset was taken by, over all training examples: kept on top of left out."
     caption += " The dashed line is the lowest score kept, where every score above it was kept."
     return Section("Scores, and the cut", text, figures=[drawing(histograms(found), "scores", caption)])

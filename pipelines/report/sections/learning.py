@@ -20,7 +20,7 @@ from pipelines.report.charts import COLOURS
 from pipelines.report.data_charts import Curve, Map, curves, data_map
 from pipelines.report.page import Drawing, Section, drawing
 from pipelines.report.run_results import BLIND, Run
-from pipelines.report.trial_names import kept, runs, title
+from pipelines.report.trial_names import distinguishing_setting, runs, title
 
 if TYPE_CHECKING:
     from pipelines.trials.folder import StudyFolder
@@ -79,7 +79,7 @@ def of_study(study: StudyFolder, best: Sequence[Trial]) -> list[Section]:
     groups |= {f"the trials of {m}": [c for c in trials if c.method == m] for m in dict.fromkeys(c.method for c in trials)}
     drawings: list[Drawing] = []
     for of, group in groups.items():
-        found = {title(c) if group is best else kept(c): known[c.name] for c in group if c.name in known}
+        found = {title(c) if group is best else distinguishing_setting(c): known[c.name] for c in group if c.name in known}
         if group is best or len(found) > 1:
             drawings.append(_of_group(f"learning-{len(drawings)}", of, found, labels[0]))
     several = "Lines are means over the seeds, which are drawn thin, at the epochs that all of them have."

@@ -26,7 +26,7 @@ def objects(path: Path, layout: Layout, wanted: Wanted) -> pa.Table:
             for _, row in chunk:
                 names |= dict.fromkeys(row)
             for column, (name, one) in enumerate(wanted):
-                columns[column].append(_as_found(path, name, one, [(line, row.get(name)) for line, row in chunk]))
+                columns[column].append(_uniform_values(path, name, one, [(line, row.get(name)) for line, row in chunk]))
     check_names(path, list(names), wanted)
     joined = [_joined(path, name, parts) for (name, _), parts in zip(wanted, columns, strict=True)]
     return pa.table(dict(zip([name for name, _ in wanted], joined, strict=True)))
@@ -48,7 +48,7 @@ def _parsed(path: Path, file: Iterable[str]) -> Iterator[tuple[int, dict[str, Js
         yield line, row
 
 
-def _as_found(path: Path, name: str, one: str, values: Sequence[tuple[int, JsonValue]]) -> pa.Array:
+def _uniform_values(path: Path, name: str, one: str, values: Sequence[tuple[int, JsonValue]]) -> pa.Array:
     """Return the values of a column of JSON, which are all texts or all numbers."""
     for line, value in values:
         if isinstance(value, dict | list):

@@ -16,7 +16,7 @@ from pipelines.study.report import page as study_page
 from pipelines.study.report.page import between, ratio
 from pipelines.trials.folder import DATA, StudyFolder
 from pipelines.trials.method_rows import MethodRow
-from pipelines.trials.search_space import settings_in, told
+from pipelines.trials.search_space import settings_in, settings_text
 from pipelines.trials.study_tables import StudyTables
 
 
@@ -59,7 +59,7 @@ def _best(best: MethodRow | None) -> list[str]:
     if best is None:
         return ["", "", NOTHING, NOTHING]
     kept = "" if best.fraction is None else f"{best.fraction:g}"
-    return [kept, told(settings_in(best.settings)), number(best.means.score), number(best.means.cost_epochs, 2)]
+    return [kept, settings_text(settings_in(best.settings)), number(best.means.score), number(best.means.cost_epochs, 2)]
 
 
 def _options(options: dict[str, JsonValue]) -> str:

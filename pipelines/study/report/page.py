@@ -20,8 +20,8 @@ from pipelines.report.page import NOTHING, Section, Table, number, with_error
 from pipelines.report.sections import classes, course, learning
 from pipelines.study.report import overlap
 from pipelines.trials.folder import DATA, StudyFolder
-from pipelines.trials.method_rows import Held, Means, MethodRow, RatioOver
-from pipelines.trials.search_space import settings_in, told
+from pipelines.trials.method_rows import AgainstControl, Means, MethodRow, RatioOver
+from pipelines.trials.search_space import settings_in, settings_text
 from pipelines.trials.study_tables import Point, StudyTables
 
 GAIN = "gain over it"
@@ -97,7 +97,7 @@ def _heads(written: StudyTables) -> list[str]:
 
 def _name(row: MethodRow, written: StudyTables) -> list[str]:
     """Return a row's first trials: its method, the fraction it keeps, and its settings where any are varied."""
-    trials = [row.method, "" if row.fraction is None else f"{row.fraction:g}", told(settings_in(row.settings))]
+    trials = [row.method, "" if row.fraction is None else f"{row.fraction:g}", settings_text(settings_in(row.settings))]
     return trials[: len(_heads(written))]
 
 
@@ -109,8 +109,8 @@ def _means(written: StudyTables) -> Section:
     ranks = [number(column.rank, 2) for column in columns]
     seeds = [f"{column.seeds} of {len(written.seeds)}" for column in columns]
     rows = [[f"mean {metric}", *means], ["mean rank", *ranks], ["seeds with every fraction", *seeds]]
-    best = {(0, _place_of_best([column.mean for column in columns], written.higher_is_better))}
-    best |= {(1, _place_of_best([column.rank for column in columns], False))}
+    best = {(0, _best_column([column.mean for column in columns], written.higher_is_better))}
+    best |= {(1, _best_column([column.rank for column in columns], False))}
     deviation = "± is the standard deviation over seeds of the mean over fractions" if len(written.seeds) > 1 else "one seed"
     text = [
         f"{metric}: {better} is better; {deviation}. uniform and short are the controls, at each method's own cost. Ranks are "
@@ -119,7 +119,7 @@ def _means(written: StudyTables) -> Section:
     return Section("Means and mean ranks over the kept fractions", text, Table(["", *written.columns], rows, frozenset(best)))
 
 
-def _place_of_best(values: list[float | None], higher: bool) -> int:
+def _best_column(values: list[float | None], higher: bool) -> int:
     """Return the column of the best value, counted with the rows' names before it; 0 where there is none."""
     known = [(v if higher else -v, -i) for i, v in enumerate(values) if v is not None]
     return 1 - max(known)[1] if known else 0
@@ -156,7 +156,7 @@ def by_method(written: StudyTables) -> Section:
     for study, r in enumerate(written.methods):
         first = [*_name(r, written), _spread(r, lambda of: of.cost_epochs, 2), _score(r)]
         ratios = [*ratio(r.cost_ratio), *ratio(r.cpu_ratio)]
-        rows.append([*first, *_held(r.best_control), *ratios, number(r.means.examples_trained, 0)])
+        rows.append([*first, *_control_columns(r.best_control), *ratios, number(r.means.examples_trained, 0)])
         if r.above_controls:
             best.add((study, heads.index(GAIN)))
     text = [
@@ -181,7 +181,7 @@ def _claim(seeds: int) -> str:
     return "Those that stand out are above every control of their cost, with intervals that exclude 0."
 
 
-def _held(held: Held) -> list[str]:
+def _control_columns(held: AgainstControl) -> list[str]:
     """Return the best control with its score, and the gain over it with its deviation, its interval and its p."""
     control, gain = held.control, held.gain
     first = [control.cell or NOTHING, with_error(control.mean, control.deviation), with_error(gain.mean, gain.deviation)]
@@ -236,7 +236,7 @@ def _failed(written: StudyTables) -> list[Section]:
 
 
 def _facts(study: StudyFolder, manifest: Manifest) -> list[tuple[str, str]]:
-    done = [(s, c.name) for s in study.seeds for c in study.grid.trials if study.done(s, c.name)]
+    done = [(s, c.name) for s in study.seeds for c in study.grid.trials if study.is_done(s, c.name)]
     if not done:
         return [("command", "python -m pipelines.study")]
     seed, name = done[0]

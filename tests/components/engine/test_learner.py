@@ -7,7 +7,7 @@ from torch import nn
 from components.engine.learner import Learner
 from components.engine.optimizers import OPTIMIZERS, build_optimizer
 from components.evidence.evidence import NonFiniteLossError
-from components.evidence.objectives import Classification, Seen
+from components.evidence.objectives import Classification, PassSignals
 from components.models.small import cnn
 from components.tasks.batch import Batch
 
@@ -114,7 +114,7 @@ def test_a_loss_that_is_no_number_is_refused_by_place_before_the_weights_move(ma
     class Broken(Classification):
         def see(self, output, target, *, norm):
             seen = super().see(output, target, norm=norm)
-            return Seen(torch.where(target == 1, value, seen.loss), seen.output)
+            return PassSignals(torch.where(target == 1, value, seen.loss), seen.output)
 
     learner = learner_of(model, "adamw", 0.1, objective=Broken())
     before = {k: v.clone() for k, v in model.state_dict().items()}
@@ -132,7 +132,7 @@ def test_losses_whose_sum_overflows_are_still_numbers(make_rows):
 
     class Huge(Classification):
         def see(self, output, target, *, norm):
-            return Seen(output.sum(1) * 0 + 3e38, output)
+            return PassSignals(output.sum(1) * 0 + 3e38, output)
 
     learner = learner_of(model, objective=Huge())
     batch = batch_of(make_rows, torch.randn(4, 3), [0, 0, 1, 1])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from components.costs.savings import Metric
-from components.evaluation.chance import beyond, constant
+from components.evaluation.chance import constant, margin_over
 
 ACCURACY, R2, PERPLEXITY = Metric("accuracy", higher=True), Metric("r2", higher=True), Metric("perplexity", higher=False)
 
@@ -18,7 +18,7 @@ def test_of_classes_the_largest_of_the_training_split_is_said():
     columns = told([0, 0, 1, 2], [0, 0, 1, 2])
     other = constant(columns, "class", np.array([2, 2, 1]))
     assert other["predicted"].tolist() == [2, 2, 2, 2]
-    chance, above = beyond(columns, other, "class", ACCURACY)
+    chance, above = margin_over(columns, other, "class", ACCURACY)
     # Right where the other is wrong in three of four: a mean difference of 0.75 with a standard error of sqrt(0.1875 / 3).
     assert chance == 0.25
     assert above == pytest.approx(0.75 - 2 * (0.1875 / 3) ** 0.5)
@@ -29,7 +29,7 @@ def test_of_numbers_the_mean_is_said():
     columns = told(target, target)
     other = constant(columns, "number", np.array([2.0, 4.0]))
     assert other["predicted"].tolist() == [3.0] * 4
-    chance, above = beyond(columns, other, "number", R2)
+    chance, above = margin_over(columns, other, "number", R2)
     # The mean of the test split itself explains nothing of it; the squares over their variance are 8, 2, 0 and 18 sevenths.
     assert chance == pytest.approx(0)
     assert above == pytest.approx(1 - np.std([8 / 7, 2 / 7, 0, 18 / 7], ddof=1))
@@ -41,14 +41,14 @@ def test_of_tokens_it_is_said_how_often_each_is():
     other = constant(columns, "tokens", np.array([[0, 0], [0, 1]]), tokens, 3)
     # One more than it was counted, of 7: 4, 2 and 1. The first token of a row is not predicted.
     assert other["loss"] == pytest.approx([-(np.log(4 / 7) + np.log(2 / 7)) / 2, -(np.log(1 / 7) + np.log(4 / 7)) / 2])
-    chance, _ = beyond(columns, other, "tokens", PERPLEXITY)
+    chance, _ = margin_over(columns, other, "tokens", PERPLEXITY)
     assert chance == pytest.approx(np.exp(other["loss"].mean()))
 
 
 def test_a_model_that_says_the_same_of_every_example_is_not_above():
     target = np.arange(100) % 2
     columns = told(target, np.zeros(100, int))
-    assert beyond(columns, constant(columns, "class", np.array([0, 0, 1])), "class", ACCURACY) == (0.5, 0.0)
+    assert margin_over(columns, constant(columns, "class", np.array([0, 0, 1])), "class", ACCURACY) == (0.5, 0.0)
 
 
 def test_one_more_right_of_a_hundred_may_be_chance_and_thirty_are_not():
@@ -56,4 +56,4 @@ def test_one_more_right_of_a_hundred_may_be_chance_and_thirty_are_not():
     for right, above in ((1, False), (30, True)):
         said = np.where(np.cumsum(target) <= right, target, 0)
         columns = told(target, said)
-        assert (beyond(columns, constant(columns, "class", np.array([0])), "class", ACCURACY)[1] > 0) is above
+        assert (margin_over(columns, constant(columns, "class", np.array([0])), "class", ACCURACY)[1] > 0) is above

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from components.models import frozen as frozen_module
-from components.models.frozen import Kept, check, divided
+from components.models.frozen import KeptStates, check, divided
 from components.models.small import freeze_all_but_last
 from components.selection.admit.multistage import Multistage
 from components.selection.draw.infobatch import InfoBatch
@@ -44,7 +44,7 @@ def frozen_model(kind="Bert", layers=3, train_layers=1, **more):
 def kept_of(model, examples, rows):
     """Return what is trained above the frozen part of ``model``, and ``examples`` with their states kept."""
     part, above = divided(model)
-    kept = Kept(examples, part, check(model, part, above, examples.fetch(rows, CPU).inputs))
+    kept = KeptStates(examples, part, check(model, part, above, examples.fetch(rows, CPU).inputs))
     list(kept.compute(np.full(kept.shape, np.nan, np.float32), CPU))
     return above, kept
 

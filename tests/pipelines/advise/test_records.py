@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pipelines.advise.records import Advice, Nothing, NotJudged
+from pipelines.advise.records import Advice, NoProposalScore, Nothing
 from pipelines.core.errors import UserError
 from tests.pipelines.advise.advices import advice, gain
 
@@ -16,7 +16,7 @@ def path(tmp_path):
 
 def test_an_advice_is_read_as_it_was_written(path):
     whole = advice(answer=advice().answer.model_copy(update={"gains": {"full": gain(0.01, sure=True, least=0.0)}}))
-    for written in (whole, advice(answer=Nothing(kind="nothing", name=None), test=NotJudged(error="no test split"))):
+    for written in (whole, advice(answer=Nothing(kind="nothing", name=None), test=NoProposalScore(error="no test split"))):
         written.write(path)
         assert Advice.read(path) == written
 

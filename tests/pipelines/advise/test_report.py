@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.advise import report
-from pipelines.advise.records import Judged, Nothing, NotJudged
+from pipelines.advise.records import NoProposalScore, Nothing, ProposalScore
 from pipelines.core.artifacts import MANIFEST, cost_of
 from pipelines.report.page import NOTHING
 from pipelines.trials.folder import DATA, StudyFolder
@@ -20,7 +20,7 @@ from tests.pipelines.records import cost_record, manifest
     ],
 )
 def test_the_goal_is_told_as_the_command_line_has_it(changes, said):
-    assert report.asked(advice(**changes)) == said
+    assert report.goal_option(advice(**changes)) == said
 
 
 def test_what_did_not_go_on_is_in_parentheses_with_its_last_cost():
@@ -34,7 +34,7 @@ def test_an_advice_in_sentences():
         "short": gain(0.03, least=0.0),
         "uniform": gain(0.04),
     }
-    judged = Judged(seed=0, score=0.9, standard_error=0.01)
+    judged = ProposalScore(seed=0, score=0.9, standard_error=0.01)
     error = "standard error over the examples 0.0020"
     assert report.lines(advice(answer=answer(gains=gains), test=judged)) == [
         "advice: a (accuracy 0.9100)",
@@ -51,7 +51,9 @@ def test_an_advice_in_sentences():
 
 def test_without_an_answer_or_a_saving_nothing_is_claimed():
     nothing = Nothing(kind="nothing", name=None)
-    lines = report.lines(advice(answer=nothing, test=NotJudged(error="it failed"), balance=balance(None, saving=0.0), rungs=[]))
+    lines = report.lines(
+        advice(answer=nothing, test=NoProposalScore(error="it failed"), balance=balance(None, saving=0.0), rungs=[])
+    )
     assert lines[1] == "on the test split: it failed"
     assert lines[3:] == ["never paid back: nothing is saved (0 CPU seconds saved by each)"]
     assert "paid back after 1 training (" in report.lines(advice(balance=balance(1)))[-2]

@@ -16,7 +16,7 @@ def told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     advice().write(ADVICE / "digits" / "advice.json")
     found = Told()
-    monkeypatch.setattr(tracking, "told", lambda work: work(found.tracker))
+    monkeypatch.setattr(tracking, "with_tracker", lambda work: work(found.tracker))
     return found
 
 

@@ -10,7 +10,7 @@ from pipelines.agents import scheduler
 from pipelines.core.artifacts import read_json
 from pipelines.core.errors import StageFailedError, Stopped, UserError
 from pipelines.tracking import comparison as tracking
-from pipelines.tracking.agents import SENT, Ended
+from pipelines.tracking.agents import SENT, AgentResult
 from pipelines.versioning import dvc_project, dvc_remote
 
 LOG = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Future:
         assert self._final_state, "nobody ended this stage"
         if self._error:
             raise self._error
-        return Ended(agent="x", queued_seconds=0.0)
+        return AgentResult(agent="x", queued_seconds=0.0)
 
 
 class Elsewhere:

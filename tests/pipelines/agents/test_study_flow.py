@@ -16,7 +16,7 @@ from pipelines.agents import submit as agents_submit
 from pipelines.core import artifacts
 from pipelines.core import command as core_command
 from pipelines.core.errors import StageFailedError, Stopped, UserError
-from pipelines.tracking.agents import Ended
+from pipelines.tracking.agents import AgentResult
 from pipelines.versioning import git_worktree
 
 LOG = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Future:
     def result(self):
         if isinstance(self._end, Exception):
             raise self._end
-        return Ended(agent="x", queued_seconds=0.0, **self._end)
+        return AgentResult(agent="x", queued_seconds=0.0, **self._end)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_a_crash_is_said_and_raised(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["pipelines.plan"])
     monkeypatch.setattr(signals, "die_with_parent", lambda: None)
-    monkeypatch.setattr(signals, "end_when_asked", lambda: None)
+    monkeypatch.setattr(signals, "handle_signals", lambda: None)
 
     def work():
         raise RuntimeError("boom")

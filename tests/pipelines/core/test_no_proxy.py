@@ -9,7 +9,7 @@ import httpx
 import pytest
 import requests
 
-from pipelines.core.no_proxy import LOOPBACK, ask_directly
+from pipelines.core.no_proxy import LOOPBACK, bypass_proxy
 from pipelines.flows.prefect_server import free_port
 
 
@@ -42,7 +42,7 @@ def test_clients_ask_servers_of_this_machine_past_the_proxy(address, spelling, m
         httpx.get(address)
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("NO_PROXY", "")
-    ask_directly()
+    bypass_proxy()
     assert httpx.get(address).status_code == 204
     assert requests.get(address, timeout=5).status_code == 204
     with urllib.request.urlopen(address) as answer:
@@ -60,13 +60,13 @@ def test_clients_ask_servers_of_this_machine_past_the_proxy(address, spelling, m
 def test_what_was_said_before_is_kept_in_both_spellings(lower, upper, both, monkeypatch):
     monkeypatch.setenv("no_proxy", lower)
     monkeypatch.setenv("NO_PROXY", upper)
-    ask_directly()
-    ask_directly()
+    bypass_proxy()
+    bypass_proxy()
     assert os.environ["no_proxy"] == os.environ["NO_PROXY"] == both
 
 
 def test_where_no_proxy_is_for_anybody_nothing_is_added(monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.delenv("NO_PROXY", raising=False)
-    ask_directly()
+    bypass_proxy()
     assert "NO_PROXY" not in os.environ

@@ -34,7 +34,7 @@ def handlers():
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_asks_and_the_second_interrupts(handlers, number):
-    signals.end_when_asked()
+    signals.handle_signals()
     assert not signals.STOP.is_set()
     signal.raise_signal(number)
     assert signals.STOP.is_set()

@@ -19,7 +19,7 @@ def joined(*facts):
 
 
 def test_parts_are_joined_and_what_none_says_stays_unsaid():
-    found = joined(InputFacts(shape=[4]), RegimeFacts.asked(long_tail=None, duplicates=MADE))
+    found = joined(InputFacts(shape=[4]), RegimeFacts.from_regimes(long_tail=None, duplicates=MADE))
     told = found.dumped()
     assert (told["shape"], told["outputs"], told["counts"]) == ([4], 2, {"train": 8, "test": 4})
     assert told["duplicates"]["copies"] == 4
@@ -45,5 +45,5 @@ def test_one_that_is_not_there_or_of_another_version_is_named(tmp_path):
 
 
 def test_it_is_judged_by_what_it_says():
-    told = manifest(metric="perplexity", higher=False).judged
+    told = manifest(metric="perplexity", higher=False).judging_metric
     assert (told.name, told.higher) == ("perplexity", False)

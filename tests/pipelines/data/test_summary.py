@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.data.summary import repeated, told
+from pipelines.data.summary import repeated, summary_lines
 from tests.pipelines.records import manifest
 
 COUNTS = {"train": 1234, "test": 56}
@@ -14,20 +14,20 @@ def data(**changes):
 
 def test_classes_are_named_with_their_sizes_the_largest_first():
     found = data(kind="text", classes=["bad", "good"])
-    assert told(found, np.array([0, 1, 1])) == ["1,234 training and 56 test examples of 2 classes: good 2, bad 1"]
+    assert summary_lines(found, np.array([0, 1, 1])) == ["1,234 training and 56 test examples of 2 classes: good 2, bad 1"]
 
 
 def test_of_many_the_largest_and_the_smallest():
     found = data(kind="text", classes=list("abcdefgh"))
     label = np.repeat(np.arange(8), [1, 2, 3, 4, 5, 6, 7, 8])
-    assert told(found, label)[0].endswith("of 8 classes: h 8, g 7, f 6, e 5, d 4, ..., a 1")
+    assert summary_lines(found, label)[0].endswith("of 8 classes: h 8, g 7, f 6, e 5, d 4, ..., a 1")
 
 
 def test_numbers_and_blocks_have_no_classes():
     found = data(kind="language", classes=[])
-    assert told(found, None) == ["1,234 training and 56 test blocks"]
+    assert summary_lines(found, None) == ["1,234 training and 56 test blocks"]
     found = data(kind="table", classes=[], changes={"names composed (NFC)": 2})
-    assert told(found, np.zeros(3)) == ["1,234 training and 56 test examples", "2 names composed (NFC)"]
+    assert summary_lines(found, np.zeros(3)) == ["1,234 training and 56 test examples", "2 names composed (NFC)"]
 
 
 def test_what_is_said_names_how_many_rows_near_ones_were_sought_among():

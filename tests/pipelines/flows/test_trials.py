@@ -35,7 +35,7 @@ def test_the_end_of_a_cell_says_whether_it_may_be_tried_again(capsys):
 def study(monkeypatch):
     """Run trials that end as they are told; return the study's state, why trials failed, and which were run."""
     monkeypatch.setattr(trials, "STOP", threading.Event())
-    monkeypatch.setattr(trials, "end_when_asked", lambda: None)
+    monkeypatch.setattr(trials, "handle_signals", lambda: None)
 
     def run(ends):
         ran, failed = [], {}

@@ -17,7 +17,7 @@ CLASSES = manifest(kind="text", classes=["bad", EVIL])
 def test_the_column_that_a_subset_was_taken_by_is_found_by_its_scores():
     one = scored()
     assert one.selected_by == "change"
-    assert one.kept.tolist() == [True, False, True, False]
+    assert one.in_subset.tolist() == [True, False, True, False]
     one.subset["score"][0] += 1  # a score that no column holds
     assert scored().selected_by == "change"
     del one.__dict__["selected_by"]

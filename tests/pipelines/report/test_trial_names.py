@@ -13,9 +13,9 @@ PLACE = StudyFolder(Path("study"), Grid((FULL, ONE, OTHER, CONTROL), None), (0, 
 
 
 def test_a_cell_is_called_by_what_tells_it_from_others():
-    assert trial_names.kept(ONE) == "0.3 kept, start 0.1"
+    assert trial_names.distinguishing_setting(ONE) == "0.3 kept, start 0.1"
     assert trial_names.title(ONE) == "a, 0.3 kept, start 0.1"
-    assert (trial_names.kept(FULL), trial_names.title(FULL)) == ("", "full")
+    assert (trial_names.distinguishing_setting(FULL), trial_names.title(FULL)) == ("", "full")
 
 
 def test_the_best_are_full_and_of_each_method_the_cell_of_highest_gain():
@@ -25,6 +25,6 @@ def test_the_best_are_full_and_of_each_method_the_cell_of_highest_gain():
 
 
 def test_the_runs_of_a_cell_are_those_of_the_seeds_that_are_done(monkeypatch):
-    monkeypatch.setattr(StudyFolder, "done", lambda self, seed, name: (seed, name) != (1, ONE.name))
+    monkeypatch.setattr(StudyFolder, "is_done", lambda self, seed, name: (seed, name) != (1, ONE.name))
     found = list(trial_names.runs(PLACE, ONE, "abc"))
     assert [(run.name, run.data, run.root) for run in found] == [(ONE.name, "abc", Path(f"study/seed-{s}")) for s in (0, 2)]

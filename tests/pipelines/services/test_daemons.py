@@ -27,7 +27,7 @@ def test_down_ends_what_was_started_and_nothing_else(monkeypatch):
     mine = daemons.start("mine", SLEEP, environment)
     other = subprocess.Popen(SLEEP)
     try:
-        held = daemons.held()
+        held = daemons.recorded()
         assert [daemon.name for daemon in held.processes] == ["mine"]
         # A process that has the number of one that has ended.
         old = daemons.Daemon(name="old", pid=other.pid, started=1.0)

@@ -35,5 +35,5 @@ def test_what_a_hub_that_answers_says_is_passed_on(monkeypatch, answering):
     monkeypatch.setattr(constants, "ENDPOINT", answering)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     hub_status.away.cache_clear()
-    assert hub_status.told(OSError("no such revision")) == "no such revision"
+    assert hub_status.error_text(OSError("no such revision")) == "no such revision"
     hub_status.away.cache_clear()

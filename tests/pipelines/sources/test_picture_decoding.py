@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from pipelines.core.errors import UserError
 from pipelines.sources import picture_decoding
-from pipelines.sources.picture_decoding import Item, Wanted, decoded
+from pipelines.sources.picture_decoding import Item, PixelFormat, decoded
 from tests.pipelines.pictures import images
 
 RNG = np.random.default_rng(0)
@@ -20,7 +20,7 @@ def picture(image, kind="PNG", **options):
     """Return what is read of an image that was saved."""
     file, changes = io.BytesIO(), Counter()
     image.save(file, kind, **options)
-    return decoded(Item("id 0 (x.png)", content=file.getvalue()), Wanted(None), changes), dict(changes)
+    return decoded(Item("id 0 (x.png)", content=file.getvalue()), PixelFormat(None), changes), dict(changes)
 
 
 def test_images_of_several_sizes_are_refused_or_resized(prepared, tmp_path):

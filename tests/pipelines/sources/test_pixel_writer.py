@@ -10,7 +10,7 @@ from PIL import Image
 from pipelines.core.errors import UserError
 from pipelines.data.added_copies import MOVES
 from pipelines.sources import pixel_writer
-from pipelines.sources.pixel_writer import Held, WithCopies, moved
+from pipelines.sources.pixel_writer import InMemory, WithCopies, moved
 from tests.pipelines.pictures import array_of, images
 
 RNG = np.random.default_rng(0)
@@ -20,10 +20,10 @@ def test_copies_are_moved_where_they_lie(tmp_path, monkeypatch):
     monkeypatch.setattr(pixel_writer, "BLOCK", 40)
     base, of = RNG.integers(0, 256, (4, 1, 3, 3), np.uint8), np.array([2, 0, 2])
     moves = np.array([(1, 1), (0, -1), (-1, 0)])
-    exact, _ = array_of(WithCopies(Held(base), of, None), [3, 1, 4, 6], tmp_path)
+    exact, _ = array_of(WithCopies(InMemory(base), of, None), [3, 1, 4, 6], tmp_path)
     assert np.array_equal(exact, base[[3, 1, 2, 2]])
-    mixed, _ = array_of(WithCopies(Held(base), of, moves), [5, 3, 4], tmp_path)
-    near, _ = array_of(WithCopies(Held(base), of, moves), [3, 4, 5, 6], tmp_path)
+    mixed, _ = array_of(WithCopies(InMemory(base), of, moves), [5, 3, 4], tmp_path)
+    near, _ = array_of(WithCopies(InMemory(base), of, moves), [3, 4, 5, 6], tmp_path)
     assert np.array_equal(near[0], base[3])
     assert np.array_equal(near[1, 0, :2, :2], base[2, 0, 1:, 1:])
     assert np.array_equal(near[2, 0, :, 1:], base[0, 0, :, :2])

@@ -11,8 +11,8 @@ def test_gathering_tells_what_is_missing_then_what_failed_and_of_a_whole_study_t
     machine, running, monkeypatch
 ):
     told = []
-    monkeypatch.setattr(collect, "tell", lambda study, task, failed: told.append(failed) or {"cells": []})
-    monkeypatch.setattr(collect, "tell_together", lambda read, file, asked, studies, written: len(told[-1]))
+    monkeypatch.setattr(collect, "publish", lambda study, task, failed: told.append(failed) or {"cells": []})
+    monkeypatch.setattr(collect, "publish_across_tasks", lambda read, file, asked, studies, written: len(told[-1]))
     machine("one")
     running()
     worker.part("digits@0")

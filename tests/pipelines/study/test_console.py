@@ -15,7 +15,7 @@ def test_what_is_left_takes_its_share_of_the_costs(monkeypatch, capsys):
     monkeypatch.setattr(console, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(runner, "run", run)
     study = SimpleNamespace(grid={name: SimpleNamespace(cost=of) for name, of in cost.items()})
-    work = console.told(study, [(0, "a"), (0, "b")])
+    work = console.timed_runner(study, [(0, "a"), (0, "b")])
     # A quarter took 10 seconds; tried again, 20; all of it 40.
     for name in ("a", "a", "b"):
         work(0, name)

@@ -73,5 +73,5 @@ def test_the_tables_of_all_tasks_are_written_as_one(together):
 def test_a_study_of_one_task_has_no_tables_together_and_its_failures_are_counted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     read, written = SimpleNamespace(study=SimpleNamespace(tasks=[])), tables(trial(0.8), trial(None, "nan"), trial(None, "no"))
-    assert publish.tell_together(read, Path("params.yaml"), {}, {}, {"toy": written}) == 2
+    assert publish.publish_across_tasks(read, Path("params.yaml"), {}, {}, {"toy": written}) == 2
     assert not list(tmp_path.iterdir())

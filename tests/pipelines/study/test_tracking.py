@@ -32,7 +32,7 @@ def publish(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     study, told = StudyFolder(tmp_path / "abc", None, (0,)), Told()
     manifest().write(study.path / DATA / MANIFEST)
-    monkeypatch.setattr(tracking, "told", lambda work: work(told.tracker))
+    monkeypatch.setattr(tracking, "with_tracker", lambda work: work(told.tracker))
 
     def run(written):
         written.write(STUDY / "toy" / "study.json")

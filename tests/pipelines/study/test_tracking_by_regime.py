@@ -33,7 +33,7 @@ def told(tmp_path, monkeypatch):
     found = Told()
     for task, study in PLACES.items():
         found.create_run("0", f"{task} study", {"winnow.key": key_of(study)})
-    monkeypatch.setattr(tracking_by_regime, "told", lambda work: work(found.tracker))
+    monkeypatch.setattr(tracking_by_regime, "with_tracker", lambda work: work(found.tracker))
     return found
 
 

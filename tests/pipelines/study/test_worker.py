@@ -51,8 +51,8 @@ def test_of_a_cell_that_fails_the_data_and_the_warm_up_are_handed_over(machine, 
     assert worker.part("digits@0") == 1
     study = machine("other")
     Handover().restore(study, 0)
-    assert bundle.data_of(study).done
-    assert [part.done for part in bundle.parts_of(study, 0, "full")] == [True, False]
+    assert bundle.data_of(study).is_restored
+    assert [part.is_restored for part in bundle.parts_of(study, 0, "full")] == [True, False]
 
 
 def test_units_are_a_task_and_a_seed_each(machine):

@@ -29,5 +29,5 @@ def test_a_split_is_named_by_the_hash_of_its_file_and_of_the_data(tmp_path, monk
 def test_a_method_whose_results_are_not_there_has_no_run():
     asked = []
     methods = method_runs.Methods(tracker(holds=asked.append), None, [], None)
-    assert methods.tell("a") is None
+    assert methods.log_method("a") is None
     assert asked == ["subset@a"]

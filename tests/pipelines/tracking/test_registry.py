@@ -12,7 +12,7 @@ from pipelines.report import comparison as report_comparison
 from pipelines.report.rows import Comparison, ComparisonRow
 from pipelines.tracking import comparison as tracking
 from pipelines.tracking import registry
-from pipelines.tracking.client import told
+from pipelines.tracking.client import with_tracker
 from pipelines.tracking.description import NOTE
 from pipelines.tracking.registry import best
 
@@ -70,7 +70,7 @@ def test_the_best_are_registered_once_and_a_newer_comparison_takes_the_aliases(n
     monkeypatch.setattr(registry.Comparison, "read", lambda path: written.model_copy(update={"rows": swapped}))
     for later, holder in ((-1, first.method("best-agot")), (1, loser)):
         other = mlflow.entities.Run(replace_start(parent.info, parent.info.start_time + later), parent.data)
-        told(lambda tracker, other=other: registry.register(tracker, other, runs))
+        with_tracker(lambda tracker, other=other: registry.register(tracker, other, runs))
         assert Registered().method("best-agot") == holder
     assert len(Registered().versions) == 2
 

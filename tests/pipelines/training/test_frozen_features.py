@@ -135,7 +135,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(write_task, monkeypatc
     expected = [(result("train", "full", file)).read_bytes() for file in files]
     shutil.rmtree(result("train", "full", "model"))
     steps, stops = [0], []
-    original = frozen_features.Kept.fetch
+    original = frozen_features.KeptStates.fetch
 
     def fetch(self, rows, device):
         steps[0] += 1
@@ -143,7 +143,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(write_task, monkeypatc
             STOP.set()
         return original(self, rows, device)
 
-    monkeypatch.setattr(frozen_features.Kept, "fetch", fetch)
+    monkeypatch.setattr(frozen_features.KeptStates, "fetch", fetch)
     for stop in (3, 14):
         stops.append(stop)
         with pytest.raises(Stopped):

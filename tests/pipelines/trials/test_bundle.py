@@ -42,7 +42,7 @@ def test_what_is_torn_anywhere_counts_as_not_there_and_changes_nothing(machine, 
         assert contents(part.folder) == before, length
     assert not bundle.unpack(part, tmp_path / "not there.tar")
     assert bundle.unpack(part, tmp_path / "part.tar")
-    assert part.done
+    assert part.is_restored
 
 
 def test_a_kill_in_the_middle_leaves_no_mark(machine, tmp_path, monkeypatch):
@@ -57,7 +57,7 @@ def test_a_kill_in_the_middle_leaves_no_mark(machine, tmp_path, monkeypatch):
     monkeypatch.setattr(bundle, "_move", dies)
     with pytest.raises(KeyboardInterrupt):
         bundle.unpack(part, tmp_path / "part.tar")
-    assert not part.done
+    assert not part.is_restored
 
 
 def linked(name, kind, target):

@@ -30,8 +30,8 @@ def test_what_one_hands_over_the_other_has_to_the_byte_and_the_second(machine):
     # MLflow is told numbers as of when their file was written.
     assert times(other.of(0)) == {name: pytest.approx(time, abs=1e-3) for name, time in written.items()}
     assert set(study.missing()) == set(other.missing())
-    assert other.done(0, "swiftlearn-0.5")
-    assert not other.done(1, "full")
+    assert other.is_done(0, "swiftlearn-0.5")
+    assert not other.is_done(1, "full")
     assert (other.of(1) / artifacts.MANIFEST).exists()
 
 
@@ -39,14 +39,14 @@ def test_of_a_cell_that_was_changed_nothing_is_taken_and_of_the_others_all(machi
     shared(machine("one"), "full", "swiftlearn-0.5")
     study = machine("other", {"methods.swiftlearn.select": "sample"})
     Handover().restore(study, 0)
-    assert study.done(0, "full")
-    assert not study.done(0, "swiftlearn-0.5")
+    assert study.is_done(0, "full")
+    assert not study.is_done(0, "swiftlearn-0.5")
     # Its warm-up is the same.
-    assert bundle.parts_of(study, 0, "swiftlearn-0.5")[0].done
+    assert bundle.parts_of(study, 0, "swiftlearn-0.5")[0].is_restored
     study = machine("third", {"tasks.digits.training.batch_size": 64})
     Handover().restore(study, 0)
-    assert not bundle.data_of(study).done
-    assert not study.done(0, "full")
+    assert not bundle.data_of(study).is_restored
+    assert not study.is_done(0, "full")
 
 
 def test_a_control_is_planned_by_what_its_cell_had_before_it_is_taken(machine):
@@ -59,14 +59,14 @@ def test_a_control_is_planned_by_what_its_cell_had_before_it_is_taken(machine):
     Handover().restore(other, 0)
     planned = artifacts.read_json(other.of(0) / artifacts.plan_of("methods", name))
     assert planned["members"][0]["arguments"] == {"epochs": 4.5}
-    assert other.done(0, name)
+    assert other.is_done(0, name)
 
 
 def run_elsewhere(machine):
     """Look for the trial on another machine, which must not have it then, run it there and hand it over."""
     study, handed = machine("other"), Handover()
     handed.restore(study, 0)
-    assert not study.done(0, "full")
+    assert not study.is_done(0, "full")
     run(study, 0, "full")
     handed.share(study, 0, "full")
 
@@ -93,7 +93,7 @@ def test_without_its_data_nothing_of_a_study_is_there(machine, there):
     run_elsewhere(machine)
     study = machine("third")
     Handover().restore(study, 0)
-    assert study.done(0, "full")
+    assert study.is_done(0, "full")
 
 
 def test_what_is_there_is_not_sent_again(machine, there):
@@ -114,7 +114,7 @@ def test_without_a_remote_it_lies_where_worktrees_of_one_clone_see_it(machine, t
     shared(machine("one", shared=False), "full")
     study = machine("other", shared=False)
     Handover().restore(study, 0)
-    assert study.done(0, "full")
+    assert study.is_done(0, "full")
     assert not (tmp_path / "remote").exists()
 
 

@@ -11,13 +11,13 @@ def test_a_cell_is_done_when_all_its_steps_are_with_the_settings_that_it_has_now
     root = laid.of(0)
     assert laid.missing()[0] == (0, "full")
     for address, key in trials_folder.steps(root, "full"):
-        assert not laid.done(0, "full")
+        assert not laid.is_done(0, "full")
         artifacts.write_json(root / trials_folder.mark_of(address), key)
-    assert (laid.done(0, "full"), laid.done(1, "full")) == (True, False)
+    assert (laid.is_done(0, "full"), laid.is_done(1, "full")) == (True, False)
     assert {seed for seed, name in laid.missing() if name == "full"} == {1}
     path = root / artifacts.plan_of("methods", "full")
     MethodPlan.read(path).model_copy(update={"length": 3.0}).write(path)
-    assert not laid.done(0, "full")
+    assert not laid.is_done(0, "full")
 
 
 def test_cells_of_one_warm_up_share_its_step_alone(study):

@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.costs.account import CostColumns, Gains
-from pipelines.trials.method_rows import BEST, Control, GainOver, Held, Means, MethodRow, RatioOver, Spread
+from pipelines.trials.method_rows import BEST, AgainstControl, Control, GainOver, Means, MethodRow, RatioOver, Spread
 from pipelines.trials.rows import Head, Reached, TrialRow
 
 
@@ -31,7 +31,7 @@ def test_means_and_deviations_are_taken_column_by_column():
 
 def test_a_row_is_read_as_it_was_written_under_the_names_of_its_controls():
     estimated = CostColumns(cpu_seconds=3.0, energy_label="estimated")
-    short = Held(Control(0.88, 0.02, "short-at-2.0"), GainOver(0.02, 0.01, 0.005, 0.035, 0.03))
+    short = AgainstControl(Control(0.88, 0.02, "short-at-2.0"), GainOver(0.02, 0.01, 0.005, 0.035, 0.03))
     row = MethodRow(
         method="a",
         fraction=0.3,

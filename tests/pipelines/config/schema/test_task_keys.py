@@ -37,9 +37,9 @@ def test_columns_are_named_once_and_those_alone_are_kept():
 )
 def test_a_task_is_judged_by_what_it_predicts(task, judged, classifies):
     found = load(ROOT / "params.yaml").tasks[task]
-    assert (found.judged, found.classifies) == (judged, classifies)
+    assert (found.judging_metric, found.classifies) == (judged, classifies)
 
 
 def test_a_task_of_classes_may_be_judged_by_another_metric(write_params):
     write_params({f"{TASK}.metric": "macro_f1"})
-    assert load().chosen.judged == Metric("macro_f1", True)
+    assert load().chosen.judging_metric == Metric("macro_f1", True)

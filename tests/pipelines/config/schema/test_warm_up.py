@@ -92,7 +92,7 @@ def test_an_encoder_with_fewer_layers_may_be_the_proxy_of_the_whole(write_params
 )
 def test_what_a_warm_up_costs_beside_a_methods_own_epochs_by_hand(keys, begun, extra):
     warm_up = WarmUp.model_validate(keys)
-    assert (warm_up.begun, warm_up.extra) == (begun, pytest.approx(extra))
+    assert (warm_up.start_epoch, warm_up.extra) == (begun, pytest.approx(extra))
 
 
 @pytest.mark.parametrize(

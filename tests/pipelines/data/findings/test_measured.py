@@ -8,7 +8,7 @@ from components.diagnosis.duplicates import Copies
 from components.diagnosis.measures import WrongLabels
 from components.tasks.table import Records
 from pipelines.config.plans import DiagnosisPlan
-from pipelines.data.findings.measured import Together, found, together
+from pipelines.data.findings.measured import Together, findings_of, together
 from pipelines.data.split_files import Split
 from tests.pipelines.records import manifest
 
@@ -36,7 +36,7 @@ def told(scores=None, wrong=None, apart=(0, 8), **columns):
     vectors = np.tile(np.array([1.0, 0.0]), (12, 1))
     vectors[slice(*apart)] = (0, 1)
     train = split_of(np.zeros((8, 2)), LABEL, **columns)
-    return found(PLAN, Together(8, np.arange(12), SAME, vectors), scores, wrong, manifest(), train)
+    return findings_of(PLAN, Together(8, np.arange(12), SAME, vectors), scores, wrong, manifest(), train)
 
 
 def test_both_splits_are_one_training_first():

@@ -28,7 +28,7 @@ def test_shares_by_class_are_of_the_passes_and_the_test_examples_of_each(monkeyp
 def test_shares_by_class_of_a_study_are_means_over_the_seeds_that_are_done(tmp_path, monkeypatch):
     trials = [Trial("full", "full", "full"), Trial("a-0.5", "method", "a", 0.5), Trial("b", "method", "b")]
     study = StudyFolder(tmp_path, Grid(tuple(trials), None), (0, 1))
-    monkeypatch.setattr(StudyFolder, "done", lambda self, seed, name: name != "b" and (name, seed) != ("full", 1))
+    monkeypatch.setattr(StudyFolder, "is_done", lambda self, seed, name: name != "b" and (name, seed) != ("full", 1))
     monkeypatch.setattr(classes, "prepared", lambda split, root=None: pa.table({"label": [0, 1, 1, 1]}))
     target = np.array([0, 1, 1, 1])
     for seed in study.seeds:

@@ -68,7 +68,7 @@ def test_the_mean_over_seeds_is_of_the_epochs_that_all_have_and_of_what_all_know
 def test_a_study_has_a_figure_of_the_best_cells_and_one_of_each_method_with_several(tmp_path, monkeypatch):
     trials = [trial("full"), trial("a", 0.1), trial("a", 0.3), trial("once"), trial("short-at-1", role="control")]
     study = StudyFolder(tmp_path, Grid(tuple(trials), None), (0, 1))
-    monkeypatch.setattr(StudyFolder, "done", lambda self, seed, name: not (name == "a-0.3" and seed == 1))
+    monkeypatch.setattr(StudyFolder, "is_done", lambda self, seed, name: not (name == "a-0.3" and seed == 1))
     monkeypatch.setattr(learning, "_costs", lambda name: (WARM_UP, SUBSET, TRAIN))
     for seed in study.seeds:
         for one in trials:
@@ -87,7 +87,7 @@ def test_a_study_has_a_figure_of_the_best_cells_and_one_of_each_method_with_seve
     assert "Wh, measured" in section.figures[0].svg
     monkeypatch.setattr(learning, "MOST", 1)
     assert ", the first 1 of 2 trials" in learning.of_study(study, best)[0].figures[1].caption
-    monkeypatch.setattr(StudyFolder, "done", lambda self, seed, name: False)
+    monkeypatch.setattr(StudyFolder, "is_done", lambda self, seed, name: False)
     assert learning.of_study(study, best) == []
 
 

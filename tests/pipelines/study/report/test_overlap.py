@@ -30,7 +30,7 @@ def test_a_row_is_a_cell_with_a_subset_and_two_seeds(tmp_path, monkeypatch):
 
     trials = [trial("a"), trial("all"), trial("once"), trial("control", "control")]
     study = StudyFolder(tmp_path, SimpleNamespace(trials=trials), (0, 1, 2))
-    monkeypatch.setattr(StudyFolder, "done", lambda self, seed, name: name != "once" or seed == 0)
+    monkeypatch.setattr(StudyFolder, "is_done", lambda self, seed, name: name != "once" or seed == 0)
     kept = {"a": [[0, 1], [1, 0], [0, 2]], "all": [[0, 1, 2, 3]] * 3, "once": [[0, 1]] * 3, "control": [[0, 1]] * 3}
     for name, seeds in kept.items():
         for seed, ids in enumerate(seeds):
