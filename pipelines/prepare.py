@@ -22,7 +22,7 @@ from pipelines.core.errors import UserError
 from pipelines.core.records import Record
 from pipelines.costs.records import CostRecord
 from pipelines.data import encoding, leaks, resampling, summary, target_set, targets, token_blocks
-from pipelines.data.manifest import DuplicatesFound, InputFacts, Manifest, RegimeFacts, SplitCounts
+from pipelines.data.manifest import DuplicateCounts, InputFacts, Manifest, RegimeFacts, SplitCounts
 from pipelines.data.split_files import read_split, write_split
 from pipelines.sources.package_index import digest_of_tree
 from pipelines.sources.pixel_writer import Pixels, blank, fill
@@ -209,7 +209,7 @@ def _written(folder: Path, raw: Raw, task: TaskPlan) -> Manifest:
         manifest = _fill(folder, prepared, raw, task)
         counted, more = leaks.look(read_split("train", manifest, folder), read_split("test", manifest, folder), task)
         without, fresh = np.union1d(without, more), len(more) > 0
-    found = DuplicatesFound(**counted, dropped=len(without))
+    found = DuplicateCounts(**counted, dropped=len(without))
     manifest = manifest.model_copy(update={"duplicates_found": found})
     manifest.write(folder / artifacts.MANIFEST.name)
     return manifest

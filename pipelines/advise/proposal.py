@@ -16,16 +16,16 @@ from pipelines.advise.records import (
     Advice,
     Answer,
     Balance,
-    FailedTold,
+    FailedTrial,
     Gain,
     NoProposalScore,
     Nothing,
-    OutcomeTold,
+    OutcomeRecord,
     ProposalScore,
     Ratio,
-    RungTold,
+    RungRecord,
     Spent,
-    TrialTold,
+    TrialRecord,
     Unit,
 )
 from pipelines.advise.rungs import UNITS, Rung
@@ -80,7 +80,7 @@ def advice(
         answer=answer,
         sentence=sentence(answer, UNITS[unit], last, metric),
         rungs=[_rung(rung) for rung in rungs],
-        trials=[TrialTold(rung.share, row) for rung in rungs for row in rung.rows],
+        trials=[TrialRecord(rung.share, row) for rung in rungs for row in rung.rows],
         block=block(params, last, last.study.grid[answer.name]) if isinstance(answer, Answer) else None,
         test=test,
         balance=balance,
@@ -123,15 +123,20 @@ def _cost_ratio(last: Rung, trial: Trial, metric: Metric) -> Ratio | None:
     rows: dict[str, list[TrialRow]] = {}
     for r in last.rows:
         rows.setdefault(r.head.cell, []).append(r)
-    blind = [_trained(mine) for mine in rows.values() if mine[0].head.role != "method"]
-    ratio = cost_ratio(_trained(rows[trial.name]), blind, higher=metric.higher)
+    trained = {name: _trained(mine) for name, mine in rows.items()}
+    blind = [one for name, one in trained.items() if one is not None and rows[name][0].head.role != "method"]
+    own = trained[trial.name]
+    ratio = None if own is None else cost_ratio(own, blind, higher=metric.higher)
     return None if ratio is None else Ratio(**vars(ratio))
 
 
-def _trained(rows: Sequence[TrialRow]) -> Trained:
-    """Return the costs and scores of a trial by seed."""
-    costs, found = [r.cost_epochs for r in rows], [r.score for r in rows]
-    return Trained([c for c in costs if c is not None], [s for s in found if s is not None])
+def _trained(rows: Sequence[TrialRow]) -> Trained | None:
+    """Return the costs and scores of a trial by seed; None where it failed with any, since seeds are paired."""
+    found = [(r.cost_epochs, r.score) for r in rows if r.cost_epochs is not None and r.score is not None]
+    if len(found) < len(rows):
+        return None
+    costs, reached = zip(*found, strict=True)
+    return Trained(costs, reached)
 
 
 def _gain(last: Rung, name: str, other: str, goal: Goal, metric: Metric, held: str) -> Gain:
@@ -185,13 +190,13 @@ def _settings(trial: Trial) -> str:
     return f", {', '.join(parts)}" if parts else ""
 
 
-def _rung(rung: Rung) -> RungTold:
+def _rung(rung: Rung) -> RungRecord:
     outcomes = [
-        OutcomeTold(name=o.name, role=o.role, score=o.score, cost=o.cost, controls=list(o.controls), kept=o.name in rung.kept)
+        OutcomeRecord(name=o.name, role=o.role, score=o.score, cost=o.cost, controls=list(o.controls), kept=o.name in rung.kept)
         for o in rung.outcomes
     ]
-    failed = [FailedTold(cell=r.head.cell, seed=r.seed, error=r.error) for r in rung.failed]
-    return RungTold(share=rung.share, seeds=list(rung.study.seeds), outcomes=outcomes, failed=failed)
+    failed = [FailedTrial(cell=r.head.cell, seed=r.seed, error=r.error) for r in rung.failed]
+    return RungRecord(share=rung.share, seeds=list(rung.study.seeds), outcomes=outcomes, failed=failed)
 
 
 def block(params: Params, last: Rung, winner: Trial) -> str:

@@ -80,7 +80,7 @@ class Answer(Record):
     gains: dict[str, Gain]
 
 
-class OutcomeTold(Record):
+class OutcomeRecord(Record):
     """An outcome of a rung, and whether it was ``kept`` for the next."""
 
     name: str
@@ -91,7 +91,7 @@ class OutcomeTold(Record):
     kept: bool
 
 
-class FailedTold(Record):
+class FailedTrial(Record):
     """A trial without results."""
 
     cell: str
@@ -99,13 +99,13 @@ class FailedTold(Record):
     error: str
 
 
-class RungTold(Record):
+class RungRecord(Record):
     """What the trials on a ``share`` of the training data found."""
 
     share: float
     seeds: list[int]
-    outcomes: list[OutcomeTold]
-    failed: list[FailedTold]
+    outcomes: list[OutcomeRecord]
+    failed: list[FailedTrial]
 
 
 class ProposalScore(Record):
@@ -123,14 +123,14 @@ class NoProposalScore(Record):
 
 
 @dataclass(frozen=True)
-class TrialTold:
+class TrialRecord:
     """A trial with one seed, on a ``share`` of the training data."""
 
     share: float
     row: TrialRow
 
     @classmethod
-    def of(cls, columns: Mapping[str, JsonValue], metric: str) -> TrialTold:
+    def of(cls, columns: Mapping[str, JsonValue], metric: str) -> TrialRecord:
         """Return the trial that has these ``columns``.
 
         Raises:
@@ -154,7 +154,7 @@ class _Facts(Record):
     validation_rows: int
     answer: Answer | Nothing
     sentence: str
-    rungs: list[RungTold]
+    rungs: list[RungRecord]
     block: str | None
     test: ProposalScore | NoProposalScore | None
     balance: Balance
@@ -171,7 +171,7 @@ class Advice(_Facts):
     params.yaml.
     """
 
-    trials: list[TrialTold]
+    trials: list[TrialRecord]
 
     @classmethod
     def of(cls, value: object) -> Advice:
@@ -181,7 +181,7 @@ class Advice(_Facts):
             pydantic.ValidationError: for a key that is unknown, missing or of another type.
         """
         flat = _Flat.of(value)
-        return cls(**vars(flat) | {"trials": [TrialTold.of(row, flat.metric) for row in flat.trials]})
+        return cls(**vars(flat) | {"trials": [TrialRecord.of(row, flat.metric) for row in flat.trials]})
 
     def dumped(self) -> dict[str, object]:
         """Return the advice as JSON holds it."""

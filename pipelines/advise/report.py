@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.advise.records import Advice, Answer, Gain, NoProposalScore, RungTold
+from pipelines.advise.records import Advice, Answer, Gain, NoProposalScore, RungRecord
 from pipelines.advise.rungs import UNITS
 from pipelines.core.artifacts import MANIFEST, cost_of
 from pipelines.costs.records import CostRecord
@@ -47,7 +47,7 @@ def _rungs(written: Advice) -> Section:
     return Section("The trials, rung by rung", text, Table(heads, rows))
 
 
-def course_of(name: str, rungs: list[RungTold]) -> list[str]:
+def course_of(name: str, rungs: list[RungRecord]) -> list[str]:
     """Return a trial's row: its metric at each rung, in parentheses where it did not go on, and its cost."""
     found = [{o.name: o for o in r.outcomes}.get(name) for r in rungs]
     scores = [NOTHING if o is None else f"{o.score:.4f}" if o.kept else f"({o.score:.4f})" for o in found]

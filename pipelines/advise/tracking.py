@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.advise.records import Advice, TrialTold
+from pipelines.advise.records import Advice, TrialRecord
 from pipelines.advise.report import goal_option
 from pipelines.core.artifacts import ADVICE, digest
 from pipelines.tracking.client import REASON, Tracker, points, with_tracker
@@ -40,7 +40,7 @@ def _publish(tracker: Tracker, written: Advice) -> str:
     return run_id
 
 
-def _log_trial(tracker: Tracker, written: Advice, trial: TrialTold, tags: dict[str, str]) -> None:
+def _log_trial(tracker: Tracker, written: Advice, trial: TrialRecord, tags: dict[str, str]) -> None:
     row, columns = trial.row, trial.columns()
     own = {k: columns[k] for k in ("cell", "role", "method", "seed", "share")}
     name = f"{row.head.cell} on {trial.share:g} seed {row.seed}"

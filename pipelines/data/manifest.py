@@ -40,34 +40,34 @@ class LabelScale(Record):
     deviation: float
 
 
-class LabelNoiseMade(LabelNoise):
+class LabelNoiseFacts(LabelNoise):
     """Label noise as it was made: how many training labels it ``changed``."""
 
     changed: int
 
 
-class LongTailMade(LongTail):
+class LongTailFacts(LongTail):
     """A long tail as it was made: the ``sizes`` of the classes, and the rows that were ``dropped``."""
 
     sizes: list[int]
     dropped: int
 
 
-class DuplicatesMade(Duplicates):
+class DuplicatesFacts(Duplicates):
     """Duplicates as they were made: ``copies`` in the place of other rows, and the ``originals`` that are left."""
 
     copies: int
     originals: int
 
 
-class TargetSetMade(TargetSet):
+class TargetSetFacts(TargetSet):
     """A target set as it was made: how many rows of training are of it, and how many of the pool."""
 
     target_rows: int
     pool_rows: int
 
 
-class DuplicatesFound(Record):
+class DuplicateCounts(Record):
     """Rows that repeat others.
 
     Training rows that repeat an earlier one, test rows that stand in training too, to the byte or nearly; among how many
@@ -98,7 +98,7 @@ class TargetFacts(Record):
     outputs: int
     by_class: TrainCounts | None = None
     label_scale: LabelScale | None = None
-    label_noise: LabelNoiseMade | None = None
+    label_noise: LabelNoiseFacts | None = None
     empty_classes: list[str] = Field(default_factory=list)
 
 
@@ -131,12 +131,12 @@ class InputFacts(Record):
 class RegimeFacts(Record):
     """What a manifest says of the regimes that a training split was made by; those that a task does not ask for are None."""
 
-    long_tail: LongTailMade | None = None
-    duplicates: DuplicatesMade | None = None
-    target_set: TargetSetMade | None = None
+    long_tail: LongTailFacts | None = None
+    duplicates: DuplicatesFacts | None = None
+    target_set: TargetSetFacts | None = None
 
     @classmethod
-    def from_regimes(cls, **made: LongTailMade | DuplicatesMade | TargetSetMade | None) -> RegimeFacts:
+    def from_regimes(cls, **made: LongTailFacts | DuplicatesFacts | TargetSetFacts | None) -> RegimeFacts:
         """Return what is said of the regimes that were ``made``, by name: nothing of one that is None."""
         return cls.of({name: regime for name, regime in made.items() if regime is not None})
 
@@ -164,7 +164,7 @@ class Manifest(TargetFacts, InputFacts, RegimeFacts):
     columns: dict[str, str] = Field(alias="schema")
     changes: dict[str, int] = Field(default_factory=dict)
     dropped_empty: int | None = None
-    duplicates_found: DuplicatesFound | None = None
+    duplicates_found: DuplicateCounts | None = None
     stream: bool = False
 
     @classmethod

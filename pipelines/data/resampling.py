@@ -16,7 +16,7 @@ from components.rng import stream
 from pipelines.config.plans import TaskPlan
 from pipelines.core.errors import UserError
 from pipelines.data import added_copies
-from pipelines.data.manifest import DuplicatesMade, LongTailMade
+from pipelines.data.manifest import DuplicatesFacts, LongTailFacts
 from pipelines.data.targets import Target
 from pipelines.sources.raw import Raw
 
@@ -59,8 +59,8 @@ class Resampled:
     train: Array
     ids: Array
     copies: Copies
-    long_tail: LongTailMade | None
-    duplicates: DuplicatesMade | None
+    long_tail: LongTailFacts | None
+    duplicates: DuplicatesFacts | None
 
 
 def make(raw: Raw, target: Target, train: Array, task: TaskPlan) -> Resampled:
@@ -103,7 +103,7 @@ def profile(sizes: Array, ratio: float) -> Array:
     return np.minimum(sizes, np.maximum(wanted, 1))
 
 
-def long_tail(train: Array, target: Array, task: TaskPlan) -> tuple[Array, LongTailMade | None]:
+def long_tail(train: Array, target: Array, task: TaskPlan) -> tuple[Array, LongTailFacts | None]:
     """Return the ids of ``train`` that the task's ``long_tail`` leaves, drawn at random, and what the manifest says of it.
 
     Args:
@@ -117,11 +117,11 @@ def long_tail(train: Array, target: Array, task: TaskPlan) -> tuple[Array, LongT
     left = profile(np.bincount(index), asked.ratio)
     drawn = stream(asked.seed, "long tail").permutation(len(train))
     kept = np.concatenate([drawn[index[drawn] == c][:n] for c, n in zip(range(len(classes)), left, strict=True)])
-    made = LongTailMade(**asked.model_dump(), sizes=left.tolist(), dropped=len(train) - len(kept))
+    made = LongTailFacts(**asked.model_dump(), sizes=left.tolist(), dropped=len(train) - len(kept))
     return train[np.sort(kept)], made
 
 
-def duplicates(train: Array, target: Array | None, task: TaskPlan) -> tuple[Copies, DuplicatesMade | None]:
+def duplicates(train: Array, target: Array | None, task: TaskPlan) -> tuple[Copies, DuplicatesFacts | None]:
     """Return which of ``train`` stay and which are copied, as the task's ``duplicates`` says, and what the manifest says of it.
 
     The size stays. Rows are copied equally often, but for a remainder that is drawn: half duplicates are half of the rows,
@@ -153,4 +153,4 @@ def duplicates(train: Array, target: Array | None, task: TaskPlan) -> tuple[Copi
     kept = np.sort(kept)
     of = np.concatenate([np.tile(kept, whole), np.sort(rng.permutation(kept)[:rest])])
     turn = np.repeat(np.arange(whole + 1) + 1, [len(kept)] * whole + [rest])
-    return Copies(kept, of, turn), DuplicatesMade(**asked.model_dump(), copies=count, originals=len(kept))
+    return Copies(kept, of, turn), DuplicatesFacts(**asked.model_dump(), copies=count, originals=len(kept))

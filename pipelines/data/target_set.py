@@ -9,7 +9,7 @@ from components.rng import stream
 from pipelines.config.plans import TaskPlan
 from pipelines.config.schema.split_options import TargetSet
 from pipelines.core.errors import UserError
-from pipelines.data.manifest import TargetSetMade
+from pipelines.data.manifest import TargetSetFacts
 from pipelines.sources.raw import Raw
 
 
@@ -50,7 +50,7 @@ def split(raw: Raw, kept: Array, asked: TargetSet, task: TaskPlan) -> tuple[Arra
     return np.sort(np.concatenate([pool, target])), test
 
 
-def target_set_facts(aimed: Array, asked: TargetSet, task: TaskPlan) -> TargetSetMade:
+def target_set_facts(aimed: Array, asked: TargetSet, task: TaskPlan) -> TargetSetFacts:
     """Return what the manifest says of a target set: how many rows of training, ``aimed`` ``(N,)`` bool, are of it.
 
     Raises:
@@ -60,7 +60,7 @@ def target_set_facts(aimed: Array, asked: TargetSet, task: TaskPlan) -> TargetSe
     if not (target_rows and pool_rows):
         which = "pool" if target_rows else "target set"
         raise UserError(f"params.yaml: tasks.{task.name}.leaks: 'drop' leaves no row of the {which}: all are in the test split")
-    return TargetSetMade(**asked.model_dump(), target_rows=target_rows, pool_rows=pool_rows)
+    return TargetSetFacts(**asked.model_dump(), target_rows=target_rows, pool_rows=pool_rows)
 
 
 def _own_test(pool: Array, tested: Array, task: TaskPlan) -> Array:

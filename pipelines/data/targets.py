@@ -15,7 +15,7 @@ from pipelines.config.plans import TaskPlan
 from pipelines.config.schema.split_options import LabelNoise
 from pipelines.core.errors import UserError
 from pipelines.data.class_names import classes_of
-from pipelines.data.manifest import LabelNoiseMade, LabelScale, TargetFacts, TrainCounts
+from pipelines.data.manifest import LabelNoiseFacts, LabelScale, TargetFacts, TrainCounts
 from pipelines.sources.raw import Raw
 
 
@@ -241,5 +241,5 @@ def _noise(target: Array, train: Array, classes: int, noise: LabelNoise | None) 
     return noisy
 
 
-def _noise_facts(noise: LabelNoise | None, changed: int) -> LabelNoiseMade | None:
-    return None if noise is None else LabelNoiseMade(**noise.model_dump(), changed=changed)
+def _noise_facts(noise: LabelNoise | None, changed: int) -> LabelNoiseFacts | None:
+    return None if noise is None else LabelNoiseFacts(**noise.model_dump(), changed=changed)

@@ -18,13 +18,13 @@ from pipelines.config.plans import DiagnosisPlan
 from pipelines.data import leaks
 from pipelines.data.findings.records import (
     Advice,
-    ClassFound,
+    ClassFinding,
     CopyCounts,
     Findings,
-    GradientFound,
-    PaceFound,
-    ShiftFound,
-    WrongLabelsFound,
+    GradientFinding,
+    PaceFinding,
+    ShiftFinding,
+    WrongLabelsFinding,
 )
 from pipelines.data.manifest import Manifest
 from pipelines.data.split_files import Split
@@ -82,7 +82,7 @@ def findings_of(
     return Findings.of({**told, "duplicates": duplicates, "shift": apart, "classes": classes, **learnt})
 
 
-def _shift(rows: Together, train: Split) -> ShiftFound:
+def _shift(rows: Together, train: Split) -> ShiftFinding:
     """Return how far the pool is from the target set, or training from the test split."""
     own = rows.vectors[: rows.train]
     of, origin, other = "training", "test split", rows.vectors[rows.train :]
@@ -90,15 +90,15 @@ def _shift(rows: Together, train: Split) -> ShiftFound:
         aimed = train.table["target"].to_numpy(zero_copy_only=False)
         of, origin, own, other = "pool", TARGET_SET, own[~aimed], own[aimed]
     told = shift(own, other)
-    return ShiftFound.of({"of": of, "from": origin, **asdict(told), "rows": list(told.rows)})
+    return ShiftFinding.of({"of": of, "from": origin, **asdict(told), "rows": list(told.rows)})
 
 
 class WarmUpFindings(TypedDict, total=False):
     """What a warm-up shows, as far as there is one."""
 
-    gradient: GradientFound
-    pace: PaceFound
-    wrong_labels: WrongLabelsFound
+    gradient: GradientFinding
+    pace: PaceFinding
+    wrong_labels: WrongLabelsFinding
 
 
 def _warm_up_findings(scores: Scores | None, wrong: WrongLabels | None, manifest: Manifest) -> WarmUpFindings:
@@ -107,17 +107,17 @@ def _warm_up_findings(scores: Scores | None, wrong: WrongLabels | None, manifest
     if scores is not None:
         size = concentration(signal(scores, classes=bool(manifest.classes)))
         shares = {f"{share:g}": part for share, part in size.shares.items()}
-        told["gradient"] = GradientFound(effective_sample_size=size.sample_size, shares=shares)
+        told["gradient"] = GradientFinding(effective_sample_size=size.sample_size, shares=shares)
     if scores is not None and manifest.classes:
-        told["pace"] = PaceFound.of(asdict(pace(scores)))
+        told["pace"] = PaceFinding.of(asdict(pace(scores)))
     if wrong is not None:
-        told["wrong_labels"] = WrongLabelsFound(rate=wrong.rate, suspects=len(wrong.suspects))
+        told["wrong_labels"] = WrongLabelsFinding(rate=wrong.rate, suspects=len(wrong.suspects))
     return told
 
 
-def _classes(label: Array, names: list[str], scores: Scores | None, wrong: WrongLabels | None) -> list[ClassFound]:
+def _classes(label: Array, names: list[str], scores: Scores | None, wrong: WrongLabels | None) -> list[ClassFinding]:
     sizes = np.bincount(label, minlength=len(names))
-    told = [ClassFound(name=n, rows=int(size)) for n, size in zip(names, sizes, strict=True)]
+    told = [ClassFinding(name=n, rows=int(size)) for n, size in zip(names, sizes, strict=True)]
     if scores is None or wrong is None:
         return told
     learnt = zip(told, paces(scores, label, len(names)), wrong.rates, strict=True)
@@ -127,7 +127,7 @@ def _classes(label: Array, names: list[str], scores: Scores | None, wrong: Wrong
     ]
 
 
-def _facts(apart: ShiftFound, learnt: WarmUpFindings, classes: list[ClassFound], manifest: Manifest, epochs: int) -> Facts:
+def _facts(apart: ShiftFinding, learnt: WarmUpFindings, classes: list[ClassFinding], manifest: Manifest, epochs: int) -> Facts:
     """Return what advice is made of."""
     sizes = [c.rows for c in classes]
     gradient, wrong = learnt.get("gradient"), learnt.get("wrong_labels")

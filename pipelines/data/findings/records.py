@@ -12,7 +12,7 @@ from pipelines.core.records import Record
 
 
 class CopyCounts(Record):
-    """Rows that repeat others, as in ``pipelines.data.manifest.DuplicatesFound``."""
+    """Rows that repeat others, as in ``pipelines.data.manifest.DuplicateCounts``."""
 
     train_exact: int
     train_near: int
@@ -21,7 +21,7 @@ class CopyCounts(Record):
     sought: int
 
 
-class ShiftFound(Record):
+class ShiftFinding(Record):
     """How far ``one`` set is from the ``other``, as in ``components.diagnosis.shift.Shift``."""
 
     one: str = Field(alias="of")
@@ -31,7 +31,7 @@ class ShiftFound(Record):
     rows: list[int]
 
 
-class PaceFound(Record):
+class PaceFinding(Record):
     """When examples were learnt, as in ``components.diagnosis.measures.Pace``."""
 
     early: float
@@ -40,7 +40,7 @@ class PaceFound(Record):
     never: float
 
 
-class ClassFound(Record):
+class ClassFinding(Record):
     """A class and its rows; where there was a warm-up, when they were learnt and which share of labels is wrong."""
 
     name: str
@@ -59,14 +59,14 @@ class ClassFound(Record):
         return [share for share in shares if share is not None]
 
 
-class GradientFound(Record):
+class GradientFinding(Record):
     """How few examples the gradient comes from; ``shares`` are parts of it by the share of the examples."""
 
     effective_sample_size: float
     shares: dict[str, float]
 
 
-class WrongLabelsFound(Record):
+class WrongLabelsFinding(Record):
     """The estimated share of labels that are wrong, and how many of them are named."""
 
     rate: float
@@ -93,11 +93,11 @@ class Findings(Record):
     warm_up: str
     metric: str
     duplicates: CopyCounts
-    shift: ShiftFound
-    classes: list[ClassFound]
-    gradient: GradientFound | None = None
-    pace: PaceFound | None = None
-    wrong_labels: WrongLabelsFound | None = None
+    shift: ShiftFinding
+    classes: list[ClassFinding]
+    gradient: GradientFinding | None = None
+    pace: PaceFinding | None = None
+    wrong_labels: WrongLabelsFinding | None = None
     advice: Advice
 
     @classmethod

@@ -4,13 +4,13 @@ from pipelines.advise.records import (
     Advice,
     Answer,
     Balance,
-    FailedTold,
+    FailedTrial,
     Gain,
-    OutcomeTold,
+    OutcomeRecord,
     Ratio,
-    RungTold,
+    RungRecord,
     Spent,
-    TrialTold,
+    TrialRecord,
 )
 from pipelines.costs.account import CostColumns, Gains
 from pipelines.trials.rows import Head, Reached, TrialRow
@@ -19,12 +19,12 @@ from pipelines.trials.rows import Head, Reached, TrialRow
 def trial(trial, role="method", share=1.0, seed=0, score=0.9, error=""):
     """Return a trial of a method without settings that took three CPU seconds."""
     head, costs = Head(trial, role, trial, None, ""), CostColumns(cpu_seconds=3.0, energy_label="estimated")
-    return TrialTold(share, TrialRow(head, seed, 2.0, 2.5, "accuracy", Reached(score), costs, Gains(), error))
+    return TrialRecord(share, TrialRow(head, seed, 2.0, 2.5, "accuracy", Reached(score), costs, Gains(), error))
 
 
 def outcome(name, role, score, cost, *, kept=True):
     """Return what is told of a trial at a rung."""
-    return OutcomeTold(name=name, role=role, score=score, cost=cost, controls=[], kept=kept)
+    return OutcomeRecord(name=name, role=role, score=score, cost=cost, controls=[], kept=kept)
 
 
 def gain(mean, **changes):
@@ -49,8 +49,8 @@ def balance(after, saving=4.0, now=12.0):
 FIRST = [outcome("full", "full", 0.8, 10.0), outcome("a", "method", 0.85, 6.0), outcome("b", "method", 0.7, 5.0, kept=False)]
 LAST = [outcome("full", "full", 0.9, 10.25), outcome("a", "method", 0.91, 6.25)]
 RUNGS = [
-    RungTold(share=0.5, seeds=[0], outcomes=FIRST, failed=[]),
-    RungTold(share=1.0, seeds=[0, 1, 2], outcomes=LAST, failed=[FailedTold(cell="c", seed=1, error="the loss is nan")]),
+    RungRecord(share=0.5, seeds=[0], outcomes=FIRST, failed=[]),
+    RungRecord(share=1.0, seeds=[0, 1, 2], outcomes=LAST, failed=[FailedTrial(cell="c", seed=1, error="the loss is nan")]),
 ]
 
 

@@ -7,6 +7,10 @@ from components.costs.paired import paired
 from components.costs.savings import Metric
 from pipelines.advise import proposal, rungs
 from pipelines.advise.records import Answer, Nothing, Spent
+from pipelines.costs.account import CostColumns, Gains
+from pipelines.trials.folder import StudyFolder
+from pipelines.trials.grid import Grid, Trial
+from pipelines.trials.rows import Head, Reached, TrialRow
 
 
 def test_costs_are_added_up_and_paid_back():
@@ -43,3 +47,35 @@ def test_a_gain_is_sure_only_by_its_seeds_and_its_examples(error, least, sure):
     gain = paired([0.889, 0.89, 0.891], [0.9, 0.9, 0.9], higher=True)
     assert proposal.surely(gain, error, least) is sure
     assert proposal.surely(paired([0.9, 0.89], [0.8, 0.8], higher=True), error, least) is None
+
+
+def rows_of(name, role, cost, scores):
+    """Return a row a seed; of one without a score the trial failed."""
+    head = Head(name, role, name, None, "")
+    rows = []
+    for seed, score in enumerate(scores):
+        spent, error = (None, "the loss is nan") if score is None else (cost, "")
+        rows.append(TrialRow(head, seed, cost, spent, "accuracy", Reached(score), CostColumns(), Gains(), error))
+    return rows
+
+
+@pytest.mark.parametrize("better", [[0.99, None], [None, 0.99]])
+def test_a_control_that_failed_with_a_seed_is_no_part_of_the_cost_ratio(tmp_path, better):
+    """Its other seed alone would be the best control; without it ``full`` needs 10 epochs for what the method has in 4."""
+    rows = [
+        *rows_of("full", "full", 10.0, [0.9, 0.9]),
+        *rows_of("short-at-5", "control", 5.0, better),
+        *rows_of("a-0.4", "method", 4.0, [0.9, 0.9]),
+    ]
+    method = Trial("a-0.4", "method", "a", 0.4, 4.0)
+    trials = (Trial("full", "full", "full", cost=10.0), Trial("short-at-5", "control", "short", cost=5.0), method)
+    outcomes = [Outcome("full", "full", 0.9, 10.0), Outcome("a-0.4", "method", 0.9, 4.0)]
+    last = rungs.Rung(1.0, StudyFolder(tmp_path, Grid(trials, None), (0, 1)), 1.0, rows, outcomes, [])
+    ratio = proposal._cost_ratio(last, method, Metric("accuracy", True))
+    assert (ratio.value, ratio.bound) == (0.4, "")
+
+
+def test_a_method_that_failed_with_a_seed_has_no_cost_ratio(tmp_path):
+    rows = [*rows_of("full", "full", 10.0, [0.9, 0.9]), *rows_of("a-0.4", "method", 4.0, [0.9, None])]
+    last = rungs.Rung(1.0, StudyFolder(tmp_path, None, (0, 1)), 1.0, rows, [], [])
+    assert proposal._cost_ratio(last, Trial("a-0.4", "method", "a", 0.4, 4.0), Metric("accuracy", True)) is None

@@ -4,11 +4,11 @@ import pytest
 
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
-from pipelines.data.manifest import DuplicatesMade, InputFacts, Manifest, RegimeFacts, SplitCounts, TargetFacts
+from pipelines.data.manifest import DuplicatesFacts, InputFacts, Manifest, RegimeFacts, SplitCounts, TargetFacts
 from tests.pipelines.records import manifest, task_plan
 
 TARGETS = TargetFacts(target="class", metric="accuracy", higher=True, classes=["cat", "dog"], outputs=2)
-MADE = DuplicatesMade(fraction=0.5, copies=4, originals=4)
+MADE = DuplicatesFacts(fraction=0.5, copies=4, originals=4)
 
 
 def joined(*facts):

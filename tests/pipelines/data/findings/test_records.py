@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.core.artifacts import DIAGNOSIS, read_json
 from pipelines.core.errors import UserError
-from pipelines.data.findings.records import ClassFound, Copy, Example, Findings, Suspect
+from pipelines.data.findings.records import ClassFinding, Copy, Example, Findings, Suspect
 
 COUNTS = {"train_exact": 1, "train_near": 0, "leaked_exact": 0, "leaked_near": 2, "sought": 12}
 TOLD = {
@@ -30,8 +30,8 @@ def test_they_come_back_with_the_keys_that_they_had(tmp_path, monkeypatch):
 
 def test_shares_of_a_class_are_in_order_and_there_are_none_without_a_warm_up():
     shares = {"wrong_labels": 0.6, "never": 0.5, "forgotten": 0.4, "late": 0.3, "early": 0.2, "right": 0.0}
-    assert ClassFound(name="cat", rows=8, **shares).shares == [0.0, 0.2, 0.3, 0.4, 0.5, 0.6]
-    assert ClassFound(name="cat", rows=8).shares == []
+    assert ClassFinding(name="cat", rows=8, **shares).shares == [0.0, 0.2, 0.3, 0.4, 0.5, 0.6]
+    assert ClassFinding(name="cat", rows=8).shares == []
 
 
 def test_a_suspect_is_a_row_that_waits_for_a_verdict():
