@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.json_schema import PydanticJsonSchemaWarning
 
 from pipelines.config.params import Params
 from pipelines.config.plans import ComparisonPlan, MethodPlan, TaskPlan, TrainingPlan, WarmUpPlan
@@ -35,12 +37,20 @@ RECORDS: dict[str, type[BaseModel]] = {
 }
 
 
+def _schema(record: type[BaseModel]) -> Schema:
+    """Return the JSON schema of ``record``."""
+    with warnings.catch_warnings():
+        # Of models that are built late it leaves out the mapping of a union's discriminator, which no page shows.
+        warnings.simplefilter("ignore", PydanticJsonSchemaWarning)
+        return record.model_json_schema(by_alias=True)
+
+
 def pages() -> dict[Path, str]:
     """Return the pages' texts, by file."""
-    of_params = Params.model_json_schema(by_alias=True)
+    of_params = _schema(Params)
     links = {name: f"#{name.lower()}" for name in of_params["$defs"]}
     params = [_head("params"), *_sections({"Top level": of_params}, links, 2)]
-    records = {f"`{path}`": record.model_json_schema(by_alias=True) for path, record in RECORDS.items()}
+    records = {f"`{path}`": _schema(record) for path, record in RECORDS.items()}
     files = [_head("files"), *_sections(records, {name: f"params.md{link}" for name, link in links.items()}, 3)]
     return {
         FOLDER / "params.md": "\n".join(params),
