@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pipelines.config import yaml_file
 from pipelines.config.cross_checks import check_names
 from pipelines.config.params import Params
-from pipelines.core.artifacts import PARAMS
+from pipelines.core.artifacts import HERE, PARAMS
 from pipelines.core.errors import UserError, short
 
 if TYPE_CHECKING:
@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 DEPTHS = {"tasks": 3, "compare": 0}
 
 
-def load(path: Path = PARAMS, over: Path | None = None) -> Params:
+def load(path: Path = PARAMS, over: Path | None = None, root: Path = HERE) -> Params:
     """Return ``path`` as Params, names resolved; the keys of ``over`` stand in the place of its own (``DEPTHS``).
+
+    Messages call a file as it is called in the folder ``root``.
 
     Raises:
         UserError: naming the key, what is wrong with its value, and the nearest that works.
     """
-    held = yaml_file.read(path)
-    if over is not None and isinstance(held, dict) and isinstance(given := yaml_file.read(over), dict):
+    held = yaml_file.read(path, root)
+    if over is not None and isinstance(held, dict) and isinstance(given := yaml_file.read(over, root), dict):
         path = over
         for key, value in given.items():
             held[key] = laid_over(held.get(key), value, DEPTHS.get(key, 1))
@@ -42,21 +44,22 @@ def load(path: Path = PARAMS, over: Path | None = None) -> Params:
     return params
 
 
-def load_received(path: Path = PARAMS) -> Params:
-    """Return ``path``, whose text came over a network, as Params.
+def load_received(path: Path = PARAMS, root: Path = HERE) -> Params:
+    """Return ``path`` in the folder ``root``, whose text came over a network, as Params.
 
     DVC puts names from this file into commands, so it must read in it what was checked here.
 
     Raises:
         UserError: as ``load`` does; for aliases, which a few lines of make endless.
     """
+    text = yaml_file.text_of(path, root)
     try:
-        aliased = any(isinstance(token, yaml.AliasToken) for token in yaml.scan(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        aliased = any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text))
+    except yaml.YAMLError as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
     if aliased:
         raise UserError(f"{path}: has an alias (*name); what works is the value itself in its place")
-    return load(path)
+    return load(path, root=root)
 
 
 def laid_over(own: object, given: object, depth: int) -> object:

@@ -13,6 +13,7 @@ from pydantic import Field
 from pipelines.config import yaml_file
 from pipelines.config.loader import load_received
 from pipelines.config.params import Params
+from pipelines.core.artifacts import HERE, PARAMS
 from pipelines.core.errors import UserError, unknown
 
 #: Bounds of what arrives over the API: of a params.yaml in characters, of overrides in characters of JSON and in depth.
@@ -21,7 +22,6 @@ Text = Annotated[str, Field(max_length=MOST_TEXT)]
 Word = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._-]{0,62})?$")]
 Words = Annotated[list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]], Field(max_length=64)]
 Keys = Annotated[dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,200}$")], Any], Field(max_length=64)]
-PATH = Path("params.yaml")
 
 
 class _Quoting(yaml.SafeDumper):
@@ -31,8 +31,10 @@ class _Quoting(yaml.SafeDumper):
 _Quoting.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
 
 
-def resolve(held: Params, text: str, task: str, methods: list[str], overrides: Mapping[str, object]) -> tuple[Params, str]:
-    """Return the params that are asked for, with the text for the stages, and leave it as the params.yaml of this worktree.
+def resolve(
+    held: Params, text: str, task: str, methods: list[str], overrides: Mapping[str, object], root: Path = HERE
+) -> tuple[Params, str]:
+    """Return the params that are asked for, with the text for the stages, and leave it as the params.yaml of a worktree.
 
     Args:
         held: what params.yaml holds, the revision's own or ``text``.
@@ -40,6 +42,7 @@ def resolve(held: Params, text: str, task: str, methods: list[str], overrides: M
         task: stands in the place of its key ``task``; empty for that.
         methods: stand in the place of ``compare``, each with the warm-up that it has there, or in ``study``, or with none.
         overrides: values by dotted key, methods.swiftlearn.fraction for example; a key between dots must be there.
+        root: the folder of the worktree.
 
     Raises:
         UserError: naming the key, and the nearest that there is.
@@ -47,7 +50,7 @@ def resolve(held: Params, text: str, task: str, methods: list[str], overrides: M
     if not (task or methods or overrides):
         return held, text
     _check_size(overrides)
-    changed = yaml_file.read(PATH)
+    changed = yaml_file.read(PARAMS, root)
     assert isinstance(changed, dict), "what was held is read from there"
     if task:
         changed["task"] = task
@@ -58,8 +61,8 @@ def resolve(held: Params, text: str, task: str, methods: list[str], overrides: M
     written = yaml.dump(changed, Dumper=_Quoting, sort_keys=False, allow_unicode=True)
     if len(written) > MOST_TEXT:
         raise UserError(f"params.yaml: must be at most {MOST_TEXT} characters with overrides, got {len(written)}")
-    PATH.write_text(written, encoding="utf-8")
-    return load_received(PATH), written
+    (root / PARAMS).write_text(written, encoding="utf-8")
+    return load_received(root=root), written
 
 
 def _check_size(overrides: Mapping[str, object]) -> None:

@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
+from pipelines.core.artifacts import HERE
 from pipelines.core.errors import UserError
 
 #: What YAML 1.1 and 1.2 read differently where it has no quotes, each with what works.
@@ -21,23 +22,37 @@ AMBIGUOUS = (
 )
 
 
-def read(path: Path) -> object:
-    """Return what ``path`` holds.
+def read(path: Path, root: Path = HERE) -> object:
+    """Return what ``path`` in the folder ``root`` holds.
 
     Raises:
         UserError: naming the line of what cannot be read, or could be read in two ways.
     """
+    text = text_of(path, root)
     try:
-        text = path.read_text(encoding="utf-8")
-        root = YAML(typ="safe", pure=True).compose(text)
-        _check(root, path, set())
+        _check(YAML(typ="safe", pure=True).compose(text), path, set())
         held: object = YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise UserError(f"{path}: cannot be read: {line}{error.problem or error.context}") from None
-    except (OSError, YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (YAMLError, RecursionError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
     return held
+
+
+def text_of(path: Path, root: Path = HERE) -> str:
+    """Return the text of ``path`` in the folder ``root``.
+
+    Raises:
+        UserError: where it is missing, or no text; it is called as in ``root``.
+    """
+    try:
+        return (root / path).read_text(encoding="utf-8")
+    except OSError as error:
+        error.filename = str(path)
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
 
 
 def _check(node: Node | None, path: Path, seen: set[int]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipelines.core import python_gc
-from pipelines.core.artifacts import SCRATCH, write_json
+from pipelines.core.artifacts import HERE, SCRATCH, write_json
 from pipelines.core.environment import IN_RANKS, QUIET
 from pipelines.core.errors import RankError, Stopped, UserError, unknown
 from pipelines.core.locks import alone
@@ -136,9 +136,9 @@ def _report_rank_end(text: str, code: int) -> int:
     return code
 
 
-def failure_of(address: str) -> Failure | None:
-    """Return how the stage at ``address`` ended last, or None if it ended well or was killed."""
-    path = FAILURES / address
+def failure_of(address: str, root: Path = HERE) -> Failure | None:
+    """Return how the stage at ``address`` in the folder ``root`` ended last, or None if it ended well or was killed."""
+    path = root / FAILURES / address
     if not path.exists():
         return None
     said = json.loads(path.read_text(encoding="utf-8"))

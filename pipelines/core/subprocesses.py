@@ -11,18 +11,21 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from pipelines.core.artifacts import HERE
+
 #: Seconds that a command has to save itself after it was asked to end, and that its last lines may come after its end.
 GRACE_SECONDS, LINES_SECONDS = 60, 5
 
 
-def call(*command: str, said: Callable[[str], None] | None = None) -> int:
+def call(*command: str, said: Callable[[str], None] | None = None, root: Path = HERE) -> int:
     """Run a command and return its exit status; it ends with this process, whatever ends this process.
 
     Args:
         command: and its arguments.
         said: is given each line that it writes, from a thread; without it, they go where this process writes.
+        root: the folder that it runs in.
     """
-    process = start(*command, pipe=said is not None)
+    process = start(*command, pipe=said is not None, root=root)
     readers = [] if said is None else [threading.Thread(target=_read, args=(process, said), daemon=True)]
     for reader in readers:
         reader.start()
@@ -47,16 +50,17 @@ def _read(process: subprocess.Popen[bytes], said: Callable[[str], None]) -> None
                 said(text)
 
 
-def start(*command: str, pipe: bool = False, **environment: str) -> subprocess.Popen[bytes]:
+def start(*command: str, pipe: bool = False, root: Path = HERE, **environment: str) -> subprocess.Popen[bytes]:
     """Start a command that the kernel kills when this process dies; Ctrl-C does not reach it but through ``end``.
 
-    With ``pipe``, what it writes is to be read from its ``stdout``.
+    It runs in the folder ``root``. With ``pipe``, what it writes is to be read from its ``stdout``.
     """
     guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     everything = {**os.environ, "PATH": path, **environment}
     out, error = (subprocess.PIPE, subprocess.STDOUT) if pipe else (None, None)
-    return subprocess.Popen([*guard, *command], start_new_session=True, env=everything, stdout=out, stderr=error)
+    line = [*guard, *command]
+    return subprocess.Popen(line, cwd=root, start_new_session=True, env=everything, stdout=out, stderr=error)
 
 
 def end(process: subprocess.Popen[bytes], seconds: float) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.config.loader import load
+from pipelines.config.loader import load, load_received
 from pipelines.core.errors import UserError
 from tests.conftest import ROOT
 
@@ -35,6 +35,23 @@ def test_a_broken_file_is_named(tmp_path, text):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"params\.yaml: cannot be read"):
         load(tmp_path / "params.yaml")
+
+
+SAID = {
+    "nothing": (None, r"^params\.yaml: cannot be read: .*: 'params\.yaml'$"),
+    "an alias": ("a: &a 1\nb: *a", r"^params\.yaml: has an alias"),
+}
+SAID |= {"no YAML": ("a: [", r"^params\.yaml: cannot be read: "), "no mapping": ("3", r"^params\.yaml: ")}
+
+
+@pytest.mark.parametrize(("text", "said"), SAID.values(), ids=SAID)
+def test_what_is_in_another_folder_is_called_as_it_is_there(tmp_path, text, said):
+    (tmp_path / "other").mkdir()
+    if text is not None:
+        (tmp_path / "other/params.yaml").write_text(text)
+    with pytest.raises(UserError, match=said) as caught:
+        load_received(root=tmp_path / "other")
+    assert "other" not in str(caught.value)
 
 
 def test_a_studys_file_changes_one_setting_of_a_task_and_says_anew_what_to_compare(tmp_path):

@@ -40,6 +40,16 @@ def test_task_methods_and_keys_are_one_text_for_all_stages():
     assert load_received() == held
 
 
+def test_the_params_of_another_folder_are_changed_there(tmp_path):
+    before, root = Path("params.yaml").read_bytes(), tmp_path / "worktree"
+    root.mkdir()
+    shutil.copy("params.yaml", root)
+    held, text = config_overrides.resolve(load_received(root=root), "", "digits", [], {"seed": 7}, root)
+    assert (held.task, held.seed) == ("digits", 7)
+    assert ((root / "params.yaml").read_text(), load_received(root=root)) == (text, held)
+    assert Path("params.yaml").read_bytes() == before
+
+
 def test_a_method_keeps_the_warm_up_that_it_has():
     own = load_received()
     name, warm_up = next((n, w) for n, w in own.compare.items() if own.warm_ups[w].epochs)

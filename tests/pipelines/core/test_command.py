@@ -52,13 +52,12 @@ def test_the_number_of_names_is_checked(call):
     assert "takes 0 names, got 1" in call("pipelines.plan", "x").stderr
 
 
-def test_a_failure_is_kept_for_the_flow(tmp_path, monkeypatch, call):
+def test_a_failure_is_kept_for_the_flow(tmp_path, call):
     call("pipelines.train", "none-such")
-    monkeypatch.chdir(tmp_path)
-    failure = command.failure_of("train@none-such")
+    failure = command.failure_of("train@none-such", tmp_path)
     assert failure.code == command.BAD_INPUT
     assert "none-such" in failure.message
-    assert command.failure_of("train@other") is None
+    assert command.failure_of("train@other", tmp_path) is None
 
 
 def test_a_folder_that_cannot_be_written_to_is_named_before_anything_runs(call, tmp_path):

@@ -40,6 +40,12 @@ def test_without_a_listener_it_writes_where_this_process_does(capfd):
     assert capfd.readouterr().out == "here\n"
 
 
+def test_it_runs_in_the_folder_that_it_is_given(tmp_path):
+    said = []
+    assert subprocesses.call("pwd", said=said.append, root=tmp_path) == 0
+    assert said == [str(tmp_path)]
+
+
 def test_a_command_ends_with_who_called_it(monkeypatch):
     ended = []
     monkeypatch.setattr(subprocesses, "end", lambda process, seconds: ended.append(process))
