@@ -59,8 +59,9 @@ def read_lock(path: Path = Path("dvc.lock")) -> dict[str, Recorded]:
 class Lock:
     """What dvc.lock says of the stages, held against what is on disk."""
 
-    def __init__(self) -> None:
-        self.stages = read_lock()
+    def __init__(self, root: Path = artifacts.HERE) -> None:
+        """Read the dvc.lock of the working copy ``root``."""
+        self._root, self.stages = root, read_lock(root / "dvc.lock")
         self.outs: dict[str, str] = {o["path"]: o["md5"] for s in self.stages.values() for o in s.get("outs", [])}
 
     def key(self, *stages: str) -> str | None:
@@ -75,9 +76,10 @@ class Lock:
             return False
         entry = self.stages[stage]
         deps = [d for d in entry["deps"] if d["path"].startswith(f"{artifacts.RESULTS}/")]
-        if any((self.outs.get(d["path"]) or md5_of(Path(d["path"]))) != d["md5"] for d in deps):
+        if any((self.outs.get(d["path"]) or md5_of(self._root / d["path"])) != d["md5"] for d in deps):
             return False
-        return all(Path(o["path"]).exists() and (not bytes_too or md5_of(Path(o["path"])) == o["md5"]) for o in entry["outs"])
+        outs = [(self._root / o["path"], o["md5"]) for o in entry["outs"]]
+        return all(path.exists() and (not bytes_too or md5_of(path) == md5) for path, md5 in outs)
 
 
 def md5_of(path: Path) -> str | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -23,22 +25,37 @@ class Holder(TypedDict):
     cmd: str
 
 
-def repo() -> Repo:
-    """Return what DVC knows of this working copy.
+def repo(root: Path = artifacts.HERE) -> Repo:
+    """Return what DVC knows of the working copy ``root``.
 
     Raises:
-        UserError: where this is none.
+        UserError: where it is none.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
+    from pipelines.versioning.run_cache import RunCache
+
     try:
-        return Repo()
+        found = Repo(root)
     except DvcException as error:
-        raise UserError(f"{Path.cwd()}: is no working copy: {error}") from None
+        raise UserError(f"{root.resolve()}: is no working copy: {error}") from None
+    found.stage_cache = RunCache(found)
+    return found
 
 
-def stages() -> list[str]:
+def _as_in(root: Path, said: str) -> str:
+    """Return what DVC says as it says it in ``root``: seen from elsewhere, its paths and stages begin with the way there."""
+    way = os.path.relpath(root)
+    return said if way == os.curdir else re.sub(rf"(?<![\w-])(?<![\w-]/){re.escape(way)}/(dvc\.yaml:)?", "", said)
+
+
+def target(stage: str, root: Path) -> str:
+    """Return what DVC, asked from anywhere, takes for the ``stage`` of the working copy ``root``."""
+    return str(root / stage) if stage.endswith(".dvc") else f"{root / 'dvc.yaml'}:{stage}"
+
+
+def stages(root: Path = artifacts.HERE) -> list[str]:
     """Return DVC's stages, each after those it depends on.
 
     Raises:
@@ -48,53 +65,54 @@ def stages() -> list[str]:
     from dvc.exceptions import DvcException
 
     try:
-        index = repo().index
+        index = repo(root).index
         graph = index.graph
     except DvcException as error:
-        raise UserError(f"dvc.yaml: {error}") from None
+        raise UserError(f"dvc.yaml: {_as_in(root, str(error))}") from None
     # Those that could run at once go in the order of dvc.yaml.
     written = {stage: place for place, stage in enumerate(index.stages)}
     order = networkx.lexicographical_topological_sort(graph.reverse(), key=written.__getitem__)
-    return [stage.addressing for stage in order]
+    return [_as_in(root, stage.addressing) for stage in order]
 
 
-def depends_on() -> dict[str, set[str]]:
+def depends_on(root: Path = artifacts.HERE) -> dict[str, set[str]]:
     """Return for each stage the stages that it depends on, directly."""
-    graph = repo().index.graph
-    return {stage.addressing: {d.addressing for d in graph.successors(stage)} for stage in graph}
+    graph = repo(root).index.graph
+    named = {stage: _as_in(root, stage.addressing) for stage in graph}
+    return {name: {named[d] for d in graph.successors(stage)} for stage, name in named.items()}
 
 
-def before(stage: str) -> list[str]:
+def before(stage: str, root: Path = artifacts.HERE) -> list[str]:
     """Return the stages that ``stage`` depends on, directly or not, each after those it depends on itself."""
-    needs, found = depends_on(), {stage}
-    order = stages()
+    needs, found = depends_on(root), {stage}
+    order = stages(root)
     for other in reversed(order):
         if other in found:
             found |= needs[other]
     return [other for other in order if other in found and other != stage]
 
 
-def stale() -> set[str]:
+def stale(root: Path = artifacts.HERE) -> set[str]:
     """Return the stages whose code, input, parameters or outputs are not those of dvc.lock.
 
     Raises:
-        UserError: where another DVC is at work here, or dvc.yaml cannot be read.
+        UserError: where another DVC is at work there, or dvc.yaml cannot be read.
     """
     from dvc.exceptions import DvcException
 
     try:
-        found = set(repo().status())
+        found = repo(root).status()
     except DvcException as error:
-        raise UserError(f"{Path.cwd()}: {error}") from None
-    return found
+        raise UserError(f"{root.resolve()}: {_as_in(root, str(error))}") from None
+    return {_as_in(root, address) for address in found}
 
 
-def release_the_dead() -> None:
+def release_the_dead(root: Path = artifacts.HERE) -> None:
     """Take out of DVC's lock file what processes hold that were killed.
 
     DVC does so itself, but takes a process that nobody has buried yet, and another one of the same number, for the same.
     """
-    path = Path(".dvc/tmp/rwlock")
+    path = root / ".dvc/tmp/rwlock"
     if not path.exists() or not path.read_text(encoding="utf-8"):
         return
     held = json.loads(path.read_text(encoding="utf-8"))
@@ -113,20 +131,22 @@ def _lives(holder: Holder) -> bool:
         return False
 
 
-def identity(stage: str) -> str:
-    """Return a digest of all that decides what a stage makes, as DVC's run cache has it; what the stage needs must be here."""
+def identity(stage: str, root: Path = artifacts.HERE) -> str:
+    """Return a digest of all that decides what a stage makes, as DVC's run cache has it; what the stage needs must be there."""
     from dvc.repo import lock_repo
     from dvc.stage.serialize import to_single_stage_lockfile
 
-    here = repo()
+    here = repo(root)
     with lock_repo(here):
-        found = here.stage.collect(stage)[0]
+        found = here.stage.collect(target(stage, root))[0]
         found.save_deps()
         held = to_single_stage_lockfile(found)
     return artifacts.digest({k: v for k, v in held.items() if k != "outs"})
 
 
-def reproduce(stage: str, *, pull: bool = False, said: Callable[[str], None] | None = None) -> None:
+def reproduce(
+    stage: str, *, pull: bool = False, said: Callable[[str], None] | None = None, root: Path = artifacts.HERE
+) -> None:
     """Bring one stage up to date by ``dvc repro``.
 
     Those before it are taken for fresh: the flow has seen to them, and DVC would look at all of them again.
@@ -135,6 +155,7 @@ def reproduce(stage: str, *, pull: bool = False, said: Callable[[str], None] | N
         stage: its address.
         pull: whether to restore it from the DVC remote where that has it.
         said: is given each line that the stage writes, which otherwise go where this process writes.
+        root: the folder of the working copy.
 
     Raises:
         UserError: for a mistake in the input.
@@ -142,13 +163,13 @@ def reproduce(stage: str, *, pull: bool = False, said: Callable[[str], None] | N
         StageFailedError: for anything else.
     """
     asked = ["--pull"] if pull else []
-    code = call("dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *asked, stage, said=said)
+    code = call("dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *asked, stage, said=said, root=root)
     if code:
-        raise _failed(stage, code)
+        raise _failed(stage, code, root)
 
 
-def _failed(stage: str, code: int) -> Exception:
-    failure = failure_of(stage)
+def _failed(stage: str, code: int, root: Path) -> Exception:
+    failure = failure_of(stage, root)
     if failure is None:
         return StageFailedError(f"{stage}: 'dvc repro {stage}' exited with {code}; run it by hand to see why")
     if failure.code == BAD_INPUT:

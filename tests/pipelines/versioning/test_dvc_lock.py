@@ -61,6 +61,17 @@ def test_a_stage_does_not_hold_where_what_it_read_is_another_now(locked):
     assert not dvc_lock.Lock().holds("evaluate@a")
 
 
+def test_a_lock_is_held_against_the_disk_of_its_own_folder(locked, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert dvc_lock.Lock().stages == {}
+    assert dvc_lock.Lock(tmp_path).holds("train@a", bytes_too=True)
+    (tmp_path / "results/train/a").write_text("changed")
+    assert not dvc_lock.Lock(tmp_path).holds("train@a", bytes_too=True)
+    (tmp_path / "results/plan/a.json").unlink()
+    assert not dvc_lock.Lock(tmp_path).holds("train@a")
+
+
 def test_a_key_is_of_all_that_the_stages_wrote(locked):
     lock = dvc_lock.Lock()
     assert lock.key("train@a") not in (None, lock.key("evaluate@a"), lock.key("train@a", "evaluate@a"))

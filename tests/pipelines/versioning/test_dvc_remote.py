@@ -18,7 +18,7 @@ def dvc_says(monkeypatch):
     """Let ``dvc push`` write these lines and exit with this status."""
 
     def says(code, *lines):
-        def call(*command, said):
+        def call(*command, said, root):
             assert command == ("dvc", "push", "--run-cache", "train@full")
             for line in lines:
                 said(line)
@@ -26,8 +26,8 @@ def dvc_says(monkeypatch):
 
         monkeypatch.setattr(dvc_remote, "call", call)
 
-    monkeypatch.setattr(dvc_remote, "address", lambda: "/mnt/team")
-    monkeypatch.setattr(dvc_remote, "_full", lambda stage: f"is full: {stage} made 9 bytes, 0 are free")
+    monkeypatch.setattr(dvc_remote, "address", lambda root: "/mnt/team")
+    monkeypatch.setattr(dvc_remote, "_full", lambda stage, root: f"is full: {stage} made 9 bytes, 0 are free")
     return says
 
 
@@ -87,6 +87,6 @@ def test_what_storage_says_when_it_is_asked_is_of_the_remote(monkeypatch):
         config={"core": {"remote": "a"}, "remote": {"a": {"url": "s3://key:secret@host/a"}}},
         stage_cache=SimpleNamespace(pull=pull),
     )
-    monkeypatch.setattr(dvc_remote.dvc_project, "repo", lambda: repo)
+    monkeypatch.setattr(dvc_remote.dvc_project, "repo", lambda root: repo)
     with pytest.raises(AwayError, match=r"^DVC remote s3://host/a: ConnectionError: no answer from s3://host/a$"):
         dvc_remote.learn_runs()

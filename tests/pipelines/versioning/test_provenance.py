@@ -38,6 +38,14 @@ def test_a_result_names_its_commit_and_what_is_not_as_committed(committed):
     assert provenance.versions()["winnow.changes"] == changes
 
 
+def test_a_result_is_of_the_folder_that_it_is_in(committed, tmp_path, monkeypatch):
+    Path("params.yaml").write_text("seed: 1\n")
+    monkeypatch.chdir("/")
+    assert "winnow.changes" not in provenance.versions()
+    found = provenance.versions(tmp_path)
+    assert (found["mlflow.source.git.commit"], found["winnow.changes"]) == (committed, "params.yaml")
+
+
 def test_without_a_repository_there_is_no_commit(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert provenance.commit() == ""
