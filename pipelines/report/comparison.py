@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.costs.savings import Metric, best_by_gain
 from pipelines.config.plans import TrainingPlan
-from pipelines.core.artifacts import plan_of
+from pipelines.core.artifacts import HERE, plan_of
 from pipelines.costs.at_chance import AT_CHANCE, at_chance, chance_note
 from pipelines.costs.records import CostRecord
 from pipelines.data.manifest import Manifest
@@ -47,14 +48,14 @@ def page(told: Comparison, metric: Metric) -> str:
     return report_page.render(title, headline(rows, metric, controls), sections, facts, first)
 
 
-def summary(rows: list[ComparisonRow], metric: Metric) -> tuple[list[str], Section]:
-    """Return the headline and the table: what there is room for beside the page."""
-    return headline(rows, metric, _controls(rows)), _table(rows, metric)
+def summary(rows: list[ComparisonRow], metric: Metric, root: Path = HERE) -> tuple[list[str], Section]:
+    """Return the headline and the table of the comparison in ``root``: what there is room for beside the page."""
+    return headline(rows, metric, _controls(rows, root)), _table(rows, metric)
 
 
-def _controls(rows: list[ComparisonRow]) -> set[str]:
+def _controls(rows: list[ComparisonRow], root: Path = HERE) -> set[str]:
     """Return the names of the methods that draw blindly or stop early, and nothing else."""
-    return {r.method for r in rows if Run(r.method).kind in CONTROLS}
+    return {r.method for r in rows if Run(r.method, root=root).kind in CONTROLS}
 
 
 def headline(rows: list[ComparisonRow], metric: Metric, controls: set[str]) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 
 from pydantic import JsonValue, TypeAdapter
 
-from pipelines.core.artifacts import COMPARISON
+from pipelines.core.artifacts import COMPARISON, HERE
 from pipelines.core.records import Record
 from pipelines.costs.account import CostColumns, Gains
 
@@ -120,13 +121,13 @@ class Comparison(Record):
         return cls(task=flat.task, metric=flat.metric, agot_epsilon=flat.agot_epsilon, rows=rows)
 
     @classmethod
-    def written(cls) -> Comparison:
-        """Return the comparison that was written last.
+    def written(cls, root: Path = HERE) -> Comparison:
+        """Return the comparison that was written last in ``root``.
 
         Raises:
             UserError: where there is none.
         """
-        return cls.read(COMPARISON / "comparison.json")
+        return cls.read(root / COMPARISON / "comparison.json")
 
     def dumped(self) -> dict[str, object]:
         """Return the comparison as JSON holds it."""

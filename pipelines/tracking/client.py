@@ -8,12 +8,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from pipelines.core.artifacts import SCRATCH
+from pipelines.core.artifacts import HERE, SCRATCH
 from pipelines.core.environment import CLONE
 from pipelines.core.errors import UserError, without_passwords
 from pipelines.core.locks import in_turn
@@ -59,12 +59,15 @@ class Tracker:
         client: MLflow's.
         experiment: the id of ours.
         caller: the run that this process was started under, by ``mlflow run``.
+        lock: what DVC has recorded of the working copy that is told of.
+        root: the folder of this working copy.
     """
 
     client: MlflowClient
     experiment: str
     caller: str | None
-    lock: Lock = field(default_factory=Lock)
+    lock: Lock
+    root: Path = HERE
 
     def runs(self, tag: str, value: str) -> list[Run]:
         """Return the runs whose ``tag`` is ``value``."""
@@ -127,15 +130,18 @@ def warn(text: str) -> None:
     sys.stderr.write(f"winnow tracking: {text}\n")
 
 
-def with_tracker(work: Callable[[Tracker], T], report: Callable[[str], object] = warn) -> T | None:
-    """Return what ``work`` returns; where it cannot be done, ``report`` so, once, and return None: the road goes on without."""
+def with_tracker(work: Callable[[Tracker], T], report: Callable[[str], object] = warn, root: Path = HERE) -> T | None:
+    """Return what ``work`` returns; where it cannot be done, ``report`` so, once, and return None: the road goes on without.
+
+    The tracker that it is given is of the working copy ``root``.
+    """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        with in_turn(Path(CLONE.value()) / PUBLISHING), _tracker() as tracker:
+        with in_turn(Path(CLONE.value()) / PUBLISHING), _tracker(root) as tracker:
             done = work(tracker)
     except (UserError, MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         reason = without_passwords(" ".join(str(error).split()))[:REASON]
@@ -148,19 +154,19 @@ def with_tracker(work: Callable[[Tracker], T], report: Callable[[str], object] =
 
 
 @contextmanager
-def _tracker() -> Iterator[Tracker]:
+def _tracker(root: Path) -> Iterator[Tracker]:
     """Give the tracker that the environment names, and leave the environment as it was."""
     import mlflow
 
     asked, caller = os.environ.get("MLFLOW_TRACKING_URI"), os.environ.pop("MLFLOW_RUN_ID", None)
     uri = asked or DEFAULT_URI
     if uri.startswith("sqlite:///"):
-        uri = f"sqlite:///{Path(uri.removeprefix('sqlite:///')).resolve()}"
+        uri = f"sqlite:///{(root / uri.removeprefix('sqlite:///')).resolve()}"
     try:
         _knock(uri)
         mlflow.set_tracking_uri(uri)
         client = mlflow.MlflowClient(uri)
-        yield Tracker(client, _experiment(client), caller)
+        yield Tracker(client, _experiment(client), caller, Lock(root), root)
     finally:
         for name, value in (("MLFLOW_TRACKING_URI", asked), ("MLFLOW_RUN_ID", caller)):
             if value is None:

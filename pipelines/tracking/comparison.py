@@ -6,11 +6,12 @@ Everything is read from files, so that a stage that DVC restored, or that ran wh
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.config.plans import ComparisonPlan, TaskPlan, TrainingPlan
 from pipelines.core import artifacts
-from pipelines.core.artifacts import plan_of
+from pipelines.core.artifacts import HERE, plan_of
 from pipelines.data.findings.records import Findings
 from pipelines.data.manifest import Manifest
 from pipelines.report import comparison, diagnosis
@@ -31,25 +32,26 @@ if TYPE_CHECKING:
 UNPREPARED = "unprepared"
 
 
-def publish(report: Callable[[str], object] = warn) -> str | None:
+def publish(report: Callable[[str], object] = warn, root: Path = HERE) -> str | None:
     """Tell MLflow of everything that is finished and not yet told, and return the id of the comparison's run.
 
     Args:
         report: is called once where there is no tracker.
+        root: the folder of the comparison.
 
     Returns:
         None where there is nothing to tell yet, or no tracker to tell it to: then the next call tells it.
     """
-    return with_tracker(_publish, report)
+    return with_tracker(_publish, report, root)
 
 
-def fail(stage: str, message: str, report: Callable[[str], object] = warn) -> None:
+def fail(stage: str, message: str, report: Callable[[str], object] = warn, root: Path = HERE) -> None:
     """Mark the comparison as failed, and the method too where ``stage`` (``train@full``, say) belongs to one."""
-    with_tracker(lambda tracker: _fail(tracker, stage, message), report)
+    with_tracker(lambda tracker: _fail(tracker, stage, message), report, root)
 
 
 def _publish(tracker: Tracker) -> str | None:
-    lock = tracker.lock
+    lock, root = tracker.lock, tracker.root
     if not (lock.holds("plan") and lock.holds("prepare")):
         return None
     parent = _parent(tracker, prepared=True)
@@ -58,9 +60,9 @@ def _publish(tracker: Tracker) -> str | None:
     for run in children:
         if not {"winnow.complete", "winnow.failed"} & run.data.tags.keys():
             tracker.forget(run)
-    with models_of(TrainingPlan.read(plan_of("training")).model, Manifest.prepared()) as models:
+    with models_of(TrainingPlan.read(root / plan_of("training")).model, Manifest.prepared(root), root) as models:
         methods = Methods(tracker, parent, children, models)
-        runs = {name: methods.log_method(name) for name in ComparisonPlan.read(plan_of("comparison")).methods}
+        runs = {name: methods.log_method(name) for name in ComparisonPlan.read(root / plan_of("comparison")).methods}
     log_agents(tracker, {name: run for name, run in runs.items() if run})
     _log_diagnosis(tracker, parent)
     whole = _log_comparison(tracker, parent) and all(runs.values())
@@ -76,14 +78,15 @@ def _parent(tracker: Tracker, *, prepared: bool) -> Run:
     """Return the run of the comparison; one that failed before its data were prepared becomes it."""
     made_of = [tracker.lock.outs.get(str(path)) for path in (artifacts.PLAN, artifacts.PREPARED)]
     key = artifacts.digest(made_of) if prepared else UNPREPARED
-    plan = TaskPlan.read(plan_of("task")) if plan_of("task").exists() else None
+    planned = tracker.root / plan_of("task")
+    plan = TaskPlan.read(planned) if planned.exists() else None
     task, seed = (plan.name, str(plan.seed)) if plan else ("winnow", "")
     name = f"{task} comparison"
     if runs := tracker.runs("winnow.key", key):
         return runs[0]
-    tags = {"winnow.key": key, "task": task, "seed": seed, **versions()}
+    tags = {"winnow.key": key, "task": task, "seed": seed, **versions(tracker.root)}
     if prepared:
-        tags |= {"data": Manifest.prepared().content, "comparison": f"{task}-{key[:8]}"}
+        tags |= {"data": Manifest.prepared(tracker.root).content, "comparison": f"{task}-{key[:8]}"}
     early = tracker.runs("winnow.key", UNPREPARED)
     if not early:
         return tracker.create(name, tags)
@@ -98,14 +101,14 @@ def _log_comparison(tracker: Tracker, parent: Run) -> bool:
     if not (md5 and tracker.lock.holds("account") and tracker.lock.holds("compare")):
         return False
     if parent.data.tags.get("winnow.compare") != md5:
-        run_id = parent.info.run_id
-        plan = ComparisonPlan.read(plan_of("comparison"))
+        run_id, root = parent.info.run_id, tracker.root
+        plan = ComparisonPlan.read(root / plan_of("comparison"))
         params = {"task": plan.task, "methods": ", ".join(plan.methods)}
-        rows = Comparison.written().rows
-        told_first = note(*comparison.summary(rows, Manifest.prepared().judging_metric), "compare")
-        tracker.log(run_id, [], params, versions() | told_first)
-        tracker.client.log_artifacts(run_id, str(artifacts.COMPARISON), "compare")
-        tracker.client.log_artifact(run_id, str(artifacts.ACCOUNT))
+        rows = Comparison.written(root).rows
+        told_first = note(*comparison.summary(rows, Manifest.prepared(root).judging_metric, root), "compare")
+        tracker.log(run_id, [], params, versions(root) | told_first)
+        tracker.client.log_artifacts(run_id, str(root / artifacts.COMPARISON), "compare")
+        tracker.client.log_artifact(run_id, str(root / artifacts.ACCOUNT))
         tracker.client.set_tag(run_id, "winnow.compare", md5)
     return True
 
@@ -115,11 +118,11 @@ def _log_diagnosis(tracker: Tracker, parent: Run) -> None:
     md5 = tracker.lock.outs.get(str(artifacts.DIAGNOSIS))
     if not (md5 and tracker.lock.holds("diagnose")) or parent.data.tags.get("winnow.diagnosis") == md5:
         return
-    path = artifacts.DIAGNOSIS / "diagnosis.json"
+    path = tracker.root / artifacts.DIAGNOSIS / "diagnosis.json"
     told, run_id = Findings.read(path), parent.info.run_id
     found = [(f"diagnosis/{name}", value, 0) for name, value in diagnosis.measures(told).items()]
     tracker.log(run_id, points(found, path), {}, {"winnow.advice": diagnosis.lines(told)[0]})
-    tracker.client.log_artifacts(run_id, str(artifacts.DIAGNOSIS), "diagnose")
+    tracker.client.log_artifacts(run_id, str(path.parent), "diagnose")
     tracker.client.set_tag(run_id, "winnow.diagnosis", md5)
 
 
@@ -134,7 +137,7 @@ def _fail(tracker: Tracker, stage: str, message: str) -> None:
     for run in tracker.runs("mlflow.parentRunId", parent.info.run_id):
         if run.data.tags.get("method") == name and "winnow.complete" not in run.data.tags:
             tracker.forget(run)
-    tags = {"mlflow.parentRunId": parent.info.run_id, "method": name, **versions()}
+    tags = {"mlflow.parentRunId": parent.info.run_id, "method": name, **versions(tracker.root)}
     tracker.failed(tracker.create(name, tags), reason)
 
 

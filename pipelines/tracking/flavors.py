@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from pipelines.config.plans import TaskPlan
 from pipelines.config.schema.model import Model, Transformer
-from pipelines.core.artifacts import plan_of
+from pipelines.core.artifacts import HERE, PREPARED, plan_of
 from pipelines.data.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -35,27 +35,30 @@ OUTPUT = {
 }
 
 
-def save(trained: Path, folder: Path, plan: Model, manifest: Manifest) -> None:
-    """Write the model that the stage train left in ``trained`` into the new ``folder``, as MLflow loads it."""
+def save(trained: Path, folder: Path, plan: Model, manifest: Manifest, root: Path = HERE) -> None:
+    """Write the model that the stage train left in ``trained`` into the new ``folder``, as MLflow loads it.
+
+    ``root`` is the folder of the run that the model is of.
+    """
     kind = _save_transformer if isinstance(plan, Transformer) else _save_module
     if manifest.kind == "language":
         kind = _save_language_model
-    kind(trained, folder, plan, manifest)
+    kind(trained, folder, plan, manifest, root)
 
 
-def _save_transformer(trained: Path, folder: Path, plan: Model, manifest: Manifest) -> None:
+def _save_transformer(trained: Path, folder: Path, plan: Model, manifest: Manifest, root: Path) -> None:
     import mlflow
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
     from pipelines.data.split_files import read_split
 
-    parts, task = _parts("AutoModelForSequenceClassification", trained), TaskPlan.read(plan_of("task"))
+    parts, task = _parts("AutoModelForSequenceClassification", trained), TaskPlan.read(root / plan_of("task"))
     model = parts["model"]
     names = manifest.classes or [str(task.columns.label)]
     model.config.id2label = dict(enumerate(names))
     model.config.label2id = {name: i for i, name in enumerate(names)}
-    table = read_split("test", manifest).table
+    table = read_split("test", manifest, root / PREPARED).table
     columns = [c for c in ("text", "text_pair") if c in table.column_names]
     texts = {c: table[c][0].as_py() for c in columns}
     mlflow.transformers.save_model(
@@ -73,7 +76,7 @@ def _save_transformer(trained: Path, folder: Path, plan: Model, manifest: Manife
     )
 
 
-def _save_language_model(trained: Path, folder: Path, plan: Model, manifest: Manifest) -> None:
+def _save_language_model(trained: Path, folder: Path, plan: Model, manifest: Manifest, root: Path) -> None:
     import mlflow
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
@@ -82,7 +85,7 @@ def _save_language_model(trained: Path, folder: Path, plan: Model, manifest: Man
 
     parts, block = _parts("AutoModelForCausalLM", trained), manifest.block
     assert block is not None, "the manifest of running text"
-    first = read_split("test", manifest).table["tokens"][0].as_py()
+    first = read_split("test", manifest, root / PREPARED).table["tokens"][0].as_py()
     mlflow.transformers.save_model(
         parts,
         str(folder),
@@ -115,7 +118,7 @@ def _parts(kind: str, folder: Path) -> Parts:
     return {"model": model, "tokenizer": pretrained.tokenizer_in(folder)}
 
 
-def _save_module(trained: Path, folder: Path, plan: Model, manifest: Manifest) -> None:
+def _save_module(trained: Path, folder: Path, plan: Model, manifest: Manifest, root: Path) -> None:
     import mlflow
     import torch
     from mlflow.models import infer_signature
@@ -127,7 +130,7 @@ def _save_module(trained: Path, folder: Path, plan: Model, manifest: Manifest) -
     model = models.build(plan, manifest)
     models.load_weights(model, trained)
     model.eval()
-    examples = read_split("test", manifest).examples
+    examples = read_split("test", manifest, root / PREPARED).examples
     # From a batch of one, the exported graph would take no other size.
     index = torch.arange(4) % len(examples)
     given = examples.fetch(Rows.unweighted(index), torch.device("cpu")).inputs["input"]

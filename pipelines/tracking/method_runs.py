@@ -66,20 +66,21 @@ class Methods:
 
     def _make(self, name: str, key: str) -> str:
         """Make the run of one method; the mark that it is complete comes last."""
-        plan, client = MethodPlan.read(plan_of("methods", name)), self.tracker.client
+        root, client = self.tracker.root, self.tracker.client
+        plan = MethodPlan.read(root / plan_of("methods", name))
         tags = tags_of(self.tracker.lock, self.parent.info.run_id, plan, self._manifest) | self._versions
-        tags |= events_of(history_of(result("train", name, "history.json"))) | shared(self.parent.data.tags, "comparison")
-        tags |= chance_of(final_metrics(name).get("above_chance"))
+        tags |= events_of(history_of(root / result("train", name, "history.json")))
+        tags |= shared(self.parent.data.tags, "comparison") | chance_of(final_metrics(name, root).get("above_chance"))
         params = params_of(plan, self._training)
         run_id = str(self.tracker.create(name, {**tags, "winnow.key": key}).info.run_id)
         client.log_inputs(run_id, self._datasets)
-        for folder, paths in files_of(name, plan.warm_up).items():
+        for folder, paths in files_of(name, plan.warm_up, root).items():
             for path in paths:
                 client.log_artifact(run_id, str(path), folder)
         model = self.models.log(self.tracker, run_id, name, params, shared(tags, *OF_MODEL))
         metrics, told = self._costs.of(name)
         client.set_terminated(run_id, "FINISHED")
-        self.tracker.log(run_id, [*metrics_of(name, model), *metrics], params, {**told, "winnow.complete": "true"})
+        self.tracker.log(run_id, [*metrics_of(name, model, root), *metrics], params, {**told, "winnow.complete": "true"})
         return run_id
 
     @cached_property
@@ -88,15 +89,15 @@ class Methods:
 
     @cached_property
     def _versions(self) -> dict[str, str]:
-        return versions()
+        return versions(self.tracker.root)
 
     @cached_property
     def _manifest(self) -> Manifest:
-        return Manifest.prepared()
+        return Manifest.prepared(self.tracker.root)
 
     @cached_property
     def _training(self) -> TrainingPlan:
-        return TrainingPlan.read(plan_of("training"))
+        return TrainingPlan.read(self.tracker.root / plan_of("training"))
 
     @cached_property
     def _datasets(self) -> list[DatasetInput]:
@@ -108,7 +109,7 @@ def _dataset(tracker: Tracker, manifest: Manifest, split: str) -> DatasetInput:
     """Return one split of the prepared data, by the hash of its file; the tag "data" has that of both."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    path = artifacts.PREPARED / f"{split}.arrow"
+    path = tracker.root / artifacts.PREPARED / f"{split}.arrow"
     source = json.dumps({"uri": str(path.resolve())})
     known = ("counts", "target", "classes", "licence", "label_noise", "long_tail", "duplicates")
     # With the keys in the order of the file.

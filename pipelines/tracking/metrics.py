@@ -63,27 +63,29 @@ class CostMetrics:
     """What methods cost and gained: all of it where the account is of what is here, and nothing where it is not."""
 
     def __init__(self, tracker: Tracker) -> None:
-        known = artifacts.ACCOUNT.exists() and tracker.lock.holds("account")
-        self._account = Account.settled() if known else None
+        self._root = tracker.root
+        known = (self._root / artifacts.ACCOUNT).exists() and tracker.lock.holds("account")
+        self._account = Account.settled(self._root) if known else None
         self._gains = _gains(tracker)
 
     def of(self, name: str) -> tuple[list[Metric], dict[str, str]]:
         """Return the metrics of the method ``name``, and the tag that says that these were told."""
         if self._account is None:
             return [], {}
-        values = [*_costs(name, self._account), *_counted(name, self._account), *self._gains.get(name, [])]
-        return points(values, artifacts.ACCOUNT), {"winnow.account": artifacts.digest(values)}
+        values = [*_costs(name, self._account, self._root), *_counted(name, self._account, self._root)]
+        values += self._gains.get(name, [])
+        return points(values, self._root / artifacts.ACCOUNT), {"winnow.account": artifacts.digest(values)}
 
 
 def _gains(tracker: Tracker) -> dict[str, list[Point]]:
     """Return the AGOT of each method of the comparison, where there is one and it is known."""
     if not tracker.lock.holds("compare"):
         return {}
-    rows = Comparison.written().rows
+    rows = Comparison.written(tracker.root).rows
     return {r.method: [(key, gain, 0) for key, gain in asdict(r.gains).items() if gain is not None] for r in rows}
 
 
-def _costs(name: str, account: Account) -> list[Point]:
+def _costs(name: str, account: Account, root: Path) -> list[Point]:
     """Return what a method cost; energy with its unit and how it was come by in its name."""
     mine, full = account.methods[name], account.methods["full"]
     costs: dict[str, float | None] = {key: getattr(mine, key) for key in IN_ACCOUNT}
@@ -95,13 +97,13 @@ def _costs(name: str, account: Account) -> list[Point]:
         # What was measured on one machine and estimated on another has no difference.
         if energy.label == whole.label:
             costs[f"saved_energy_kwh_{energy.label}"] = whole.kwh - energy.kwh
-    laps = CostRecord.of_stage("train", name).laps
+    laps = CostRecord.of_stage("train", name, root).laps
     costs |= {f"train_cpu_seconds_{lap}": spent.cpu_seconds for lap, spent in laps.items()}
     return [(key, value, 0) for key, value in costs.items() if value is not None]
 
 
-def _counted(name: str, account: Account) -> list[Point]:
+def _counted(name: str, account: Account, root: Path) -> list[Point]:
     """Return the seconds that the passes done should have taken, after each epoch: nobody times epochs apart."""
     unit = account.unit_cpu_seconds
     seconds = {"looked": unit.forward, "trained": unit.forward + unit.backward}
-    return _so_far("counted_cpu_seconds", history_of(result("train", name, "history.json")), **seconds)
+    return _so_far("counted_cpu_seconds", history_of(root / result("train", name, "history.json")), **seconds)

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pipelines.config.schema.model import Model
-from pipelines.core.artifacts import result
+from pipelines.core.artifacts import HERE, result
 from pipelines.data.manifest import Manifest
 from pipelines.tracking.client import Tracker
 from pipelines.tracking.flavors import EXPORTED, PARTS, save
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def models_of(plan: Model, manifest: Manifest) -> Iterator[Models]:
-    """Give what logs the trained models of a comparison, each of them planned by ``plan``."""
+def models_of(plan: Model, manifest: Manifest, root: Path = HERE) -> Iterator[Models]:
+    """Give what logs the trained models of the comparison in ``root``, each of them planned by ``plan``."""
     with TemporaryDirectory(prefix="winnow-") as folder:
-        yield Models(Path(folder) / "model", plan, manifest)
+        yield Models(Path(folder) / "model", plan, manifest, root)
 
 
 @dataclass
@@ -40,17 +40,19 @@ class Models:
 
     Attributes:
         folder: where a model is written before it is logged; not there before the first.
+        root: the folder of the comparison.
     """
 
     folder: Path
     plan: Model
     manifest: Manifest
+    root: Path = HERE
 
     def log(self, tracker: Tracker, run_id: str, name: str, params: dict[str, str], tags: dict[str, str]) -> str:
         """Log the model of the method ``name`` to its run, and return its id."""
         from mlflow.entities import LoggedModelOutput
 
-        self._fill(result("train", name, "model"))
+        self._fill(self.root / result("train", name, "model"))
         logged = tracker.client.create_logged_model(tracker.experiment, "model", run_id, tags, params)
         tracker.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
         self._sign(logged, run_id)
@@ -61,7 +63,7 @@ class Models:
     def _fill(self, trained: Path) -> None:
         """Let the folder hold the model in ``trained``."""
         if not self.folder.exists():
-            save(trained, self.folder, self.plan, self.manifest)
+            save(trained, self.folder, self.plan, self.manifest, self.root)
         elif (self.folder / EXPORTED).exists():
             self._export(trained)
         else:

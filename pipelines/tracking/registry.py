@@ -37,14 +37,14 @@ def register(tracker: Tracker, parent: Run, runs: dict[str, str]) -> None:
     Raises:
         UserError: where params.yaml, which says whether to, cannot be read.
     """
-    if not load().tracking.register_best:
+    if not load(root=tracker.root).tracking.register_best:
         return
-    manifest, name = Manifest.prepared(), model_name(parent.data.tags["task"])
+    manifest, name = Manifest.prepared(tracker.root), model_name(parent.data.tags["task"])
     metric = manifest.judging_metric
     held = _alias_versions(tracker, name, metric)
     versions = {v.run_id: v for v in tracker.client.search_model_versions(f"name = '{name}'")}
     since = {str(v.version): int(v.tags[SINCE]) for v in versions.values() if SINCE in v.tags}
-    for alias, row in best(Comparison.written().rows, metric).items():
+    for alias, row in best(Comparison.written(tracker.root).rows, metric).items():
         run_id = runs[row.method]
         if run_id not in versions:
             versions[run_id] = _version(tracker, name, row, metric, parent, run_id)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from components.epoch_records import EpochRecord
 from pipelines.config.plans import MethodPlan, TrainingPlan
-from pipelines.core.artifacts import cost_of, result
+from pipelines.core.artifacts import HERE, cost_of, result
 from pipelines.costs.at_chance import at_chance
 from pipelines.data.manifest import Manifest
 from pipelines.tracking.client import Point
@@ -83,10 +83,11 @@ def course_of(history: list[EpochRecord]) -> list[Point]:
     return [(k, v, round(1000 * facts["place"])) for facts in told for k, v in facts.items() if k != "place"]
 
 
-def files_of(name: str, warm_up: str) -> dict[str, list[Path]]:
-    """Return the files that go with a method's run, by the folder they are kept in there."""
-    return {
+def files_of(name: str, warm_up: str, root: Path = HERE) -> dict[str, list[Path]]:
+    """Return the files in ``root`` that go with a method's run, by the folder they are kept in there."""
+    files = {
         "cost": [cost_of("warm_up", warm_up), *(cost_of(stage, name) for stage in TOLD)],
         "tables": [result("subset", name, "subset.parquet"), result("train", name, "ledger.parquet")],
         "history": [result("train", name, "history.json"), result("evaluate", name, "metrics.json")],
     }
+    return {folder: [root / path for path in paths] for folder, paths in files.items()}

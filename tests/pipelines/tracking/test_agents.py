@@ -1,7 +1,6 @@
 """MLflow is told which agent ran what, once, and the flow's table where MLflow shows it."""
 
 import json
-from pathlib import Path
 
 import mlflow
 import pytest
@@ -17,14 +16,15 @@ SENT = {
 }
 
 
-def test_methods_runs_say_which_agents_ran_their_stages(copy_of_finished, monkeypatch):
-    monkeypatch.chdir(copy_of_finished)
+def test_methods_runs_say_which_agents_ran_their_stages(copy_of_finished, tmp_path, monkeypatch):
+    """What is published is in a worktree of the agent's clone, which is the working directory."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    lock = Path("dvc.lock").read_bytes()
-    agents.SENT.write_text(json.dumps(SENT))
-    comparison = tracking.publish()
-    assert tracking.publish() == comparison
-    client = mlflow.MlflowClient(f"sqlite:///{Path('mlflow.db').resolve()}")
+    lock = (copy_of_finished / "dvc.lock").read_bytes()
+    (copy_of_finished / agents.SENT).write_text(json.dumps(SENT))
+    comparison = tracking.publish(pytest.fail, copy_of_finished)
+    assert tracking.publish(pytest.fail, copy_of_finished) == comparison
+    client = mlflow.MlflowClient(f"sqlite:///{copy_of_finished / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("winnow").experiment_id
     runs = {r.data.tags.get("method"): r for r in client.search_runs([experiment])}
     said = {k: v for k, v in runs["swiftlearn"].data.tags.items() if k.startswith(("agent.", "device."))}
@@ -34,6 +34,9 @@ def test_methods_runs_say_which_agents_ran_their_stages(copy_of_finished, monkey
     assert len(client.get_metric_history(runs["swiftlearn"].info.run_id, "queued_seconds_train")) == 1
     assert runs["full"].data.tags["agent.evaluate"] == "unknown"
     assert "agent.train" not in runs["full"].data.tags
-    assert Path("dvc.lock").read_bytes() == lock
+    assert (copy_of_finished / "dvc.lock").read_bytes() == lock
+    assert runs[None].data.tags["winnow.complete"] == "true"
+    in_runs = {path.path for path in client.list_artifacts(runs[None].info.run_id)}
+    assert {"compare", "account.json"} <= in_runs
     # Not on the web, they have no pages.
-    assert agents.links(comparison) == {}
+    assert agents.links(comparison, copy_of_finished) == {}

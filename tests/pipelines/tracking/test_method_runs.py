@@ -4,13 +4,13 @@ import hashlib
 import json
 from types import SimpleNamespace
 
-from pipelines.core.artifacts import PREPARED
+from pipelines.core.artifacts import HERE, PREPARED
 from pipelines.tracking import method_runs
 from tests.pipelines.records import manifest
 
 
 def tracker(**lock):
-    return SimpleNamespace(lock=SimpleNamespace(**lock))
+    return SimpleNamespace(root=HERE, lock=SimpleNamespace(**lock))
 
 
 def test_a_split_is_named_by_the_hash_of_its_file_and_of_the_data(tmp_path, monkeypatch):

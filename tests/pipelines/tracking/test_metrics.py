@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipelines.core.artifacts import cost_of, result, write_json
+from pipelines.core.artifacts import HERE, cost_of, result, write_json
 from pipelines.costs.history import write_history
 from pipelines.tracking import metrics
 from tests.pipelines.records import cost_record, epoch_record
@@ -41,7 +41,7 @@ def test_each_epoch_and_the_test_split_have_their_metrics(trained):
 def test_counted_seconds_are_of_the_passes_so_far(trained):
     account = SimpleNamespace(unit_cpu_seconds=SimpleNamespace(forward=2.0, backward=3.0))
     # 4 looks of 2 seconds and 10 steps of 5; then 6 steps more.
-    assert metrics._counted("a", account) == [
+    assert metrics._counted("a", account, HERE) == [
         ("counted_cpu_seconds_so_far", 58.0, 0),
         ("counted_cpu_seconds_so_far", 88.0, 1),
     ]
@@ -56,7 +56,7 @@ def spent(seconds, label, kwh):
 
 def test_what_was_saved_is_told_of_energy_that_was_come_by_alike(trained):
     account = SimpleNamespace(methods={"full": spent(10.0, "estimated", 0.5), "a": spent(4.0, "measured", 0.25)})
-    found = {name: value for name, value, _ in metrics._costs("a", account)}
+    found = {name: value for name, value, _ in metrics._costs("a", account, HERE)}
     assert {k: v for k, v in found.items() if k.startswith(("saved", "energy", "cpu"))} == {
         "cpu_seconds": 4.0, "saved_cpu_seconds": 6.0, "energy_kwh_measured": 0.25,
         "energy_kwh_modelled": 0.5, "saved_energy_kwh_modelled": 0.5,
@@ -66,5 +66,5 @@ def test_what_was_saved_is_told_of_energy_that_was_come_by_alike(trained):
 
 
 def test_without_an_account_there_are_no_costs(trained):
-    tracker = SimpleNamespace(lock=SimpleNamespace(holds=lambda stage: False))
+    tracker = SimpleNamespace(root=HERE, lock=SimpleNamespace(holds=lambda stage: False))
     assert metrics.CostMetrics(tracker).of("a") == ([], {})
