@@ -33,6 +33,12 @@ def test_a_file_is_short(path):
     assert path.read_text(encoding="utf-8").count("\n") <= LINES
 
 
+@pytest.mark.parametrize("path", CODE, ids=named)
+def test_a_module_leaves_the_working_directory_of_its_process_as_it_is(path):
+    """Whatever works in a folder is told which, so that one process can work in several."""
+    assert "chdir" not in path.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=named)
 def test_a_package_says_what_it_is_for(folder):
     first = (folder / "__init__.py").read_text(encoding="utf-8").partition("\n")[0]

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -63,8 +64,8 @@ def run_stage(
     """
     log = get_run_logger()
     try:
-        with at_work(stage, packages or {}, flows, log) as confirm, git_worktree.worktree(revision, params):
-            _reproduce(stage, UUID(flow_run.id), confirm, log)
+        with at_work(stage, packages or {}, flows, log) as confirm, git_worktree.worktree(revision, params) as there:
+            _reproduce(stage, there.folder, UUID(flow_run.id), confirm, log)
     except (UserError, StageFailedError, Stopped, GivenUpError) as error:
         return state_of(error)
     return None
@@ -110,12 +111,12 @@ def winnow(
     try:
         LOST_SECONDS.value()
         asked = revision or git_worktree.head()
-        with git_worktree.worktree(asked, params) as held:
-            held, params = resolve(held, params, task, methods or [], overrides or {})
+        with git_worktree.worktree(asked, params) as there:
+            held, params = resolve(there.params, params, task, methods or [], overrides or {}, there.folder)
             planning.plans_of(held)
             log = get_run_logger()
-            walk(partial(_send, held.pools, asked, params), log)
-            _show(tracking.publish(log.warning))
+            walk(partial(_send, held.pools, asked, params), log, there.folder)
+            _show(tracking.publish(log.warning, there.folder), there.folder)
     except (UserError, StageFailedError, Stopped) as error:
         return state_of(error)
     return None
@@ -125,33 +126,38 @@ def _send(pools: Pools, revision: str, params: str, stage: str) -> Future:
     return send.submit(stage, f"winnow-stage/{pools.of(stage)}", {"stage": stage, "revision": revision, "params": params})
 
 
-def _reproduce(stage: str, run_id: UUID, confirm: Callable[[], None], log: Log) -> None:
-    if stage not in (known := dvc_project.stages()):
+def _reproduce(stage: str, root: Path, run_id: UUID, confirm: Callable[[], None], log: Log) -> None:
+    learn_runs, address = partial(dvc_remote.learn_runs, root), dvc_remote.address(root)
+    if stage not in (known := dvc_project.stages(root)):
         raise UserError(unknown(f"stage: {stage!r}", "stage of this revision and params.yaml", stage, known))
-    dvc_remote.patiently(dvc_remote.learn_runs, log)
-    for needed in dvc_project.before(stage):
-        if not dvc_remote.patiently(partial(dvc_remote.restore, needed), log):
-            raise StageFailedError(f"{stage}: needs {needed}, whose results are not in the DVC remote {dvc_remote.address()}")
-    shared = bool(dvc_remote.address())
-    with work_lock.claimed(dvc_project.identity(stage), run_id, log) as waited:
+    dvc_remote.patiently(learn_runs, log)
+    for needed in dvc_project.before(stage, root):
+        if not dvc_remote.patiently(partial(dvc_remote.restore, needed, root), log):
+            raise StageFailedError(f"{stage}: needs {needed}, whose results are not in the DVC remote {address}")
+    with work_lock.claimed(dvc_project.identity(stage, root), run_id, log) as waited:
         if waited:
-            dvc_remote.patiently(dvc_remote.learn_runs, log)
-        dvc_project.reproduce(stage, pull=shared, said=lambda line: log.info("%s", without_passwords(line)))
-        if shared:
-            dvc_remote.patiently(partial(_share, stage, confirm), log)
+            dvc_remote.patiently(learn_runs, log)
+        said = partial(_say, log)
+        dvc_project.reproduce(stage, pull=bool(address), said=said, root=root)
+        if address:
+            dvc_remote.patiently(partial(_share, stage, root, confirm), log)
         else:
             confirm()
 
 
-def _share(stage: str, confirm: Callable[[], None]) -> None:
+def _say(log: Log, line: str) -> None:
+    log.info("%s", without_passwords(line))
+
+
+def _share(stage: str, root: Path, confirm: Callable[[], None]) -> None:
     confirm()
-    dvc_remote.push(stage)
+    dvc_remote.push(stage, root)
 
 
-def _show(comparison: str | None) -> None:
+def _show(comparison: str | None, root: Path) -> None:
     """Leave the comparison as a table in the flow's run, with the pages of its runs in MLflow, ``comparison`` among them."""
-    written = Comparison.written()
-    pages = agents.links(comparison) if comparison else {}
+    written = Comparison.written(root)
+    pages = agents.links(comparison, root) if comparison else {}
     columns = ("method", written.metric, *SHOWN)
     table = [{column: shown[column] for column in columns} for shown in (row.columns() for row in written.rows)]
     told = ", ".join(f"[{name}]({page})" for name, page in pages.items())

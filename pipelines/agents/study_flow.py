@@ -60,19 +60,19 @@ def run_cells(
         with (
             at_work(f"{task} seed {seed}", packages or {}, flows, log),
             work_lock.claimed(work, UUID(flow_run.id), log),
-            git_worktree.kept(work[:16], revision, params),
+            git_worktree.kept(work[:16], revision, params) as there,
         ):
-            failed = _part(f"{task}@{seed}", log)
+            failed = _part(f"{task}@{seed}", there.folder, log)
     except (UserError, StageFailedError, Stopped, GivenUpError) as error:
         return state_of(error)
     return Failed(name=IN_PART, message=json.dumps(failed)) if failed else None
 
 
-def _part(unit: str, log: Log) -> dict[str, str]:
+def _part(unit: str, root: Path, log: Log) -> dict[str, str]:
     """Run the trials of a unit, and return why some failed, by name."""
-    if not _call(log, "study.worker", unit):
+    if not _call(root, log, "study.worker", unit):
         return {}
-    reasons: dict[str, str] = artifacts.read_json(artifacts.unit_failures(unit))
+    reasons: dict[str, str] = artifacts.read_json(root / artifacts.unit_failures(unit))
     told = {name: without_passwords(reason)[:REASON] for name, reason in islice(reasons.items(), REASONS)}
     return told if len(told) == len(reasons) else {**told, "": "failed too; the log of its run says why"}
 
@@ -92,13 +92,13 @@ def study(
     try:
         LOST_SECONDS.value()
         at, log = revision or git_worktree.head(), get_run_logger()
-        with git_worktree.worktree(at, params) as held:
-            held, params = resolve(held, params, task, [], overrides or {})
-            _call(log, "study.collect")
-            missing: list[Unit] = [(name, seed) for name, seed in artifacts.read_json(artifacts.UNITS_MISSING)]
+        with git_worktree.worktree(at, params) as there:
+            held, params = resolve(there.params, params, task, [], overrides or {}, there.folder)
+            _call(there.folder, log, "study.collect")
+            missing: list[Unit] = [(name, seed) for name, seed in artifacts.read_json(there.folder / artifacts.UNITS_MISSING)]
             if missing:
                 pool = f"winnow-cells/{held.pools.of('train')}"
-                _gather(_run_units(missing, pool, {"revision": at, "params": params}), log)
+                _gather(_run_units(missing, pool, {"revision": at, "params": params}), there.folder, log)
     except (UserError, StageFailedError, Stopped) as error:
         return state_of(error)
     return None
@@ -130,46 +130,46 @@ def _reasons(future: Future) -> dict[str, str] | None:
         return {"": str(error)}
 
 
-def _gather(failed: dict[str, dict[str, str]], log: Log) -> None:
+def _gather(failed: dict[str, dict[str, str]], root: Path, log: Log) -> None:
     """Write and publish the tables of what is there.
 
     Raises:
         StageFailedError: where trials failed.
     """
-    artifacts.write_json(artifacts.UNITS_FAILED, failed)
-    if _call(log, "study.collect", str(artifacts.UNITS_FAILED)):
+    artifacts.write_json(root / artifacts.UNITS_FAILED, failed)
+    if _call(root, log, "study.collect", str(artifacts.UNITS_FAILED)):
         reasons = [
             ": ".join(filter(None, (unit, name, why))) for unit, trials in failed.items() for name, why in trials.items()
         ]
         raise StageFailedError("; ".join(["study: trials failed, and the table of trials in MLflow says why", *reasons[:1]]))
 
 
-def _named_here(command: str) -> str:
-    """Return what the revision that is checked out here calls ``command``.
+def _named_in(root: Path, command: str) -> str:
+    """Return what the revision that is checked out in ``root`` calls ``command``.
 
     Raises:
         UserError: where it does not know it.
     """
     for name in (command, OLD_NAMES[command]):
-        if Path("pipelines", *name.split(".")).with_suffix(".py").exists():
+        if Path(root, "pipelines", *name.split(".")).with_suffix(".py").exists():
             return name
     file = f"pipelines/{command.replace('.', '/')}.py"
     raise UserError(f"revision: has no {file}: agents cannot share its studies; a later one works")
 
 
-def _call(log: Log, command: str, *arguments: str) -> int:
-    """Run a command of the revision, which ends with this process; return its exit status, of which 1 is that trials failed.
+def _call(root: Path, log: Log, command: str, *arguments: str) -> int:
+    """Run a command of the revision in ``root``, which ends with this process; return its exit status: 1 if trials failed.
 
     Raises:
         UserError: for a mistake in the input, and for a revision that does not know the command.
         Stopped: where it was asked to end, and saved itself.
         StageFailedError: where it could not do its work.
     """
-    command = _named_here(command)
+    command = _named_in(root, command)
     line = (sys.executable, "-m", f"pipelines.{command}", *arguments)
-    code = subprocesses.call(*line, said=lambda told: log.info("%s", without_passwords(told)))
+    code = subprocesses.call(*line, said=lambda told: log.info("%s", without_passwords(told)), root=root)
     # A file is no part of the name under which a command tells how it ended.
-    said = failure_of("@".join([command, *(a for a in arguments if not a.endswith(".json"))]))
+    said = failure_of("@".join([command, *(a for a in arguments if not a.endswith(".json"))]), root)
     if said is None:
         if code in (0, FAILED):
             return code

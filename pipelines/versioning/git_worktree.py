@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -25,16 +26,22 @@ SHARED = (artifacts.SCRATCH / "checkpoints", artifacts.SCRATCH / "cells")
 GIT_LOCK = artifacts.SCRATCH / "git.lock"
 
 
+@dataclass(frozen=True)
+class Checkout:
+    """A worktree: its ``folder``, an absolute path, and what its params.yaml holds."""
+
+    folder: Path
+    params: Params
+
+
 def enter() -> dict[str, str]:
-    """Go to the agent's clone, and return it: the step by which Prefect finds the flows' code, wherever an agent has it."""
-    clone = CLONE.value()
-    os.chdir(clone)
-    return {"directory": clone}
+    """Return the agent's clone: Prefect, whose step this is, goes there and finds the flows' code, wherever an agent has it."""
+    return {"directory": CLONE.value()}
 
 
 @contextmanager
-def worktree(revision: str, text: str = "") -> Iterator[Params]:
-    """Go to a new worktree of this clone at ``revision``, which is removed afterwards, and give what its params.yaml holds.
+def worktree(revision: str, text: str = "") -> Iterator[Checkout]:
+    """Give a new worktree of this clone at ``revision``, which is removed afterwards; several may be there at once.
 
     Args:
         revision: 40 hex digits, a commit on a branch of the git remote.
@@ -48,16 +55,14 @@ def worktree(revision: str, text: str = "") -> Iterator[Params]:
     folder = clone / WORKTREES / f"{os.getpid()}-{uuid4().hex}"
     _add(clone, folder, revision)
     try:
-        with chdir(folder):
-            _share(clone)
-            yield _received(text)
+        yield _prepared(clone, folder, text)
     finally:
         _remove(clone, folder)
 
 
 @contextmanager
-def kept(name: str, revision: str, text: str = "") -> Iterator[Params]:
-    """Go to the worktree ``name``, as ``worktree`` does, and leave it where the block is stopped: the next one goes on there.
+def kept(name: str, revision: str, text: str = "") -> Iterator[Checkout]:
+    """Give the worktree ``name``, as ``worktree`` does, and leave it where the block is stopped: the next one goes on there.
 
     Raises:
         UserError: as ``worktree`` does, and where another process is in it; it is removed for bad input.
@@ -69,9 +74,7 @@ def kept(name: str, revision: str, text: str = "") -> Iterator[Params]:
         if not folder.exists():
             _add(clone, folder, revision)
         try:
-            with chdir(folder):
-                _share(clone)
-                yield _received(text)
+            yield _prepared(clone, folder, text)
         except UserError:
             _remove(clone, folder)
             raise
@@ -92,10 +95,11 @@ def _remove(clone: Path, folder: Path) -> None:
         _git("worktree", "remove", "--force", str(folder))
 
 
-def _received(text: str) -> Params:
+def _prepared(clone: Path, folder: Path, text: str) -> Checkout:
+    _share(clone, folder)
     if text:
-        Path("params.yaml").write_text(text, encoding="utf-8")
-    return load_received()
+        (folder / artifacts.PARAMS).write_text(text, encoding="utf-8")
+    return Checkout(folder, load_received(root=folder))
 
 
 def head() -> str:
@@ -119,21 +123,21 @@ def _known(revision: str) -> str:
     return revision
 
 
-def _share(clone: Path) -> None:
-    """Let this worktree use what its clone keeps for all, and the remote that the agent was given."""
+def _share(clone: Path, folder: Path) -> None:
+    """Let the worktree use what its clone keeps for all, and the remote that the agent was given."""
     from dvc.repo import Repo
 
     cache = Repo(clone).cache.local_cache_dir
-    with Repo().config.edit("local") as local:
+    with Repo(folder).config.edit("local") as local:
         local["cache"]["dir"] = cache
         if url := DVC_REMOTE.value():
             local["remote"]["winnow"] = {"url": url}
             local["core"]["remote"] = "winnow"
-    artifacts.SCRATCH.mkdir(exist_ok=True)
+    (folder / artifacts.SCRATCH).mkdir(exist_ok=True)
     for path in SHARED:
         (clone / path).mkdir(parents=True, exist_ok=True)
-        if not path.is_symlink():
-            path.symlink_to(clone / path)
+        if not (folder / path).is_symlink():
+            (folder / path).symlink_to(clone / path)
 
 
 def _remove_the_dead(clone: Path) -> None:

@@ -70,15 +70,14 @@ class Elsewhere:
 
 @pytest.fixture
 def told(tmp_path, monkeypatch):
-    """Go where a walk may write, over NEEDS; return what MLflow is told."""
-    monkeypatch.chdir(tmp_path)
+    """Let a walk be over NEEDS, in a folder that is not the working directory; return what MLflow is told."""
     said = []
-    monkeypatch.setattr(dvc_project, "stages", lambda: list(NEEDS))
-    monkeypatch.setattr(dvc_project, "depends_on", lambda: NEEDS)
-    monkeypatch.setattr(dvc_remote, "learn_runs", lambda: None)
-    monkeypatch.setattr(dvc_remote, "address", lambda: "/there")
-    monkeypatch.setattr(tracking, "publish", lambda say: said.append("published"))
-    monkeypatch.setattr(tracking, "fail", lambda stage, why, say: said.append(f"{stage}: {why}"))
+    monkeypatch.setattr(dvc_project, "stages", lambda root: list(NEEDS) if root == tmp_path else [])
+    monkeypatch.setattr(dvc_project, "depends_on", lambda root: NEEDS)
+    monkeypatch.setattr(dvc_remote, "learn_runs", lambda root: None)
+    monkeypatch.setattr(dvc_remote, "address", lambda root: "/there")
+    monkeypatch.setattr(tracking, "publish", lambda say, root: said.append("published"))
+    monkeypatch.setattr(tracking, "fail", lambda stage, why, say, root: said.append(f"{stage}: {why}"))
     return said
 
 
@@ -87,7 +86,7 @@ def restored(monkeypatch):
     """Let stages be restored that ran before or have ended elsewhere."""
 
     def those_of(elsewhere, *before):
-        monkeypatch.setattr(dvc_remote, "restore", lambda stage: stage in before or stage in elsewhere.results)
+        monkeypatch.setattr(dvc_remote, "restore", lambda stage, root: stage in before or stage in elsewhere.results)
 
     return those_of
 
@@ -96,50 +95,50 @@ def at_once(*stages):
     return {stage: {stage} for stage in stages}
 
 
-def test_a_stage_waits_for_what_it_needs_and_for_nothing_else(told, restored):
+def test_a_stage_waits_for_what_it_needs_and_for_nothing_else(told, restored, tmp_path):
     # The training of b ends only when a has been evaluated, for which it must not be waited.
     elsewhere = Elsewhere(at_once(*(NEEDS.keys() - {"train@b"})) | {"train@b": {"evaluate@a"}})
     restored(elsewhere)
-    scheduler.walk(elsewhere.send, LOG)
+    scheduler.walk(elsewhere.send, LOG, tmp_path)
     assert elsewhere.sent == ["plan", "train@a", "train@b", "evaluate@a", "evaluate@b", "compare"]
     assert told == ["published", "published"]
-    assert read_json(SENT) == {stage: {"agent": "x", "queued_seconds": 0.0} for stage in NEEDS}
+    assert read_json(tmp_path / SENT) == {stage: {"agent": "x", "queued_seconds": 0.0} for stage in NEEDS}
 
 
-def test_what_was_run_before_is_not_sent(told, restored):
+def test_what_was_run_before_is_not_sent(told, restored, tmp_path):
     elsewhere = Elsewhere(at_once("train@b", "evaluate@b", "compare"))
     restored(elsewhere, "plan", "train@a", "evaluate@a")
-    scheduler.walk(elsewhere.send, LOG)
+    scheduler.walk(elsewhere.send, LOG, tmp_path)
     assert elsewhere.sent == ["train@b", "evaluate@b", "compare"]
 
 
-def test_nothing_is_sent_where_all_is_here(told, restored):
+def test_nothing_is_sent_where_all_is_here(told, restored, tmp_path):
     elsewhere = Elsewhere({})
     restored(elsewhere, *NEEDS)
-    scheduler.walk(elsewhere.send, LOG)
+    scheduler.walk(elsewhere.send, LOG, tmp_path)
     assert elsewhere.sent == told == []
 
 
-def test_a_stage_that_failed_ends_the_walk_when_the_others_have_ended(told, restored):
+def test_a_stage_that_failed_ends_the_walk_when_the_others_have_ended(told, restored, tmp_path):
     errors = {"train@a": StageFailedError("train@a: no room"), "train@b": UserError("params.yaml: x")}
     elsewhere = Elsewhere(at_once("plan") | {"train@a": {"train@b"}, "train@b": {"train@a"}}, errors)
     restored(elsewhere)
     with pytest.raises((StageFailedError, UserError)):
-        scheduler.walk(elsewhere.send, LOG)
+        scheduler.walk(elsewhere.send, LOG, tmp_path)
     assert elsewhere.sent == ["plan", "train@a", "train@b"]
     assert sorted(told) == ["train@a: train@a: no room", "train@b: params.yaml: x"]
 
 
-def test_a_cancelled_stage_is_not_told_as_failed(told, restored):
+def test_a_cancelled_stage_is_not_told_as_failed(told, restored, tmp_path):
     elsewhere = Elsewhere(at_once("plan", "train@a", "train@b"), {"train@a": Stopped(), "train@b": Stopped()})
     restored(elsewhere)
     with pytest.raises(Stopped):
-        scheduler.walk(elsewhere.send, LOG)
+        scheduler.walk(elsewhere.send, LOG, tmp_path)
     assert told == []
 
 
-def test_agents_that_share_no_remote_are_told_so(told, restored):
+def test_agents_that_share_no_remote_are_told_so(told, restored, tmp_path):
     elsewhere = Elsewhere(at_once("plan"), shares=False)
     restored(elsewhere)
     with pytest.raises(StageFailedError, match="plan: its results are not in the DVC remote /there; agents must share one"):
-        scheduler.walk(elsewhere.send, LOG)
+        scheduler.walk(elsewhere.send, LOG, tmp_path)

@@ -37,8 +37,7 @@ class Future:
 
 @pytest.fixture
 def asked(tmp_path, monkeypatch):
-    """Go where a study's flow may write; return how to run it where ``missing`` units end as told, and what was done."""
-    monkeypatch.chdir(tmp_path)
+    """Give a study's flow a worktree; return how to run it where ``missing`` units end as told, and what was done."""
     done = SimpleNamespace(sent=[], commands=[], failed=None)
 
     def run(missing, gathers=0):
@@ -47,11 +46,11 @@ def asked(tmp_path, monkeypatch):
             done.sent.append((what, deployment, parameters))
             return Future(missing[unit])
 
-        def call(log, command, *arguments):
+        def call(root, log, command, *arguments):
             done.commands.append(command)
-            artifacts.write_json(artifacts.UNITS_MISSING, list(missing))
+            artifacts.write_json(root / artifacts.UNITS_MISSING, list(missing))
             if arguments:
-                done.failed = artifacts.read_json(artifacts.UNITS_FAILED)
+                done.failed = artifacts.read_json(root / artifacts.UNITS_FAILED)
             return gathers if arguments else 0
 
         monkeypatch.setattr(study_flow, "send", SimpleNamespace(submit=submit))
@@ -59,7 +58,8 @@ def asked(tmp_path, monkeypatch):
         return study_flow.study.fn(revision=REVISION, params="text")
 
     pools = SimpleNamespace(pools=SimpleNamespace(of=lambda stage: {"train": "gpu-pool"}[stage]))
-    monkeypatch.setattr(git_worktree, "worktree", lambda revision, params: nullcontext(pools))
+    there = git_worktree.Checkout(tmp_path, pools)
+    monkeypatch.setattr(git_worktree, "worktree", lambda revision, params: nullcontext(there))
     monkeypatch.setattr(study_flow, "get_run_logger", lambda: LOG)
     return run, done
 
@@ -107,21 +107,21 @@ def test_one_that_was_cancelled_ends_the_study_so_when_the_others_have_ended(ask
 
 @pytest.fixture
 def called(tmp_path, monkeypatch):
-    """Go to a revision that has a command; let it end so, and return what ``_call`` makes of it."""
-    monkeypatch.chdir(tmp_path)
+    """Make a revision that has a command; let it end so, and return what ``_call`` makes of it."""
     (tmp_path / "pipelines/study").mkdir(parents=True)
     (tmp_path / "pipelines/study/worker.py").touch()
 
     def call(code, said=None):
-        def ends(*command, said=None):
-            assert command[1:] == ("-m", "pipelines.study.worker", "digits@0")
+        def ends(*command, said=None, root):
+            assert (root, command[1:]) == (tmp_path, ("-m", "pipelines.study.worker", "digits@0"))
             return code
 
-        core_command.FAILURES.mkdir(parents=True, exist_ok=True)
+        failures = tmp_path / core_command.FAILURES
+        failures.mkdir(parents=True, exist_ok=True)
         if said:
-            (core_command.FAILURES / "study.worker@digits@0").write_text(json.dumps(said))
+            (failures / "study.worker@digits@0").write_text(json.dumps(said))
         monkeypatch.setattr(study_flow.subprocesses, "call", ends)
-        return study_flow._call(LOG, "study.worker", "digits@0")
+        return study_flow._call(tmp_path, LOG, "study.worker", "digits@0")
 
     return call
 
@@ -149,13 +149,12 @@ def test_a_command_may_end_in_part_and_an_old_revision_has_none(called, tmp_path
 
 
 def test_a_run_of_cells_says_which_failed_and_why_without_passwords(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    stood = []
+    stood, failures = [], tmp_path / artifacts.unit_failures("digits@0")
 
     @contextmanager
     def kept(name, revision, params):
         stood.append(name)
-        yield
+        yield git_worktree.Checkout(tmp_path, None)
 
     monkeypatch.setattr(study_flow, "at_work", lambda *asked: nullcontext())
     monkeypatch.setattr(study_flow, "get_run_logger", lambda: LOG)
@@ -163,28 +162,27 @@ def test_a_run_of_cells_says_which_failed_and_why_without_passwords(tmp_path, mo
     monkeypatch.setattr(study_flow.work_lock, "claimed", lambda work, run, log: nullcontext())
     monkeypatch.setattr(git_worktree, "kept", kept)
     ends = iter([0, 1, 1])
-    monkeypatch.setattr(study_flow, "_call", lambda log, command, unit: next(ends))
+    monkeypatch.setattr(study_flow, "_call", lambda root, log, command, unit: next(ends))
     asked = {"revision": REVISION, "task": "digits", "seed": 0}
     assert study_flow.run_cells.fn(**asked) is None
-    artifacts.write_json(artifacts.unit_failures("digits@0"), {"full": "no s3://me:secret@host/x " + "x" * 900})
+    artifacts.write_json(failures, {"full": "no s3://me:secret@host/x " + "x" * 900})
     ended = study_flow.run_cells.fn(**asked)
     (reason,) = json.loads(ended.message).values()
     assert (ended.name, ended.is_failed()) == (agents_submit.IN_PART, True)
     assert reason.startswith("no s3://host/x xxx")
     assert len(reason) == study_flow.REASON
-    artifacts.write_json(artifacts.unit_failures("digits@0"), {f"cell-{i}": "nan" for i in range(1000)})
+    artifacts.write_json(failures, {f"cell-{i}": "nan" for i in range(1000)})
     ended = study_flow.run_cells.fn(**asked)
     assert len(json.loads(ended.message)) == study_flow.REASONS + 1
     # The same work is gone on with in the same worktree, another's in another.
-    monkeypatch.setattr(study_flow, "_call", lambda log, command, unit: 0)
+    monkeypatch.setattr(study_flow, "_call", lambda root, log, command, unit: 0)
     study_flow.run_cells.fn(**asked | {"seed": 1})
     assert len(set(stood[:3])) == 1
     assert len(set(stood)) == 2
 
 
-def test_an_older_revision_is_called_by_the_names_that_it_has(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_an_older_revision_is_called_by_the_names_that_it_has(tmp_path):
     (tmp_path / "pipelines").mkdir()
     for name, old in study_flow.OLD_NAMES.items():
         (tmp_path / "pipelines" / f"{old}.py").touch()
-        assert study_flow._named_here(name) == old
+        assert study_flow._named_in(tmp_path, name) == old

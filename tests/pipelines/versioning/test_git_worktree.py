@@ -2,16 +2,16 @@
 
 import os
 import subprocess
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 import yaml
 
 from pipelines.config.loader import load_received
-from pipelines.core.environment import DVC_REMOTE, GIT_REMOTE
+from pipelines.core.environment import CLONE, DVC_REMOTE, GIT_REMOTE
 from pipelines.core.errors import StageFailedError, UserError, without_passwords
-from pipelines.versioning import git_worktree
+from pipelines.versioning import dvc_remote, git_worktree
 from tests.conftest import ROOT
 
 
@@ -47,14 +47,14 @@ def left():
 def test_a_run_stands_in_a_worktree_with_its_own_params_which_is_gone_afterwards(clone, tmp_path, monkeypatch):
     monkeypatch.setenv(DVC_REMOTE.name, str(tmp_path / "remote"))
     text = (ROOT / "params.yaml").read_text().replace("task: reuters", "task: digits")
-    with git_worktree.worktree(git_worktree.head(), text) as params:
-        assert params.task == "digits"
-        assert Path.cwd().parent == clone / git_worktree.WORKTREES
-        assert Path("params.yaml").read_text() == text
-        config = Path(".dvc/config.local").read_text()
-        assert "remote = winnow" in config
-        assert Path(".winnow/checkpoints").resolve() == clone / ".winnow/checkpoints"
-    assert Path.cwd() == clone
+    with git_worktree.worktree(git_worktree.head(), text) as there:
+        assert there.params.task == "digits"
+        assert there.folder.parent == clone / git_worktree.WORKTREES
+        assert (there.folder / "params.yaml").read_text() == text
+        assert dvc_remote.address(there.folder) == str(tmp_path / "remote")
+        assert (there.folder / ".winnow/checkpoints").resolve() == clone / ".winnow/checkpoints"
+        assert Path.cwd() == clone
+    assert dvc_remote.address() == ""
     assert left() == ([], 0)
     assert git(clone, "status", "--porcelain") == ""
 
@@ -68,34 +68,56 @@ def test_a_run_that_fails_leaves_nothing(clone):
 def test_a_kept_one_is_gone_on_in_until_it_ends_well(clone, tmp_path, monkeypatch):
     monkeypatch.setenv(DVC_REMOTE.name, str(tmp_path / "remote"))
     revision = git_worktree.head()
-    with suppress(ZeroDivisionError), git_worktree.kept("mine", revision):
-        Path("half").touch()
+    with suppress(ZeroDivisionError), git_worktree.kept("mine", revision) as there:
+        (there.folder / "half").touch()
         raise ZeroDivisionError
-    assert Path.cwd() == clone
     # Nor is it taken for one of a process that died.
     with git_worktree.worktree(revision):
         pass
-    with git_worktree.kept("mine", revision):
-        assert Path.cwd() == clone / git_worktree.KEPT / "mine"
-        assert Path("half").exists()
+    with git_worktree.kept("mine", revision) as there:
+        assert there.folder == clone / git_worktree.KEPT / "mine"
+        assert (there.folder / "half").exists()
         # It shares what others do.
-        assert f"url = {tmp_path / 'remote'}" in Path(".dvc/config.local").read_text()
-        assert Path(".winnow/cells").resolve() == clone / ".winnow/cells"
-        os.chdir(clone)
+        assert f"url = {tmp_path / 'remote'}" in (there.folder / ".dvc/config.local").read_text()
+        assert (there.folder / ".winnow/cells").resolve() == clone / ".winnow/cells"
         with pytest.raises(UserError, match=r"mine is already running in .* \(pid "), git_worktree.kept("mine", revision):
             pass
     assert not (clone / git_worktree.KEPT / "mine").exists()
-    with pytest.raises(UserError, match="task"), git_worktree.kept("mine", revision, "task: 3"):
+    with pytest.raises(UserError, match=r"^params\.yaml: task: "), git_worktree.kept("mine", revision, "task: 3"):
         pass
     assert not (clone / git_worktree.KEPT / "mine").exists()
+
+
+def test_several_are_there_at_once_each_with_its_own_params_and_results(clone):
+    revision, text = git_worktree.head(), (ROOT / "params.yaml").read_text()
+    texts = {task: text.replace("task: reuters", f"task: {task}") for task in ("digits", "movie-reviews")}
+    with ExitStack() as stack:
+        opened = {task: stack.enter_context(git_worktree.worktree(revision, texts[task])) for task in texts}
+        kept = stack.enter_context(git_worktree.kept("mine", revision))
+        folders = {there.folder for there in (*opened.values(), kept)}
+        assert len(folders) == 3
+        for task, there in opened.items():
+            assert (there.params.task, load_received(root=there.folder).task) == (task, task)
+            (there.folder / task).touch()
+        assert [(there.folder / task).exists() for there in opened.values() for task in texts] == [True, False, False, True]
+        assert (kept.folder / "params.yaml").read_text() == text
+        assert Path.cwd() == clone
+    assert not any(folder.exists() for folder in folders)
+    assert left() == ([], 0)
+
+
+def test_prefect_is_told_of_the_clone_and_goes_there_itself(clone, tmp_path, monkeypatch):
+    monkeypatch.setenv(CLONE.name, str(tmp_path))
+    assert git_worktree.enter() == {"directory": str(tmp_path)}
+    assert Path.cwd() == clone
 
 
 def test_what_is_pushed_later_is_found_and_what_is_on_no_branch_is_refused(clone):
     origin = clone.parent / "origin"
     git(origin, "commit", "--quiet", "--allow-empty", "-m", "next")
     new = git(origin, "rev-parse", "HEAD")
-    with git_worktree.worktree(new):
-        assert git(".", "rev-parse", "HEAD") == new
+    with git_worktree.worktree(new) as there:
+        assert git(there.folder, "rev-parse", "HEAD") == new
     git(clone, "commit", "--quiet", "--allow-empty", "-m", "not pushed")
     with pytest.raises(UserError, match=r"is on no branch of the git remote; push it first"):
         git_worktree.worktree(git(clone, "rev-parse", "HEAD")).__enter__()
