@@ -1,4 +1,4 @@
-"""The array type, and how many a fraction of something is."""
+"""Array type, and conversion of a fraction to a count."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ Array = NDArray[Any]
 
 
 def count_of(fraction: float, total: int) -> int:
-    """Return how many of ``total`` a ``fraction`` is: rounded, at least one."""
+    """Return the count that ``fraction`` of ``total`` rounds to, at least 1."""
     return max(1, round(fraction * total))

@@ -1,4 +1,4 @@
-"""Step and epoch records of a run; without torch, for those who only read them."""
+"""Step and epoch records of a run, importable without torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Step:
-    """A place where a run may be saved: ``done`` of the ``total`` rows of epoch ``epoch`` have been drawn."""
+    """A point where a run may be saved: ``done`` of the ``total`` rows of epoch ``epoch`` have been drawn."""
 
     epoch: int
     done: int
@@ -17,16 +17,16 @@ class Step:
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch's facts: the same for the same data, parameters and seed.
+    """Counts and means of one epoch: equal for equal data, parameters and seed.
 
     Attributes:
-        looked: examples that were seen without a gradient being taken.
-        kept: how many of the looked-at door 3 let pass, each of which had a second forward pass.
-        loss: mean unweighted loss of the trained; None where none was trained.
-        accuracy: share of the trained that the step's forward pass got right; None where there are no classes either.
-        learning_rate: of the epoch's last step.
-        course: what the method said of itself now and then, each with its ``place`` in epochs.
-        events: what happened to the method: its ``place`` in epochs, the ``step`` before it, and the ``event`` in words.
+        looked: examples of looks, which take no gradient.
+        kept: looked-at examples that door 3 kept; each had a second forward pass.
+        loss: mean unweighted loss of the trained examples; None if none was trained.
+        accuracy: share of the trained examples that were correct in the step's forward pass; None without classes or training.
+        learning_rate: at the epoch's last step.
+        course: diagnostics of the method over the epoch, each with its ``place`` in epochs.
+        events: events of the method: ``place`` in epochs, number of the ``step`` before it, and the text of the ``event``.
     """
 
     epoch: int
@@ -44,7 +44,7 @@ class EpochRecord:
 
 @dataclass
 class Tally:
-    """How many examples of an epoch got how far, in how many steps, and the summed loss of the trained."""
+    """Running counts and sums of an epoch: drawn, looked, kept and trained examples, steps, summed loss."""
 
     drawn: int = 0
     looked: int = 0
@@ -58,7 +58,7 @@ class Tally:
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def closed(self, epoch: int, *, classes: bool) -> EpochRecord:
-        """Return the record of the epoch that this tally is of; ``classes``: whether targets are."""
+        """Return this tally as the record of ``epoch``; ``classes``: whether targets are classes."""
         means = {"loss": self.loss, "accuracy": self.correct if classes else None}
         means = {name: None if total is None or not self.trained else total / self.trained for name, total in means.items()}
         return EpochRecord(epoch=epoch, **{k: v for k, v in vars(self).items() if k != "correct"} | means)

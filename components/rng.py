@@ -9,10 +9,10 @@ import numpy as np
 
 
 def stream(seed: int, purpose: str, *place: int) -> np.random.Generator:
-    """Return the random stream of one purpose at one place (epoch, position).
+    """Return the random stream of one purpose at one position (epoch, row).
 
-    Streams are derived and not advanced, so that resuming needs no state and one method's draws do not move
-    another's order.
+    Streams are derived from their key, not advanced: resuming needs no state, and one method's draws do not change the
+    order of another's.
     """
     return np.random.default_rng(_entropy(seed, purpose, *place))
 
@@ -21,18 +21,19 @@ class Streams:
     """The random streams of one epoch."""
 
     def __init__(self, seed: int, epoch: int) -> None:
-        """Derive none yet."""
+        """Create an epoch's streams; each is derived when it is requested."""
         self._seed, self._epoch = seed, epoch
         self._doors: dict[str, tuple[np.random.PCG64, Any, np.random.Generator]] = {}
 
     def of(self, purpose: str, *place: int) -> np.random.Generator:
-        """Return the ``stream`` of a purpose at a place in this epoch."""
+        """Return the ``stream`` of a purpose at a position in this epoch."""
         return stream(self._seed, purpose, self._epoch, *place)
 
     def at(self, door: str, place: int) -> np.random.Generator:
-        """Return the stream of a door at a place, 2^32 numbers from the next, until the door is asked about another.
+        """Return the stream of a door at a position; valid until the next call for the same door.
 
-        Derived as those of ``of`` are, and faster, since a door is asked for each look.
+        Streams of neighbouring positions are 2^32 numbers apart in one sequence. This is faster than ``of``, which matters
+        because a door needs one for each look.
         """
         if door not in self._doors:
             bits = np.random.PCG64(_entropy(self._seed, door, self._epoch))
@@ -44,5 +45,5 @@ class Streams:
 
 
 def _entropy(seed: int, purpose: str, *place: int) -> list[int]:
-    # With the number of places: numpy takes a seed that ends in zeros for the shorter one.
+    # The number of positions is part of it, since numpy treats seeds that differ only in trailing zeros alike.
     return [seed, zlib.crc32(purpose.encode()), len(place), *place]

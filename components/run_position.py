@@ -13,16 +13,16 @@ from components.tasks.batch import Rows
 
 @dataclass(frozen=True)
 class Plan:
-    """What does not change while a run runs.
+    """Settings of a run that do not change while it runs.
 
     Attributes:
-        epochs: of a run over everything; a method may ask for fewer.
-        batch_size: examples of a step.
-        look_size: examples that are looked at before door 3 chooses among them.
-        look_batch: examples of one forward pass of a look.
-        seed: of every draw and order.
-        first: the epoch that comes after the warm-up.
-        refill: whether what door 3 keeps waits for a full batch.
+        epochs: epochs of training on everything; a method may run fewer.
+        batch_size: examples per step.
+        look_size: examples that door 3 chooses among at once.
+        look_batch: examples per forward pass of a look.
+        seed: seed of every draw and order.
+        first: the first epoch after the warm-up.
+        refill: whether examples that door 3 keeps are collected into full batches.
     """
 
     epochs: int
@@ -36,16 +36,16 @@ class Plan:
 
 @dataclass
 class Position:
-    """Where a run stands, so that it can go on at the exact example.
+    """State from which a run resumes at the exact example.
 
     Attributes:
-        epoch: the epoch under way, or the next one where ``rows`` is None.
-        rows: what this epoch draws, in order.
-        drawn: rows of it that have passed door 1.
-        looking: rows that wait for a full look.
-        training: rows that wait for a full step.
+        epoch: the current epoch, or the next one if ``rows`` is None.
+        rows: the rows that this epoch draws, in order.
+        drawn: how many of them have passed door 1.
+        looking: rows waiting for a full look.
+        training: rows waiting for a full batch.
         steps: optimizer steps since the run began.
-        tally: of the epoch under way.
+        tally: counts of the current epoch.
     """
 
     epoch: int = 0
@@ -57,7 +57,7 @@ class Position:
     tally: Tally = field(default_factory=Tally)
 
     def record(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Return the position as plain numbers and as tensors, to be saved."""
+        """Return the position as numbers and tensors that can be saved."""
         numbers = {n: getattr(self, n) for n in ("epoch", "drawn", "steps")}
         rows = {"rows": self.rows or Rows.none(), "looking": self.looking, "training": self.training}
         tensors = {f"{n}.{k}": getattr(r, k).contiguous() for n, r in rows.items() for k in ("index", "weight")}
@@ -65,7 +65,7 @@ class Position:
 
     @staticmethod
     def of(numbers: dict[str, Any], tensors: dict[str, Tensor]) -> Position:
-        """Return the position that ``record`` wrote."""
+        """Return the position saved by ``record``."""
         rows = {n: Rows(tensors[f"{n}.index"], tensors[f"{n}.weight"]) for n in ("rows", "looking", "training")}
         return Position(
             numbers["epoch"],

@@ -13,16 +13,16 @@ import numpy as np
 
 from components.costs.paired import CONFIDENCE, LEAST_SEEDS
 
-#: Seeds up to which every bootstrap sample is taken once, n to the n of them; above, ``SAMPLES`` are drawn.
+#: Up to ``ENUMERATED`` seeds all n^n bootstrap samples are used; above it, ``SAMPLES`` random ones.
 ENUMERATED, SAMPLES = 5, 4000
 
 
 @dataclass(frozen=True)
 class Trained:
-    """One cell with every seed.
+    """Costs and scores of one method or control, by seed.
 
     Attributes:
-        costs: by seed, in epochs over everything or in seconds.
+        costs: by seed, in epochs of training on everything or in seconds.
         scores: by seed.
     """
 
@@ -36,10 +36,10 @@ class Ratio:
 
     Attributes:
         value: the ratio of means.
-        low: of the interval of ``CONFIDENCE``, by bootstrap over seeds; None of fewer than ``LEAST_SEEDS``.
-        high: its other end.
-        bound: "at most" where no control that was tried has the score, "at least" where the cheapest one has it: then the
-            ratio is beyond ``value``; else "".
+        low: lower end of the bootstrap interval of ``CONFIDENCE`` over seeds; None for fewer than ``LEAST_SEEDS``.
+        high: upper end.
+        bound: "at most" if no control reached the score, "at least" if even the cheapest one did: the true ratio is then
+            below or above ``value``; else "".
     """
 
     value: float
@@ -49,13 +49,14 @@ class Ratio:
 
 
 def cost_ratio(method: Trained, controls: Sequence[Trained], *, higher: bool) -> Ratio | None:
-    """Return the ratio of ``method`` to ``controls``, among which ``full`` may be; ``higher``: more of a score is better.
+    """Return the cost ratio of ``method`` to ``controls``, one of which may be ``full``.
 
-    The curve of the controls is the best mean score of those that cost no more, and between two costs a line over the
-    logarithm of the cost. Which control is best is chosen by the scores that judge, anew in each sample: this favours them.
+    The curve of the controls is the best mean score at each cost, interpolated linearly over the logarithm of the cost. The
+    best control is chosen anew in each sample by the scores that are compared, which favours the controls. ``higher``:
+    higher scores are better.
 
     Returns:
-        None without controls, or seeds.
+        None without controls or seeds.
     """
     n = len(method.scores)
     if not n or not controls:
@@ -93,7 +94,7 @@ def _mean(cell: Trained, seeds: Sequence[int], sign: int) -> tuple[float, float]
 
 
 def envelope(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return those of the (cost, score) ``points`` that score better than all that cost no more, cheapest first."""
+    """Return the (cost, score) ``points`` that score better than every point of no higher cost, cheapest first."""
     best: list[tuple[float, float]] = []
     for cost, score in sorted(points, key=lambda p: (p[0], -p[1])):
         if not best or score > best[-1][1]:
@@ -102,7 +103,7 @@ def envelope(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 
 
 def cost_at(curve: Sequence[tuple[float, float]], score: float) -> float:
-    """Return the cost at which an ascending ``curve`` has ``score``, which is between its ends."""
+    """Return the cost at which an ascending ``curve`` reaches ``score``, which lies between its ends."""
     index = next(i for i, (_, reached) in enumerate(curve) if reached >= score)
     if index == 0:
         return curve[0][0]

@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, field, replace
 
 #: Power usage effectiveness of an average data centre in 2018 (Strubell et al. 2019, arXiv 1906.02243).
 PUE = 1.58
-#: Pounds of CO2e a kWh, the average of the United States (EPA, as cited by Strubell et al. 2019).
+#: Pounds of CO2e per kWh, average of the United States (EPA, as cited by Strubell et al. 2019).
 POUNDS_CO2E_PER_KWH = 0.954
 KILOGRAMS_PER_POUND = 0.45359237
 
 
 @dataclass
 class Lap:
-    """What one kind of work took: times done, examples, wall seconds, and CPU seconds over all threads."""
+    """Total cost of one kind of work: number of laps, examples, wall seconds, and CPU seconds over all threads."""
 
     times: int = 0
     examples: int = 0
@@ -24,7 +24,7 @@ class Lap:
 
 
 class Window:
-    """A block being timed as one lap: a class, since a generator's context manager costs three times as much."""
+    """Context manager that times a block as one lap: a class, since ``contextmanager`` costs three times as much."""
 
     __slots__ = ("_cpu", "_examples", "_lap", "_wall")
 
@@ -45,21 +45,21 @@ class Window:
 
 @dataclass
 class Clock:
-    """Adds up the laps of a run by name; windows may nest, and then both count."""
+    """Stopwatch that sums laps by name; nested laps count in both."""
 
     laps: dict[str, Lap] = field(default_factory=dict)
 
     def lap(self, name: str, examples: int = 0) -> Window:
-        """Return a block that is timed as one more lap of ``name`` over ``examples``; one that raises does not count."""
+        """Return a context manager that times one lap of ``name`` over ``examples``; a block that raises does not count."""
         return Window(self.laps.get(name) or self.laps.setdefault(name, Lap()), examples)
 
     def record(self) -> dict[str, dict[str, float]]:
-        """Return the laps as plain numbers."""
+        """Return the laps as a dictionary of numbers."""
         return {name: asdict(lap) for name, lap in self.laps.items()}
 
     @staticmethod
     def together(clocks: Sequence[Clock]) -> Clock:
-        """Return the clock of a run whose ranks had ``clocks``: the CPU seconds of all, and the wall seconds of the slowest.
+        """Return one clock for all ranks of a run: summed CPU seconds, and the wall seconds of the slowest rank.
 
         All ranks do the same laps over the same examples.
         """
@@ -80,15 +80,15 @@ class Clock:
 
     @staticmethod
     def of(record: dict[str, dict[str, float]]) -> Clock:
-        """Return the clock whose ``record()`` this is."""
+        """Return the clock saved by ``record``."""
         return Clock({name: Lap(**lap) for name, lap in record.items()})  # type: ignore[arg-type]
 
 
 def modelled_kwh(hours: float, cpu_watts: float, memory_watts: float, gpu_watts: float, gpus: int) -> float:
-    """Return the paper's energy of a run in kWh: ``1.58 t (p_c + p_r + g p_g) / 1000`` (arXiv 2207.14386, eq. 6)."""
+    """Return a run's modelled energy in kWh: ``1.58 t (p_c + p_r + g p_g) / 1000`` (arXiv 2207.14386, eq. 6)."""
     return PUE * hours * (cpu_watts + memory_watts + gpus * gpu_watts) / 1000
 
 
 def modelled_co2e_kg(kwh: float) -> float:
-    """Return the paper's emission of ``kwh`` in kilograms of CO2e: ``0.954`` pounds a kWh."""
+    """Return the modelled emission of ``kwh`` in kilograms of CO2e: ``0.954`` pounds per kWh (arXiv 2207.14386)."""
     return POUNDS_CO2E_PER_KWH * KILOGRAMS_PER_POUND * kwh

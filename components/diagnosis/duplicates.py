@@ -9,19 +9,19 @@ import numpy as np
 
 from components.arrays import Array
 
-#: Of two sets of shingles: what they share of what either has, from which on two examples are nearly the same.
+#: Jaccard similarity of two sets of shingles from which on two examples are near duplicates.
 THRESHOLD = 0.8
-#: Hash functions; with 64 the estimate that candidates are found by has a deviation of 0.05.
+#: Hash functions; with 64, the estimated similarity has a standard deviation of 0.05.
 HASHES = 64
 
 
 @dataclass(frozen=True)
 class Copies:
-    """Which of N examples say what another one says.
+    """Duplicates among N examples.
 
     Attributes:
-        of: ``(N,)`` int64, the index of the first example that is the same or nearly so; the example's own where there is none.
-        exact: ``(N,)`` bool, whether it is the same to the byte.
+        of: ``(N,)`` int64, index of the first example that is equal or nearly so; the example's own if there is none.
+        exact: ``(N,)`` bool, whether the two are equal to the byte.
     """
 
     of: Array
@@ -29,18 +29,18 @@ class Copies:
 
     @property
     def near(self) -> Array:
-        """``(N,)`` bool, whether it is nearly the same as an earlier one, and no exact copy."""
+        """``(N,)`` bool, whether an example is a near, not exact, duplicate of an earlier one."""
         return np.asarray((self.of != np.arange(len(self.of))) & ~self.exact)
 
 
 def copies(digests: Array, among: Array, shingles: Sequence[Array], agree: Callable[[int, int], bool]) -> Copies:
-    """Return which examples are copies of earlier ones.
+    """Return which examples are duplicates of earlier ones.
 
     Args:
-        digests: ``(N,)``, equal where two examples are equal.
-        among: ``(K,)`` indices, in order, of those among which near copies are sought.
-        shingles: of each of these, hashed to uint64, in order and each once.
-        agree: told the indices of two that share ``THRESHOLD`` or more, says whether they are nearly the same.
+        digests: ``(N,)``, equal for equal examples.
+        among: ``(K,)`` ascending indices of the examples to search for near duplicates.
+        shingles: of each of these, hashed to uint64, sorted and unique.
+        agree: returns whether two examples, given by index, that share ``THRESHOLD`` or more are near duplicates.
     """
     _, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
     of = first[inverse]
@@ -53,9 +53,9 @@ def copies(digests: Array, among: Array, shingles: Sequence[Array], agree: Calla
 
 
 def _nearly(sets: Sequence[Array], agree: Callable[[int, int], bool]) -> Array:
-    """Return for each set the index of the first one that it is nearly the same as and that is no copy itself, or its own.
+    """Return for each set the index of the first original that it nearly equals, or its own.
 
-    Candidates are found by MinHash; what they share is then counted.
+    MinHash finds the candidates, whose similarity is then computed exactly.
     """
     from datasketch import MinHash, MinHashLSH
 
@@ -70,12 +70,12 @@ def _nearly(sets: Sequence[Array], agree: Callable[[int, int], bool]) -> Array:
 
 
 def _low_half(hashed: int) -> int:
-    """Return the 32 bits that MinHash works with, of a number that is hashed already."""
+    """Return the low 32 bits of a hash, as MinHash needs them."""
     return hashed & 0xFFFFFFFF
 
 
 def similarity(one: Array, other: Array) -> float:
-    """Return what two sets, as arrays of each element once, share of what either has (Jaccard); of two empty ones 1."""
+    """Return the Jaccard similarity of two sets, given as arrays without repeats; 1 for two empty sets."""
     shared = len(np.intersect1d(one, other, assume_unique=True))
     either = len(one) + len(other) - shared
     return shared / either if either else 1.0

@@ -1,4 +1,4 @@
-"""Contents of examples, as bytes, shingles and vectors, to find equal and similar ones."""
+"""Fingerprints of examples, as bytes, shingles and vectors, to find equal and similar ones."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from components.tasks.language import Blocks
 from components.tasks.table import Records
 from components.tasks.text import Texts
 
-#: Tokens of a shingle: two texts that share most of their threes are one text a little changed.
+#: Tokens per shingle.
 SHINGLE = 3
-#: Side of the squares that an image is reduced to, and the levels of brightness told apart in each.
+#: Side, in squares, that an image is reduced to, and the brightness levels of a square.
 SIDE, LEVELS = 8, 6
-#: Correlation of the pixels of two images from which on they are nearly the same.
+#: Correlation of two images' pixels from which on they are near duplicates.
 CORRELATED = 0.985
-#: Bytes of pixels that are held at once.
+#: Bytes of pixels in memory at once.
 AT_ONCE = 2**24
-#: Features that n-grams are hashed into, for similarity.
+#: Buckets that n-grams are hashed into.
 BUCKETS = 2**18
 
 
 def digests(examples: object) -> Array:
-    """Return 16 bytes an example, ``(N,)``, the same where two are the same to the byte."""
+    """Return a 16-byte digest of each example, ``(N,)``, equal for examples that are equal to the byte."""
     each = (hashlib.blake2b(bytes_, digest_size=16).digest() for bytes_ in _bytes(examples))
     return np.fromiter(each, "S16")
 
 
 def shingles(splits: Sequence[Any], among: Array) -> list[Array]:
-    """Return the small parts of each example, each once and hashed, whose overlap says how nearly the same two are.
+    """Return the hashed shingles of each example, whose overlap measures similarity.
 
     Args:
         splits: examples.
-        among: ``(K,)`` indices of those that are asked for, in order; they go on from split to split.
+        among: ``(K,)`` ascending indices of the examples, counted on from split to split.
 
     Returns:
-        For each of the K its parts, uint64 in order.
+        One array for each of the K examples: sorted, unique uint64.
     """
     found, first = [], 0
     for examples in splits:
@@ -52,9 +52,9 @@ def shingles(splits: Sequence[Any], among: Array) -> list[Array]:
 
 
 def vectors(splits: Sequence[Any]) -> Any:  # noqa: ANN401 - an array, or a sparse matrix of scipy
-    """Return a row of unit length an example of all ``splits``, ``(N, d)``: the product of two is how alike they are.
+    """Return a unit vector for each example of all ``splits``, ``(N, d)``: dot products are similarities.
 
-    Of texts, hashed unigrams and bigrams weighted by how rare they are; of images squares, and of tables values.
+    Texts give hashed unigrams and bigrams weighted by inverse document frequency, images their squares, tables their values.
     """
     first = splits[0]
     if isinstance(first, Texts):
@@ -67,9 +67,9 @@ def vectors(splits: Sequence[Any]) -> Any:  # noqa: ANN401 - an array, or a spar
 
 
 def agree(splits: Sequence[Any], one: int, other: int) -> bool:
-    """Return whether two examples that share most of their parts are nearly the same; indices go on from split to split.
+    """Return whether two examples that share most shingles are near duplicates; indices count on from split to split.
 
-    Of images the pixels must move together: squares alone would say so of any two pairs of trousers.
+    Images must also correlate pixel by pixel: by squares alone, any two pictures of trousers would be alike.
     """
     if not isinstance(splits[0], Images):
         return True
@@ -78,7 +78,7 @@ def agree(splits: Sequence[Any], one: int, other: int) -> bool:
 
 
 def _pixels(splits: Sequence[Images], row: int) -> Array:
-    """Return an image's pixels less their mean."""
+    """Return an image's pixels minus their mean."""
     for examples in splits:
         if row < len(examples):
             pixels = examples.pixels[row].ravel().astype(np.float64)
@@ -127,7 +127,7 @@ def _(examples: Images) -> Iterable[bytes]:
 
 @_parts.register
 def _(examples: Images, rows: Array) -> Iterable[Array]:
-    """Return where an image is how bright, relative to its own brightest and darkest square."""
+    """Return the brightness level of each square of an image, relative to its brightest and darkest one."""
     squares = _reduced(examples, rows)
     darkest, span = squares.min(1, keepdims=True), np.ptp(squares, axis=1)[:, None]
     level = np.minimum((squares - darkest) / np.where(span, span, 1.0) * LEVELS, LEVELS - 1).astype(np.int64)
@@ -141,12 +141,12 @@ def _(examples: Records) -> Iterable[bytes]:
 
 @_parts.register
 def _(examples: Records, rows: Array) -> Iterable[Array]:
-    """Return the values of a row to a hundredth of a deviation, each with its column."""
+    """Return a row's values, rounded to a hundredth of a deviation, each hashed with its column."""
     return _hashed(np.arange(examples.values.shape[1]), np.rint(examples.values[rows] * 100).astype(np.int64))
 
 
 def _threes(tokens: Array, sizes: Array) -> list[Array]:
-    """Return the shingles of texts of ``sizes`` ``(K,)`` tokens, hashed; a text that is no longer than one is one itself."""
+    """Return the hashed shingles of texts of ``sizes`` ``(K,)`` tokens; a shorter text is one shingle."""
     room = sizes + SHINGLE - 1
     wide = np.full(room.sum(), -1, np.int64)
     wide[np.arange(len(tokens)) + (SHINGLE - 1) * np.repeat(np.arange(len(sizes)), sizes)] = tokens
@@ -156,7 +156,7 @@ def _threes(tokens: Array, sizes: Array) -> list[Array]:
 
 
 def _hashed(*columns: Array) -> Array:
-    """Return 64 bits for what stands beside each other in integer ``columns`` of one shape, or that can be brought to one."""
+    """Return 64-bit hashes of the elementwise tuples of integer ``columns``, which are broadcast to one shape."""
     from pandas.util import hash_array
 
     digest = np.uint64(0)
@@ -167,7 +167,7 @@ def _hashed(*columns: Array) -> Array:
 
 
 def _reduced(examples: Images, rows: Array | None = None) -> Array:
-    """Return the means of ``SIDE`` x ``SIDE`` squares of every channel, ``(N, d)`` float32, of all or of ``rows`` ``(K,)``."""
+    """Return the mean of each of ``SIDE`` x ``SIDE`` squares per channel, ``(N, d)`` float32; ``rows`` ``(K,)`` or all."""
     rows = np.arange(len(examples)) if rows is None else rows
     some = max(1, AT_ONCE // examples.pixels[0].nbytes)
     parts = (rows[i : i + some] for i in range(0, max(1, len(rows)), some))
@@ -175,14 +175,14 @@ def _reduced(examples: Images, rows: Array | None = None) -> Array:
 
 
 def _unit(rows: Array) -> Array:
-    """Return the rows less their mean, of unit length, ``(N, d)`` float32."""
+    """Return the rows minus their mean, scaled to unit length, ``(N, d)`` float32."""
     centred = rows - rows.mean(0, dtype=np.float64)
     length = np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
     return np.asarray(centred / length, np.float32)
 
 
 def _tfidf(tokens: Array, sizes: Array) -> Any:  # noqa: ANN401 - a sparse matrix
-    """Return hashed unigrams and bigrams, weighted by how rare they are, a row of unit length a text."""
+    """Return TF-IDF vectors of hashed unigrams and bigrams, a row of unit length per text."""
     from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import TfidfTransformer
 

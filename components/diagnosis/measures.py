@@ -14,9 +14,9 @@ from components.selection.common.gradient_sizes import effective_sample_size
 
 #: A score table: columns ``(N,)`` by name.
 Scores = Mapping[str, Array]
-#: Shares of the examples, of largest gradient first, whose part of the whole gradient is told.
+#: Shares of the examples, those with the largest gradients, whose part of the gradient sum is reported.
 SHARES = (0.01, 0.05, 0.1, 0.25, 0.5)
-#: Neighbours of a suspect that are shown.
+#: Neighbours shown per suspect.
 NEIGHBOURS = 3
 
 
@@ -25,11 +25,11 @@ class WrongLabels:
     """Labels that are probably wrong.
 
     Attributes:
-        rate: the estimated share of them.
-        rates: ``(C,)`` the same of each label.
-        suspects: indices of those that are named, the surest first.
-        likely: ``(N,)`` the class that the model takes each example for.
-        sure: ``(N,)`` by how much more it believed another class than the label, in the mean over its sights.
+        rate: their estimated share.
+        rates: ``(C,)`` the same for each label.
+        suspects: indices of the reported examples, the surest first.
+        likely: ``(N,)`` the class that the model predicts.
+        sure: ``(N,)`` mean over forward passes of another class's probability minus the label's.
     """
 
     rate: float
@@ -40,10 +40,10 @@ class WrongLabels:
 
 
 def wrong_labels(scores: Scores, label: Array) -> WrongLabels:
-    """Return the labels ``(N,)`` that the warm-up speaks against, by the rates of each label.
+    """Return the labels ``(N,)`` that are probably wrong, from the warm-up's scores and each label's rate.
 
-    A suspect that the last sight takes for what its label says has been learnt by heart since, and is not named: nobody can
-    tell which class it was taken for.
+    An example that the last forward pass predicts as labelled is left out: the model has memorised it, and its true class
+    is unknown.
     """
     sure = noise.surer_half(scores["loss"], scores["margin"])
     rates = noise.rates_by_class(sure, scores["predicted"], label)
@@ -55,7 +55,7 @@ def wrong_labels(scores: Scores, label: Array) -> WrongLabels:
 
 
 def signal(scores: Scores, *, classes: bool) -> Array:
-    """Return how large a gradient each example leaves, ``(N,)``; of tokens, which have no norms, what the mean one lacks."""
+    """Return each example's gradient norm ``(N,)``; for tokens, which have none, one minus the mean token's probability."""
     norm = scores["gradient_norm"]
     if np.isnan(norm).all() and not classes:
         return np.asarray(1 - np.exp(-scores["loss"]))
@@ -64,11 +64,11 @@ def signal(scores: Scores, *, classes: bool) -> Array:
 
 @dataclass(frozen=True)
 class Concentration:
-    """How few examples the gradient comes from.
+    """Concentration of the gradient on few examples.
 
     Attributes:
-        sample_size: Kish's effective sample size over N: 1 where all gradients are alike.
-        shares: of the examples with the largest gradients -> their part of the sum.
+        sample_size: Kish's effective sample size over N: 1 if all gradients have the same norm.
+        shares: share of the examples, by largest gradient -> their share of the sum.
     """
 
     sample_size: float
@@ -76,7 +76,7 @@ class Concentration:
 
 
 def concentration(size: Array) -> Concentration:
-    """Return it of sizes ``(N,)``."""
+    """Return the concentration of gradient norms ``(N,)``."""
     ordered = np.cumsum(-np.sort(-size), dtype=np.float64)
     parts = {
         share: float(ordered[max(1, round(share * len(size))) - 1] / ordered[-1]) if ordered[-1] else share for share in SHARES
@@ -86,13 +86,13 @@ def concentration(size: Array) -> Concentration:
 
 @dataclass(frozen=True)
 class Pace:
-    """When examples were learnt, as shares of them.
+    """Shares of examples by when they were learnt.
 
     Attributes:
-        early: right at the last sight, and in the mean over all: the first one spoke for the label too.
-        late: right at the last sight alone.
-        forgotten: right before, and wrong at the last sight.
-        never: wrong at the last sight, and never known to be right.
+        early: correct in the last forward pass and on average.
+        late: correct in the last forward pass only.
+        forgotten: correct before, wrong in the last forward pass.
+        never: wrong in the last forward pass, and never seen correct.
     """
 
     early: float
@@ -102,7 +102,7 @@ class Pace:
 
 
 def pace(scores: Scores, of: Array | None = None) -> Pace:
-    """Return when the examples, or those ``of`` ``(N,)`` bool, were learnt; of an empty part all shares are 0."""
+    """Return the pace of all examples, or of those in ``of`` ``(N,)`` bool; all shares of an empty set are 0."""
     at = np.ones(len(scores["correct"]), bool) if of is None else of
     if not at.any():
         return Pace(0.0, 0.0, 0.0, 0.0)
@@ -118,13 +118,13 @@ def paces(scores: Scores, label: Array, classes: int) -> list[Pace]:
 
 
 def agreeing(vectors: Any, suspects: Sequence[int], likely: Array, trusted: Array, label: Array) -> list[list[int]]:  # noqa: ANN401 - an array, or a sparse matrix
-    """Return for each of the ``suspects`` the examples most like it that have the label it is taken for, the nearest first.
+    """Return, for each suspect, the most similar examples with the label it is predicted as, the nearest first.
 
     Args:
         vectors: ``(N, d)`` rows of unit length.
         suspects: indices.
-        likely: ``(N,)`` the class that each is taken for.
-        trusted: ``(N,)`` bool, whose label the model agrees with.
+        likely: ``(N,)`` predicted classes.
+        trusted: ``(N,)`` bool, whether the model agrees with the label.
         label: ``(N,)``.
     """
     found = []

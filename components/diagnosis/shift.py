@@ -9,18 +9,18 @@ import numpy as np
 
 from components.rng import stream
 
-#: Examples of each set that are used at most, and parts that are told by a classifier of the others.
+#: Examples used of each set at most, and folds of the cross-validation.
 MOST, PARTS = 4000, 3
 
 
 @dataclass(frozen=True)
 class Shift:
-    """How far apart two sets are.
+    """Difference between two sets of examples.
 
     Attributes:
-        auc: the chance that of one example each the classifier tells which is which; 0.5 where they are alike, 1 apart.
-        error: its standard error (Hanley and McNeil 1982).
-        rows: how many of each set were used.
+        auc: probability that the classifier orders one example of each set correctly; 0.5 for equal sets, 1 for separable ones.
+        error: standard error of the AUC (Hanley and McNeil 1982).
+        rows: examples used of each set.
     """
 
     auc: float
@@ -34,7 +34,7 @@ class Shift:
 
 
 def shift(one: Any, other: Any, seed: int = 0) -> Shift:  # noqa: ANN401 - arrays, or sparse matrices
-    """Return how far the rows ``(N, d)`` and ``(M, d)`` are apart, by examples that the classifier was not trained on."""
+    """Return the shift between rows ``(N, d)`` and ``(M, d)``, by a cross-validated classifier."""
     from scipy import sparse
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score

@@ -1,6 +1,6 @@
-"""Data-parallel training: each rank forwards its part of a batch, all see every result.
+"""Data-parallel training: each rank forwards its part of a batch, all get every result.
 
-Doors, ledger, order and random streams are the same on every rank, so that ranks cannot disagree about what is trained on.
+Doors, ledger, order and random streams are the same on every rank, so ranks cannot disagree about what is trained on.
 """
 
 from __future__ import annotations
@@ -28,48 +28,48 @@ T = TypeVar("T")
 
 
 class Ranks:
-    """The processes of one training, of which this one is the only one.
+    """Ranks of a training in a single process, and the base of ``Group``.
 
     Attributes:
         rank: of this process, from 0.
-        count: how many there are.
+        count: number of ranks.
     """
 
     rank, count = 0, 1
 
     @property
     def leads(self) -> bool:
-        """Whether this is the rank that writes what all have made."""
+        """Whether this rank writes the files of all."""
         return self.rank == 0
 
     def highest(self, wish: int) -> int:
-        """Return the highest ``wish`` of any rank: the same on all of them."""
+        """Return the highest ``wish`` of any rank, on every rank."""
         return wish
 
     def all(self, value: T) -> list[T]:
-        """Return the ``value`` of every rank, in their order."""
+        """Return the ``value`` of every rank, by rank."""
         return [value]
 
     def wait(self) -> None:
-        """Wait until every rank is here."""
+        """Block until every rank has called this."""
 
     def part(self, examples: int) -> slice:
-        """Return the rows of a batch of B ``examples`` that are this rank's: contiguous, and empty where B is too small."""
+        """Return this rank's rows of a batch of B ``examples``: contiguous, and empty if B is too small."""
         size, more = divmod(examples, self.count)
         start = self.rank * size + min(self.rank, more)
         return slice(start, start + size + (self.rank < more))
 
 
 class Group(Ranks):
-    """The ranks that ``torchrun`` has started: by NCCL among GPUs, else by gloo."""
+    """Ranks started by ``torchrun``: NCCL among GPUs, else gloo."""
 
     def __init__(self, device: torch.device, seconds: float) -> None:
-        """Meet the others on ``device``; a rank that does not answer for so many ``seconds`` ends all of them."""
+        """Join the process group for ``device``; all ranks fail if one does not answer within ``seconds``."""
         limit = timedelta(seconds=seconds)
         by_gpu = device.type == "cuda"
         distributed.init_process_group("nccl" if by_gpu else "gloo", timeout=limit)
         self.rank, self.count = distributed.get_rank(), distributed.get_world_size()
-        # What is on the host is agreed upon there: a GPU would have to be waited for.
+        # Host values are exchanged by gloo, since NCCL would have to wait for the GPU.
         self._host: Any = distributed.new_group(backend="gloo", timeout=limit) if by_gpu else None
 
     @override
@@ -89,7 +89,7 @@ class Group(Ranks):
         distributed.barrier(group=self._host)
 
     def joined(self, own: Tensor, examples: int) -> Tensor:
-        """Return the rows ``(B, ...)`` of all ranks' parts, given this one's: bytes, so that nothing is rounded."""
+        """Return the rows ``(B, ...)`` of all ranks' parts, given this rank's; moved as bytes, so nothing is rounded."""
         size = -(-examples // self.count)
         room = own.new_zeros(size, *own.shape[1:])
         room[: len(own)] = own
@@ -98,7 +98,7 @@ class Group(Ranks):
         less = self.count * size - examples
         if not less:
             return found
-        # The first ranks have one more than the last ones, `less` of which have a row to spare.
+        # The last `less` ranks have one row fewer than the first ones, and so one row of padding.
         full = (self.count - less) * size
         rest = found[full:].view(less, size, *own.shape[1:])[:, : size - 1]
         return torch.cat([found[:full], rest.flatten(0, 1)])
@@ -112,12 +112,12 @@ def _length(own_rows: slice) -> int:
 class Part(Batch):
     """A rank's part of a batch of B examples.
 
-    ``rows`` are those of the whole batch, of length B; what was fetched is of ``own_rows`` alone. Gradients are averaged
-    over ranks, so ``weight`` is multiplied by their number. A rank whose part is empty has fetched one example that weighs
-    nothing, since every rank takes part in every step.
+    ``rows`` are those of the whole batch, of length B; only ``own_rows`` are fetched. Gradients are averaged over ranks, so
+    ``weight`` is multiplied by their number. A rank with an empty part fetches one example of weight 0, since every rank
+    takes part in every step.
 
     Attributes:
-        own_rows: this rank's examples among the rows.
+        own_rows: this rank's slice of the rows.
     """
 
     own_rows: slice
@@ -128,13 +128,13 @@ class Part(Batch):
 
     @property
     def own(self) -> int:
-        """How many examples of the batch are this rank's."""
+        """Number of this rank's examples in the batch."""
         return _length(self.own_rows)
 
 
 @dataclass
 class DistributedLearner(Learner):
-    """A learner that forwards its part of each batch, and returns the evidence of the whole.
+    """Learner that forwards its part of each batch and returns the evidence of the whole batch.
 
     Attributes:
         group: the ranks.
@@ -146,7 +146,7 @@ class DistributedLearner(Learner):
     def __post_init__(self) -> None:
         super().__post_init__()
         on_gpu = [self.device] if self.device.type == "cuda" else None
-        # Buffers are alike on all ranks: statistics are synchronised, and nothing else moves them.
+        # Buffers are equal on all ranks: batch statistics are synchronised, and nothing else changes buffers.
         self._parallel = DistributedDataParallel(self.model, device_ids=on_gpu, forward_sync_buffers=False)
         if self.group.rank:
             torch.manual_seed((torch.initial_seed() + self.group.rank) % 2**63)
@@ -201,7 +201,7 @@ class DistributedLearner(Learner):
         return batch.weight * torch.from_numpy(answer[batch.own_rows] if batch.own else answer[:1]).to(batch.weight.device)
 
     def _joined(self, own: Mapping[str, Tensor], own_rows: slice, examples: int) -> dict[str, Tensor]:
-        """Return tensors ``(B, ...)`` of the whole batch, given this rank's, all in one exchange."""
+        """Gather tensors ``(B, ...)`` of the whole batch from all ranks in one exchange, given this rank's rows."""
         n = _length(own_rows)
         with self.clock.lap("gather", examples):
             rows = [t[:n].reshape(n, math.prod(t.shape[1:])).contiguous().view(torch.uint8) for t in own.values()]

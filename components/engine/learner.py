@@ -1,4 +1,4 @@
-"""A model with its optimizer: looks at batches, and learns from them."""
+"""Model with its optimizer: gradient-free looks and training steps."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from components.tasks.examples import picked
 if TYPE_CHECKING:
     from components.tasks.examples import Examples
 
-#: Name -> the type that autocast computes in; None computes as the model is.
+#: Name -> dtype that autocast computes in; None for no autocast.
 PRECISIONS: dict[str, torch.dtype | None] = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass
 class Learner:
-    """A model, the optimizer that moves it, and how a step is made.
+    """A model, its optimizer, and the settings of a step.
 
     Attributes:
-        model: takes a batch's inputs by keyword; gives what ``objective`` reads, or an object that has it as ``logits``.
+        model: takes a batch's inputs by keyword; returns what ``objective`` reads, or an object with it as ``logits``.
         optimizer: its ``initial_lr`` is scaled by ``schedule``.
         schedule: epoch -> factor of the learning rate.
-        objective: the kind of target.
-        precision: one of ``PRECISIONS``, of steps; on ``fp16`` gradients are scaled.
-        look_precision: of looks; None for that of steps.
-        clip_norm: bound of the gradient's norm; None leaves it.
-        norms: whether evidence must have gradient norms, also where they cost a pass over the logits.
-        clock: where forward, backward and look are timed. On a GPU the laps are the host's.
+        objective: loss and signals for the kind of target.
+        precision: one of ``PRECISIONS``, for steps; ``fp16`` scales gradients.
+        look_precision: for looks; None for that of steps.
+        clip_norm: bound of the gradient's norm; None does not clip.
+        norms: whether evidence must have gradient norms, even if they cost a pass over the logits.
+        clock: times forward, backward and look. On a GPU these are the host's times.
     """
 
     model: nn.Module
@@ -63,39 +63,39 @@ class Learner:
             group.setdefault("initial_lr", group["lr"])
 
     def fetch(self, examples: Examples, rows: Rows) -> Batch:
-        """Return ``rows`` as this learner looks at them and learns from them."""
+        """Return ``rows`` as a batch on this learner's device."""
         return examples.fetch(rows, self.device)
 
     def picked(self, batch: Batch, rows: Rows, answer: Array) -> Batch | None:
-        """Return ``rows``, those of a fetched ``batch`` that passed a door with ``answer``; None where they must be fetched."""
+        """Return the rows of ``batch`` that passed a door with ``answer``, ``rows``; None if they must be fetched anew."""
         return picked(batch, rows, answer)
 
     def forwarded(self, examples: int) -> int:
-        """Return of how many of a batch of B ``examples`` this process makes a forward pass."""
+        """Return how many of a batch of B ``examples`` this process forwards."""
         return examples
 
     def whole(self, own: Tensor, examples: int) -> Tensor:
-        """Return ``(B, ...)``, of a batch of B ``examples``, given what this process made of those that it forwarded."""
+        """Return the whole batch's ``(B, ...)`` tensor, given this process's rows of it."""
         return own
 
     def random_state(self) -> dict[str, Tensor]:
-        """Return where dropout's random streams are."""
+        """Return the state of PyTorch's random generators, which dropout draws from."""
         state = {"cpu": torch.get_rng_state()}
         return state | ({"cuda": torch.cuda.get_rng_state()} if self.device.type == "cuda" else {})
 
     def restore_random(self, state: Mapping[str, Tensor]) -> None:
-        """Put the random streams where ``random_state`` said."""
+        """Restore the random generators from ``random_state``."""
         torch.set_rng_state(state["cpu"])
         if "cuda" in state and self.device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda"])
 
     def look(self, batch: Batch, *, by_input: bool = False) -> Evidence:
-        """Return the evidence of a forward pass that leaves no trace: no graph, no dropout, no statistics.
+        """Return the evidence of a forward pass without side effects: no graph, no dropout, no batch statistics.
 
         Args:
             batch: B examples.
-            by_input: whether to ask for the norms of the gradient by the input too, which costs a backward pass through
-                the activations.
+            by_input: whether to compute the norms of the gradient by the input too, which takes a backward pass through the
+                activations.
         """
         training = [module for module in self._modules if module.training]
         put_in_mode(training, False)
@@ -105,16 +105,16 @@ class Learner:
         return evidence
 
     def step(self, batch: Batch, epoch: float, keep: Callable[[Evidence], Array] | None = None) -> Evidence:
-        """Take one optimizer step on the weighted mean loss of ``batch``; return what its forward pass showed.
+        """Take one optimizer step on the weighted mean loss of ``batch`` and return the evidence of its forward pass.
 
         Args:
             batch: B examples.
-            epoch: where on the schedule this step stands.
-            keep: given what the forward pass showed, answers with weights ``(B,)``; where all are 0 the backward pass is
-                skipped, and the evidence says so.
+            epoch: position on the schedule.
+            keep: returns weights ``(B,)`` for the evidence; if all are 0 the backward pass is skipped, and ``looked`` is set in
+                the returned evidence.
 
         Raises:
-            NonFiniteLossError: before the weights are touched.
+            NonFiniteLossError: before the weights are changed.
         """
         if not self.model.training:
             self.model.train()
@@ -140,7 +140,7 @@ class Learner:
             return evidence
 
     def _look_by_input(self, batch: Batch) -> Evidence:
-        """Look with a gradient by the one input, which must be continuous; that of the parameters is not taken."""
+        """Look with the gradient by the single input, which must be continuous, but not by the parameters."""
         ((name, given),) = batch.inputs.items()
         asked = given.detach().requires_grad_()
         asking = replace(batch, inputs={name: asked})
@@ -150,11 +150,11 @@ class Learner:
         return replace(evidence, input_norm=gradient.flatten(1).norm(dim=1))
 
     def _weight(self, batch: Batch, answer: Array) -> Tensor:
-        """Return what the losses of ``batch`` are multiplied by, after a door answered with weights ``(B,)``."""
+        """Return the loss weights of ``batch`` times a door's ``answer`` ``(B,)``."""
         return batch.weight * torch.from_numpy(answer).to(batch.weight.device)
 
     def _share(self, weight: Tensor, examples: int) -> Tensor:
-        """Return ``weight / B``, where B is the ``examples`` of the batch; the same tensor again where none is weighted."""
+        """Return ``weight / B`` for a batch of B ``examples``; cached if all weights are 1."""
         if weight.stride(0):
             return weight * (1 / examples)
         if examples not in self._shares:
@@ -162,14 +162,13 @@ class Learner:
         return self._shares[examples]
 
     def _descend(self, loss: Tensor, share: Tensor, evidence: Evidence) -> None:
-        """Step down the gradient of ``(weight * loss).mean()``, given to autograd as what it is: ``weight / B`` a loss.
+        """Step down the gradient of ``(weight * loss).mean()``; autograd gets ``weight / B`` as the gradient of each loss.
 
-        A loss that is no number is refused after the backward pass was asked for: a GPU would be idle if it were waited for
-        before.
+        A non-finite loss is only refused after the backward pass is queued: checking first would leave a GPU idle.
         """
         evidence.depart()
         scaled = self.scaler.is_enabled()
-        for parameter in self.parameters:  # as zero_grad does, whose hooks take 65 microseconds
+        for parameter in self.parameters:  # as zero_grad does, but without its hooks, which take 65 microseconds
             parameter.grad = None
         loss.backward(self.scaler.scale(share) if scaled else share)
         refuse_non_finite(evidence)
@@ -186,7 +185,7 @@ class Learner:
         return self._pass(self.model, batch, precision, looked)
 
     def _pass(self, model: nn.Module, batch: Batch, precision: str, looked: bool) -> tuple[Tensor, Evidence]:
-        """Return the losses of what ``batch`` has fetched, with their graph, and the evidence without."""
+        """Return the losses of the fetched part of ``batch`` with their graph, and the evidence without it."""
         if (kind := PRECISIONS[precision]) is None:
             output = model(**batch.inputs)
         else:
@@ -199,6 +198,6 @@ class Learner:
 
 
 def put_in_mode(modules: list[nn.Module], training: bool) -> None:
-    """Put each of ``modules`` in the mode of training or of evaluation, past ``nn.Module``'s own setter, which is slower."""
+    """Set the training flag of each of ``modules`` directly, which is faster than ``nn.Module``'s own setter."""
     for module in modules:
         object.__setattr__(module, "training", training)

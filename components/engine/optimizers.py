@@ -16,12 +16,12 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 def build_optimizer(model: nn.Module, name: str, learning_rate: float, **options: float | bool) -> torch.optim.Optimizer:
-    """Return the optimizer ``name`` over the parameters of ``model`` that are not frozen."""
+    """Return the optimizer ``name`` over the unfrozen parameters of ``model``."""
     trained = [p for p in model.parameters() if p.requires_grad]
     return OPTIMIZERS[name](trained, lr=learning_rate, **options)
 
 
 def bare_step(optimizer: torch.optim.Optimizer) -> Callable[[], object]:
-    """Return the step of ``optimizer`` without what PyTorch wraps it in for hooks and profilers, which takes 0.1 ms a step."""
+    """Return the step of ``optimizer`` without PyTorch's hook and profiler wrapper, which takes 0.1 ms per step."""
     step = type(optimizer).step
     return partial(getattr(step, "__wrapped__", step) if getattr(step, "hooked", False) else step, optimizer)

@@ -14,19 +14,19 @@ from components.evidence import score_formulas
 from components.evidence.evidence import Evidence
 from components.evidence.ledger import logit_dimensions, projection
 
-#: Float32 features kept before they are projected: 16 MiB, which k-centres reads once a centre.
+#: Float32 features stored without projection: 16 MiB, which k-centres reads once per centre.
 FEATURES_KEPT = 2**22
 
 
 class Ranking:
-    """Follows one sweep over all examples, and keeps what is asked of it.
+    """Collects confidence, entropy and features during one sweep over all examples.
 
-    Features are the input of the model's last linear layer, ``(N, d)`` float32; where N of them are too many numbers they are
-    projected.
+    Features are the input of the model's last linear layer, ``(N, d)`` float32, projected if they would exceed
+    ``FEATURES_KEPT`` numbers.
     """
 
     def __init__(self, learner: Learner, examples: int, seed: int) -> None:
-        """Get ready for a sweep with the model of ``learner`` over N ``examples``; ``seed`` is of the projection."""
+        """Prepare for a sweep with the model of ``learner`` over N ``examples``; ``seed`` is that of the projection."""
         self._learner, self._examples, self._seed = learner, examples, seed
         self._confidence, self._entropy = torch.zeros(examples), torch.zeros(examples)
         self._features: Tensor | None = None
@@ -36,18 +36,18 @@ class Ranking:
         self._hook = layers[-1].register_forward_pre_hook(self._catch) if layers else None
 
     def __call__(self, evidence: Evidence) -> None:
-        """Take in a look at B examples, the one that the model made last."""
+        """Add the evidence of the look that the model has just made."""
         index, p = evidence.index, score_formulas.probabilities(evidence.output)
         self._confidence[index] = score_formulas.least_confidence(p).cpu()
         self._entropy[index] = score_formulas.entropy(p).cpu()
-        # A layer that is fed each token, or several times, has no one vector an example.
+        # A layer that is applied per token, or several times, has no single vector per example.
         forwarded = self._learner.forwarded(len(evidence))
         if self._last is not None and self._last.shape == (forwarded, self._last.shape[-1]):
             self._keep(index, self._learner.whole(self._last.float(), len(evidence)))
         self._last = None
 
     def columns(self, training: Training) -> dict[str, Array]:
-        """Return the scores by name, ``(N,)``, and the ``features`` where the model has them; ``training`` is the proxy's."""
+        """Return the scores by name, ``(N,)``, and the ``features`` if the model has them; ``training`` is the proxy's."""
         if self._hook is not None:
             self._hook.remove()
         ledger = training.ledger.columns
@@ -72,7 +72,7 @@ class Ranking:
 
 
 def rank(training: Training) -> dict[str, Array]:
-    """Look at everything once with the proxy that ``training`` trained, and return what it says, columns by name."""
+    """Look at every example once with the trained proxy and return its score columns by name."""
     ranking = Ranking(training.learner, len(training.examples), training.plan.seed)
     training.sweep(ranking)
     return ranking.columns(training)

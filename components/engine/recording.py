@@ -1,4 +1,4 @@
-"""Recorder of a run: counts, events, and sights for the ledger."""
+"""Recorder of a run: counts, events, and evidence for the ledger."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from components.evidence.ledger import Ledger
 from components.run_position import Position
 from components.selection.selector import Selector
 
-#: Numbers of outputs that wait to be written at once, 1 MiB: batch by batch, between steps that empty the processor's caches,
-#: the same arithmetic takes several times as long.
+#: Numbers of outputs that are collected before they are written together, 1 MiB: batch by batch, between steps that evict
+#: the processor's caches, the same arithmetic takes several times as long.
 WAITING = 2**18
-#: How often an epoch a method is asked for figures of its own.
+#: Diagnostics recorded per epoch.
 COURSE = 16
 
 
 class Recorder:
-    """Stands behind the doors and counts.
+    """Counts examples and writes their evidence to the ledger.
 
     Attributes:
-        ledger: may be behind by what waits; ``settle`` brings it up to date.
-        position: whose tally counts, and whose rows were drawn.
+        ledger: behind by the evidence not yet written; ``settle`` brings it up to date.
+        position: its tally counts, and its rows are those drawn.
     """
 
     def __init__(self, ledger: Ledger, clock: Clock, position: Position) -> None:
@@ -32,11 +32,11 @@ class Recorder:
         self.go_on_from(position)
 
     def go_on_from(self, position: Position) -> None:
-        """Take ``position`` for where the run stands; what was drawn before it has been counted."""
+        """Continue from ``position``; rows drawn before it are already counted."""
         self.position, self._counted = position, position.drawn
 
     def see(self, evidence: Evidence) -> None:
-        """Count a sight, and let it wait to be written into the ledger with others."""
+        """Count the evidence of a batch and queue it for the ledger."""
         tally = self.position.tally
         if evidence.looked:
             tally.looked += len(evidence)
@@ -50,7 +50,7 @@ class Recorder:
             self.settle()
 
     def note(self, selector: Selector, drawn: int, epochs: float) -> None:
-        """Record events, and ``COURSE`` times an epoch its figures, when ``epochs`` are done, ``drawn`` rows later."""
+        """Record events, and the selector's diagnostics ``COURSE`` times an epoch; called after ``drawn`` more rows."""
         position = self.position
         assert position.rows is not None
         self.record_events(selector.events(), epochs)
@@ -59,14 +59,14 @@ class Recorder:
             position.tally.course.append({"place": epochs, **facts})
 
     def record_events(self, events: Iterable[str], epochs: float) -> None:
-        """Record ``events`` that happened after so many ``epochs``."""
+        """Record ``events`` at a position of ``epochs``."""
         for event in events:
             self.position.tally.events.append({"place": epochs, "step": self.position.steps, "event": event})
 
     def settle(self) -> None:
-        """Write what waits: looks first, since a step on the same example follows its look.
+        """Write the queued evidence to the ledger: looks first, since the step on an example follows its look.
 
-        No example waits twice in one of the two: an epoch and a sweep each end in this.
+        No example is queued twice among looks or steps, since each epoch and sweep ends with this.
         """
         position = self.position
         if position.rows is not None and self._counted < position.drawn:
@@ -77,7 +77,7 @@ class Recorder:
                 self._write(waiting)
 
     def _write(self, waiting: list[Evidence]) -> None:
-        """Empty ``waiting`` into the ledger; timed here, since to time each sight takes longer than to count it."""
+        """Write the queue ``waiting`` to the ledger; timed once here, since timing each batch costs more than counting it."""
         with self._clock.lap("record", sum(map(len, waiting))):
             evidence = Evidence.joined(waiting)
             waiting.clear()

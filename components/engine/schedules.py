@@ -1,4 +1,4 @@
-"""Learning-rate schedules over the examples that are really trained."""
+"""Learning-rate schedules over the examples that are actually trained."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ SCHEDULES: dict[str, Callable[[float], float]] = {"linear": _linear, "cosine": _
 
 @dataclass(frozen=True)
 class Schedule:
-    """Ramp up, stay, decay to zero at the end of whatever run this is.
+    """Linear ramp, constant phase, then decay to zero at the end of the run.
 
-    Time is counted in epochs of this run, an epoch of fewer examples being as long as any other, so that the rate
-    reaches its end with the last example trained, however many there are. Nothing before ``hold`` depends on what comes
-    after it, so methods can share a warm-up.
+    Time is counted in epochs of this run; an epoch of fewer examples is as long as any other, so the rate reaches zero with
+    the last example trained. The rate up to ``hold`` does not depend on the run's length (from twice ``hold`` on), so methods
+    can share a warm-up.
 
     Attributes:
         name: the decay, one of ``SCHEDULES``.
-        ramp: epochs of linear rise.
-        hold: epochs after which the decay starts; half of a run that is shorter than twice this.
-        end: epochs of the run, which may be a fraction.
+        ramp: epochs of linear increase.
+        hold: epochs after which the decay starts; half the run if that is shorter.
+        end: epochs of the run, may be a fraction.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Schedule:
     end: float
 
     def __call__(self, epoch: float) -> float:
-        """Return what the base learning rate is multiplied by at ``epoch``, in [0, 1]."""
+        """Return the factor of the base learning rate at ``epoch``, in [0, 1]."""
         hold = min(self.hold, self.end / 2)
         if epoch < self.ramp:
             return epoch / self.ramp

@@ -23,7 +23,7 @@ from components.tasks.examples import Examples
 
 
 class Training:
-    """A run under way: a learner, the examples, a selector at the three doors and the ledger behind them."""
+    """A run: a learner, examples, a selector with the three doors, and the ledger."""
 
     def __init__(
         self,
@@ -43,20 +43,20 @@ class Training:
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger, with everything that was drawn and seen so far written into it."""
+        """The ledger, up to date with everything drawn and seen so far."""
         self._recorder.settle()
         return self._recorder.ledger
 
     def settled(self) -> Position:
-        """Return where this run stands, with everything seen so far counted and written, to be saved."""
+        """Return the run's position to be saved, after writing all evidence to the ledger."""
         self._recorder.settle()
         return self.position
 
     def until(self, end: float | None = None) -> Iterator[Step | EpochRecord]:
-        """Train in place up to epoch ``end``, by default the method's own length.
+        """Train in place up to epoch ``end``, by default to the method's own length.
 
-        Yields a ``Step`` after each batch or look that was drawn and an ``EpochRecord`` after each epoch, outside what the
-        clock times. An ``end`` inside an epoch stops there, and the next call goes on at the next example.
+        Yields a ``Step`` after each drawn batch or look and an ``EpochRecord`` after each epoch, outside the clock's laps. An
+        ``end`` inside an epoch stops there; the next call continues with the next example.
         """
         end = self.length if end is None else end
         while self.position.epoch < epochs_begun(end):
@@ -76,7 +76,7 @@ class Training:
             yield self._end_epoch()
 
     def go_on_from(self, position: Position) -> None:
-        """Take ``position`` for where this run stands."""
+        """Continue from ``position``."""
         self.position = position
         self._recorder.go_on_from(position)
         self._streams = Streams(self.plan.seed, position.epoch)
@@ -86,31 +86,31 @@ class Training:
         self._training = Refill(size, position.training, self.examples.lengths)
 
     def sweep(self, see: Callable[[Evidence], None] | None = None) -> None:
-        """Look at every example, in the order of length, without training; ``see`` is shown each look right after it."""
+        """Look at every example, sorted by length, without training; ``see`` gets the evidence of each look."""
         with self.clock.lap("train"):
             self._look_at_all(see)
 
     def _span(self) -> float:
-        """Return how much of an epoch the epoch under way is: 1, or what is left of the run."""
+        """Return the length of the current epoch: 1, or what is left of the run if that is less."""
         return min(1.0, self.length - self.position.epoch)
 
     def _stride(self) -> int:
-        """Return how many rows are drawn at once: a look, or a batch where there are none or rows are turned away before."""
+        """Return the rows to draw at once: a look, or a batch if there are no looks or door 2 is guarded."""
         looks = not self.selector.admits and self.selector.look(self._epoch()) in ("fresh", "recalled")
         return self._looking.size if looks else self._training.size
 
     def _next_stop(self, rows: Rows) -> int:
-        """Return up to which of ``rows`` is drawn at once; the last one of an epoch comes with those before it."""
+        """Return the row up to which to draw next; a single last row of an epoch is drawn with those before it."""
         drawn, stride = self.position.drawn, self._stride()
         left = len(rows) - drawn
         return len(rows) if left == stride + 1 and leaves_one(left, stride) else drawn + stride
 
     def _batch_in(self, drawn: int) -> int:
-        """Return how many examples a step takes in an epoch that draws so many."""
+        """Return the step's batch size in an epoch that draws ``drawn`` rows."""
         return self.selector.batch_of(self.plan.batch_size, min(1.0, drawn / (len(self.examples) * self._span())))
 
     def _epochs_done(self, drawn: float) -> float:
-        """Return how far the run is, in epochs, when ``drawn`` rows of this epoch have passed door 1."""
+        """Return the epochs done when ``drawn`` rows of the current epoch have passed door 1."""
         rows = self.position.rows
         assert rows is not None
         return self.position.epoch + self._span() * max(0.0, drawn) / len(rows)
@@ -150,7 +150,7 @@ class Training:
         return evidence
 
     def _draw(self, rows: Rows) -> None:
-        """Take rows that passed door 1 through the other two."""
+        """Take drawn rows through doors 2 and 3."""
         position, drawn = self.position, len(rows)
         position.drawn += drawn
         position.tally.drawn += drawn
@@ -172,7 +172,7 @@ class Training:
                 self._step(ready, look)
 
     def _is_last(self) -> bool:
-        """Return whether everything that this epoch draws has been drawn."""
+        """Return whether all rows of this epoch have been drawn."""
         return self.position.rows is not None and self.position.drawn == len(self.position.rows)
 
     def _flush(self) -> None:
@@ -184,7 +184,7 @@ class Training:
         self._recorder.settle()
 
     def _choose(self, rows: Rows, look: Look | None) -> None:
-        """Let door 3 choose among ``rows``, and step on what it keeps."""
+        """Let door 3 choose among ``rows``, and step on those it keeps."""
         evidence, batch = None, None
         if look == "recalled":
             with self.clock.lap("select"):
@@ -195,13 +195,13 @@ class Training:
         answer = self._answer(evidence)
         kept = rows.through(answer)
         self.position.tally.kept += 0 if batch is None else len(kept)
-        # What is kept is still there, if one pass looked at it; texts would carry the padding of those that are not.
+        # Reuse the look's batch if one pass fetched it; not for texts, which would keep the padding of the rows turned away.
         held = None if batch is None or len(batch) < len(rows) or self.examples.lengths is not None else batch
         for ready in self._training.push(kept) if self.plan.refill else kept.split(self._training.size):
             self._step(ready, look, self.learner.picked(held, kept, answer) if held is not None and ready is kept else None)
 
     def _see(self, rows: Rows) -> tuple[Evidence, Batch]:
-        """Look at ``rows``, in as many passes as it takes; return also the batch of the last."""
+        """Look at ``rows``, in as many passes as needed; return the evidence and the batch of the last pass."""
         by_input, seen = "input_norm" in self.selector.wants, []
         for part in rows.split(self.plan.look_batch):
             batch = self._fetch(part)
@@ -209,7 +209,7 @@ class Training:
         return Evidence.joined(seen), batch
 
     def _answer(self, evidence: Evidence) -> Array:
-        """Let the method learn from what was seen, and ask door 3."""
+        """Let the method learn from the evidence, then return door 3's weights."""
         with self.clock.lap("select"):
             self.selector.learn(evidence, self.examples)
             return self.selector.keep(evidence, self._chance("keep", int(evidence.index.numpy()[0])))
@@ -238,12 +238,12 @@ class Training:
         return tally.closed(epoch, classes=self.learner.objective.classes)
 
     def _chance(self, door: str, position: int) -> np.random.Generator:
-        """Return the random stream for a door, which a method that draws no random numbers does without."""
+        """Return the random stream for a door; None if the method draws no random numbers."""
         return self._streams.at(door, position) if self.selector.chance else cast(np.random.Generator, None)
 
     @property
     def _mixing(self) -> Shuffle | None:
-        """How what door 2 let pass is ordered anew by length; not at all where it must not grow old meanwhile."""
+        """Shuffle for rows that door 2 has mixed in length; None if the method must not judge old rows."""
         return self._shuffle if self.selector.pooled else None
 
     def _shuffle(self) -> np.random.Generator:

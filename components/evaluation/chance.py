@@ -1,4 +1,4 @@
-"""Test of a model against chance: one that predicts the same for every example."""
+"""Test of a model against a constant prediction."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from components.costs.savings import Metric
 from components.evaluation.metrics import Columns, metrics
 from components.evaluation.significance import paired_error
 
-#: Standard errors of a difference that chance may make.
+#: Standard errors by which a difference must exceed chance.
 ERRORS = 2.0
 
 
 def constant(columns: Columns, kind: str, learnt: Array, tokens: Array | None = None, vocabulary: int = 0) -> Columns:
-    """Return ``columns`` as they would be of a model that knows how often each target is, and nothing of an example.
+    """Return ``columns`` as a model would predict them that knows only the distribution of the targets.
 
-    Of classes it says the largest one, of numbers the mean, and of tokens how often each is (one added to every count).
+    It predicts the largest class, the mean of numbers, and the frequency of each token (with one added to every count).
 
     Args:
-        columns: the predictions of the test split, as ``evaluation.predict`` has them; of numbers in their own unit.
-        kind: of target.
-        learnt: targets of the training split, ``(N,)`` in the same unit; of tokens ``(N, T)``.
+        columns: the predictions for the test split, as ``metrics.predict`` returns them; numbers in their own unit.
+        kind: kind of target.
+        learnt: targets of the training split, ``(N,)`` in the same unit; for tokens ``(N, T)``.
         tokens: of the test split, ``(M, T)``.
-        vocabulary: how many tokens there are.
+        vocabulary: number of different tokens.
     """
     if kind == "tokens":
         assert tokens is not None
@@ -35,9 +35,9 @@ def constant(columns: Columns, kind: str, learnt: Array, tokens: Array | None = 
 
 
 def margin_over(columns: Columns, other: Columns, kind: str, metric: Metric) -> tuple[float, float]:
-    """Return the metric of ``other``, and by how much that of ``columns`` is better, less two errors of the difference.
+    """Return the metric of ``other``, and the gain of ``columns`` over it minus two standard errors of the difference.
 
-    These are standard errors over the test examples, the same ones for both. What is 0 or less may be chance.
+    Standard errors are over the test examples, paired. A value of 0 or less may be chance.
     """
     found = [metrics(c, kind)[metric.name] for c in (columns, other)]
     gain = (found[0] - found[1]) * (1 if metric.higher else -1)

@@ -1,4 +1,4 @@
-"""Metrics of a model on examples that it was not trained on."""
+"""Predictions and metrics of a model on examples outside the training split."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from components.evidence.evidence import Evidence
 from components.tasks.batch import Rows
 from components.tasks.examples import Examples
 
-#: What a model says of N examples, by name, each ``(N,)``; which there are depends on the kind of target.
+#: Predictions for N examples, columns ``(N,)`` by name; which there are depends on the kind of target.
 Columns = dict[str, Array]
 
 
 def predict(learner: Learner, examples: Examples, batch_size: int, kind: str = "class") -> Columns:
-    """Return the predictions for all of ``examples``, in their order; batches go by length.
+    """Return the predictions for all of ``examples``, in their order; batches are sorted by length.
 
-    Of a class: ``target``, ``predicted`` (the likeliest), ``confidence`` (the probability of the true one) and ``loss``. Of a
-    number: ``target``, ``predicted`` and ``loss``, in standard deviations. Of tokens: how many ``tokens`` were predicted, and
-    their mean ``loss``.
+    Classes: ``target``, ``predicted`` (the likeliest), ``confidence`` (the true class's probability) and ``loss``. Numbers:
+    ``target``, ``predicted`` and ``loss``, in standard deviations. Tokens: ``tokens``, the number of predicted ones, and their
+    mean ``loss``.
     """
     n = len(examples)
     order = np.arange(n) if examples.lengths is None else np.argsort(examples.lengths, kind="stable")
@@ -59,21 +59,21 @@ def _of_tokens(evidence: Evidence) -> dict[str, Tensor]:
 
 
 def in_unit(columns: Columns, mean: float, deviation: float) -> Columns:
-    """Return the predictions of numbers in the label's own unit, from those in standard deviations around the mean."""
-    # In float64: of labels of 1.7e9 +- 20, float32 knows only the hundreds.
+    """Return predicted numbers in the label's unit, given standard deviations around the mean."""
+    # In float64, since float32 resolves labels of 1.7e9 +- 20 only to hundreds.
     return columns | {name: columns[name].astype(np.float64) * deviation + mean for name in ("target", "predicted")}
 
 
 def metrics(columns: Columns, kind: str = "class") -> dict[str, float]:
-    """Return what the predictions are worth, by name; the kind's own metric comes first."""
+    """Return the metrics of predictions by name, the main one of the kind first."""
     return METRICS_OF[kind](columns) | {"loss": float(columns["loss"].mean(dtype=np.float64))}
 
 
 def _class_metrics(columns: Columns) -> dict[str, float]:
-    """Return accuracy, macro-averaged F1, and the mean and the least of the classes' accuracies, each with its standard error.
+    """Return accuracy, macro F1, and the mean and least recall of the classes, each with its standard error.
 
-    F1 is of the classes that are in targets or predictions, the others are of those in the targets. The standard error is what
-    another test split of the same size would change, and not what another seed would; of accuracy ``sqrt(a (1 - a) / N)``.
+    F1 is over the classes in targets or predictions, recall over those in the targets. The standard error covers the choice of
+    test examples, not of seeds; for accuracy it is ``sqrt(a (1 - a) / N)``.
     """
     target, predicted = columns["target"], columns["predicted"]
     accuracy = float((target == predicted).mean())
@@ -84,16 +84,16 @@ def _class_metrics(columns: Columns) -> dict[str, float]:
 
 
 def _recalls(target: Array, predicted: Array) -> tuple[float, float]:
-    """Return the mean and the least of the classes' accuracies."""
+    """Return the mean and the least recall of the classes."""
     rows = np.bincount(target)
     recall = np.bincount(target[target == predicted], minlength=len(rows))[rows > 0] / rows[rows > 0]
     return float(recall.mean()), float(recall.min())
 
 
 def _macro_f1(target: Array, predicted: Array) -> float:
-    """Return the mean over classes of ``2 hits / (times it was the target + times it was predicted)``.
+    """Return the mean over classes of ``2 hits / (targets of the class + predictions of the class)``.
 
-    As scikit-learn's, whose import would take longer than the work: an evaluation is a process of its own.
+    As scikit-learn's, which takes longer to import than this to compute: each evaluation is a process of its own.
     """
     classes, found = np.unique([target, predicted], return_inverse=True)
     wanted, guessed = (np.bincount(row, minlength=len(classes)) for row in found.reshape(2, -1))
@@ -102,7 +102,7 @@ def _macro_f1(target: Array, predicted: Array) -> float:
 
 
 def _number_metrics(columns: Columns) -> dict[str, float]:
-    """Return the share of the variance that is explained, 1 at best, and the root of the mean squared error."""
+    """Return R2, the explained share of the variance, and the root mean squared error."""
     from sklearn.metrics import r2_score, root_mean_squared_error
 
     target, predicted = (columns[name].astype(np.float64) for name in ("target", "predicted"))
@@ -110,11 +110,11 @@ def _number_metrics(columns: Columns) -> dict[str, float]:
 
 
 def _token_metrics(columns: Columns) -> dict[str, float]:
-    """Return the perplexity: ``exp`` of the mean loss of a token, over all tokens."""
+    """Return the perplexity: ``exp`` of the mean loss over all tokens."""
     return {"perplexity": float(np.exp(np.average(columns["loss"].astype(np.float64), weights=columns["tokens"])))}
 
 
-#: By what a target is: what is kept of a look, and what is made of it.
+#: Kind of target -> columns from the evidence of a look.
 READ: dict[str, Callable[[Evidence], dict[str, Tensor]]] = {
     "class": _of_classes,
     "number": _of_numbers,

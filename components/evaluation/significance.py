@@ -8,24 +8,24 @@ import numpy as np
 
 from components.arrays import Array
 
-#: Predictions of N examples, columns ``(N,)`` as ``evaluation.predict`` returns them.
+#: Predictions for N examples, columns ``(N,)`` as ``metrics.predict`` returns them.
 Predicted = Mapping[str, Array]
 
 
 def paired_error(mine: Sequence[Predicted], others: Sequence[Predicted], metric: str) -> float:
-    """Return the standard error, over the examples, of the difference of a metric that is averaged over the same seeds.
+    """Return the standard error of the difference of two models' metric, each averaged over the same seeds.
 
     Args:
-        mine: predictions of a seed each.
-        others: of the other model, on the same examples in the same order.
-        metric: its name.
+        mine: predictions of one model, by seed.
+        others: those of the other, for the same examples in the same order.
+        metric: name of the metric.
     """
     differences = np.mean([shares(m, metric) - shares(o, metric) for m, o in zip(mine, others, strict=True)], axis=0)
     return _error(differences)
 
 
 def standard_error(columns: Predicted, metric: str) -> float:
-    """Return what another test split of the same size would change, to first order: no other seed is in it."""
+    """Return the standard error of a metric over test examples, to first order; seeds are not in it."""
     return _error(shares(columns, metric))
 
 
@@ -34,11 +34,11 @@ def _error(shares: Array) -> float:
 
 
 def shares(columns: Predicted, metric: str) -> Array:
-    """Return each example's part ``(N,)`` in the metric: means of these differ as the metric does, to first order.
+    """Return each example's part ``(N,)`` in the metric, to first order: means of these differ as the metric does.
 
-    Accuracy is the mean of hits; R2 is 1 less the mean of squared errors over the variance of the targets; perplexity, the
-    exponential of the mean loss, changes by itself times the change of that mean. Metrics by class are those of
-    ``components.evaluation.metrics``, each example's part being the derivative by its weight.
+    Accuracy is the mean of hits; R2 is 1 minus the mean of squared errors over the variance of the targets; perplexity, the
+    exponential of the mean loss, changes by itself times the change of that mean. For metrics by class (see
+    ``components.evaluation.metrics``) it is the derivative by the example's weight.
     """
     if metric == "r2":
         target = columns["target"].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Result of a forward pass for each example of a batch."""
+"""Evidence: the result of a forward pass for each example of a batch."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from components.arrays import Array
 from components.evidence.objectives import OBJECTIVES, Objective
 from components.evidence.signals import Signals
 
-#: What evidence may lack.
+#: Fields of ``Evidence`` that may be None.
 OPTIONAL = ("norm", "log_p", "input_norm")
 
 
 class NonFiniteLossError(FloatingPointError):
-    """A loss that is not a number, or infinite.
+    """A loss that is NaN or infinite.
 
     Attributes:
-        index: the first such example's index in the training split.
+        index: index of the first such example in the training split.
         value: its loss.
     """
 
     def __init__(self, index: int, value: float) -> None:
-        super().__init__(f"the loss of the example at place {index} is {value}")
+        super().__init__(f"the loss of example {index} is {value}")
         self.index, self.value = index, value
 
 
 class Departed:
-    """A number that a GPU has yet to compute, on its way to the host."""
+    """A number on its way from a GPU to the host."""
 
     def __init__(self, number: Tensor) -> None:
         self._number = number.to("cpu", non_blocking=True)
@@ -46,18 +46,18 @@ class Departed:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One forward pass over B examples, detached from its graph.
+    """The result of one forward pass over B examples, without its graph.
 
     Attributes:
         index: ``(B,)`` int64, each example's index in the training split.
-        target: ``(B, ...)`` what the loss compared with.
-        loss: ``(B,)`` float32, unweighted; its unit is the objective's.
-        output: ``(B, d)`` float32, what two sights are compared by: logits ``(B, C)`` where targets are classes.
-        looked: whether no gradient was taken from it: a look, or a whole batch that was skipped.
-        objective: what made ``loss`` and ``output``.
-        norm: ``(B,)`` gradient norms, where ``output`` does not tell them.
-        log_p: ``(B, C)`` log-probabilities, where the objective has them anyway.
-        input_norm: ``(B,)`` norms of the loss's gradient by the input, where they were asked for.
+        target: ``(B, ...)`` target of the loss.
+        loss: ``(B,)`` float32, unweighted, in the unit of the objective.
+        output: ``(B, d)`` float32, compared between two passes over an example: logits ``(B, C)`` if targets are classes.
+        looked: whether no gradient was taken: a look, or a whole batch that was skipped.
+        objective: objective that computed ``loss`` and ``output``.
+        norm: ``(B,)`` gradient norms, if they do not follow from ``output``.
+        log_p: ``(B, C)`` log-probabilities, if the objective computes them anyway.
+        input_norm: ``(B,)`` norms of the loss's gradient by the input, if requested.
     """
 
     index: Tensor
@@ -76,11 +76,11 @@ class Evidence:
 
     @cached_property
     def total_loss(self) -> float:
-        """The sum of ``loss``; a GPU is waited for until it has done all it was asked, or all before ``depart``."""
+        """The sum of ``loss``; waits for a GPU's whole queue, or only up to ``depart``."""
         return float(self._departed or self.loss.sum())
 
     def depart(self) -> None:
-        """Get ``total_loss``, which a GPU sends meanwhile: the host may ask more of it before it reads that."""
+        """Start copying ``total_loss`` to the host, so that more work can be queued on a GPU before it is read."""
         if self.loss.is_cuda:
             object.__setattr__(self, "_departed", Departed(self.loss.sum()))
         else:
@@ -88,12 +88,12 @@ class Evidence:
 
     @cached_property
     def predicted(self) -> Tensor:
-        """``(B,)`` int64, the class of the largest logit; -1 where there are no classes."""
+        """``(B,)`` int64, the class of the largest logit; -1 without classes."""
         return self.objective.predicted(self.output)
 
     @cached_property
     def correct(self) -> Tensor:
-        """``(B,)`` bool, whether the target has the largest logit; False where there are no classes."""
+        """``(B,)`` bool, whether the target has the largest logit; False without classes."""
         return self.predicted == self.target if self.objective.classes else self.predicted >= 0
 
     @cached_property
@@ -103,7 +103,7 @@ class Evidence:
 
     @cached_property
     def signals(self) -> Signals:
-        """What rules judge by, on the host; a GPU is waited for."""
+        """Signals for selection rules, on the host; waits for a GPU."""
         by_input = None if self.input_norm is None else self.input_norm.cpu().numpy()
         return Signals(self.loss.cpu().numpy(), self._norm_on_host, by_input, self.objective.likelihood)
 
@@ -114,7 +114,7 @@ class Evidence:
 
     @staticmethod
     def joined(sights: Sequence[Evidence]) -> Evidence:
-        """Return several sights of one kind as one."""
+        """Return the evidence of several forward passes of one kind as one."""
         if len(sights) == 1:
             return sights[0]
         first = sights[0]
@@ -124,7 +124,7 @@ class Evidence:
 
 
 def refuse_non_finite(evidence: Evidence) -> None:
-    """Raise for the first example whose loss is no finite number; a GPU is waited for, as ``total_loss`` says."""
+    """Raise ``NonFiniteLossError`` for the first example with a non-finite loss; waits for a GPU as ``total_loss`` does."""
     if not math.isfinite(evidence.total_loss) and not (finite := evidence.loss.isfinite()).all():
         first = int((~finite).nonzero()[0])
         raise NonFiniteLossError(int(evidence.index[first]), float(evidence.loss[first]))

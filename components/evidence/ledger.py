@@ -1,4 +1,4 @@
-"""Ledger: counts and last sights of every example."""
+"""Ledger: counts and latest signals of every example."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from components.evidence.evidence import Evidence
 from components.evidence.objectives import Objective
 from components.rng import stream
 
-#: Float32 logits kept before they are projected: 256 MiB.
+#: Float32 logits stored without projection: 256 MiB.
 LOGITS_KEPT = 2**26
 
 
 def logit_dimensions(examples: int, outputs: int, kept: int = LOGITS_KEPT) -> int:
-    """Return d: ``outputs`` while N x outputs floats stay under ``kept``, else what fits, at least 16."""
+    """Return d: ``outputs`` if N x outputs floats fit into ``kept``, else as many as fit, at least 16."""
     return outputs if examples * outputs <= kept else min(outputs, max(16, kept // examples))
 
 
 def projection(width: int, d: int, seed: int, device: torch.device) -> Tensor:
-    """Return a seeded ``(width, d)`` matrix of signs over ``sqrt(d)``.
+    """Return a seeded ``(width, d)`` matrix of random signs over ``sqrt(d)``.
 
     Multiplying by it preserves squared distances in expectation (Achlioptas 2003).
     """
@@ -33,16 +33,16 @@ def projection(width: int, d: int, seed: int, device: torch.device) -> Tensor:
 
 
 class LogitMemory:
-    """The last logits of each example in bounded memory; beyond the bound, their ``projection``."""
+    """The last logits of each example in bounded memory; projected if they exceed the bound."""
 
     def __init__(self, storage: Tensor, outputs: int, seed: int = 0) -> None:
-        """Keep logits in ``storage`` ``(N, d)`` float32, which may be memory-mapped."""
+        """Store logits in ``storage`` ``(N, d)`` float32, which may be memory-mapped."""
         self.storage, self.outputs = storage, outputs
         d = storage.shape[1]
         self._signs = projection(outputs, d, seed, storage.device) if d < outputs else None
 
     def exchange(self, index: Tensor, logits: Tensor) -> Tensor:
-        """Store the new ``logits`` ``(B, C)`` and return how far each moved, mean squared, ``(B,)``."""
+        """Store the new ``logits`` ``(B, C)`` and return their mean squared change, ``(B,)``."""
         now = logits if self._signs is None else logits @ self._signs
         change = score_formulas.mean_square_change(now, self.storage.index_select(0, index), self.outputs)
         self.storage.index_copy_(0, index, now)
@@ -50,19 +50,19 @@ class LogitMemory:
 
 
 class Ledger:
-    """One row an example: how far it got, how often, and what its last sight showed.
+    """One row per example: counts, and the signals of its last forward pass.
 
     Attributes:
-        columns: name -> ``(N,)``. ``drawn``, ``looked`` (sights that no gradient was taken from), ``seen`` and ``forgotten``
-            count; ``loss``, ``margin``, ``gradient_norm`` and ``predicted``, a class, are of the last sight, a look or a step
-            (``seen_by_look``);
-            ``el2n`` and ``margin_mean`` are the means of gradient norm and margin over sights; ``change`` compares the last
-            two sights, or looks. ``confidence`` is the mean of the true class's probability over the sights of training, as
-            each step found it, and ``scatter`` the sum of its squared deviations. NaN before the first sight (``change``: the
-            second), and where the objective does not know it.
+        columns: name -> ``(N,)``. ``drawn``, ``looked`` (passes without a gradient), ``seen`` (all passes) and ``forgotten``
+            count; ``loss``, ``margin``, ``gradient_norm`` and ``predicted``, a class, are of the last pass, a look or a step
+            (``seen_by_look``); ``el2n`` and ``margin_mean`` are means of gradient norm and margin over all passes; ``change``
+            compares the last two passes, or looks. ``confidence`` is the mean of the true class's probability over training
+            steps, before each step, and ``scatter`` the sum of its squared deviations. NaN before the first pass
+            (``change``: the second), and if the objective does not define it.
         memory: the logits last compared.
-        looks_only: whether ``change`` compares looks alone, and so no dropout and no augmentation.
-        target: ``(N,)`` int64 classes, on the host; None where targets are none.
+        memory: the logits last compared.
+        looks_only: whether ``change`` compares looks only, which have no dropout or augmentation.
+        target: ``(N,)`` int64 classes, on the host; None if targets are not classes.
     """
 
     COUNTS = ("drawn", "looked", "seen", "forgotten", "predicted")
@@ -80,9 +80,9 @@ class Ledger:
         return len(self.columns["seen"])
 
     def column(self, name: str) -> Array:
-        """Return a column on the host, ``(N,)``; also two that are made of others.
+        """Return a column on the host, ``(N,)``, or one of two that are derived.
 
-        ``trained`` counts the sights that were no looks; ``variability`` is the standard deviation to the mean ``confidence``
+        ``trained`` counts passes that were not looks; ``variability`` is the standard deviation of ``confidence``
         (both of Swayamdipta et al. 2020, arXiv 2009.10795, section 2.1).
         """
         if name == "trained":
@@ -93,13 +93,13 @@ class Ledger:
         return self.columns[name].cpu().numpy()
 
     def count(self, name: str, index: Tensor) -> None:
-        """Add one to the column ``name`` at each of ``index`` ``(B,)``."""
+        """Add one to the column ``name`` at each index of ``index`` ``(B,)``."""
         column = self.columns[name]
         at = index.to(column.device)
         column.index_add_(0, at, column.new_ones(1).expand(len(at)))
 
     def write(self, evidence: Evidence) -> None:
-        """Take in a sight of the examples ``evidence`` speaks of; each index may appear once."""
+        """Record ``evidence``, in which each index may appear once."""
         i, correct = evidence.index.to(self.memory.storage.device), evidence.correct
         norm, margin = evidence.objective.signals(evidence.output, evidence.target, evidence.norm, evidence.log_p)
         seen, looked, before, forgotten = (
@@ -127,24 +127,24 @@ class Ledger:
             self.columns[name].index_copy_(0, i, value)
 
     def _mean(self, name: str, index: Tensor, value: Tensor, before: Tensor) -> Tensor:
-        """Return the mean ``(B,)`` of ``value`` and of the ``before`` values whose mean the column ``name`` holds."""
+        """Return the mean ``(B,)`` of ``value`` and ``before`` earlier values, whose mean is in the column ``name``."""
         mean = torch.where(before > 0, self.columns[name].index_select(0, index), 0)
         return mean * before / (before + 1) + value / (before + 1)
 
     def _moments(self, index: Tensor, p: Tensor, before: Tensor) -> dict[str, Tensor]:
-        """Return mean and summed squared deviation of the ``before`` sights and of ``p``, ``(B,)`` each (Welford 1962)."""
+        """Return mean and summed squared deviation of ``before`` earlier values and ``p``, ``(B,)`` each (Welford 1962)."""
         mean, scatter = (torch.where(before > 0, self.columns[n].index_select(0, index), 0) for n in ("confidence", "scatter"))
         delta = p - mean
         now = mean + delta / (before + 1)
         return {"confidence": now, "scatter": scatter + delta * (p - now)}
 
     def recalled(self, index: Tensor, objective: Objective, *, norms: bool) -> Evidence | None:
-        """Return what the last sights of ``index`` ``(B,)`` showed, as evidence of a look; None if one was never seen.
+        """Return the last signals of ``index`` ``(B,)`` as evidence of a look; None if an example was never seen.
 
         Args:
             index: indices in the training split.
-            objective: what the losses are of.
-            norms: whether gradient norms are asked for.
+            objective: objective of the losses.
+            norms: whether to include gradient norms.
         """
         at = index.to(self.memory.storage.device)
         loss = self.columns["loss"].index_select(0, at)
@@ -154,10 +154,10 @@ class Ledger:
         return Evidence(index, index, loss, loss[:, None], True, objective, norm)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return everything the ledger holds, to be saved."""
+        """Return all tensors of the ledger, to be saved."""
         return self.columns | {"logits": self.memory.storage}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Take back what ``tensors()`` gave."""
+        """Restore the ledger from ``tensors()``."""
         for name, value in self.tensors().items():
             value.copy_(tensors[name])

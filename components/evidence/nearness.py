@@ -1,6 +1,6 @@
 """Nearness of a pool's examples to a target set, by hashed n-grams or features.
 
-The n-grams are those of DSIR (Xie et al., NeurIPS 2023, arXiv 2302.03169), here of the token ids that the model reads.
+N-grams follow DSIR (Xie et al., NeurIPS 2023, arXiv 2302.03169), here over the token ids that the model reads.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ import numpy as np
 from components.arrays import Array
 from components.tasks.cheap_features import Bags
 
-#: Buckets that unigrams and bigrams are hashed into, as many as the paper has.
+#: Buckets that unigrams and bigrams are hashed into, as in the paper.
 BUCKETS = 10_000
-#: What is added to the count of every bucket, so that none has a probability of 0.
+#: Added to the count of every bucket, so that none has a probability of 0.
 SMOOTHING = 1.0
-#: Target examples whose mean similarity is an example's nearness by features: those nearest to it.
+#: Nearest target examples whose mean similarity is an example's nearness by features.
 NEAREST = 10
-#: Examples whose similarities to the target set are held at once.
+#: Examples whose similarities to the target set are in memory at once.
 AT_ONCE = 4096
 
 
 def by_ngrams(tokens: Array, offsets: Array, aimed: Array) -> Array:
-    """Return the logarithm of how much likelier each text is among the target's than among all, ``(N,)`` float32.
+    """Return each text's log-likelihood ratio of the target set over all texts, ``(N,)`` float32.
 
-    A text is a bag of unigrams and bigrams, each hashed into one of ``BUCKETS``: ``sum_j n_j log(p_j / q_j)``, with p of the
-    target set and q of all, smoothed.
+    A text is a bag of unigrams and bigrams, each hashed into one of ``BUCKETS``: ``sum_j n_j log(p_j / q_j)``, with smoothed
+    probabilities p in the target set and q in all texts.
 
     Args:
-        tokens: ``(T,)`` ids of all texts end to end.
-        offsets: ``(N + 1,)`` where each text starts.
-        aimed: ``(N,)`` bool, which are the target set.
+        tokens: ``(T,)`` ids of all texts, concatenated.
+        offsets: ``(N + 1,)`` start of each text.
+        aimed: ``(N,)`` bool, whether a text is of the target set.
     """
     texts = np.repeat(np.arange(len(aimed)), np.diff(offsets))
     at = tokens[offsets[0] : offsets[-1]].astype(np.uint64)
@@ -40,14 +40,14 @@ def by_ngrams(tokens: Array, offsets: Array, aimed: Array) -> Array:
 
 
 def by_bags(bags: Bags, aimed: Array) -> Array:
-    """Return the same for examples of any kind, by the features of their ``bags``."""
+    """Return the same ratio for examples of any kind, from the features in ``bags``."""
     bag = bags.of(np.arange(len(aimed)))
     owners = np.repeat(np.arange(len(aimed)), np.diff(bag.ends))
     return _log_ratio(owners, bag.features, bags.count, aimed)
 
 
 def _bucket(value: Array) -> Array:
-    """Return the bucket of each 64-bit ``value``: the top of a multiplicative hash (Knuth), the same on every machine."""
+    """Return the bucket of each 64-bit ``value``: the top bits of a multiplicative hash (Knuth), equal on every machine."""
     return np.asarray(((value * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) % np.uint64(BUCKETS), np.int64)
 
 
@@ -59,11 +59,11 @@ def _log_ratio(owners: Array, buckets: Array, count: int, aimed: Array) -> Array
 
 
 def by_features(features: Array, aimed: Array) -> Array:
-    """Return the mean cosine similarity of each example to the ``NEAREST`` others of the target set, ``(N,)`` float32.
+    """Return each example's mean cosine similarity to the ``NEAREST`` others of the target set, ``(N,)`` float32.
 
     Args:
         features: ``(N, d)``.
-        aimed: ``(N,)`` bool, which are the target set.
+        aimed: ``(N,)`` bool, whether an example is of the target set.
     """
     centred = features - features.mean(0, dtype=np.float64).astype(np.float32)
     unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)

@@ -14,19 +14,19 @@ from typing_extensions import override
 from components.arrays import Array
 from components.evidence import score_formulas
 
-#: Classes up to which a look's gradient norms are worked out by numpy.
+#: Classes up to which a look's gradient norms are computed by numpy.
 FEW = 256
 
 
 @dataclass(frozen=True)
 class PassSignals:
-    """What an objective makes of a forward pass over B examples.
+    """Loss and signals of a forward pass over B examples.
 
     Attributes:
         loss: ``(B,)``, with its graph.
-        output: ``(B, d)`` what two sights of an example are compared by.
-        norm: ``(B,)`` gradient norms, where ``output`` does not tell them and they were asked for.
-        log_p: ``(B, C)`` log-probabilities, where the loss is made of them.
+        output: ``(B, d)``, compared between two passes over an example.
+        norm: ``(B,)`` gradient norms, if requested and not computable from ``output``.
+        log_p: ``(B, C)`` log-probabilities, if the loss is computed from them.
     """
 
     loss: Tensor
@@ -36,10 +36,10 @@ class PassSignals:
 
 
 class Objective(ABC):
-    """A kind of target, the same for every example of a task.
+    """Loss and signals for one kind of target, the same for all examples of a task.
 
     Attributes:
-        classes: whether an example is right or wrong.
+        classes: whether a prediction can be right or wrong.
         likelihood: whether ``exp(-loss)`` is a probability.
     """
 
@@ -48,41 +48,41 @@ class Objective(ABC):
 
     @abstractmethod
     def see(self, output: Tensor, target: Tensor, *, norm: bool) -> PassSignals:
-        """Return what the model's ``output`` says of ``target``; ``norm``: gradient norms are wanted."""
+        """Return loss and signals of the model's ``output`` for ``target``; ``norm``: compute gradient norms."""
 
     @abstractmethod
     def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
         """Return the norm of each loss's gradient by the model's output, ``(B,)``; arguments as for ``signals``."""
 
     def norm_on_host(self, output: Tensor, target: Tensor, log_p: Tensor | None) -> Array:
-        """Return ``gradient_norm`` where the host can read it, ``(B,)``; a GPU is waited for."""
+        """Return ``gradient_norm`` as a host array, ``(B,)``; waits for a GPU."""
         return np.asarray(self.gradient_norm(output, target, log_p).cpu().numpy())
 
     def signals(self, output: Tensor, target: Tensor, norm: Tensor | None, log_p: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return gradient norm and margin, ``(B,)`` each, NaN where unknown.
+        """Return gradient norm and margin, ``(B,)`` each, NaN if undefined.
 
         Args:
-            output: ``(B, d)``, of ``see``.
-            target: as ``see`` was given it.
-            norm: of ``see``, if it gave one.
-            log_p: of ``see``, if it gave them.
+            output: ``(B, d)``, from ``see``.
+            target: as passed to ``see``.
+            norm: from ``see``, or None.
+            log_p: from ``see``, or None.
         """
         known = self.gradient_norm(output, target) if norm is None else norm
         return known, torch.full_like(known, torch.nan)
 
     def predicted(self, output: Tensor) -> Tensor:
-        """Return ``(B,)`` int64, the class of the largest logit; -1 where there are no classes."""
+        """Return ``(B,)`` int64, the class of the largest logit; -1 without classes."""
         return torch.full((len(output),), -1, device=output.device)
 
 
 class Classification(Objective):
-    """One class an example: cross-entropy, in nats, of logits ``(B, C)``."""
+    """One class per example: cross-entropy of logits ``(B, C)``, in nats."""
 
     classes = True
 
     @override
     def see(self, output: Tensor, target: Tensor, *, norm: bool) -> PassSignals:
-        # Cross-entropy in its two steps: what is between them tells the probabilities.
+        # Cross-entropy in two steps, to keep the log-probabilities between them.
         log_p = output.log_softmax(1)
         return PassSignals(nll_loss(log_p, target, reduction="none"), output, log_p=log_p)
 
@@ -107,7 +107,7 @@ class Classification(Objective):
 
 
 class SquaredError(Objective):
-    """One number an example, in standard deviations: ``(prediction - target)^2`` of predictions ``(B, 1)``."""
+    """One number per example, in standard deviations: ``(prediction - target)^2`` of predictions ``(B, 1)``."""
 
     likelihood = False
 
@@ -121,9 +121,9 @@ class SquaredError(Objective):
 
 
 class NextToken(Objective):
-    """A sequence that tells its own next token: the mean cross-entropy, in nats, of all tokens but the first.
+    """Next-token prediction: the mean cross-entropy of all tokens but the first, in nats.
 
-    Two sights are compared by the true tokens' log-probabilities ``(B, T - 1)``: logits would be a vocabulary's worth a token.
+    Two passes are compared by the true tokens' log-probabilities ``(B, T - 1)``, since logits would be a vocabulary per token.
     """
 
     @override
@@ -142,11 +142,11 @@ def _probabilities(output: Tensor, log_p: Tensor | None) -> Tensor:
 
 
 def token_norm(logits: Tensor, target: Tensor) -> Tensor:
-    """Return ``||e||_2 / T`` ``(B,)``, e the error norms of a sequence's tokens, from their logits ``(B * T, V)``."""
+    """Return ``||e||_2 / T`` ``(B,)``, with e the error norms of a sequence's tokens, from logits ``(B * T, V)``."""
     each = score_formulas.error_norm(score_formulas.probabilities(logits), target.flatten()).view(target.shape)
     norm: Tensor = torch.linalg.vector_norm(each, dim=1)
     return norm / target.shape[1]
 
 
-#: What a prepared target is -> what it is learnt by.
+#: Kind of target -> its objective.
 OBJECTIVES: dict[str, Objective] = {"class": Classification(), "number": SquaredError(), "tokens": NextToken()}

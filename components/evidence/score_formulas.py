@@ -13,18 +13,18 @@ from components.arrays import Array
 
 
 def mean_square_change(now: Tensor, before: Tensor, outputs: int) -> Tensor:
-    """Return the mean squared change of an example's logits between two sights (SwiftLearn; reconstructed).
+    """Return the mean squared change of an example's logits between two passes (SwiftLearn; reconstructed).
 
     Args:
         now: ``(B, d)`` logits, or their projection to d dimensions.
-        before: ``(B, d)`` the same of the sight before.
-        outputs: how many logits there were, by which the squared distance is divided.
+        before: ``(B, d)`` the same from the earlier pass.
+        outputs: number of logits before projection, the divisor of the squared distance.
     """
     return (now - before).square().sum(1) / outputs
 
 
 def probabilities(logits: Tensor) -> Tensor:
-    """Return ``softmax(z)`` ``(B, C)``; for few classes this takes a fifth of the library's time on a CPU."""
+    """Return ``softmax(z)`` ``(B, C)``; for few classes in a fifth of the library's time on a CPU."""
     e = (logits - logits.amax(1, keepdim=True)).exp_()
     return e.div_(e.sum(1, keepdim=True))
 
@@ -37,7 +37,7 @@ def error_norm(p: Tensor, target: Tensor) -> Tensor:
 
 
 def error_norm_on_host(p: Array, target: Array) -> Array:
-    """Return what ``error_norm`` does, ``(B,)``, by numpy: less code, which after a pass is what takes the time."""
+    """Return ``error_norm`` ``(B,)`` computed by numpy, whose call overhead is smaller."""
     error = p - _one_hot(p.shape[1]).take(target, 0)
     error *= error
     return np.asarray(np.sqrt(np.add.reduce(error, 1)))
@@ -49,7 +49,7 @@ def _one_hot(classes: int) -> Array:
 
 
 def margin(p: Tensor, target: Tensor) -> Tensor:
-    """Return the best wrong class's probability less the true one's: 1 surely wrong, -1 surely right."""
+    """Return the largest wrong class's probability minus the true one's: 1 surely wrong, -1 surely right."""
     column = target[:, None]
     true = p.gather(1, column).squeeze(1)
     if p.shape[1] == 1:
@@ -58,7 +58,7 @@ def margin(p: Tensor, target: Tensor) -> Tensor:
 
 
 def least_confidence(p: Tensor) -> Tensor:
-    """Return ``1 - max_c p_c`` (arXiv 1906.11829): 0 sure of a class, ``1 - 1/C`` of none."""
+    """Return ``1 - max_c p_c`` (arXiv 1906.11829): 0 if sure of a class, ``1 - 1/C`` if uniform."""
     return 1 - p.amax(1)
 
 
@@ -69,11 +69,11 @@ def entropy(p: Tensor) -> Tensor:
 
 
 def forgetting(forgotten: Tensor, correct: Tensor) -> Tensor:
-    """Return how often an example went from right to wrong, infinity where it never was right (arXiv 1812.05159, 1906.11829).
+    """Return how often an example went from right to wrong; infinity if never right (arXiv 1812.05159, 1906.11829).
 
     Args:
-        forgotten: ``(N,)`` how often it went from right to wrong between two visits that follow each other.
-        correct: ``(N,)`` whether its last visit was right; who is wrong now and never went from right to wrong never was right.
+        forgotten: ``(N,)`` number of changes from right to wrong between consecutive passes.
+        correct: ``(N,)`` whether the last pass was right; an example that is wrong and never forgotten never was right.
     """
     never = (forgotten == 0) & ~correct
     return torch.where(never, torch.inf, forgotten.float())

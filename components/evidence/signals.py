@@ -9,13 +9,13 @@ from components.arrays import Array
 
 
 class Signals:
-    """What rules judge B examples by; numpy's, since which rows pass must be known on the host anyway.
+    """Signals of B examples for selection rules; numpy arrays, since the host must know which rows pass.
 
     Attributes:
         loss: ``(B,)`` float32.
-        input_norm: ``(B,)`` norms of the loss's gradient by the input, where they were asked for.
+        input_norm: ``(B,)`` norms of the loss's gradient by the input, if requested.
         likelihood: whether ``exp(-loss)`` is a probability.
-        memo: what a method has worked out from them, so that learning and deciding share the work.
+        memo: a method's cached results, shared between ``learn`` and ``keep``.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class Signals:
         input_norm: Array | None = None,
         likelihood: bool = True,
     ) -> None:
-        """Take the signals; ``norm`` may be worked out when it is wanted."""
+        """Create signals; ``norm`` may be a function that computes them on first use."""
         self.loss, self._norm, self.input_norm, self.likelihood = loss, norm, input_norm, likelihood
         self.memo: dict[str, Array] = {}
 

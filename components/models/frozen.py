@@ -16,31 +16,31 @@ from components.tasks.batch import Batch, Rows
 from components.tasks.cheap_features import Bags
 from components.tasks.examples import Examples, packed
 
-#: Examples of a forward pass of the frozen part: of one size, so that a run that goes on computes the same bytes again.
+#: Batch size of the frozen part: fixed, so that a resumed run computes the same bytes.
 TOGETHER = 64
-#: How far the logits of the two ways may be apart, in the largest of them: float32 in another order, and no more.
+#: Largest relative difference between the logits of both ways: float32 rounding in another order.
 TOLERANCE = 1e-4
 
 
 class _GivenStates(nn.Module):
-    """Stands where a model's embeddings were, and gives on the states that the model is given for them."""
+    """Replaces a model's embeddings and passes on the given states."""
 
     def forward(self, *given: object, inputs_embeds: Tensor | None = None, **_: object) -> Tensor:
-        """Return the states ``(B, L, H)``, given by keyword or by place."""
+        """Return the states ``(B, L, H)``, given by keyword or position."""
         if inputs_embeds is not None:
             return inputs_embeds
         return next(value for value in given if isinstance(value, Tensor) and value.is_floating_point())
 
 
 class FrozenPart:
-    """A transformer's embeddings and first blocks."""
+    """The embeddings and frozen first blocks of a transformer."""
 
     def __init__(self, model: nn.Module, last: str) -> None:
-        """Take a ``model`` that has no other blocks; the one called ``last`` is where the frozen part ends."""
+        """Wrap a ``model`` cut after the module named ``last``."""
         self._model, self._last = model.eval(), model.get_submodule(last)
 
     def states(self, inputs: dict[str, Tensor]) -> Tensor:
-        """Return what the frozen part makes of a batch's ``inputs``: ``(B, L, H)``."""
+        """Return the hidden states ``(B, L, H)`` of a batch's ``inputs``."""
         seen: list[Tensor] = []
         hook = self._last.register_forward_hook(lambda _, __, out: seen.append(out[0] if isinstance(out, tuple) else out))
         try:
@@ -51,17 +51,17 @@ class FrozenPart:
 
 
 def divided(model: nn.Module) -> tuple[FrozenPart, nn.Module]:
-    """Return the frozen part of ``model``, and the model of what stands above it, which takes the states as ``inputs_embeds``.
+    """Return the frozen part of ``model``, and the model above it, which takes the states as ``inputs_embeds``.
 
-    All three share their parameters and buffers, so that training the one above trains ``model``.
+    All three share parameters and buffers, so training the model above trains ``model``.
 
     Raises:
-        ValueError: where the model has no module called ``embeddings``, or it is not frozen.
+        ValueError: if the model has no module called ``embeddings``, or it is not frozen.
     """
     name, blocks = blocks_of(model)
     embeddings = [n for n in embeddings_of(model) if n.split(".")[-1] == "embeddings"]
     if len(embeddings) != 1 or not _is_frozen(model.get_submodule(embeddings[0])):
-        raise ValueError(f"{type(model).__name__} has no one module 'embeddings' that is frozen")
+        raise ValueError(f"{type(model).__name__} has no single frozen module 'embeddings'")
     count = len(list(takewhile(_is_frozen, blocks)))
     below, above = _sharing(model), _sharing(model)
     below.set_submodule(name, below.get_submodule(name)[:count])  # type: ignore[index]
@@ -75,15 +75,15 @@ def _is_frozen(module: nn.Module) -> bool:
 
 
 def _sharing(model: nn.Module) -> nn.Module:
-    """Return a copy of ``model`` with modules of its own and the same parameters and buffers."""
+    """Return a copy of ``model`` that shares its parameters and buffers."""
     return copy.deepcopy(model, {id(t): t for t in [*model.parameters(), *model.buffers()]})
 
 
 def check(model: nn.Module, frozen: FrozenPart, above: nn.Module, inputs: dict[str, Tensor]) -> int:
-    """Return H, having seen that ``model`` and its two parts one after the other say the same of a batch's ``inputs``.
+    """Check that ``model`` and its two parts in sequence compute the same for a batch's ``inputs``; return H.
 
     Raises:
-        ValueError: where they do not, in training mode (the same dropout drawn) or in that of evaluation.
+        ValueError: if they do not, in training mode (with the same dropout) or in evaluation mode.
     """
     name = type(model).__name__
     try:
@@ -91,19 +91,19 @@ def check(model: nn.Module, frozen: FrozenPart, above: nn.Module, inputs: dict[s
         mask = inputs["attention_mask"]
         given = {"inputs_embeds": states.detach().masked_fill(mask[..., None] == 0, 0), "attention_mask": mask}
         pairs = [(_logits(model.train(mode), inputs), _logits(above.train(mode), given)) for mode in (True, False)]
-    except Exception as error:  # whatever a model raises that is not called as it wants to be
+    except Exception as error:  # models raise anything for inputs that they do not support
         raise ValueError(f"{name} cannot be run in two parts: {type(error).__name__}: {error}") from None
     if states.requires_grad:
-        raise ValueError(f"{name} cannot be run in two parts: what is trained stands below what is frozen")
+        raise ValueError(f"{name} cannot be run in two parts: a trained layer lies below a frozen one")
     for expected, found in pairs:
         far, most = float((found - expected).abs().max()), TOLERANCE * max(1.0, float(expected.abs().max()))
         if not far <= most:
-            raise ValueError(f"{name} cannot be run in two parts: its logits differ by {far:.2g}, and may by {most:.2g}")
+            raise ValueError(f"{name} cannot be run in two parts: its logits differ by {far:.2g}; allowed: {most:.2g}")
     return states.shape[-1]
 
 
 def _logits(model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
-    """Return the logits ``(B, C)`` of a pass that draws its dropout from a stream of its own."""
+    """Return the logits ``(B, C)`` of a pass whose dropout uses a fixed seed."""
     device = next(iter(inputs.values())).device
     with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad():
         torch.manual_seed(0)
@@ -112,14 +112,14 @@ def _logits(model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
 
 
 class KeptStates:
-    """Texts as what the frozen part makes of them: ``inputs_embeds`` ``(B, L, H)`` float32 and ``attention_mask`` ``(B, L)``.
+    """Texts as precomputed hidden states: ``inputs_embeds`` ``(B, L, H)`` float32 and ``attention_mask`` ``(B, L)``.
 
     Attributes:
-        shape: ``(T, H)``, tokens of all texts, and the width of a state.
+        shape: ``(T, H)``: tokens of all texts, and the width of a state.
     """
 
     def __init__(self, examples: Examples, frozen: FrozenPart, width: int) -> None:
-        """Begin without states; ``compute`` brings them."""
+        """Wrap ``examples``; ``compute`` fills in the states."""
         assert examples.lengths is not None, "only texts have a state a token"
         self._examples, self._frozen, self._sizes = examples, frozen, examples.lengths
         self.target, self.outputs = examples.target, examples.outputs
@@ -132,9 +132,9 @@ class KeptStates:
         return len(self._examples)
 
     def compute(self, room: Array, device: torch.device) -> Iterator[int]:
-        """Fill ``room`` ``(T, H)`` float32 with the states of all examples, shortest first, and keep them there.
+        """Compute the states of all examples into ``room`` ``(T, H)`` float32, shortest first.
 
-        Yields how many are done, after each batch.
+        Yields the number done, after each batch.
         """
         order = torch.from_numpy(np.argsort(self._sizes, kind="stable"))
         done = 0
@@ -149,7 +149,7 @@ class KeptStates:
         self._states = room
 
     def fetch(self, rows: Rows, device: torch.device) -> Batch:
-        """Return the states of ``rows``, filled up with zeros to the longest."""
+        """Return the states of ``rows``, padded with zeros to the longest."""
         index = rows.index.numpy()
         lengths, ends = self._sizes[index], self._ends[index]
         longest = int(lengths.max())
@@ -167,5 +167,5 @@ class KeptStates:
 
     @property
     def bags(self) -> Bags:
-        """What the examples themselves are known by without being fetched."""
+        """Cheap features of the wrapped examples."""
         return self._examples.bags

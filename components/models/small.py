@@ -1,4 +1,4 @@
-"""Small models: they take inputs by keyword and give logits ``(B, C)``, or a number."""
+"""Small models that take inputs by keyword and return logits ``(B, C)``, or a number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class _OnInput(nn.Sequential):
-    """Layers in a row whose input is called ``input``."""
+    """Sequential layers whose input is called ``input``."""
 
 
 def lenet(channels: int, size: int, classes: int) -> nn.Module:
@@ -56,12 +56,12 @@ def cnn(channels: int, size: int, classes: int) -> nn.Module:
 
 
 def mlp(channels: int, size: int, classes: int, hidden: int = 256) -> nn.Module:
-    """Return one hidden layer."""
+    """Return a perceptron with one hidden layer."""
     return _OnInput(nn.Flatten(), nn.Linear(channels * size * size, hidden), nn.ReLU(), nn.Linear(hidden, classes))
 
 
 class _Bag(nn.Module):
-    """The mean of a text's token vectors, and a linear layer; what ``attention_mask`` leaves out counts for nothing."""
+    """Mean of a text's token vectors, masked by ``attention_mask``, and a linear layer."""
 
     def __init__(self, vocabulary: int, classes: int, width: int) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ def bag(vocabulary: int, classes: int, width: int = 64) -> nn.Module:
 
 
 def table_mlp(columns: int, outputs: int, hidden: Sequence[int] = (128, 64), dropout: float = 0.0) -> nn.Module:
-    """Return hidden layers with ReLU, and dropout where it is asked for."""
+    """Return a perceptron with ReLU, and with dropout if it is above 0."""
     layers: list[nn.Module] = []
     for width in hidden:
         layers += [nn.Linear(columns, width), nn.ReLU(), *([nn.Dropout(dropout)] if dropout else [])]
@@ -88,7 +88,7 @@ def table_mlp(columns: int, outputs: int, hidden: Sequence[int] = (128, 64), dro
     return _OnInput(*layers, nn.Linear(columns, outputs))
 
 
-#: Layers that need more than one value a channel in training.
+#: Layers that need more than one value per channel in training.
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 #: Small models of tables by name: ``(columns, outputs, **options) -> model``.
 TABLES: dict[str, Callable[..., nn.Module]] = {"table-mlp": table_mlp}
@@ -96,19 +96,19 @@ TABLES: dict[str, Callable[..., nn.Module]] = {"table-mlp": table_mlp}
 TEXTS: dict[str, Callable[..., nn.Module]] = {"bag": bag}
 #: Small image models by name: ``(channels, size, classes, **options) -> model``.
 SMALL: dict[str, Callable[..., nn.Module]] = {"lenet": lenet, "cnn": cnn, "mlp": mlp}
-#: The blocks of a model that has no list of any.
+#: Blocks of a model without a list of blocks.
 NO_BLOCKS = nn.ModuleList()
 
 
 def freeze_all_but_last(model: nn.Module, layers: int) -> None:
-    """Freeze a transformer's embeddings, with what fits them to its blocks, and all but the last ``layers`` blocks.
+    """Freeze a transformer's embeddings and all but the last ``layers`` blocks.
 
-    Pooler and head stay free. Blocks that share their weights (ALBERT's) count as one. What is frozen stays in evaluation mode,
-    also when the model is put in training mode: dropout inside what cannot learn would only make its output differ from call
-    to call. A head whose weights are those of the embeddings is frozen with them.
+    Pooler and head stay trainable. Blocks that share weights (ALBERT's) count as one. Frozen modules stay in evaluation mode
+    even in training, since their dropout would only make outputs random. A head that shares the embeddings' weights is frozen
+    with them.
 
     Raises:
-        ValueError: where the model has no list of that many blocks.
+        ValueError: if the model has no list of that many blocks.
     """
     _, blocks = blocks_of(model)
     found = len(blocks)
@@ -122,7 +122,7 @@ def freeze_all_but_last(model: nn.Module, layers: int) -> None:
 
 @contextmanager
 def norms_of_one_value(model: nn.Module) -> Iterator[None]:
-    """Let batch norm of a single value a channel, which has no deviation and raises, use its running statistics."""
+    """Make batch norm use its running statistics for a single value per channel, for which it would raise."""
     norms = [m for m in model.modules() if isinstance(m, NORMS) and m.training]
     hooks = [norm.register_forward_pre_hook(_settle_one_value) for norm in norms]
     try:
@@ -138,25 +138,25 @@ def _settle_one_value(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
 
 
 def _stay(module: nn.Module, mode: bool = True) -> nn.Module:
-    """Do as ``module.train`` does for the mode of evaluation, whichever is asked for."""
+    """Set evaluation mode, whatever ``mode`` is."""
     return type(module).train(module, False)
 
 
 def blocks_of(model: nn.Module) -> tuple[str, nn.ModuleList]:
-    """Return the list of a transformer's blocks and its name in ``model``; ``NO_BLOCKS`` where there is none."""
+    """Return the list of a transformer's blocks and its name in ``model``; ``NO_BLOCKS`` if there is none."""
     prefix, base = _base_of(model)
     lists = [(prefix + name, m) for name, m in base.named_modules() if isinstance(m, nn.ModuleList)]
     return next((found for found in lists if len(found[1]) > 1), next(iter(lists), ("", NO_BLOCKS)))
 
 
 def embeddings_of(model: nn.Module) -> dict[str, nn.Module]:
-    """Return a transformer's modules that are embeddings, those inside others among them, by their names in ``model``."""
+    """Return a transformer's embedding modules, nested ones included, by name in ``model``."""
     prefix, base = _base_of(model)
     named = base.named_modules()
     return {prefix + n: m for n, m in named if isinstance(m, nn.Embedding) or "embed" in n.split(".")[-1]}
 
 
 def _base_of(model: nn.Module) -> tuple[str, nn.Module]:
-    """Return the part of ``model`` without its head, and what that part's names begin with."""
+    """Return ``model`` without its head, and the prefix of its module names."""
     base = getattr(model, "base_model", model)
     return ("" if base is model else f"{model.base_model_prefix}."), base

@@ -1,4 +1,4 @@
-"""Models of torchvision, untrained, fitted to images of any size."""
+"""Untrained torchvision models, adapted to images of any size."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-#: Those that are built from their sizes, whatever these are, by torchvision's class.
+#: Models built by torchvision's class from given sizes.
 SIZED = {"swin": "SwinTransformer", "vit": "VisionTransformer"}
 
 
 class Named(nn.Module):
-    """Calls a model that takes its input by place with an input called ``input``."""
+    """Wraps a model with a positional input into one whose input is called ``input``."""
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
@@ -26,17 +26,17 @@ class Named(nn.Module):
 
 
 def vision(name: str, channels: int, size: int, classes: int, options: dict[str, Any]) -> nn.Module:
-    """Return the torchvision model ``name``, untrained, with a first layer that fits small images.
+    """Return the torchvision model ``name``, untrained, with a first layer adapted to small images.
 
     Args:
         name: as in ``torchvision.models.list_models()``, or one of ``SIZED``, whose sizes are all in ``options``.
         channels: of the images.
-        size: of the images; at 64 or less a ResNet's stem neither strides nor pools, and a ViT is told the size.
+        size: of the images; at 64 or less a ResNet's stem neither strides nor pools; a ViT is built for this size.
         classes: C, or 1 for a number.
         options: passed on to torchvision.
 
     Raises:
-        ValueError: for a name that torchvision does not know, or patches that do not fill an image.
+        ValueError: for a name unknown to torchvision, or patches that do not fill an image.
     """
     from torchvision import models
 
@@ -51,7 +51,7 @@ def vision(name: str, channels: int, size: int, classes: int, options: dict[str,
 
 
 def sized(name: str) -> Callable[..., nn.Module]:
-    """Return the class that builds the model ``name`` of ``SIZED`` from its sizes."""
+    """Return torchvision's class for the model ``name`` of ``SIZED``."""
     from torchvision import models
 
     build: Callable[..., nn.Module] = getattr(models, SIZED[name])
@@ -66,7 +66,7 @@ def _check_patches(size: int, patch: int) -> None:
 
 
 def _fit_stem(model: nn.Module, channels: int, *, small: bool) -> None:
-    """Make the first convolution take ``channels``, and on ``small`` images keep their resolution where it can."""
+    """Make the first convolution take ``channels``, and keep the resolution of ``small`` images if possible."""
     name, first = next((n, m) for n, m in model.named_modules() if isinstance(m, nn.Conv2d))
     residual = name == "conv1"
     if first.in_channels == channels and not (small and residual):

@@ -165,7 +165,7 @@ def test_without_a_warm_up_the_data_alone_are_looked_at(prepared, write_params, 
     told = read_json(DIAGNOSIS / "diagnosis.json")
     assert "gradient" not in told
     assert told["advice"]["method"] is None
-    assert "Nothing was trained" in lines(Findings.written())[0]
+    assert "No model was trained" in lines(Findings.written())[0]
 
 
 def test_a_score_table_of_other_data_is_refused(prepared, tmp_path):

@@ -29,7 +29,7 @@ def largest(score: Array, k: int) -> Array:
         ValueError: for a score that is NaN.
     """
     if len(score) and np.isnan(score.max()):  # which takes no memory
-        raise ValueError(f"the score of the example at place {int(np.isnan(score).argmax())} is not a number")
+        raise ValueError(f"the score of example {int(np.isnan(score).argmax())} is not a number")
     if k == 0 or k >= len(score):
         return np.arange(min(k, len(score)))
     bound = _bound(score, k)

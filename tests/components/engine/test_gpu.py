@@ -76,7 +76,7 @@ def test_a_loss_that_is_no_number_is_refused_before_the_weights_move(make_mlp, m
     before = [p.detach().clone() for p in learner.parameters]
     rows, inputs = make_rows([4, 7, 9]), torch.rand(3, 16, device=GPU)
     inputs[1] = torch.nan
-    with pytest.raises(NonFiniteLossError, match="place 7"):
+    with pytest.raises(NonFiniteLossError, match="example 7"):
         learner.step(Batch(rows, {"input": inputs}, torch.zeros(3, dtype=torch.int64, device=GPU), rows.weight.to(GPU)), 0)
     assert all(torch.equal(p, b) for p, b in zip(learner.parameters, before, strict=True))
 

@@ -119,7 +119,7 @@ def test_a_loss_that_is_no_number_is_refused_by_place_before_the_weights_move(ma
     learner = learner_of(model, "adamw", 0.1, objective=Broken())
     before = {k: v.clone() for k, v in model.state_dict().items()}
     batch = batch_of(make_rows, torch.randn(4, 3), [0, 0, 1, 1], index=[40, 10, 30, 20])
-    with pytest.raises(NonFiniteLossError, match="place 30") as caught:
+    with pytest.raises(NonFiniteLossError, match="example 30") as caught:
         learner.look(batch) if way == "look" else learner.step(batch, 0)
     assert caught.value.index == 30
     assert str(caught.value.value) == str(value)

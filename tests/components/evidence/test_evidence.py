@@ -48,6 +48,6 @@ def test_several_sights_are_joined_as_one(make_evidence):
 def test_the_first_loss_that_is_no_number_is_named_by_its_place(bad):
     loss = torch.tensor([1.0, bad, float("nan")])
     seen = Evidence(torch.tensor([40, 10, 30]), torch.zeros(3, dtype=torch.int64), loss, torch.zeros(3, 2), False)
-    with pytest.raises(NonFiniteLossError, match=f"the loss of the example at place 10 is {bad}$") as caught:
+    with pytest.raises(NonFiniteLossError, match=f"the loss of example 10 is {bad}$") as caught:
         refuse_non_finite(seen)
     assert caught.value.index == 10

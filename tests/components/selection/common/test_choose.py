@@ -54,7 +54,7 @@ def test_noise_is_drawn_the_same_however_much_at_once(monkeypatch):
 
 
 def test_top_refuses_what_is_not_a_number_by_place():
-    with pytest.raises(ValueError, match="place 2"):
+    with pytest.raises(ValueError, match="example 2"):
         choose.top(np.array([1, 2, np.nan, np.nan]), 1)
 
 

@@ -38,7 +38,7 @@ def test_sampling_follows_the_softmax_of_standardised_changes():
 
 
 def test_a_change_never_seen_is_refused():
-    with pytest.raises(ValueError, match="place 1"):
+    with pytest.raises(ValueError, match="example 1"):
         SwiftLearn(0.4).select({"change": np.array([1, np.nan, 2], np.float32)}, RNG(0))
 
 
