@@ -1,4 +1,4 @@
-"""Selection methods by name: one file each, one line each here."""
+"""Selection methods by name, one file each."""
 
 from components.selection.admit.autoassist import AutoAssist
 from components.selection.admit.multistage import Multistage

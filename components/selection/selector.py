@@ -1,4 +1,4 @@
-"""Base class of methods: the three doors between an example and its gradient, open."""
+"""Base class of methods: three open doors between an example and its gradient."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from components.tasks.examples import Examples
 
 
-#: How door 3 comes to know an example: by a gradient-free look; by what its last sight showed; or, for a whole batch at once,
-#: by the training pass itself, whose graph is then used or dropped.
+#: How door 3 sees examples: by a gradient-free look; by the signals of their last forward pass; or, for a whole batch at
+#: once, by the training pass itself, whose graph is then used or dropped.
 Look = Literal["fresh", "recalled", "whole-batch"]
-#: A factor of the task's batch size; "drawn" is the square root of the share of the examples that an epoch draws.
+#: Factor of the task's batch size; "drawn" is the square root of the share of examples that an epoch draws.
 Batching = float | Literal["drawn"]
 
 
 @dataclass(frozen=True)
 class Subset:
-    """What a method starts from.
+    """The examples that a method starts from.
 
     Attributes:
-        weight: ``(N,)`` float32, 0 where an example is left out.
+        weight: ``(N,)`` float32, 0 for examples that are left out.
         score: ``(N,)`` float32, higher = keep.
     """
 
@@ -41,13 +41,13 @@ class Subset:
 
     @staticmethod
     def everything(examples: int) -> Subset:
-        """Return all of N examples, none before another."""
+        """Return all of N examples, with equal scores."""
         return Subset(np.ones(examples, np.float32), np.zeros(examples, np.float32))
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """Where a run stands when a method is asked: ``index`` of ``total`` epochs, ``first`` the one after the warm-up."""
+    """Position of a run at an epoch: ``index`` of ``total`` epochs, ``first`` the one after the warm-up."""
 
     index: int
     total: float
@@ -55,10 +55,10 @@ class Epoch:
 
 
 class Selector:
-    """Every door open: training on all the data, and the base of every method.
+    """Training on all the data, with every door open; the base of every method.
 
-    A method overrides only the doors it guards. A door answers with weights: 0 turns an example away, w > 0 lets it
-    pass and multiplies its loss by w; ``admit`` and ``keep`` may say true and false for 1 and 0. Deciding changes nothing; only
+    A method overrides only the doors that it guards. A door returns weights: 0 turns an example away, w > 0 lets it pass and
+    multiplies its loss by w; ``admit`` and ``keep`` may return booleans for 1 and 0. The doors change no state; only
     ``review`` and ``learn`` do.
 
     ======== ========================= =====================================
@@ -70,53 +70,51 @@ class Selector:
     ======== ========================= =====================================
     """
 
-    wants: frozenset[str] = frozenset()  #: what evidence must hold: "norm", "input_norm"
-    chance: bool = (
-        True  #: whether ``admit`` and ``keep`` draw random numbers; generators, which take time to make, are for them
-    )
-    pooled: bool = True  #: whether ``keep`` chooses among many; else it judges a look at a time, by the model of now
-    sights: ClassVar[int] = 0  #: how often the warm-up must have seen every example
-    holdout: ClassVar[bool] = False  #: whether the warm-up must be one that trains on a holdout
-    proxy: ClassVar[bool] = False  #: whether the warm-up must be one that trains a proxy
-    nearness: ClassVar[bool] = False  #: whether the warm-up must be one that tells how near examples are to a target set
-    fake_class: bool = False  #: whether the warm-up must be one that trains on a fake class
+    wants: frozenset[str] = frozenset()  #: signals that the evidence must have: "norm", "input_norm"
+    chance: bool = True  #: whether ``admit`` and ``keep`` draw random numbers; only then are generators made, which takes time
+    pooled: bool = True  #: whether ``keep`` may choose among many looks; else each look is judged by the current model
+    sights: ClassVar[int] = 0  #: forward passes over every example that the warm-up must have made
+    holdout: ClassVar[bool] = False  #: whether the warm-up must train on a holdout
+    proxy: ClassVar[bool] = False  #: whether the warm-up must train a proxy
+    nearness: ClassVar[bool] = False  #: whether the warm-up must measure nearness to a target set
+    fake_class: bool = False  #: whether the warm-up must train on a fake class
     classes: bool = False  #: whether targets must be classes
-    cost_known: bool = True  #: whether ``planned_cost`` is what the run will cost; False where the losses decide
+    cost_known: bool = True  #: whether ``planned_cost`` is exact; False if the losses decide
     learning_rate: float = 1.0  #: factor of the task's learning rate
-    batch: Batching = 1.0  #: of the task's batch size
+    batch: Batching = 1.0  #: factor of the task's batch size
 
     @property
     def admits(self) -> bool:
-        """Whether ``admit`` guards its door now."""
+        """Whether ``admit`` turns examples away now."""
         return False
 
     def select(self, scores: Mapping[str, Array], rng: np.random.Generator) -> Subset:
-        """Return what training starts from, given the warm-up's score table: columns ``(N,)`` by name."""
+        """Return the examples to start from, given the warm-up's score table: columns ``(N,)`` by name."""
         return Subset.everything(len(scores["id"]))
 
     def begin(self, subset: Subset, plan: Plan) -> None:
-        """Take over what ``select`` returned, in the process that trains.
+        """Receive the result of ``select`` in the training process.
 
         Raises:
-            ValueError: for settings that the size of the data does not allow.
+            ValueError: for settings that do not fit the size of the data.
         """
 
     def check(self, epochs: int, warm_up: float) -> None:
-        """Refuse what cannot be in a run of so many ``epochs``, the first of them a ``warm_up``.
+        """Check the settings for a run of ``epochs``, of which the first ``warm_up`` are the warm-up.
 
         Raises:
-            ValueError: naming the argument, its bound and the nearest value that works.
+            ValueError: names the argument, its bound and the nearest value that works.
         """
 
     def check_classes(self, rows: Mapping[str, int]) -> None:
-        """Refuse training data with so many ``rows`` of each class, by name.
+        """Check the settings for training data with ``rows`` of each class, by name.
 
         Raises:
-            ValueError: naming the argument and the first class.
+            ValueError: names the argument and the first offending class.
         """
 
     def length(self, epochs: int) -> float:
-        """Return for how many epochs this method trains where others train for ``epochs``."""
+        """Return the epochs that this method trains where ``full`` trains ``epochs``."""
         return epochs
 
     def sweeps(self, epoch: Epoch) -> bool:
@@ -124,72 +122,72 @@ class Selector:
         return False
 
     def review(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> None:
-        """Take in what all epochs before this one showed; called once, before ``draw``."""
+        """Update the method from all earlier epochs; called once, before ``draw``."""
 
     def draw(self, epoch: Epoch, ledger: Ledger, rng: np.random.Generator) -> Array:
         """Door 1: return the weights ``(N,)`` of this epoch's examples."""
         return np.ones(len(ledger), np.float32)
 
     def admit(self, rows: Rows, examples: Examples, rng: np.random.Generator) -> Array:
-        """Door 2: return the weights ``(M,)`` of the rows worth a forward pass, from what is known without fetching."""
+        """Door 2: return the weights ``(M,)`` of rows for the forward pass, from their cheap features."""
         return np.ones(len(rows), np.float32)
 
     def look(self, epoch: Epoch) -> Look | None:
-        """Return how ``keep`` wants to come to know the examples of ``epoch``; None where it lets all pass."""
+        """Return how ``keep`` sees the examples of ``epoch``; None if it keeps all."""
         return None
 
     def look_size(self, batch_size: int) -> int:
-        """Return how many examples ``keep`` should choose among at once, where training is in batches of ``batch_size``."""
+        """Return how many examples ``keep`` should choose among at once, for batches of ``batch_size``."""
         return batch_size
 
     def keep(self, evidence: Evidence, rng: np.random.Generator) -> Array:
-        """Door 3: return the weights ``(B,)`` of the examples worth a backward pass; asked after ``learn``."""
+        """Door 3: return the weights ``(B,)`` of examples for the backward pass; called after ``learn``."""
         return np.ones(len(evidence), np.float32)
 
     def learn(self, evidence: Evidence, examples: Examples) -> None:
         """Update the method from new evidence: before ``keep``, or after each step if it takes no looks."""
 
     def batch_of(self, batch_size: int, share: float) -> int:
-        """Return how many examples a step takes in an epoch that draws ``share`` of all; the task's has ``batch_size``."""
+        """Return the batch size in an epoch that draws ``share`` of all examples; the task's is ``batch_size``."""
         return max(1, round(batch_size * (share**0.5 if self.batch == "drawn" else self.batch)))
 
     def facts(self) -> dict[str, float]:
-        """Return what is worth following over a run, by name."""
+        """Return diagnostics to record over a run, by name."""
         return {}
 
     def events(self) -> list[str]:
-        """Return what has happened since the last call, a sentence each."""
+        """Return the events since the last call, one sentence each."""
         return []
 
     def remark(self) -> str | None:
-        """Return what a reader should know of an epoch that has ended, in a sentence."""
+        """Return a remark on the epoch that has ended, one sentence, or None."""
         return None
 
     def state(self) -> dict[str, Array]:
-        """Return what ``review`` and ``learn`` have gathered, to be saved."""
+        """Return the state that ``review`` and ``learn`` have built up, to be saved."""
         return {}
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Take back what ``state`` gave."""
+        """Restore the state from ``state``."""
 
     @classmethod
     def at_cost(cls, cost: float, epochs: int, warm_up: float) -> dict[str, float]:
-        """Return the arguments with which this method, as a control, costs ``cost`` epochs over everything.
+        """Return the arguments with which this control costs ``cost``, in epochs of training on everything.
 
         Raises:
-            ValueError: for a method that is no control.
+            ValueError: if the method is no control.
         """
         raise ValueError("only 'uniform' and 'short' can take the cost of another method")
 
     def planned_cost(self, epochs: int, warm_up: float) -> float:
-        """Return what the run will cost before it is run, in epochs over everything; data may make it less."""
+        """Return the planned cost of a run, in epochs of training on everything; the real one may be lower."""
         return self.length(epochs)
 
 
 def epochs_spent(looked: int, trained: int, examples: int) -> float:
-    """Return what a run cost, in epochs over all ``examples``: ``(trained + LOOK_SHARE * looked) / N``.
+    """Return the cost of a run in epochs over all ``examples``: ``(trained + LOOK_SHARE * looked) / N``.
 
-    It is made of counts alone, so that it is the same on every machine; ``planned_cost`` counts in the same unit.
+    It follows from counts alone, so it is the same on every machine; ``planned_cost`` has the same unit.
     """
     return (trained + LOOK_SHARE * looked) / examples
 

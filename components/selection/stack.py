@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 class Stack(Selector):
-    """Multiplies the weights that its members answer with, door by door."""
+    """Multiplies the weights of its members, door by door."""
 
     def __init__(self, members: Sequence[Selector]) -> None:
         """Stack ``members``, of which at most one may guard each door.
 
         Raises:
-            ValueError: where two guard the same door, since neither paper says what both together should do.
+            ValueError: if two guard the same door, since neither paper defines their combination.
         """
         self.members = list(members)
         for door in ("draw", "admit", "keep"):
@@ -142,6 +142,6 @@ class Stack(Selector):
 
 
 def _smallest(factors: Sequence[Batching]) -> Batching:
-    """Return the smallest factor of the batch size, "drawn" where it is the only one but 1."""
+    """Return the smallest factor of the batch size, or "drawn" if all numeric factors are 1."""
     numbers = [f for f in factors if not isinstance(f, str)]
     return "drawn" if len(numbers) < len(factors) and min(numbers, default=1.0) == 1 else min(numbers)

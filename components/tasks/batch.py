@@ -1,4 +1,4 @@
-"""Rows (indices and weights), batches (data), and the pools between draw and step."""
+"""Rows (indices and weights), batches (data), and the queues between draw and step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from components.arrays import Array
 
 Shuffle = Callable[[], np.random.Generator]
-#: Batches' worth of rows that wait where a door has mixed the lengths, to leave with those of like length.
+#: Batches' worth of rows that are collected after door 2 has mixed lengths, to be sorted by length.
 MIXED = 8
 #: Batches that are sorted by length together: enough for little padding, few enough to stay shuffled.
 BUCKET = 50
@@ -20,11 +20,11 @@ BUCKET = 50
 
 @dataclass(frozen=True)
 class Rows:
-    """M examples under way that nobody has fetched yet.
+    """M drawn examples that are not fetched yet.
 
     Attributes:
-        index: ``(M,)`` int64, each example's index in the training split; never renumbered.
-        weight: ``(M,)`` float32, what each example's loss is multiplied by; of stride 0 where none is weighted.
+        index: ``(M,)`` int64, each example's index in the training split.
+        weight: ``(M,)`` float32, factor of each example's loss; of stride 0 if all are 1.
     """
 
     index: Tensor
@@ -32,14 +32,14 @@ class Rows:
 
     @staticmethod
     def unweighted(index: Tensor) -> Rows:
-        """Return the rows of ``index``, each of weight 1: one number in memory, so that others see that all are the same."""
+        """Return the rows of ``index``, each of weight 1: one number in memory, by which others see that all are equal."""
         return Rows(index, torch.ones(1).expand(len(index)))
 
     def __len__(self) -> int:
         return self.index.numel()  # a tensor's own len() takes four times as long
 
     def through(self, weight: Array) -> Rows:
-        """Return the rows a door lets pass: those of positive ``weight`` ``(M,)``, reweighted, or those where it is true."""
+        """Return the rows that pass a door: those of positive ``weight`` ``(M,)``, reweighted, or of true values."""
         passed = weight if weight.dtype == np.bool_ else weight > 0
         index = torch.from_numpy(self.index.numpy()[passed])
         if passed is weight and not self.weight.stride(0):
@@ -51,12 +51,12 @@ class Rows:
         return Rows(self.index[start:stop], self.weight[start:stop])
 
     def split(self, size: int) -> Iterator[Rows]:
-        """Yield the rows in order, ``size`` at a time; the last may be shorter, and of no rows there is none."""
+        """Yield the rows in order, ``size`` at a time; the last part may be shorter."""
         for start in range(0, len(self), size):
             yield self.between(start, start + size)
 
     def then(self, other: Rows) -> Rows:
-        """Return these rows followed by those of ``other``, as a copy: a checkpoint has no two tensors in the same memory."""
+        """Return these rows followed by ``other``, as a copy: tensors of a checkpoint must not share memory."""
         return Rows(torch.cat([self.index, other.index]), torch.cat([self.weight, other.weight]))
 
     @staticmethod
@@ -70,10 +70,10 @@ class Batch:
     """B examples, fetched.
 
     Attributes:
-        rows: their names and weights, on the host.
+        rows: their indices and weights, on the host.
         inputs: the model's keyword arguments, each ``(B, ...)``.
         target: ``(B,)`` int64 class, or float32 value for regression.
-        weight: ``(B,)`` float32, ``rows.weight`` where the data is.
+        weight: ``(B,)`` float32, ``rows.weight`` on the device of the data.
     """
 
     rows: Rows
@@ -86,25 +86,25 @@ class Batch:
 
 
 class Refill:
-    """A queue that gives out full batches only, so that a step always has the size its learning rate was chosen for.
+    """Queue that gives out full batches only, so that every step has the size its learning rate was chosen for.
 
     The rest of an epoch is a short batch; a single example joins the batch before it, since batch norm over maps of one pixel
     cannot take it alone.
 
     Attributes:
-        size: of a batch.
-        waiting: rows that wait for others.
+        size: batch size.
+        waiting: rows of an incomplete batch.
     """
 
     def __init__(self, size: int, waiting: Rows | None = None, lengths: Array | None = None) -> None:
-        """Begin with ``waiting``; ``lengths`` ``(N,)`` are of all examples, where they differ in cost."""
+        """Begin with ``waiting``; ``lengths`` ``(N,)`` are those of all examples, if they differ in cost."""
         self.size, self.waiting, self._lengths = size, waiting or Rows.none(), lengths
 
     def push(self, rows: Rows, shuffle: Shuffle | None = None, *, last: bool = False) -> Iterator[Rows]:
-        """Take ``rows`` in, and yield every full batch that this completes.
+        """Add ``rows``, and yield every batch that is now full.
 
-        With ``shuffle``, rows are of mixed lengths: they wait for some batches' worth, and leave with those of like length.
-        The ``last`` rows of an epoch wait for ``flush`` where a single one of them would be left.
+        With ``shuffle``, rows have mixed lengths: some batches' worth is collected and sorted by length. The ``last`` rows of
+        an epoch wait for ``flush`` if a single one of them would be left.
         """
         if not len(self.waiting) and len(rows) == self.size:
             yield rows
@@ -123,7 +123,7 @@ class Refill:
         yield from self._out(rows.between(0, full), shuffle if mixed else None)
 
     def flush(self, shuffle: Shuffle | None = None) -> Iterator[Rows]:
-        """Yield what still waits; the last batch may be short, and of more than one there is no last batch of one."""
+        """Yield the waiting rows; the last batch may be short, but not a single row after a full batch."""
         rest, self.waiting = self.waiting, Rows.none()
         mixed = shuffle is not None and self._lengths is not None
         yield from self._out(self._sorted(rest) if mixed else rest, shuffle if mixed else None)
@@ -150,8 +150,8 @@ def leaves_one(rows: int, size: int) -> bool:
 def epoch_order(weight: Array, lengths: Array | None, size: int, rng: np.random.Generator) -> Rows:
     """Return the rows of positive ``weight`` ``(N,)`` in a fresh random order.
 
-    All N rows are shuffled before any is dropped, so a smaller draw is a thinning of the larger one's order and
-    not another order. With ``lengths`` ``(N,)``, rows of like length stand together in runs of ``size``.
+    All N rows are shuffled before any is dropped, so a smaller draw has the larger one's order, thinned out. With ``lengths``
+    ``(N,)``, rows of similar length are grouped in runs of ``size``.
     """
     order = rng.permutation(len(weight))
     order = order[weight[order] > 0]

@@ -1,4 +1,4 @@
-"""Cheap features of examples, as bags of small numbers, known without fetching them."""
+"""Cheap features of examples, as bags of small numbers, available without fetching them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 
 from components.arrays import Array
 
-#: Tokens that are sorted at once: as much memory as a few batches of images.
+#: Tokens sorted at once: as much memory as a few batches of images.
 CHUNK = 2**20
-#: Bins that a number is put into, of as many training examples each.
+#: Bins of a number, by quantiles of the training examples.
 BINS = 8
 
 
 @dataclass(frozen=True)
 class Bag:
-    """The features of M examples, no feature twice in one.
+    """The features of M examples, each at most once per example.
 
     Attributes:
-        features: ``(t,)`` int32, in [0, F), those of all examples end to end.
-        ends: ``(M + 1,)`` int64, where each example starts, and the last one ends.
+        features: ``(t,)`` int32, in [0, F), of all examples, concatenated.
+        ends: ``(M + 1,)`` int64, start of each example, and the end of the last.
     """
 
     features: Array
@@ -35,16 +35,16 @@ class Bag:
         return Bag(self.features[ends[0] : ends[-1]], ends - ends[0])
 
     def sums(self, value: Array) -> Array:
-        """Return the sum over each example's features, ``(M,)``, of one ``value`` a feature ``(t,)``."""
+        """Return each example's sum ``(M,)`` of one ``value`` per feature ``(t,)``."""
         until = np.concatenate([[0.0], np.cumsum(value)])[self.ends]
         return np.asarray(until[1:] - until[:-1])
 
     def repeated(self, value: Array) -> Array:
-        """Return each example's ``value`` ``(M,)`` once for every feature that it has, ``(t,)``."""
+        """Return each example's ``value`` ``(M,)`` repeated for each of its features, ``(t,)``."""
         return np.repeat(value, np.diff(self.ends))
 
     def union(self) -> Bag:
-        """Return one example that has all their features."""
+        """Return one example with the features of all."""
         features = _once(self.features)
         return Bag(features, np.array([0, len(features)]))
 
@@ -53,11 +53,11 @@ class Bags:
     """The features of all N examples.
 
     Attributes:
-        count: F, how many features there are: those that some example of the split has.
+        count: F, number of features that occur in the split.
     """
 
     def __init__(self, features: Array, ends: Array, count: int) -> None:
-        """Hold ``features`` ``(t,)`` int32 and ``ends`` ``(N + 1,)`` as ``Bag`` has them."""
+        """Store ``features`` ``(t,)`` int32 and ``ends`` ``(N + 1,)`` as in ``Bag``."""
         self.count = count
         self._features, self._starts, self._sizes = features, ends[:-1], np.diff(ends)
 
@@ -71,7 +71,7 @@ class Bags:
 
     @staticmethod
     def of_tokens(tokens: Array, offsets: Array) -> Bags:
-        """Return which tokens each text has, of ``tokens`` ``(T,)`` end to end, each text's from its offset, ``(N + 1,)``."""
+        """Return the set of tokens of each text, from concatenated ``tokens`` ``(T,)`` and ``offsets`` ``(N + 1,)``."""
         known = np.bincount(tokens) > 0
         dense, count = np.cumsum(known) - 1, int(known.sum())
         parts, sizes = [], []
@@ -88,9 +88,9 @@ class Bags:
 
     @staticmethod
     def of_columns(columns: Array) -> Bags:
-        """Return in which bin of its column each of the numbers ``columns`` ``(N, d)`` is: d features an example.
+        """Return the bin of each number of ``columns`` ``(N, d)`` within its column: d features per example.
 
-        The bins of a column hold as many examples each, as far as equal numbers allow.
+        The bins of a column have equal numbers of examples, as far as ties allow.
         """
         n, d = columns.shape
         edges = np.quantile(columns, np.arange(1, BINS) / BINS, axis=0)
@@ -102,6 +102,6 @@ class Bags:
 
 
 def _once(numbers: Array) -> Array:
-    """Return the ``numbers``, of which none is negative, in order and each once: np.unique in a twentieth of its time."""
+    """Return the sorted unique values of non-negative ``numbers``: np.unique in a twentieth of its time."""
     ordered = np.sort(numbers)
     return ordered[np.diff(ordered, prepend=-1) > 0]

@@ -10,7 +10,7 @@ import numpy as np
 
 from components.arrays import Array
 
-#: The most values of one category: each takes a column of the matrix.
+#: Largest number of values of a category, each of which takes a column of the matrix.
 MOST_VALUES = 1000
 
 
@@ -25,7 +25,7 @@ class Number:
 
     @staticmethod
     def fitted(column: str, values: Array, train: Array) -> Number:
-        """Return the number as the rows ``train`` of ``values`` ``(N,)`` have it."""
+        """Return the encoding of a number, fitted to the rows ``train`` of ``values`` ``(N,)``."""
         return Number(column, *spread(values[train]))
 
     def write(self, values: Array, into: Array) -> None:
@@ -33,23 +33,23 @@ class Number:
         into[:, 0] = standardised(values, self.mean, self.deviation)
 
     def record(self) -> dict[str, Any]:
-        """Return mean and deviation."""
+        """Return name, kind, mean and deviation."""
         return {"column": self.column, "kind": "number", "mean": self.mean, "deviation": self.deviation}
 
 
 @dataclass(frozen=True)
 class Category:
-    """One of the values that the training split has, or none of them: missing, or never seen there."""
+    """A category: one-hot over the values of the training split, with a last column for missing or new values."""
 
     column: str
     values: tuple[str, ...]
 
     @staticmethod
     def fitted(column: str, values: Array, train: Array) -> Category:
-        """Return the category with the values that the rows ``train`` of ``values`` ``(N,)`` have.
+        """Return the encoding of a category, fitted to the rows ``train`` of ``values`` ``(N,)``.
 
         Raises:
-            ValueError: where there are too many.
+            ValueError: if there are more than ``MOST_VALUES``.
         """
         found = sorted({value for value in values[train] if value is not None})
         if len(found) > MOST_VALUES:
@@ -58,25 +58,25 @@ class Category:
 
     @property
     def width(self) -> int:
-        """One column a value, and one for none of them."""
+        """Number of columns: one per value, and one for missing or new values."""
         return len(self.values) + 1
 
     def write(self, values: Array, into: Array) -> None:
-        """Write a 1 where the value is."""
+        """Write a 1 into the value's column."""
         column_of = {value: i for i, value in enumerate(self.values)}
         into[np.arange(len(values)), [column_of.get(value, len(column_of)) for value in values]] = 1
 
     def record(self) -> dict[str, Any]:
-        """Return the values in the order of their columns; none of them comes last."""
+        """Return name, kind, and the values in the order of their columns."""
         return {"column": self.column, "kind": "category", "values": list(self.values)}
 
 
-#: A column of the source: its name, how many columns of the matrix it takes, and how it is written there.
+#: Encoding of a source column: its name, its width in the matrix, and how it is written.
 Feature = Number | Category
 
 
 def spread(values: Array) -> tuple[float, float]:
-    """Return mean and standard deviation; a deviation of 0 as 1, so that what never varies becomes 0."""
+    """Return mean and standard deviation; a deviation of 0 becomes 1, so that constant columns become 0."""
     mean, deviation = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
     return mean, deviation if deviation > 1e-12 * max(1.0, abs(mean)) else 1.0
 
@@ -87,7 +87,7 @@ def standardised(values: Array, mean: float, deviation: float) -> Array:
 
 
 def matrix(features: Sequence[Feature], values: Sequence[Array]) -> Array:
-    """Return the rows ``(N, columns)`` float32 of ``values``, ``(N,)`` a feature."""
+    """Return the encoded rows ``(N, columns)`` float32 of ``values``, ``(N,)`` per feature."""
     ends = np.cumsum([feature.width for feature in features])
     rows = np.zeros((len(values[0]), ends[-1]), np.float32)
     for feature, column, part in zip(features, values, np.split(rows, ends[:-1], axis=1), strict=True):

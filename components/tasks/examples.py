@@ -1,4 +1,4 @@
-"""A split of N prepared examples that gives out batches."""
+"""Protocol of a split of N prepared examples, which gives out batches."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from components.tasks.cheap_features import Bags
 
 
 class Examples(Protocol):
-    """What the road asks of a kind of data; columns are memory-mapped and indexed a batch at a time.
+    """Interface of a kind of data; columns are memory-mapped and indexed batch by batch.
 
     Attributes:
-        target: ``(N,)`` int64 class, or float32 number; what a batch holds as target may be wider.
-        outputs: d, numbers that the model gives an example and two sights are compared by: C where targets are classes.
-        lengths: ``(N,)`` cost of an example where it varies, by which batches are bucketed; else None.
+        target: ``(N,)`` int64 class, or float32 number; a batch's target may be wider.
+        outputs: d, size of the output compared between two passes over an example: C if targets are classes.
+        lengths: ``(N,)`` cost of each example, to bucket batches by; None if all cost the same.
     """
 
     target: Array
@@ -34,21 +34,21 @@ class Examples(Protocol):
 
     @property
     def bags(self) -> Bags:
-        """What can be known of the examples without fetching them; made once, when it is first asked for."""
+        """Cheap features of the examples, available without fetching; computed once, at first use."""
 
 
 def packed(rows: Rows, inputs: dict[str, Tensor], target: Tensor, device: torch.device) -> Batch:
-    """Return the batch of ``rows``, everything in it on ``device``, the rows themselves on the host."""
+    """Return the batch of ``rows`` with its data on ``device`` and the rows themselves on the host."""
     if device.type == "cpu":
         return Batch(rows, inputs, target, rows.weight)
     there = {name: to_device(value, device) for name, value in inputs.items()}
-    # What is learnt may be the input itself.
+    # The target may be the input itself.
     same = next((there[name] for name, value in inputs.items() if value is target), None)
     return Batch(rows, there, to_device(target, device) if same is None else same, to_device(rows.weight, device))
 
 
 def picked(batch: Batch, rows: Rows, answer: Array) -> Batch:
-    """Return ``rows``, which are those of ``batch`` that passed a door with ``answer``, without fetching them again."""
+    """Return the rows of ``batch`` that passed a door with ``answer``, ``rows``, without fetching them again."""
     device = batch.target.device
     kept = torch.from_numpy(np.flatnonzero(answer))
     there = kept if device.type == "cpu" else to_device(kept, device)
@@ -58,8 +58,8 @@ def picked(batch: Batch, rows: Rows, answer: Array) -> Batch:
 
 
 def to_device(value: Tensor, device: torch.device) -> Tensor:
-    """Return ``value`` on its way to ``device``.
+    """Return ``value`` copied to ``device`` asynchronously.
 
-    To CUDA from pinned memory, since a copy from any other first waits for everything that the GPU has been asked to do.
+    CUDA copies come from pinned memory, since any other copy first waits for the GPU's whole queue.
     """
     return (value.pin_memory() if device.type == "cuda" else value).to(device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""Images of one size, kept as bytes."""
+"""Images of one size, stored as bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.tasks.batch import Batch, Rows
 from components.tasks.cheap_features import Bags
 from components.tasks.examples import packed
 
-#: Images that are reduced to tiles at once, so that memory-mapped ones are never all in memory.
+#: Images reduced to tiles at once, so that memory-mapped ones are never all in memory.
 TILED = 4096
 
 
@@ -27,7 +27,7 @@ class Images:
     lengths: Array | None = None
 
     def __init__(self, pixels: Array, target: Array, outputs: int, mean: float, deviation: float) -> None:
-        """Read ``pixels`` where they lie; ``mean`` and ``deviation`` are of the training split, in [0, 255]."""
+        """Wrap ``pixels`` without a copy; ``mean`` and ``deviation`` are of the training split, in [0, 255]."""
         self.pixels, self.target, self.outputs = pixels, target, outputs
         self._mean, self._scale = mean, 1 / max(deviation, 1e-6)
 
@@ -43,7 +43,7 @@ class Images:
 
     @cached_property
     def bags(self) -> Bags:
-        """How bright each quarter of a quarter is, in bins."""
+        """Mean brightness of each of 4 x 4 tiles, in bins."""
         return Bags.of_columns(np.concatenate([tiles(part) for part in np.array_split(self.pixels, self._parts())]))
 
     def _parts(self) -> int:
@@ -51,7 +51,7 @@ class Images:
 
 
 def tiles(pixels: Array, most: int = 4) -> Array:
-    """Return the means of ``most`` x ``most`` tiles of every channel, ``(M, d)`` float32, of ``(M, channels, h, w)``."""
+    """Return the means of ``most`` x ``most`` tiles of every channel, ``(M, d)`` float32, from ``(M, channels, h, w)``."""
     high, wide = (min(most, side) for side in pixels.shape[2:])
     strips = [part for rows in np.array_split(pixels, high, axis=2) for part in np.array_split(rows, wide, axis=3)]
     return np.concatenate([strip.mean(axis=(2, 3), dtype=np.float32) for strip in strips], axis=1)

@@ -1,4 +1,4 @@
-"""Rows of numbers and categories, kept as one matrix."""
+"""Rows of numbers and categories, stored as one matrix."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Records:
     """N rows, given out as ``input`` ``(B, columns)``.
 
     Attributes:
-        values: ``(N, columns)`` float32: numbers in standard deviations, a column of 0 and 1 for each value of a category.
+        values: ``(N, columns)`` float32: numbers in standard deviations, categories one-hot.
         lengths: None, since every row costs the same.
     """
 
     lengths: Array | None = None
 
     def __init__(self, values: Array, target: Array, outputs: int) -> None:
-        """Read ``values`` where they lie."""
+        """Wrap ``values`` without a copy."""
         self.values, self.target, self.outputs = values, target, outputs
 
     def __len__(self) -> int:
@@ -36,5 +36,5 @@ class Records:
 
     @cached_property
     def bags(self) -> Bags:
-        """In which bin of its column each value is."""
+        """Each value's bin within its column."""
         return Bags.of_columns(self.values)

@@ -1,4 +1,4 @@
-"""Texts of any length, kept as the token ids that the model's tokenizer gave."""
+"""Texts of any length, stored as token ids of the model's tokenizer."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from components.tasks.examples import packed
 
 
 class Texts:
-    """N texts, end to end in one array of token ids.
+    """N texts, concatenated in one array of token ids.
 
     Attributes:
-        tokens: ``(T,)`` int32, all texts one after the other.
-        offsets: ``(N + 1,)`` int, where each text starts.
+        tokens: ``(T,)`` int32, all texts concatenated.
+        offsets: ``(N + 1,)`` int, start of each text.
         lengths: ``(N,)`` tokens of each text.
-        second: ``(N,)`` int, where in each example the second text of a pair begins; None for a model that is not told.
+        second: ``(N,)`` int, start of a pair's second text in each example; None for models without token types.
     """
 
     def __init__(
         self, tokens: Array, offsets: Array, target: Array, outputs: int, pad: int, second: Array | None = None
     ) -> None:
-        """Read ``tokens`` where they lie; ``pad`` is the token id that fills a batch up."""
+        """Wrap ``tokens`` without a copy; ``pad`` is the padding token id."""
         self.tokens, self.offsets, self.target, self.outputs, self.pad = tokens, offsets, target, outputs, pad
         self.second = second
         self._sizes: Array = np.diff(offsets)
@@ -38,7 +38,7 @@ class Texts:
     def fetch(self, rows: Rows, device: torch.device) -> Batch:
         """Return the texts of ``rows``: ``input_ids`` and ``attention_mask`` ``(B, longest of them)`` int64.
 
-        Where the model is told which tokens are of the second text, ``token_type_ids`` of the same shape: 1 for those.
+        Models with token types also get ``token_type_ids`` of the same shape: 1 for tokens of the second text.
         """
         index = rows.index.numpy()
         lengths = self._sizes[index]
@@ -57,5 +57,5 @@ class Texts:
 
     @cached_property
     def bags(self) -> Bags:
-        """Which tokens each text has."""
+        """The set of tokens of each text."""
         return Bags.of_tokens(self.tokens, self.offsets)

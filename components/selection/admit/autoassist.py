@@ -17,28 +17,28 @@ if TYPE_CHECKING:
     from components.tasks.cheap_features import Bag
     from components.tasks.examples import Examples
 
-#: How much of the mean loss each batch leaves, and how strongly the assistant's weights are pulled to 0, in the authors' code.
+#: Weight of the old mean loss at each batch, and strength of L2 regularisation, in the authors' code.
 MEMORY = 0.75
 L2 = 1e-3
-#: The share of the examples that is planned to be let through; the real one depends on them.
+#: Planned share of examples that pass; the real one depends on the data.
 ADMITTED = 0.65
 
 
 class AutoAssist(Selector):
-    """Let an example through to the forward pass with probability ``base + (1 - base) q``.
+    """Admit an example to the forward pass with probability ``base + (1 - base) q``.
 
-    The assistant's ``q = sigmoid(W x + U[y])`` is a logistic regression on the example's features and its class. It learns, by
-    SGD on every trained batch, whether the loss is above its moving mean.
+    The assistant's ``q = sigmoid(W x + U[y])`` is a logistic regression on the example's features and class. It learns by
+    SGD, on every trained batch, whether the loss is above its moving mean.
     """
 
     cost_known = False
 
     def __init__(self, base: float = 0.3, learning_rate: float = 0.01) -> None:
-        """Set the rule.
+        """Create the method.
 
         Args:
-            base: in (0, 1], the probability with which even what is surely learnt passes; the authors' is 0.3.
-            learning_rate: of the assistant, above 0; the authors' 0.01 is for the pixels of images.
+            base: in (0, 1], the lowest probability to pass; the authors' is 0.3.
+            learning_rate: of the assistant, above 0; the authors' 0.01 was chosen for pixels.
         """
         self.base = check_fraction("base", base)
         if not learning_rate > 0:
@@ -93,6 +93,6 @@ class AutoAssist(Selector):
 
 
 def _classes(index: Array, examples: Examples) -> Array:
-    """Return the class of each example at ``index`` ``(M,)``; 0 where targets are no classes."""
+    """Return the class of each example at ``index`` ``(M,)``; 0 if targets are not classes."""
     target = examples.target[index]
     return target if target.dtype.kind == "i" else np.zeros(len(index), np.int64)

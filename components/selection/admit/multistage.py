@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from components.tasks.batch import Rows
     from components.tasks.examples import Examples
 
-#: The share of the examples that is planned to be let through to the forward pass in stage 2; the real one depends on them.
+#: Planned share of examples that pass to the forward pass in stage 2; the real one depends on the data.
 ADMITTED = 0.4
 
 
 class Multistage(LossThreshold):
     """Three stages: train on everything; skip backward passes; skip forward passes too.
 
-    Stage 0 finds ``L_low`` (``LossThreshold``). Stage 1 skips the backward pass of what is under it, and a naive Bayes
-    predictor learns from these decisions (eq. 3). When the mean of its last ``w`` losses (eq. 4) is at most ``alt``, stage 2
-    asks it before the forward pass, and goes on teaching it with what it lets through. Later epochs stay in stage 2.
+    Stage 0 finds ``L_low`` (``LossThreshold``). Stage 1 skips the backward pass of examples below it, and a naive Bayes
+    predictor learns these decisions (eq. 3). When the mean of its last ``w`` losses (eq. 4) is at most ``alt``, stage 2 uses it
+    before the forward pass and goes on training it on the admitted examples. Later epochs stay in stage 2.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Multistage(LossThreshold):
         predictor_loss: str = "before",
         k_in: str = "batches",
     ) -> None:
-        """Set the rule; the paper's Table 2 tries n_0 of 0.1 to 0.4, w of 4, 8 and 16, and alt of 0.1 to 0.5.
+        """Create the method; the paper's Table 2 tries n_0 of 0.1 to 0.4, w of 4, 8 and 16, and alt of 0.1 to 0.5.
 
         Args:
             n_0: as in ``LossThreshold``.
@@ -52,8 +52,8 @@ class Multistage(LossThreshold):
             w: W, 1 or more, the batches over which the predictor's loss is averaged.
             alt: ALT, above 0, the average loss in nats at which stage 2 begins.
             threshold_update: as in ``LossThreshold``.
-            granularity: as in ``LossThreshold``; a batch has the features that any of its examples has.
-            explore: in [0, 1), the probability that stage 2 lets a refused example through; the paper's is 0.
+            granularity: as in ``LossThreshold``; a batch has the features of any of its examples.
+            explore: in [0, 1), the probability that stage 2 admits a rejected example; the paper's is 0.
             predictor_loss: measured "before" the predictor learns a batch, or "after", as in the authors' code.
             k_in: as in ``LossThreshold``.
         """
@@ -96,7 +96,7 @@ class Multistage(LossThreshold):
                 self._teach(bag, label)
 
     def _batches(self, evidence: Evidence, examples: Examples) -> Iterator[tuple[Bag, Array]]:
-        """Yield the features and the decision of every example, batch by batch; with batches as grain, of every batch."""
+        """Yield features and decisions batch by batch; by batch granularity one row for the whole batch."""
         bag, label = examples.bags.of(evidence.index.numpy()), self.worth(evidence.signals.loss)
         if self.by_batch:
             yield bag.union(), label[:1]
@@ -106,7 +106,7 @@ class Multistage(LossThreshold):
             yield bag.between(start, stop), label[start:stop]
 
     def _teach(self, bag: Bag, label: Array) -> None:
-        """Let the predictor learn a batch, and turn to stage 2 when it has come to know enough."""
+        """Train the predictor on a batch, and enter stage 2 once its losses are low enough."""
         predictor = self.predictor
         assert predictor is not None
         loss = predictor.log_loss(bag, label) if self.ahead else None

@@ -1,4 +1,4 @@
-"""Incremental naive Bayes classifier of two classes, cheap enough to precede a forward pass."""
+"""Incremental naive Bayes classifier of two classes, cheaper than a forward pass."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import numpy as np
 from components.arrays import Array
 from components.tasks.cheap_features import Bag
 
-#: Counts below this are counted themselves; a feature that is in more examples is looked at alone.
+#: Counts below this are handled by a histogram; more frequent features one by one.
 COMMON = 1024
-#: Logarithms are made so many at a time, so that each is the same whenever it is made.
+#: Logarithms computed at once; a fixed size, so that each value is the same whenever it is computed.
 LOGARITHMS = 4096
 
 
 class NaiveBayes:
     """Bernoulli naive Bayes on the presence of F features, with Laplace smoothing and learnt priors.
 
-    Its counts, and so its probabilities, are those of scikit-learn's ``BernoulliNB(alpha=1)`` after the same calls of
-    ``partial_fit``; what is absent from an example tells as much there as what is present. All that is absent is told by how
-    many features have which count, of which there are few.
+    Counts, and so probabilities, equal those of scikit-learn's ``BernoulliNB(alpha=1)`` after the same ``partial_fit`` calls:
+    the absence of a feature counts as much as its presence. The absent features' part is computed from a histogram of the
+    features' counts, which has few entries.
 
     Attributes:
-        counts: ``(F, 2)`` int64, how many examples of each class had each feature.
-        examples: ``(2,)`` int64, how many examples of each class there were.
+        counts: ``(F, 2)`` int64, examples of each class with each feature.
+        examples: ``(2,)`` int64, examples of each class.
     """
 
     def __init__(self, counts: Array, examples: Array) -> None:
-        """Go on from ``counts`` and ``examples``, which are changed in place."""
+        """Continue from ``counts`` and ``examples``, which are changed in place."""
         self.counts, self.examples = counts, examples
         self._spread: Array = np.stack([np.bincount(c[c < COMMON], minlength=COMMON) for c in counts.T]).astype(np.float64)
         self._logs = np.zeros(0)
@@ -35,16 +35,16 @@ class NaiveBayes:
 
     @staticmethod
     def new(features: int) -> NaiveBayes:
-        """Return one that has seen nothing of so many ``features``."""
+        """Return an untrained classifier for ``features`` features."""
         return NaiveBayes(np.zeros((features, 2), np.int64), np.zeros(2, np.int64))
 
     @property
     def knows_both(self) -> bool:
-        """Whether it has seen either class; until then it has no opinion, and its odds are even."""
+        """Whether both classes were seen; until then the odds are even."""
         return bool(self.examples.all())
 
     def learn(self, bag: Bag, label: Array) -> None:
-        """Count the examples of ``bag``, whose classes are ``label`` ``(M,)`` bool."""
+        """Add the examples of ``bag`` with classes ``label`` ``(M,)`` bool to the counts."""
         counts, owner = self.counts.reshape(-1), bag.repeated(label)
         cell = bag.features * 2 + owner
         before = counts[cell]
@@ -70,7 +70,7 @@ class NaiveBayes:
         return np.logaddexp(0.0, np.where(label, -odds, odds))
 
     def _move(self, row: Array, before: Array, after: Array) -> None:
-        """Note that features went from one count to another: one that went n steps up is there n times, and is one."""
+        """Move features from one count to another in the histogram; one that rose by n is given n times, and moved once."""
         spread, share = self._spread.reshape(-1), 1 / (after - before)
         if after.max(initial=0) < COMMON:
             np.add.at(spread, row + before, -share)
@@ -86,7 +86,7 @@ class NaiveBayes:
         self._frequent = [np.flatnonzero(count >= COMMON) for count in self.counts.T]
 
     def _of_absence(self) -> float:
-        """Return the log-odds of an example without any feature: of the priors, and of every feature's absence."""
+        """Return the log-odds of an example without any feature: of the priors and of every feature's absence."""
         if not self.knows_both:
             return 0.0
         while len(self._logs) < self.examples.max() + 3:
@@ -96,7 +96,7 @@ class NaiveBayes:
         return self._absent(1) - self._absent(0)
 
     def _absent(self, label: int) -> float:
-        """Return the logarithm of N and of all ``1 - theta``, which are (N + 1 - n) / (N + 2)."""
+        """Return the logarithm of N times the product of all ``1 - theta = (N + 1 - n) / (N + 2)``."""
         total, logs = int(self.examples[label]), self._logs
         few = min(COMMON, total + 1)
         absent = self._spread[label, :few] @ logs[total + 2 - few : total + 2][::-1]

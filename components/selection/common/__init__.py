@@ -1,1 +1,1 @@
-"""Arithmetic that several methods share."""
+"""Arithmetic shared by several methods."""

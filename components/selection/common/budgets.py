@@ -6,18 +6,19 @@ import numpy as np
 
 from components.arrays import Array
 
-#: By name, the power of a class's size that its share is in proportion to.
+#: Budget -> exponent of the class size that the class's share is proportional to.
 POWERS = {"proportional": 1.0, "square-root": 0.5, "equal": 0.0}
 
 
 def by_class(sizes: Array, k: int, power: float) -> Array:
-    """Return how many of each class are drawn, ``(C,)``, k in all: in proportion to ``sizes ** power``, and no more than all.
+    """Return the draws of each class, ``(C,)``, k in all: proportional to ``sizes ** power``, at most the class's rows.
 
-    What a class lacks the others share. Remainders go to the largest, of equal ones to the first class.
+    Draws that a class has no rows for go to the others. Remainders go to the largest, among equal ones to the first class.
+
 
     Args:
         sizes: ``(C,)`` rows of each class, k or more in all.
-        k: draws.
+        k: number of draws.
         power: 1 keeps the shares of the classes, 0 makes them equal.
     """
     share = np.where(sizes > 0, np.maximum(sizes, 1).astype(np.float64) ** power, 0.0)
@@ -37,9 +38,9 @@ def by_class(sizes: Array, k: int, power: float) -> Array:
 
 
 def course(index: int, start: int, stop: int, slope: float) -> float:
-    """Return the share of the epoch ``index`` of those from ``start`` up to ``stop``, over their mean.
+    """Return an epoch's share relative to the mean of the epochs from ``start`` up to ``stop``.
 
-    With a ``slope`` of 1 it rises from next to 0 to next to 2, with -1 it falls, with 0 it is 1.
+    With a ``slope`` of 1 it rises from about 0 to about 2, with -1 it falls, with 0 it is 1.
     """
     return 1 + slope * ((2 * (index - start) + 1) / (stop - start) - 1)
 

@@ -6,27 +6,27 @@ import numpy as np
 
 from components.arrays import Array
 
-#: Scores by which the bound of the k largest is guessed, and half the width of the guess in standard deviations.
+#: Size of the sample that estimates the k-th largest score, and half the estimate's width in standard deviations.
 SAMPLE, WIDTH = 2**16, 6
-#: Numbers that are drawn at once.
+#: Random numbers drawn at once.
 AT_ONCE = 2**20
 
 
 def top(score: Array, k: int) -> Array:
-    """Return the indices ``(k,)`` of the k largest scores, best first; of equal ones the earlier is better.
+    """Return the indices ``(k,)`` of the k largest scores, best first; among equal scores the earlier wins.
 
     Raises:
-        ValueError: for a score that is NaN.
+        ValueError: if a score is NaN.
     """
     chosen = largest(score, k)
     return chosen[best_first(score[chosen])]
 
 
 def largest(score: Array, k: int) -> Array:
-    """Return the indices ``(k,)`` of the k largest scores, in order; of equal ones the earlier is better.
+    """Return the indices ``(k,)`` of the k largest scores, ascending; among equal scores the earlier wins.
 
     Raises:
-        ValueError: for a score that is NaN.
+        ValueError: if a score is NaN.
     """
     if len(score) and np.isnan(score.max()):  # which takes no memory
         raise ValueError(f"the score of example {int(np.isnan(score).argmax())} is not a number")
@@ -42,14 +42,14 @@ def largest(score: Array, k: int) -> Array:
 
 
 def best_first(score: Array) -> Array:
-    """Return the indices of scores ``(k,)``, the largest first; of equal ones the earlier is first.
+    """Return the indices of scores ``(k,)``, the largest first; among equal scores the earlier is first.
 
-    Scores of 32 bits and their indices are sorted as one number of 64, several times as fast as a stable sort of the scores.
+    Float32 scores and their indices are sorted as one 64-bit number, several times as fast as a stable sort of the scores.
     """
     if score.dtype != np.float32 or len(score) > 2**32:
         return np.argsort(-score, kind="stable")
     bits = (score + np.float32(0)).view(np.uint32)  # -0 becomes 0, which it is equal to
-    # The bits of numbers go up with them where these are positive, and down where negative; here the largest is to be first.
+    # The bits of positive floats rise with the value, those of negative ones fall; here the largest is to come first.
     falling = np.where(bits >> 31, bits, ~bits & np.uint32(2**31 - 1))
     keys = falling.astype(np.uint64) << np.uint64(32)
     keys |= np.arange(len(score), dtype=np.uint64)
@@ -59,7 +59,7 @@ def best_first(score: Array) -> Array:
 
 
 def _bound(score: Array, k: int) -> Array:
-    """Return the k-th largest score: by a guess from a sample, which is made sure by counting, or where it fails by all."""
+    """Return the k-th largest score: estimated from a sample and verified by counting, else computed from all scores."""
     among, rank = score, k
     if len(score) > 8 * SAMPLE:
         sample = np.sort(score[:: len(score) // SAMPLE])
@@ -90,7 +90,7 @@ def gumbel_top(score: Array, k: int, temperature: float, rng: np.random.Generato
 
 
 def perturbed(score: Array, temperature: float, rng: np.random.Generator) -> Array:
-    """Return ``score / temperature`` with Gumbel noise ``(N,)`` float32: its k largest are what ``gumbel_top`` draws."""
+    """Return ``score / temperature`` plus Gumbel noise ``(N,)`` float32; its k largest are the draw of ``gumbel_top``."""
     noise = np.empty(len(score), np.float32)
     for start in range(0, len(score), AT_ONCE):
         part = noise[start : start + AT_ONCE]
@@ -100,24 +100,24 @@ def perturbed(score: Array, temperature: float, rng: np.random.Generator) -> Arr
 
 
 def standardised(score: Array) -> Array:
-    """Return the score less its mean, over its standard deviation: then a temperature means the same for any task."""
+    """Return the score minus its mean, over its standard deviation, so that a temperature means the same for any task."""
     spread = score.std(dtype=np.float64)
     centred = score - score.mean(dtype=np.float64).astype(score.dtype)
     return np.asarray(centred if spread == 0 else centred / score.dtype.type(spread))
 
 
 def k_centres(features: Array, k: int) -> tuple[Array, Array]:
-    """Return k indices, each the farthest from those before it, and how far each example is from the nearest before it.
+    """Return k indices, each the farthest from the earlier ones, and each example's distance to its nearest centre.
 
     Greedy k-centres (Sener and Savarese, arXiv 1708.00489): ``argmax_i min_{j in S} ||h_i - h_j||_2``, k times over all of
-    ``features`` ``(N, d)``. The first is the nearest to their mean. Of equal distances the earlier index is taken.
+    ``features`` ``(N, d)``. The first is the nearest to their mean. Among equal distances the earlier index wins.
 
-    Features are rounded to 16 bits of the largest, so that every sum below is of whole numbers under 2^53: the same on any
-    machine, in whatever order it adds.
+    Features are rounded to 16 bits of the largest, so every sum is of integers below 2^53 and the same on any machine, in any
+    order.
 
     Returns:
-        The indices ``(k,)`` in the order chosen, and the distances ``(N,)`` float32, of a chosen one when it was chosen: the
-        first's is infinite.
+        The indices ``(k,)`` in the order chosen, and the distances ``(N,)`` float32, for a centre that when it was chosen
+        (infinite for the first).
     """
     centred = features - features.mean(0, dtype=np.float64)
     unit = (np.abs(centred).max() or 1.0) / 2**15

@@ -1,4 +1,4 @@
-"""Sampling weights: the gradient size of each example at its last sight."""
+"""Sampling weights: each example's gradient size at its last forward pass."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from components.evidence.ledger import Ledger
 
 SIGNALS = ("gradient-norm", "loss", "uncertainty")
-#: By its name, the power of one over the rows of its class that an example weighs.
+#: Name -> exponent of 1 / (rows of the class) in an example's weight.
 CLASS_POWERS = {"none": 0.0, "square-root": 0.5, "balanced": 1.0}
 
 
 def class_weights(target: Array, power: float) -> Array:
-    """Return one over the rows of each example's class, to ``power``, over its mean, ``(N,)`` float32."""
+    """Return ``(1 / rows of the example's class) ** power`` over its mean, ``(N,)`` float32."""
     weight = np.bincount(target)[target].astype(np.float64) ** -power
     return np.asarray(weight / weight.mean(), np.float32)
 
 
 def signal_of(ledger: Ledger, signal: str = "gradient-norm") -> Array:
-    """Return the ``signal`` of each example, ``(N,)``; of those never seen the root mean square of the others.
+    """Return the ``signal`` of each example, ``(N,)``; for unseen ones the root mean square of the others.
 
-    Of classes the norm is that of ``softmax(z) - y``, and of numbers twice the error. Tokens have no norms without a pass over
-    their logits: there the signal is 1 less the mean token's probability. "uncertainty" is 1 less the largest probability.
+    The norm is that of ``softmax(z) - y`` for classes and twice the error for numbers. Tokens have no norms without a pass over
+    their logits; their signal is 1 minus the mean token's probability. "uncertainty" is 1 minus the largest probability.
     """
     if signal == "loss":
         size = ledger.column("loss").copy()
@@ -43,19 +43,19 @@ def signal_of(ledger: Ledger, signal: str = "gradient-norm") -> Array:
 
 
 def floored(size: Array, floor: float) -> Array:
-    """Return sizes ``(N,)`` of mean 1, of which all examples share the part ``floor``; in the place of ``size``."""
+    """Return sizes ``(N,)`` of mean 1, of which the part ``floor`` is uniform; ``size`` is changed in place."""
     size *= (1 - floor) / (size.mean(dtype=np.float64) or 1.0)
     size += floor or np.finfo(np.float32).tiny
     return size
 
 
 def effective_sample_size(size: Array) -> float:
-    """Return Kish's effective sample size of ``(N,)`` sizes, over N: ``(sum g)^2 / (N sum g^2)``; 1 where all are alike."""
+    """Return Kish's effective sample size of sizes ``(N,)``, over N: ``(sum g)^2 / (N sum g^2)``; 1 for equal sizes."""
     squares = float(np.square(size).sum(dtype=np.float64))
     return float(size.sum(dtype=np.float64) ** 2 / (len(size) * squares)) if squares else 1.0
 
 
 def weighted_draw(p: Array, drawn: Array, correction: float) -> Array:
-    """Return what those ``drawn`` ``(k,)`` by ``p`` ``(N,)`` weigh, ``p ** -correction`` over its mean."""
+    """Return the weights ``p ** -correction`` of the ``drawn`` ``(k,)`` examples, over their mean."""
     weight = p[drawn] ** -correction
     return np.asarray(weight / weight.mean(dtype=np.float64))

@@ -1,7 +1,8 @@
-"""Rate and rows of wrong labels, estimated from the margins of the model.
+"""Estimates of wrong labels, their rate and rows, from the model's margins.
 
-Margins are those of ``scoring.margin``: 1 surely wrong, -1 surely right. Their mean over sights is the area under the margin
-(Pleiss et al. 2020, arXiv 2001.10528), of probabilities and with the other sign. How the rate is estimated is ours.
+Margins are those of ``score_formulas.margin``: 1 surely wrong, -1 surely right. Their mean over forward passes is the area
+under the margin (Pleiss et al. 2020, arXiv 2001.10528), for probabilities and with the opposite sign. The estimate of the rate
+is ours.
 """
 
 from __future__ import annotations
@@ -11,39 +12,39 @@ import numpy as np
 from components.arrays import Array
 from components.selection.common import choose
 
-#: The share of contradictions that clean data have too: so many of them are believed to be hard and not wrong.
+#: Share of contradictions that clean data have too; these are taken to be hard, not wrong.
 TOLERATED = 0.02
-#: Examples whose labels are spread as those of all: of a class that the model is seldom sure of, they decide.
+#: Pseudo-count of examples labelled like the average class; it decides for classes that the model is seldom sure of.
 FEW = 20
 
 
 def surer_half(loss: Array, margin: Array) -> Array:
-    """Return which half of the examples the model is surest of, ``(N,)`` bool, whatever their labels.
+    """Return whether each example is in the half that the model is surest of, ``(N,)`` bool, whatever its label.
 
     Args:
-        loss: ``(N,)`` cross-entropy of the last sight, in nats.
-        margin: ``(N,)`` of the same sight.
+        loss: ``(N,)`` cross-entropy of the last forward pass, in nats.
+        margin: ``(N,)`` of the same pass.
     """
     surest = np.exp(-loss) + np.maximum(margin, 0)
     return np.asarray(surest >= np.median(surest))
 
 
 def rate(loss: Array, margin: Array) -> float:
-    """Return how often the model contradicts the label, among the half of the examples that it is surest of."""
+    """Return the share of contradicted labels in the half of the examples that the model is surest of."""
     return float(np.mean(margin[surer_half(loss, margin)] > 0))
 
 
 def rates_by_class(sure: Array, predicted: Array, label: Array) -> Array:
-    """Return which share of the examples that have a label are of another class, ``(C,)``.
+    """Return the share of wrong labels among the examples of each label, ``(C,)``.
 
-    How often class j is labelled i is counted among the sure ones that are predicted to be j, as of confident learning
-    (Northcutt et al. 2021, arXiv 1911.00068), together with ``FEW`` that are labelled as the sure ones of all classes are. How
-    many examples of each class there are follows from that and from how often each label stands there.
+    How often class j is labelled i is counted among the sure examples predicted as j, as in confident learning (Northcutt et
+    al. 2021, arXiv 1911.00068), smoothed by ``FEW`` examples labelled like the sure ones of all classes. The true size of each
+    class follows from that and from the counts of labels.
 
     Args:
-        sure: ``(N,)`` bool, of ``surer_half``.
-        predicted: ``(N,)`` class.
-        label: ``(N,)`` class.
+        sure: ``(N,)`` bool, from ``surer_half``.
+        predicted: ``(N,)`` predicted class.
+        label: ``(N,)`` labelled class.
     """
     rows = np.bincount(label)
     joint = np.zeros((len(rows), len(rows)))
@@ -58,27 +59,28 @@ def rates_by_class(sure: Array, predicted: Array, label: Array) -> Array:
 
 
 def rate_by_fake(margin_mean: Array, fake: Array) -> float:
-    """Return which share of the labels is wrong, by what becomes of rows that were put into a fake class.
+    """Return the share of wrong labels, estimated from the margins of rows that were put into a fake class.
 
-    Half of these are beyond their median, and so is about half of the wrong labels, but hardly any right one. The fake class is
-    that of the area under the margin (arXiv 2001.10528), which takes a percentile of it for a bound; the estimate is ours.
+    Half of the fake rows lie beyond their median margin, and so does about half of the wrong labels, but hardly any right one.
+    The fake class is that of the area under the margin (arXiv 2001.10528), which uses a percentile as a bound; the estimate is
+    ours.
 
     Args:
-        margin_mean: ``(N,)``, of the fake rows by the fake class.
+        margin_mean: ``(N,)``; for fake rows against the fake class.
         fake: ``(N,)`` bool.
     """
     return min(1.0, 2 * float(np.mean(margin_mean[~fake] > np.median(margin_mean[fake]))))
 
 
 def suspects(margin_mean: Array, rate: Array | float, label: Array | None = None) -> Array:
-    """Return the indices of the labels that are probably wrong, in order.
+    """Return the indices of the labels that are probably wrong, ascending.
 
-    They are the ``rate - TOLERATED`` of largest mean margin, of each label or of all, as far as that is above 0.
+    They are the share ``rate - TOLERATED`` with the largest mean margin, per label or of all, if that margin is above 0.
 
     Args:
-        margin_mean: ``(N,)``, NaN of who was never seen, and is no suspect.
-        rate: of all; or ``(C,)`` of each label.
-        label: ``(N,)`` where there is a rate of each.
+        margin_mean: ``(N,)``, NaN for unseen examples, which are no suspects.
+        rate: of all labels, or ``(C,)`` per label.
+        label: ``(N,)`` if the rate is per label.
     """
     known = np.where(np.isnan(margin_mean), -1, margin_mean) if np.isnan(margin_mean).any() else margin_mean
     groups = [np.arange(len(known))] if label is None else np.split(np.argsort(label, kind="stable"), _ends(label))

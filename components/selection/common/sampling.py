@@ -1,4 +1,4 @@
-"""Drawing an exact number of N examples by given inclusion probabilities; numpy alone."""
+"""Fixed-size sampling of N examples with given inclusion probabilities, by numpy alone."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from components.selection.common import choose
 def inclusion(size: Array, k: int) -> Array:
     """Return the probabilities ``p_i = min(1, c size_i)``, ``(N,)`` float32, whose sum is k.
 
-    Where no more than k sizes are above 0, they have a probability of 1.
+    If at most k sizes are above 0, these get probability 1.
 
     Args:
-        size: ``(N,)`` 0 or more, what the probabilities are in proportion to.
-        k: how many are to be drawn, 1 or more.
+        size: ``(N,)``, 0 or more; probabilities are proportional to it.
+        k: number to draw, 1 or more.
     """
     positive = size > 0
     if np.count_nonzero(positive) <= k:
@@ -30,12 +30,12 @@ def inclusion(size: Array, k: int) -> Array:
 
 
 def pareto(p: Array, k: int, rng: np.random.Generator) -> Array:
-    """Return the indices ``(k,)``, in order, of k examples drawn without replacement by ``p`` ``(N,)``, whose sum is k.
+    """Return the indices ``(k,)``, ascending, of k examples drawn without replacement by ``p`` ``(N,)``, whose sum is k.
 
-    Pareto sampling (Rosen 1997, J. Statistical Planning and Inference 62, 159): those with the k smallest
-    ``u / (1 - u) * (1 - p) / p``, u uniform. An example with a p of 1 is always among them and one with 0 never; of all others
-    the probabilities are p to order 1 / k. Each example has a random number of its own, so that a rounding error in one p
-    moves the draw of hardly any other.
+    Pareto sampling (Rosen 1997, J. Statistical Planning and Inference 62, 159): the k smallest ``u / (1 - u) * (1 - p) / p``
+    with u uniform. An example with p = 1 is always drawn and one with p = 0 never; for all others the inclusion probability is
+    p to order 1 / k. Each example has its own random number, so a rounding error in one p changes the draw of hardly any
+    other.
     """
     u = rng.random(len(p), np.float32)
     odds = np.negative(u)

@@ -1,1 +1,1 @@
-"""Methods that choose before an epoch which examples are drawn."""
+"""Methods that choose before an epoch which examples it draws."""

@@ -16,24 +16,24 @@ from components.selection.selector import Epoch, Selector, check_choice, check_f
 if TYPE_CHECKING:
     from components.evidence.ledger import Ledger
 
-#: The part of the probability that the examples of a class share, as of ``importance``.
+#: Part of the probability that all examples of a class share, as in ``importance``.
 FLOOR = 0.2
 
 
 class Balanced(Selector):
-    """Draw ``fraction`` of the examples, afresh every epoch, by class budgets; inside a class blindly or by importance."""
+    """Draw ``fraction`` of the examples anew every epoch, by class budgets; within a class uniformly or by importance."""
 
     classes = True
 
     def __init__(self, fraction: float, budget: str = "equal", inside: str = "uniform", rare: str = "refuse") -> None:
-        """Set the rule.
+        """Create the method.
 
         Args:
-            fraction: of the examples of an epoch, in (0, 1].
-            budget: "proportional" to the sizes of the classes, to their "square-root", or "equal"; a class that has fewer
-                rows than its budget is drawn whole, and the others share the rest.
-            inside: "uniform", or "importance": by the gradient that an example left last time, half-corrected by weights.
-            rare: "refuse" a class of one row, which is drawn in every epoch, or "keep" it.
+            fraction: share of the examples drawn in an epoch, in (0, 1].
+            budget: "proportional" to class sizes, to their "square-root", or "equal"; a class with fewer rows than its budget
+                is drawn whole, and the others share the rest.
+            inside: "uniform", or "importance": by the gradient of the last forward pass, half-corrected by weights.
+            rare: "refuse" a class of one row, which every epoch would draw, or "keep" it.
         """
         self.fraction = check_fraction("fraction", fraction)
         self.power = budgets.POWERS[check_choice("budget", budget, tuple(budgets.POWERS))]

@@ -1,7 +1,7 @@
 """Training on everything but probably mislabelled examples.
 
-The examples are ranked by the area under the margin (Pleiss et al. 2020, arXiv 2001.10528), the mean over all sights. How many
-of each class are left out is estimated as the noise guard of ``importance`` does it, which is ours.
+Examples are ranked by the area under the margin (Pleiss et al. 2020, arXiv 2001.10528), its mean over all forward passes. How
+many of each class are left out is estimated as by the noise guard of ``importance``, which is ours.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from components.evidence.ledger import Ledger
     from components.run_position import Plan
 
-#: The share of wrong labels, for planning alone.
+#: Share of wrong labels, for planning only.
 GUESS = 0.1
 
 
 class Clean(Selector):
-    """Everything for ``after`` epochs, then all but the examples that the model contradicts in the mean over its sights."""
+    """Train on everything for ``after`` epochs, then on all but the examples whose labels the model contradicts on average."""
 
     classes = True
     cost_known = False
 
     def __init__(self, after: int = 2, by_class: bool = True, rate: str = "contradictions") -> None:
-        """Set the rule.
+        """Create the method.
 
         Args:
-            after: epochs over everything before anything is left out, 1 or more; a warm-up is some of them.
-            by_class: whether each label has a rate of wrong ones of its own, by contradictions.
-            rate: how it is estimated: by "contradictions" among the surer half, as training goes on; or once by a
-                "fake-class", from a warm-up that trained on one, and then ``after`` says nothing.
+            after: epochs on everything before anything is left out, 1 or more, warm-up included.
+            by_class: whether the rate of wrong labels is estimated per label, by contradictions.
+            rate: estimated by "contradictions" among the surer half, as training goes on; or once by a "fake-class", from a
+                warm-up that trained on one, which makes ``after`` irrelevant.
         """
         self.after, self.by_class = int(check_at_least("after", after, 1)), by_class
         self.fake_class = check_choice("rate", rate, ("contradictions", "fake-class")) == "fake-class"
@@ -60,7 +60,7 @@ class Clean(Selector):
             return subset
         if "fake" not in scores:
             raise ValueError(
-                "clean needs the score table of a warm-up with 'fake_class', which says what a wrong label looks like"
+                "clean needs the score table of a warm-up with 'fake_class', whose rows estimate the rate of wrong labels"
             )
         margin = np.where(scores["fake"], -1, scores["margin_mean"])
         subset.weight[noise.suspects(margin, noise.rate_by_fake(scores["margin_mean"], scores["fake"]))] = 0
@@ -77,7 +77,7 @@ class Clean(Selector):
             return
         assert ledger.target is not None
         now = self._rates(ledger, ledger.target)
-        # Who is left out contradicts nobody any more.
+        # Examples that are left out can no longer contradict their labels.
         self.rates = now if epoch.index == self.after else np.maximum(self.rates, now)
         self.left_out = len(self._suspects(ledger)) / len(ledger)
         if epoch.index == self.after:

@@ -1,4 +1,4 @@
-"""Holdout part of training, on which irreducible losses are learnt (arXiv 2206.07137)."""
+"""Training on a holdout, whose model gives irreducible losses (arXiv 2206.07137)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class Holdout(Selector):
-    """Train on the holdout alone, for some epochs of it."""
+    """Train on the holdout only, for a number of epochs."""
 
     def __init__(self, fraction: float, epochs: int, seed: int) -> None:
-        """Set the ``fraction`` held out, in (0, 1), for how many ``epochs`` it is trained on, and the ``seed`` of its draw."""
+        """Create the method with the ``fraction`` held out, in (0, 1), its ``epochs``, and the ``seed`` of its draw."""
         self.fraction, self.epochs, self.seed = fraction, epochs, seed
 
     def held(self, examples: int) -> Array:
-        """Return which of N ``examples`` are held out, ``(N,)`` bool."""
+        """Return whether each of N ``examples`` is in the holdout, ``(N,)`` bool."""
         return np.asarray(blind(examples, self.fraction, stream(self.seed, "holdout")) > 0)
 
     @override

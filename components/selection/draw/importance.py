@@ -1,8 +1,8 @@
-"""Importance sampling by the gradient of the last sight, half-corrected by weights.
+"""Importance sampling by the gradient of the last forward pass, half-corrected by weights.
 
 Importance sampling by the norm of the last layer's gradient is that of Katharopoulos and Fleuret (ICML 2018, arXiv
-1803.00942). That the norms are those of training's own passes, an epoch old at least, the floor, the half correction, the
-noise guard and the budget are ours.
+1803.00942). Using the norms of training's own passes, at least an epoch old, the floor, the half correction, the noise
+guard and the budget are ours.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from components.selection.selector import Batching, Epoch, Selector, check_at_le
 if TYPE_CHECKING:
     from components.evidence.ledger import Ledger
 
-#: Epochs after which an estimate of the wrong labels may only rise: who is left out contradicts nobody any more.
+#: Epochs after which the estimate of wrong labels may only rise: examples left out can no longer contradict their labels.
 SETTLED = 2
-#: The effective sample size that "auto" is planned with, before anything is known.
+#: Effective sample size that "auto" is planned with.
 GUESS = 0.3
-#: A share from which on drawing by importance is next to drawing everything.
+#: Share from which on importance sampling is close to drawing everything.
 TOO_MUCH = 0.7
-#: Epochs under which there is no telling wrong labels from hard ones in time.
+#: Epochs below which wrong labels cannot be told from hard ones in time.
 LEAST_GUARDED = 3
 
 
 class Importance(Selector):
-    """Spend ``budget`` of the cost of ``full``: everything in the first epoch, then what still has a gradient.
+    """Spend ``budget`` of the cost of ``full``: everything in the first epoch, then examples that still have a gradient.
 
-    Nothing is computed for the selection: signals are those of each example's last sight in training.
+    Nothing is computed for the selection: signals are those of each example's last forward pass in training.
     """
 
     batch: Batching = 0.5
@@ -56,24 +56,24 @@ class Importance(Selector):
         least: float = 0.1,
         most: float = 1.0,
     ) -> None:
-        """Set the rule; the defaults are the recipe of docs/methods/importance.md.
+        """Create the method; the defaults are the recipe of docs/methods/importance.md.
 
         Args:
-            budget: the share of the cost of ``full`` that is spent, in (0, 1]; "auto" draws ``effective`` times the effective
-                sample size, epoch by epoch.
-            signal: "gradient-norm" of the loss by the model's output, "loss", or "uncertainty", 1 less the largest probability.
-            floor: the part of the probability that all examples share, in [0, 1]; 1 is a uniform draw.
-            correction: of the drawn probability p, which weighs ``p ** -correction``, in [0, 1]; 1 is unbiased.
-            weights: "mean" divides the weights by their mean over those drawn; "raw" leaves them.
-            noise_guard: whether examples whose labels are probably wrong are left out, of classes alone.
-            class_weights: as of ``short``: "square-root" or "balanced" weighs the rows of rare classes more, whose gradients
-                are larger by as much; of classes alone.
-            first: the share of the examples that the first epoch draws, blindly, in (0, 1].
+            budget: share of the cost of ``full`` to spend, in (0, 1]; "auto" draws ``effective`` times the effective sample
+                size, epoch by epoch.
+            signal: "gradient-norm" of the loss by the output, "loss", or "uncertainty", 1 minus the largest probability.
+            floor: part of the probability shared by all examples, in [0, 1]; 1 is a uniform draw.
+            correction: exponent of the weights ``p ** -correction`` for probability p, in [0, 1]; 1 is unbiased.
+            weights: "mean" divides the weights by their mean over the drawn examples; "raw" leaves them.
+            noise_guard: whether examples with probably wrong labels are left out; for classes only.
+            class_weights: as for ``short``: "square-root" or "balanced" weighs rows of rare classes, and so their gradients,
+                more; for classes only.
+            first: share of the examples that the first epoch draws, uniformly, in (0, 1].
             slope: of the later epochs' shares, in [-1, 1]: 1 rises from 0 to twice their mean, -1 falls.
             last_full: whether the last epoch draws everything, unweighted.
-            effective: what "auto" draws, in effective sample sizes; above 0.
-            least: the smallest share that "auto" draws of an epoch, in (0, 1].
-            most: the largest, ``least`` or more.
+            effective: draws of "auto" in effective sample sizes; above 0.
+            least: smallest share that "auto" draws in an epoch, in (0, 1].
+            most: largest share, ``least`` or more.
         """
         self.budget = None if budget == "auto" else check_fraction("budget", budget)
         self.cost_known = self.budget is not None
@@ -89,7 +89,9 @@ class Importance(Selector):
         self.slope, self.effective = budgets.check_slope(slope), check_at_least("effective", effective, 0.1)
         self.least, self.most = check_fraction("least", least), check_fraction("most", most)
         if most < least:
-            raise ValueError(f"most must be at least {least}, which is least, got {most!r}; the nearest that works is {least}")
+            raise ValueError(
+                f"most must be at least the value of least, {least}, got {most!r}; the nearest that works is {least}"
+            )
         self.share, self.noise, self.sample_size = 1.0, 0.0, 1.0
         self._happened: list[str] = []
 
@@ -124,12 +126,10 @@ class Importance(Selector):
             self._happened.append(self._why(epoch, spent))
 
     def _why(self, epoch: Epoch, spent: float) -> str:
-        """Return what an epoch draws without a budget, and why."""
+        """Return a sentence on what an epoch draws under "auto", and why."""
         drawn = f"epoch {epoch.index + 1} draws {self.share:.3f} of the examples"
         why = f"gradients have an effective sample size of {self.sample_size:.3f}"
-        pays = (
-            "" if self.share < TOO_MUCH else ", so that drawing by them saves next to nothing: the short schedule is what saves"
-        )
+        pays = "" if self.share < TOO_MUCH else ", so importance sampling saves next to nothing; use the short schedule"
         return f"{drawn}: {why}{pays}; spent so far {spent / epoch.total:.3f} of the cost of full"
 
     @override
@@ -147,7 +147,7 @@ class Importance(Selector):
         return weight
 
     def _by_class(self, ledger: Ledger, size: Array) -> Array:
-        """Return ``size`` ``(N,)`` times what an example weighs by its class."""
+        """Return ``size`` ``(N,)`` times the class weights."""
         if not self.power or ledger.target is None:
             return size
         return np.asarray(size * gradient_sizes.class_weights(ledger.target, self.power), np.float32)
@@ -178,14 +178,14 @@ class Importance(Selector):
         return spent
 
     def _cost_before_draws(self, warm_up: float) -> float:
-        """Return how many epochs the run has cost when the first draw by importance is made."""
+        """Return the cost, in epochs, up to the first draw by importance."""
         return float(math.ceil(warm_up)) if warm_up else self.first
 
     def _is_last(self, epoch: Epoch) -> bool:
         return self.last_full and epoch.index + 1 >= epoch.total
 
     def _share(self, epoch: Epoch, spent: float, sample_size: float) -> float:
-        """Return the share of the examples that an epoch draws, after so many epochs were ``spent``."""
+        """Return the share of the examples that an epoch draws, after ``spent`` epochs."""
         if self.budget is None:
             return min(self.most, max(self.least, self.effective * sample_size))
         left = max(0.0, self.budget * epoch.total - spent - self.last_full)

@@ -13,27 +13,27 @@ from components.selection.selector import Epoch, Selector, check_choice, check_f
 if TYPE_CHECKING:
     from components.evidence.ledger import Ledger
 
-#: Share of examples whose loss is below the mean, for planning only: a little over half, losses being skewed.
+#: Share of examples whose loss is below the mean, for planning only: above half, since losses are skewed.
 BELOW_MEAN = 0.6
 
 
 class InfoBatch(Selector):
-    """Each epoch leaves out ``prune`` of the examples whose last loss is below the mean, and trains on all at the end.
+    """Leave out ``prune`` of the examples with a loss below the mean each epoch, and train on all at the end.
 
-    Those of them that stay weigh ``1 / (1 - prune)``, so that the expected gradient is that of all examples. The losses are
-    those that training showed: nothing is computed for the selection.
+    The kept ones of them weigh ``1 / (1 - prune)``, so the expected gradient is that of all examples. Losses are those of
+    training: nothing is computed for the selection.
     """
 
     cost_known = False
 
     def __init__(self, prune: float = 0.5, until: float = 0.875, weights: str = "authors") -> None:
-        """Set the rule; the defaults are the authors'.
+        """Create the method; the defaults are the authors'.
 
         Args:
-            prune: r, the fraction of the low-loss examples left out of an epoch, in [0, 0.9].
-            until: delta, the fraction of the run after which nothing is left out, in (0, 1]; whole epochs, rounded down.
-            weights: "authors" leaves them as they are, "mean" divides them by their mean over those drawn, without which the
-                learning rate rises by it under SGD.
+            prune: r, fraction of the low-loss examples left out of an epoch, in [0, 0.9].
+            until: delta, fraction of the run after which nothing is left out, in (0, 1]; whole epochs, rounded down.
+            weights: "authors" leaves them as they are; "mean" divides them by their mean over the drawn examples, which
+                otherwise raises the learning rate under SGD.
         """
         if not 0 <= prune <= 0.9:
             raise ValueError(f"prune must be in [0, 0.9], got {prune!r}; the nearest that works is {min(max(prune, 0), 0.9)}")

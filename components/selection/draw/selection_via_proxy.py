@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from components.evidence.ledger import Ledger
     from components.run_position import Plan
 
-#: What the proxy's examples are ranked by -> the column of its score table.
+#: Ranking -> column of the proxy's score table.
 COLUMNS = {"confidence": "least_confidence", "entropy": "entropy", "forgetting": "forgetting", "k-centres": "features"}
 
 
@@ -27,11 +27,11 @@ class SelectionViaProxy(Selector):
     proxy = True
 
     def __init__(self, fraction: float = 0.5, by: str = "confidence") -> None:
-        """Set the rule.
+        """Create the method.
 
         Args:
-            fraction: of the examples, in (0, 1]; by default what the authors keep of Amazon's reviews.
-            by: "confidence" (least of it first), "entropy" or "forgetting"; of equal scores a random one; or "k-centres".
+            fraction: share of the examples, in (0, 1]; the default is the authors' for Amazon reviews.
+            by: "confidence" (least first), "entropy" or "forgetting", ties broken at random; or "k-centres".
         """
         self.fraction = check_fraction("fraction", fraction)
         self.by = check_choice("by", by, tuple(COLUMNS))
@@ -42,7 +42,7 @@ class SelectionViaProxy(Selector):
         if COLUMNS["confidence"] not in scores:
             raise ValueError("selection-via-proxy needs the score table of a warm-up with a 'proxy'")
         if (column := COLUMNS[self.by]) not in scores:
-            raise ValueError(f"the proxy gives no one vector an example to its last linear layer; by: {self.by!r} needs them")
+            raise ValueError(f"by: {self.by!r} needs a single vector per example before the proxy's last linear layer")
         values, k = scores[column], count_of(self.fraction, len(scores["id"]))
         if self.by == "k-centres":
             chosen, score = choose.k_centres(values, k)

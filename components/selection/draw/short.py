@@ -1,4 +1,4 @@
-"""Short schedule: everything, for fewer epochs; the hardest control on clean data."""
+"""Short schedule: everything, for fewer epochs; the strongest control on clean data."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 class Short(Selector):
-    """Train on everything for ``epochs``; the part of an epoch at the end is a random part of the examples."""
+    """Train on everything for ``epochs``; a last partial epoch takes a random part of the examples."""
 
     def __init__(self, epochs: float, class_weights: str = "none") -> None:
-        """Set the length.
+        """Create the method.
 
         Args:
-            epochs: 0.01 or more; it may be a fraction.
-            class_weights: "balanced" weighs each example by one over the rows of its class, in the mean 1, and "square-root" by
-                the root of that; of classes alone.
+            epochs: 0.01 or more, may be a fraction.
+            class_weights: "balanced" weighs each example by 1 / (rows of its class), scaled to a mean of 1, and "square-root"
+                by the root of that; for classes only.
         """
         self.epochs = check_at_least("epochs", epochs, 0.01)
         self.power = gradient_sizes.CLASS_POWERS[
@@ -55,5 +55,5 @@ class Short(Selector):
 
 
 def epochs_begun(length: float) -> int:
-    """Return how many epochs a run of ``length`` epochs begins; a millionth of an epoch begins none."""
+    """Return the number of epochs that a run of ``length`` epochs begins; a millionth of one is ignored."""
     return math.ceil(length - 1e-6)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class SwiftLearn(Selector):
-    """Draw the ``fraction`` of largest mean squared change of the logits between an example's last two sights."""
+    """Draw the ``fraction`` with the largest mean squared change of logits between the last two forward passes."""
 
     sights = 2
 
@@ -35,13 +35,13 @@ class SwiftLearn(Selector):
         refresh: int | None = None,
         refresh_by: str = "sweep",
     ) -> None:
-        """Set the rule.
+        """Create the method.
 
         Args:
-            fraction: of the examples of an epoch after the warm-up, in (0, 1].
+            fraction: share of the examples drawn in an epoch after the warm-up, in (0, 1].
             select: "top" keeps the largest scores; "sample" draws without replacement by their softmax.
-            temperature: sigma of that softmax, over scores in standard deviations; above 0.
-            refresh: K, epochs between looks at every example; None never looks again, as in the paper's experiments.
+            temperature: sigma of that softmax, for scores in standard deviations; above 0.
+            refresh: K, epochs between looks at every example; None for no more looks, as in the paper's experiments.
             refresh_by: "sweep" looks without training; "epoch" trains on everything for one epoch.
         """
         self.fraction = check_fraction("fraction", fraction)
@@ -84,14 +84,14 @@ class SwiftLearn(Selector):
 
     @override
     def planned_cost(self, epochs: int, warm_up: float) -> float:
-        warm_up = math.ceil(warm_up)  # an epoch that the warm-up began goes on over everything
+        warm_up = math.ceil(warm_up)  # an epoch that the warm-up began continues on everything
         rest = epochs - warm_up
         looks = 0 if self.refresh is None else max(0, int((rest - 1) // self.refresh))
         extra = LOOK_SHARE if self.refresh_by == "sweep" else 1 - self.fraction
         return warm_up + self.fraction * rest + extra * looks
 
     def _due(self, epoch: Epoch, late: int) -> bool:
-        """Return whether K epochs, or a multiple, have passed since the warm-up, ``late`` epochs ago."""
+        """Return whether a positive multiple of K epochs had passed since the warm-up, ``late`` epochs ago."""
         since = epoch.index - epoch.first - late
         return self.refresh is not None and since > 0 and since % self.refresh == 0
 

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 class Target(Selector):
-    """Draw ``fraction`` of the examples: the target set, and of the pool those nearest to it."""
+    """Draw ``fraction`` of the examples: the target set, and the nearest ones of the pool."""
 
     nearness = True
 
     def __init__(self, fraction: float = 0.3, select: str = "top", temperature: float = 1.0) -> None:
-        """Set the rule.
+        """Create the method.
 
         Args:
-            fraction: of all examples, the target set among them, in (0, 1].
-            select: "top" draws the nearest, the same in every epoch; "sample" afresh, by the softmax of their nearness.
-            temperature: of that softmax, over nearness in standard deviations; above 0.
+            fraction: share of all examples, the target set included, in (0, 1].
+            select: "top" draws the nearest, the same every epoch; "sample" draws anew each epoch, by the softmax of nearness.
+            temperature: of that softmax, for nearness in standard deviations; above 0.
         """
         self.fraction = check_fraction("fraction", fraction)
         self.samples = check_choice("select", select, ("top", "sample")) == "sample"
@@ -39,8 +39,8 @@ class Target(Selector):
     @override
     def select(self, scores: Mapping[str, Array], rng: np.random.Generator) -> Subset:
         if "nearness" not in scores:
-            raise ValueError("target needs the score table of a warm-up with 'nearness', which tells how near examples are")
-        # The target set comes first, whatever is near to it.
+            raise ValueError("target needs the score table of a warm-up with 'nearness'")
+        # The target set always comes first.
         score = np.where(scores["target"], np.inf, scores["nearness"]).astype(np.float32)
         if self.samples:
             return Subset(np.ones(len(score), np.float32), score)

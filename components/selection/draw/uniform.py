@@ -1,4 +1,4 @@
-"""Uniform random fraction: a control (fresh every epoch: RS2, Okanovic et al. 2024)."""
+"""Uniform random fraction: a control (anew every epoch: RS2, Okanovic et al. 2024)."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class Uniform(Selector):
-    """Draw ``fraction`` of the examples at random: afresh every epoch, or the same ones throughout."""
+    """Draw ``fraction`` of the examples at random: anew every epoch, or the same ones throughout."""
 
     def __init__(self, fraction: float, fresh: bool = True, seed: int = 0, slope: float = 0.0) -> None:
-        """Set the draw.
+        """Create the method.
 
         Args:
-            fraction: of the examples of an epoch, in (0, 1].
+            fraction: share of the examples drawn in an epoch, in (0, 1].
             fresh: whether every epoch draws anew.
-            seed: of the draw that is kept, where it is not fresh.
-            slope: of the epochs' fractions, in [-1, 1], whose mean is ``fraction``: 1 rises from next to 0 to twice that, -1
+            seed: seed of the single draw if it is not fresh.
+            slope: of the epochs' fractions, in [-1, 1], whose mean is ``fraction``: 1 rises from about 0 to twice that, -1
                 falls.
         """
         self.fraction, self.fresh = check_fraction("fraction", fraction), fresh
@@ -41,8 +41,8 @@ class Uniform(Selector):
         if most > 1:
             steepest = math.floor(100 * abs(self.slope) * (1 / self.fraction - 1) / (most / self.fraction - 1)) / 100
             raise ValueError(
-                f"slope must leave every epoch's fraction at 1 or less, and {self.slope:g} around {self.fraction:g} has one of "
-                f"{most:.4g}; the nearest that works is {math.copysign(steepest, self.slope):g}"
+                f"slope must keep every epoch's fraction at 1 or less, got {self.slope:g} with fraction {self.fraction:g}, "
+                f"which reaches {most:.4g}; the nearest that works is {math.copysign(steepest, self.slope):g}"
             )
 
     @override

@@ -24,21 +24,22 @@ if TYPE_CHECKING:
 
 #: The paper's whole pool M.
 POOL = ("uniform", "big-loss", "small-loss", "gradient-norm", "adaboost", "coreset-1", "coreset-2")
-#: Larger losses and scores are taken for this one, whose square is still a float32.
+#: Bound of losses and scores, whose square is still a float32.
 LARGEST = 1e15
-#: Keeps a rule to which all examples are alike from being divided by nothing.
+#: Lower bound of a divisor, for rules that score all examples alike.
 LEAST_SPREAD = 1e-18
-#: A rule's weight never falls below, so that it can recover (ours).
+#: Lower bound of a rule's weight, so that it can recover (ours).
 LEAST_WEIGHT = 1e-6
-#: The most that one look may move the logarithm of a weight (ours).
+#: Largest change of a weight's logarithm in one look (ours).
 LARGEST_STEP = 10.0
 
-#: Whole batches to a lesson (ours): weights and scores change slowly, and one a batch would take 7 % of a small model's time.
+#: Whole batches per update (ours): weights and scores change slowly, and an update each batch would take 7 % of a small
+#: model's time.
 LESSON = 16
 
 
 class AdaSelection(Keeper):
-    """Keep the largest ``reward * sum_m w^m alpha^m`` (eq. 5, 6): each rule's say in the batch, by how far it is trusted."""
+    """Keep the largest ``reward * sum_m w^m alpha^m`` (eq. 5, 6): rules' importances blended by the rules' weights."""
 
     def __init__(
         self,
@@ -53,19 +54,19 @@ class AdaSelection(Keeper):
         explore: bool = False,
         look: str = "fresh",
     ) -> None:
-        """Set the rule.
+        """Create the method.
 
         Args:
-            fraction: kept of each look, in (0, 1].
-            pool: the rules that are blended, by name; None for the paper's seven.
-            beta: how fast trust moves (eq. 3): above 0 towards rules whose mean loss rises, below 0 towards those whose falls.
-            gamma: how fast the curriculum's favour for small losses fades (eq. 4).
-            temperature: of the softmax (eq. 2), over scores in standard deviations; above 0.
-            mean: a rule's mean loss (eq. 3): by its "importance" over the batch, or over what it would have "kept".
-            change: of that mean: "signed", or its "absolute" value.
-            time: what t of the reward counts: each look an "iteration", or "epoch".
+            fraction: share kept of each look, in (0, 1].
+            pool: names of the blended rules; None for the paper's seven.
+            beta: rate of the weights' update (eq. 3): above 0 towards rules whose mean loss rises, below 0 whose falls.
+            gamma: how fast the preference for small losses fades (eq. 4).
+            temperature: of the softmax (eq. 2), for scores in standard deviations; above 0.
+            mean: a rule's mean loss (eq. 3), by its "importance" over the batch, or over what it would have "kept".
+            change: of that mean, "signed" or "absolute".
+            time: unit of t in the reward: "iteration" for looks, or "epoch".
             explore: whether "uniform" draws random scores; else its importance is 1/B for all, as in the paper.
-            look: how examples become known (``Keeper``).
+            look: how examples are seen (``Keeper``).
         """
         super().__init__(fraction, look, draws=explore)
         self.every = 1 if explore else LESSON
@@ -114,7 +115,7 @@ class AdaSelection(Keeper):
         return np.asarray(loss[order[:, : count_of(self.fraction, len(loss))]].mean(1))
 
     def reward(self, loss: Array) -> Array:
-        """Return ``exp(-loss / t^gamma)`` (eq. 4), ``(B,)``: at first in favour of small losses, later the same for all."""
+        """Return ``exp(-loss / t^gamma)`` (eq. 4), ``(B,)``: at first in favour of small losses, later equal for all."""
         return np.asarray(np.exp(loss * -math.exp(-min(self.gamma * math.log(max(1, self.steps)), 700.0))))
 
     @override
@@ -132,7 +133,7 @@ class AdaSelection(Keeper):
         self.trust, self.before, self.steps = state["trust"], state["before"], int(state["steps"][0])
 
     def _scores(self, seen: Signals, rng: np.random.Generator | None) -> Array:
-        """Return what each rule says, ``(M, B)``."""
+        """Return the scores of each rule, ``(M, B)``."""
         said = [RULES[name](seen, rng) for name in self.pool]
         return np.concatenate(said).reshape(len(said), -1)
 
@@ -142,7 +143,7 @@ def importance(scores: Array, temperature: float) -> Array:
 
     Standardising is ours: one outlying loss would take all of a plain softmax.
     """
-    # Few functions, again and again: each one's first call after a step, which has emptied the caches, takes ten times as long.
+    # Few functions, used repeatedly: after a step has evicted the caches, each one's first call takes ten times as long.
     size = scores.shape[1]
     scores = np.maximum(np.minimum(scores, LARGEST), -LARGEST)
     scores -= np.add.reduce(scores, 1, keepdims=True) / size
@@ -155,11 +156,11 @@ def importance(scores: Array, temperature: float) -> Array:
 
 
 def trusted(trust: Array, before: Array, now: Array, beta: float, change: str) -> Array:
-    """Return the rules' weights after a look (eq. 3): ``w exp(beta (L_t - L_{t-1}) / L_{t-1})``, over their sum.
+    """Return the rules' weights after a look (eq. 3): ``w exp(beta (L_t - L_{t-1}) / L_{t-1})``, normalised to sum 1.
 
     Args:
-        trust: w of the look before, ``(M,)``.
-        before: L of the look before, ``(M,)``; empty where there was none, which changes nothing.
+        trust: w of the previous look, ``(M,)``.
+        before: L of the previous look, ``(M,)``; if empty, the weights stay.
         now: L of this look, ``(M,)``.
         beta: the factor.
         change: "signed" or "absolute".

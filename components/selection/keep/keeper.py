@@ -23,28 +23,28 @@ if TYPE_CHECKING:
     from components.evidence.evidence import Evidence
     from components.tasks.examples import Examples
 
-#: By how much each batch that is owed moves the share that passes: losses drift, and judged by older ones alone too many would
-#: pass, or too few. The number kept is never further than ``1 / CORRECTION`` batches from the fraction.
+#: Change of the passing share per batch that is owed: losses drift, and by older ones alone too many or too few would pass.
+#: The number kept is never further than ``1 / CORRECTION`` batches from the fraction.
 CORRECTION = 0.25
-#: The places of batches, which have none.
+#: Index of whole batches, which have none.
 NOWHERE = np.zeros(WINDOW, np.int64)
 
 
 class Keeper(Selector):
-    """Keep the ``fraction`` of largest score out of each look; a method adds ``score``.
+    """Keep the ``fraction`` with the largest score out of each look; a method adds ``score``.
 
     ``look`` is one of
 
     * ``fresh``: a forward pass without gradients over every example, then a step on those kept;
-    * ``stale(n)``: a fresh look every n-th epoch, in between what the last sight of each example showed;
+    * ``stale(n)``: a fresh look every n-th epoch, in between the signals of each example's last forward pass;
     * ``whole-batch``: a training batch is kept or skipped as a whole, by the training pass itself, whose graph is then used;
-      its mean loss is scored among those of the last batches, all of them every so many batches (``every``).
+      its mean loss is scored against those of the last batches, which are rescored every ``every`` batches.
     """
 
-    every = 1  #: batches from one comparison of whole batches to the next; between them a batch has the place of its loss
+    every = 1  #: batches between two rescorings of whole batches; in between, a batch is ranked by its loss
 
     def __init__(self, fraction: float, look: str = "fresh", *, draws: bool = True) -> None:
-        """Set the fraction, in (0, 1], how examples become known, and whether ``score`` draws random numbers."""
+        """Set the fraction, in (0, 1], how examples are seen, and whether ``score`` draws random numbers."""
         self.fraction = check_fraction("fraction", fraction)
         self.visits, self.whole = _visits(look), look == "whole-batch"
         self.draws, self.chance = draws, draws and not self.whole
@@ -54,10 +54,10 @@ class Keeper(Selector):
 
     @abstractmethod
     def score(self, seen: Signals, index: Array, rng: np.random.Generator) -> Array:
-        """Return one number an example ``(B,)``, higher = keep; ``index`` ``(B,)`` are their places."""
+        """Return a score for each example ``(B,)``, higher = keep; ``index`` ``(B,)`` are their indices."""
 
     def take(self, seen: Signals) -> None:
-        """Take in what is scored next: a look, or with ``whole-batch`` the means of the last batches."""
+        """Update the method before scoring, from a look or, with ``whole-batch``, the means of the last batches."""
 
     @override
     def look(self, epoch: Epoch) -> Look | None:
@@ -70,7 +70,7 @@ class Keeper(Selector):
 
     @override
     def look_size(self, batch_size: int) -> int:
-        """Return so many that those kept are one batch: a second would be what the model of a step before chose."""
+        """Return a size of which one batch is kept: a second batch would have been chosen by the model before the step."""
         return max(batch_size, round(batch_size / self.fraction))
 
     @override
@@ -89,7 +89,7 @@ class Keeper(Selector):
         return largest(self.score(evidence.signals, evidence.index.numpy(), rng), self.fraction)
 
     def _judge(self, evidence: Evidence) -> None:
-        """Decide on a whole batch: by its place among the last ones, and by how many are owed."""
+        """Decide on a whole batch, by its rank among the last ones and the number still to be kept."""
         loss = self.window.push(evidence, norm="norm" in self.wants)
         self.judged += 1
         due = self.judged < self.every or self.judged % self.every == 0
@@ -99,7 +99,7 @@ class Keeper(Selector):
         self.kept += self.worth
 
     def _compare(self, likelihood: bool) -> float:
-        """Score the last batches; return what share of the others the latest is above, and note this of each loss."""
+        """Score the last batches, store each one's rank by its loss, and return the rank of the latest, in [0, 1]."""
         loss, norm = self.window.means
         pool = Signals(loss, norm, likelihood=likelihood)
         self.take(pool)
@@ -138,7 +138,7 @@ class Keeper(Selector):
 
 
 def _visits(look: str) -> int:
-    """Return how many visits one look serves."""
+    """Return the number of epochs that one look serves."""
     stale = re.fullmatch(r"stale\((\d+)\)", look)
     if stale and int(stale[1]) >= 2:
         return int(stale[1])

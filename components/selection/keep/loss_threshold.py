@@ -1,4 +1,4 @@
-"""Loss threshold under which backward passes are skipped, fixed or automatic (arXiv 2207.14386)."""
+"""Loss threshold below which backward passes are skipped, fixed or automatic (arXiv 2207.14386)."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from components.run_position import Plan
     from components.tasks.examples import Examples
 
-#: The share of the examples that is planned to be at the threshold or over it; the real one depends on the losses.
+#: Planned share of examples at or above the threshold; the real one depends on the losses.
 KEPT = 0.3
 
 
 class LossThreshold(Selector):
-    """Stage 0 trains on everything and finds the threshold, ``L_low``; stage 1 keeps what is not under it.
+    """Find the threshold ``L_low`` in stage 0, on everything; in stage 1 keep the losses not below it.
 
-    ``L_low`` is the mean loss of the last ``k`` batches (eq. 2): of steps in stage 0, and of looks after it.
+    ``L_low`` is the mean loss of the last ``k`` batches (eq. 2): of steps in stage 0, of looks after it.
     """
 
     chance = False
     cost_known = False
-    #: The steps on what one look kept move the model that judged it: near chance, a pool of them is all of one class, and the
-    #: next pool all of the other.
+    #: Steps change the model between looks: near chance, a pool chosen by one model is all of one class, and the next all of
+    #: the other.
     pooled = False
 
     def __init__(
@@ -43,12 +43,12 @@ class LossThreshold(Selector):
         threshold_update: str = "sliding",
         granularity: str = "example",
     ) -> None:
-        """Set the rule.
+        """Create the method.
 
         Args:
-            threshold: a fixed ``L_low``, above 0, of which there is no stage 0; None to find it.
-            n_0: N_0, in (0, 1), the share of the first epoch that stage 0 takes.
-            k: K, 1 or more, the losses whose mean is the threshold.
+            threshold: a fixed ``L_low``, above 0, without a stage 0; None to find it.
+            n_0: N_0, in (0, 1), share of the first epoch that stage 0 takes.
+            k: K, 1 or more, number of losses whose mean is the threshold.
             k_in: "batches", as in the paper, or "examples", as in the authors' code.
             threshold_update: "sliding", as in the paper, or "frozen" when stage 0 ends, as in the authors' code.
             granularity: whether an "example" or a "batch" is kept or skipped; a batch by its mean loss.
@@ -75,9 +75,7 @@ class LossThreshold(Selector):
         if not self.fixed and needed > self.stage_0:
             unit = f"{self.stage_0 // self.batch_size} batches" if self.k_in == "batches" else f"{self.stage_0} examples"
             near = math.ceil(100 * needed / drawn) / 100
-            raise ValueError(
-                f"k must be at most the {unit} of stage 0 (n_0: {self.n_0}), got {self.k}; n_0: {near} has as many"
-            )
+            raise ValueError(f"k must be at most the {unit} of stage 0 (n_0: {self.n_0}), got {self.k}; n_0: {near} is enough")
 
     @override
     def look(self, epoch: Epoch) -> Look | None:
@@ -91,7 +89,7 @@ class LossThreshold(Selector):
             return
         found = self.stage == 0
         if found or self.slides:
-            # What is judged now is judged by what came before it.
+            # The threshold is that of the losses before this batch.
             self.low = float(self.window.mean()) if len(self.window) else 0.0
             self._take(evidence.signals.loss)
         if found and self.seen >= self.stage_0:
@@ -101,7 +99,7 @@ class LossThreshold(Selector):
             )
 
     def _take(self, loss: Array) -> None:
-        """Let the losses ``(B,)`` into the window."""
+        """Add the losses ``(B,)`` to the window."""
         self.seen += len(loss)
         if self.k_in == "batches":
             starts = np.arange(0, len(loss), self.batch_size)
@@ -109,7 +107,7 @@ class LossThreshold(Selector):
         self.window = np.concatenate([self.window, loss])[-self.k :]
 
     def worth(self, loss: Array) -> Array:
-        """Return which of the losses ``(B,)`` are worth a backward pass, ``(B,)`` bool."""
+        """Return whether each of the losses ``(B,)`` is worth a backward pass, ``(B,)`` bool."""
         return np.full(len(loss), loss.mean() >= self.low) if self.by_batch else np.asarray(loss >= self.low)
 
     @override

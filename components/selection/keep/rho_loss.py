@@ -1,4 +1,4 @@
-"""RHO-LOSS (Mindermann et al., ICML 2022, arXiv 2206.07137): keeps the learnable, not yet learnt."""
+"""RHO-LOSS (Mindermann et al., ICML 2022, arXiv 2206.07137): keeps learnable, not yet learnt examples."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class RhoLoss(Keeper):
-    """Keep the largest reducible losses: the loss less that of a model trained on a holdout, which is left out here."""
+    """Keep the largest reducible losses: the loss minus that of a model trained on a holdout, which is left out here."""
 
     holdout = True
 
     def __init__(self, fraction: float = 0.1, look: str = "fresh") -> None:
-        """Set the fraction kept, in (0, 1] (the authors' 0.1), and how examples become known: "fresh" or "stale(n)"."""
+        """Set the fraction kept, in (0, 1] (the authors' 0.1), and how examples are seen: "fresh" or "stale(n)"."""
         super().__init__(fraction, look, draws=False)
         if self.whole:
             raise ValueError("look must be 'fresh' or 'stale(n)' here, got 'whole-batch'; the nearest that works is 'fresh'")
@@ -33,7 +33,7 @@ class RhoLoss(Keeper):
     @override
     def select(self, scores: Mapping[str, Array], rng: np.random.Generator) -> Subset:
         if "holdout" not in scores:
-            raise ValueError("rho-loss needs the score table of a warm-up with 'holdout', which tells irreducible losses")
+            raise ValueError("rho-loss needs the score table of a warm-up with 'holdout', for the irreducible losses")
         return Subset((~scores["holdout"]).astype(np.float32), -np.asarray(scores["loss"], np.float32))
 
     @override

@@ -12,10 +12,10 @@ from components.selection.keep.rules import RULES, check_rules, required_signals
 
 
 class ByRule(Keeper):
-    """Keep the ``fraction`` that one rule puts first."""
+    """Keep the ``fraction`` with the largest score of one rule."""
 
     def __init__(self, rule: str, fraction: float, look: str = "fresh") -> None:
-        """Set the rule, one of ``RULES``, the fraction kept, in (0, 1], and how examples become known (``Keeper``)."""
+        """Set the rule, one of ``RULES``, the fraction kept, in (0, 1], and how examples are seen (``Keeper``)."""
         super().__init__(fraction, look, draws=rule == "uniform")
         check_rules((rule,), look)
         self.rule, self.wants = rule, required_signals((rule,))

@@ -1,7 +1,7 @@
 """Rules: functions that rank examples of a look, one line each in ``RULES``.
 
-A rule answers ``(B,)`` with one number an example, higher = keep. Only the order matters where a rule stands alone;
-AdaSelection (arXiv 2306.10728, whose baselines these are) also uses the distances.
+A rule returns a score per example, ``(B,)``, higher = keep. For a single rule only the order matters; AdaSelection (arXiv
+2306.10728, whose baselines these are) also uses the distances.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 from components.arrays import Array, count_of
 from components.evidence.signals import Signals
 
-#: Nearest to 0 and 1 that a loss turned into a share of errors may come.
+#: Smallest distance from 0 and 1 of a loss that is converted to a share of errors.
 SHARE_BOUND = 1e-6
-#: The odds of the smallest share, and the log-odds of the largest.
+#: Odds of the smallest share, and log-odds of the largest.
 LEAST_ODDS = SHARE_BOUND / (1 - SHARE_BOUND)
 LOG_ODDS_BOUND = -float(np.log(LEAST_ODDS))
 
@@ -52,13 +52,13 @@ def input_gradient_norm(seen: Signals, rng: np.random.Generator | None) -> Array
 
 
 def adaboost(seen: Signals, rng: np.random.Generator | None) -> Array:
-    """Return ``log(e / (1 - e))`` of the share of errors e that the loss stands for (AdaSelection's eq. 1; reconstructed).
+    """Return ``log(e / (1 - e))`` of the error share e of each loss (AdaSelection's eq. 1; reconstructed).
 
-    e is ``1 - exp(-loss)``, the probability of any wrong answer, or ``loss / max(loss)`` where the loss is no likelihood; it is
-    kept ``SHARE_BOUND`` away from 0 and 1.
+    e is ``1 - exp(-loss)``, the probability of any wrong class, or ``loss / max(loss)`` if the loss is no likelihood, at least
+    ``SHARE_BOUND`` away from 0 and 1.
     """
     if seen.likelihood:
-        # e / (1 - e) is exp(loss) - 1: like this no digit is lost for a loss near 0.
+        # e / (1 - e) is exp(loss) - 1; expm1 keeps the digits of losses near 0.
         odds = np.maximum(np.expm1(np.minimum(seen.loss, LOG_ODDS_BOUND)), LEAST_ODDS)
     else:
         share = np.clip(seen.loss / np.maximum(seen.loss.max(), SHARE_BOUND), SHARE_BOUND, 1 - SHARE_BOUND)
@@ -67,12 +67,12 @@ def adaboost(seen: Signals, rng: np.random.Generator | None) -> Array:
 
 
 def adaboost_reversed(seen: Signals, rng: np.random.Generator | None) -> Array:
-    """Return the classical ``log((1 - e) / e)``: AdaBoost's weight of a learner that errs by e."""
+    """Return the classical ``log((1 - e) / e)``: AdaBoost's weight of a learner with error e."""
     return -adaboost(seen, rng)
 
 
 def coreset_1(seen: Signals, rng: np.random.Generator | None) -> Array:
-    """Return how far the loss's rank is from the middle rank: of k kept, half are the largest and half the smallest."""
+    """Return the distance of the loss's rank from the middle: of k kept, half are the largest and half the smallest."""
     distance = np.empty_like(seen.loss)
     distance[seen.loss.argsort(kind="stable")] = _from_the_middle(len(seen))
     return distance
@@ -89,7 +89,7 @@ def _from_the_middle(size: int) -> Array:
 
 
 def coreset_2(seen: Signals, rng: np.random.Generator | None) -> Array:
-    """Return how near the loss is to the mean loss: ``-|loss - mean|``."""
+    """Return the negative distance of the loss from the mean loss: ``-|loss - mean|``."""
     mean = float(np.add.reduce(seen.loss, dtype=np.float64)) / len(seen)
     return np.negative(np.abs(seen.loss - mean))
 
@@ -105,21 +105,21 @@ RULES: dict[str, Rule] = {
     "coreset-1": coreset_1,
     "coreset-2": coreset_2,
 }
-#: What a rule must be given.
+#: Rule -> the signal that it needs beside the loss.
 WANTS = {"gradient-norm": "norm", "input-gradient-norm": "input_norm"}
 
 
 def required_signals(names: tuple[str, ...]) -> frozenset[str]:
-    """Return what evidence must hold for the rules ``names``."""
+    """Return the signals that evidence must have for the rules ``names``."""
     return frozenset(WANTS[name] for name in names if name in WANTS)
 
 
 def largest(score: Array, fraction: float) -> Array:
-    """Return which are the ``fraction`` of largest ``score``, ``(B,)`` bool, at least one; of equal ones the earlier is."""
+    """Return the ``fraction`` with the largest ``score``, ``(B,)`` bool, at least one; among equal scores the earlier wins."""
     size, k = len(score), count_of(fraction, len(score))
     if k >= size:
         return np.ones(size, np.bool_)
-    parted = score.copy()  # as np.partition, without what that has around it
+    parted = score.copy()  # as np.partition, without its overhead
     parted.partition(size - k)
     bound = parted[size - k]
     passed: Array = score >= bound
@@ -129,10 +129,10 @@ def largest(score: Array, fraction: float) -> Array:
 
 
 def check_rules(names: tuple[str, ...], look: str) -> None:
-    """Refuse rules that are not there, and one whose evidence ``look`` does not give.
+    """Check that all rules exist and that ``look`` gives the signals they need.
 
     Raises:
-        ValueError: with the nearest that works.
+        ValueError: with the nearest value that works.
     """
     if not names:
         raise ValueError(f"pool must name at least one rule, got none; one that works: [{', '.join(RULES)}]")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SelectiveBackprop(Keeper):
-    """Keep an example with probability ``CDF(loss)^beta`` (eq. 1), CDF being the share of the last losses strictly below it.
+    """Keep an example with probability ``CDF(loss)^beta`` (eq. 1); CDF is the share of recent losses strictly below it.
 
     The first epoch trains on everything, as in the authors' code, and fills the memory of losses; a batch's own losses enter it
     before they are judged.
@@ -27,11 +27,11 @@ class SelectiveBackprop(Keeper):
     cost_known = False
 
     def __init__(self, beta: float = 1.0, memory: int = 1024, look: str = "fresh") -> None:
-        """Set the rule.
+        """Create the method.
 
         Args:
             beta: selectivity, above 0; about ``1 / (1 + beta)`` is kept.
-            memory: R, how many of the last losses are compared with, 1 or more; the authors' 1,024.
+            memory: R, number of recent losses to compare with, 1 or more; the authors' is 1,024.
             look: "fresh" or "stale(n)" (``Keeper``).
         """
         super().__init__(1 / (1 + check_at_least("beta", beta, 1e-3)), look)
@@ -50,7 +50,7 @@ class SelectiveBackprop(Keeper):
 
     @override
     def score(self, seen: Signals, index: Array, rng: np.random.Generator) -> Array:
-        """Return the probability ``(B,)`` of each example to be kept."""
+        """Return each example's probability ``(B,)`` to be kept."""
         below = np.searchsorted(np.sort(self.losses), seen.loss, side="left")
         return np.asarray((below / max(1, len(self.losses))) ** self.beta)
 

@@ -1,4 +1,4 @@
-"""Window of the last training batches, against which the next one is scored."""
+"""Window of the last training batches, against which the next is scored."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ WINDOW = 64
 
 
 class Window:
-    """The mean loss and the mean gradient norm of each of the last ``WINDOW`` batches.
+    """Mean loss and mean gradient norm of each of the last ``WINDOW`` batches.
 
-    Norms are worked out when they are asked for, those of several batches in a row: between two steps each would take five
-    times as long.
+    Norms are computed lazily, for several batches in a row: between two steps each would take five times as long.
     """
 
     def __init__(self, means: Array | None = None) -> None:
         """Begin with ``means`` ``(2, M)``."""
-        # Twice as long as the window: the last ones lie side by side, and are moved once in ``WINDOW`` batches.
+        # Twice as long as the window, so that its rows are contiguous and moved once in ``WINDOW`` batches.
         self._rows, self._end = np.zeros((2, 2 * WINDOW), np.float32), 0
         self._waiting: list[Evidence] = []
         if means is not None:
@@ -32,7 +31,7 @@ class Window:
             self._rows[:, : self._end] = means
 
     def push(self, evidence: Evidence, *, norm: bool) -> np.float32:
-        """Take a batch in, with its ``norm`` or without, and return its mean loss."""
+        """Add a batch, with its ``norm`` or without, and return its mean loss."""
         if self._end == 2 * WINDOW:
             self._rows[:, :WINDOW] = self.means
             self._end = WINDOW

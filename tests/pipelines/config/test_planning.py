@@ -41,7 +41,7 @@ BAD = {
     ),
     "a slope past everything": (
         {"methods.uniform": {"fraction": 0.8, "slope": 1.0}},
-        r"methods.uniform: slope must leave every epoch's fraction at 1 or less, and 1 around 0.8 has one of 1.44; .* is 0.31",
+        r"methods.uniform: slope must keep every epoch's .*, got 1 with fraction 0.8, which reaches 1.44; .* is 0.31",
     ),
     "a gradient by token ids": (
         {"compare.input-gradient-norm": "none"},

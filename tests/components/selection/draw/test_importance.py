@@ -175,7 +175,7 @@ def test_where_all_gradients_are_alike_auto_draws_everything_and_says_that_it_do
     selector = Importance("auto")
     weight = drawn_by(selector, ledger_of(make_ledger, gradient_norm=np.full(10, 0.7)))
     assert weight.tolist() == [1] * 10
-    assert "the short schedule is what saves" in selector.events()[0]
+    assert "use the short schedule" in selector.events()[0]
 
 
 def test_auto_stays_within_its_bounds(make_ledger):
@@ -224,7 +224,7 @@ def test_what_the_run_does_not_allow(arguments, epochs, warm_up, text):
         ({"weights": "none"}, "weights must be one of mean, raw"),
         ({"first": 0}, "first"),
         ({"effective": 0}, "effective"),
-        ({"least": 0.5, "most": 0.4}, "most must be at least 0.5, which is least, got 0.4; the nearest that works is 0.5"),
+        ({"least": 0.5, "most": 0.4}, "most must be at least the value of least, 0.5, got 0.4; the nearest that works is 0.5"),
     ],
 )
 def test_bounds(arguments, text):

@@ -45,7 +45,9 @@ def test_centres_are_spread_out():
 def test_another_table_is_refused():
     with pytest.raises(ValueError, match="needs the score table of a warm-up with a 'proxy'"):
         SelectionViaProxy().select({"id": np.arange(2), "loss": np.ones(2, np.float32)}, None)
-    with pytest.raises(ValueError, match="no one vector an example to its last linear layer; by: 'k-centres'"):
+    with pytest.raises(
+        ValueError, match="by: 'k-centres' needs a single vector per example before the proxy's last linear layer"
+    ):
         SelectionViaProxy(by="k-centres").select(table(), None)
 
 

@@ -64,7 +64,7 @@ def test_a_slope_changes_the_epochs_and_not_the_cost(make_training, slope):
 
 def test_a_slope_that_needs_more_than_everything_is_refused():
     with pytest.raises(
-        ValueError, match=r"slope must leave .* and 1 around 0.7 has one of 1.26; the nearest that works is 0.53"
+        ValueError, match=r"slope must keep .*, got 1 with fraction 0.7, which reaches 1.26; the nearest that works is 0.53"
     ):
         Uniform(0.7, slope=1.0).check(5, 0)
     Uniform(0.7, slope=0.53).check(5, 0)

@@ -106,10 +106,10 @@ def test_bad_settings_are_refused(arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"k": 3}, r"k must be at most the 2 batches of stage 0 \(n_0: 0.2\), got 3; n_0: 0.3 has as many"),
+        ({"k": 3}, r"k must be at most the 2 batches of stage 0 \(n_0: 0.2\), got 3; n_0: 0.3 is enough"),
         (
             {"k": 9, "k_in": "examples"},
-            r"k must be at most the 8 examples of stage 0 \(n_0: 0.2\), got 9; n_0: 0.23 has as many",
+            r"k must be at most the 8 examples of stage 0 \(n_0: 0.2\), got 9; n_0: 0.23 is enough",
         ),
     ],
 )
