@@ -1,1 +1,1 @@
-"""Where the figures of the documentation come from; never part of the tests."""
+"""Benchmarks that produce the documentation's figures; never part of the tests."""

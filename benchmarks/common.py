@@ -1,4 +1,4 @@
-"""What the benchmarks share: pinned threads, a copy of the project to run in, and results that say where they were taken."""
+"""Shared parts of the benchmarks: pinned threads, a copy of the project, and results with their provenance."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).resolve().parent / "results"
 FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
-#: Set before torch is imported: a library that asks for more threads than this gets none.
+#: Set before torch is imported, since a library that asks for more threads gets none.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-#: What is no part of a fresh clone.
+#: Files that are not part of a fresh clone.
 LEFT_BEHIND = (
     ".git",
     ".venv",
@@ -44,7 +44,7 @@ PACKAGES = ("torch", "transformers", "numpy", "pyarrow", "dvc")
 
 
 def asked(parser: argparse.ArgumentParser, known: Collection[str]) -> argparse.Namespace:
-    """Return what is asked for: some of the ``known`` tasks, all if none is named, and what ``parser`` knows beside them."""
+    """Return the parsed arguments: the requested ``known`` tasks, all by default, and those of ``parser``."""
     names = ", ".join(known)
     parser.add_argument("tasks", nargs="*", default=list(known), help=f"of {names}")
     parser.add_argument("--fashion-mnist", default=FASHION_MNIST, help="folder of the IDX files")
@@ -55,20 +55,20 @@ def asked(parser: argparse.ArgumentParser, known: Collection[str]) -> argparse.N
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """Return the CPU seconds, over all threads, that ``work`` took."""
+    """Return the CPU seconds of ``work`` over all threads."""
     start = time.process_time()
     work()
     return time.process_time() - start
 
 
 def summary(values: Sequence[float]) -> dict[str, Any]:
-    """Return the median of ``values``, their range, and themselves."""
+    """Return the median and range of ``values``, and the values."""
     rounded = [round(v, 4) for v in values]
     return {"median": round(median(values), 4), "min": min(rounded), "max": max(rounded), "rounds": rounded}
 
 
 def machine() -> dict[str, Any]:
-    """Return the machine, what else it was doing, and the versions."""
+    """Return the machine, its load, and the versions."""
     cpu = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown")
     return {
         "cpu": cpu,
@@ -95,7 +95,7 @@ def save(name: str, result: dict[str, Any]) -> None:
 
 
 def params_of(task: str, folder: str, **training: object) -> dict[str, Any]:
-    """Return params.yaml for ``task``, Fashion-MNIST taken from ``folder``, one thread, and ``training`` as given."""
+    """Return params.yaml for ``task``, with Fashion-MNIST from ``folder``, one thread, and the given ``training``."""
     params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["task"] = task
     params["tasks"]["fashion-mnist"]["source"] = {"from": "idx", "folder": folder}
@@ -105,7 +105,7 @@ def params_of(task: str, folder: str, **training: object) -> dict[str, Any]:
 
 @contextmanager
 def inside(params: dict[str, Any] | None = None) -> Iterator[Path]:
-    """Work in a new folder that holds a fresh copy of the project, with ``params`` for its params.yaml."""
+    """Change into a new folder with a fresh copy of the project, with ``params`` as its params.yaml."""
     before = Path.cwd()
     with TemporaryDirectory(prefix="winnow-") as name:
         folder = Path(name) / "winnow"
@@ -127,7 +127,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def repro(folder: Path, *stages: str) -> None:
-    """Run ``dvc repro`` in the copy ``folder``; what it says is shown only where it fails."""
+    """Run ``dvc repro`` in the copy ``folder``; its output is shown only if it fails."""
     command = [sys.executable, "-m", "dvc", "repro", "--quiet", *stages]
     done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False)
     if done.returncode:

@@ -1,8 +1,8 @@
-"""What it takes to have stages run by agents: a stage's dispatch, results through a DVC remote, a comparison, eight at once.
+"""Cost of running stages by agents: dispatch, a DVC remote, one comparison, and eight at once.
 
-All of it runs on what `make up` starts, in a fresh copy of the project, on the digits of scikit-learn, whose trainings take a
-second: what is measured is the way there. The servers are on SQLite, or on the new databases of PostgreSQL that the environment
-names, as for `make up`. Wall time, so the machine has to be quiet.
+All of it runs on the servers of `make up`, in a fresh copy of the project, on scikit-learn's digits, whose trainings take a
+second: what is measured is the overhead. The servers use SQLite, or new PostgreSQL databases that the environment names, as
+for `make up`. It measures wall time, so the machine must be idle.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from benchmarks.common import ROOT, environment, inside, save, summary
 from pipelines.flows.prefect_server import free_port
 
 TARGETS = {"dispatch_seconds": 8.0}
-#: A table of a million examples with four columns of 32 bits, and how much of them is sent.
+#: A table of a million examples with four 32-bit columns, and the size of a transfer.
 TABLE_BYTES, GIGABYTE = 16_000_000, 10**9
 EXPERIMENTS, PATIENCE_SECONDS = 8, 3600
-#: What DVC, git and SQLite say where one process keeps another out.
-#: Where `make up` has its servers' databases from.
+#: Messages of DVC, git and SQLite when another process has a lock.
+#: Variables with the URLs of `make up`'s databases.
 DATABASES = ("PREFECT_API_DATABASE_CONNECTION_URL", "MLFLOW_BACKEND_STORE_URI")
 LOCKED = ("Unable to acquire lock", "blocked by", "database is locked", "index.lock")
 
@@ -43,18 +43,18 @@ def digits(seed: int = 0) -> dict[str, Any]:
 
 
 def text_of(seed: int) -> str:
-    """Return the text of a params.yaml, another one for each seed."""
+    """Return the text of a params.yaml, a different one for each seed."""
     return yaml.safe_dump(digits(seed), sort_keys=False)
 
 
 def clean(folder: Path) -> dict[str, str]:
-    """Return the environment of a command in ``folder``, without settings of the user's that lead elsewhere."""
+    """Return the environment of a command in ``folder``, without user settings that point elsewhere."""
     kept = {k: v for k, v in environment(folder).items() if not k.startswith(("PREFECT_", "MLFLOW_", "WINNOW_"))}
     return kept | {"PYTHONWARNINGS": "", "DVC_NO_ANALYTICS": "1", "DO_NOT_TRACK": "1"}
 
 
 def call(folder: Path, *command: str) -> str:
-    """Run a command in ``folder`` and return what it wrote; end where it fails, with that."""
+    """Run a command in ``folder`` and return its output; exit with that output if it fails."""
     done = subprocess.run(command, cwd=folder, env=clean(folder), capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
@@ -62,7 +62,7 @@ def call(folder: Path, *command: str) -> str:
 
 
 def seconds(folder: Path, *command: str) -> float:
-    """Return the wall seconds that a command takes."""
+    """Return the wall seconds of a command."""
     start = time.perf_counter()
     call(folder, *command)
     return time.perf_counter() - start
@@ -70,7 +70,7 @@ def seconds(folder: Path, *command: str) -> float:
 
 @contextmanager
 def committed() -> Iterator[Path]:
-    """Work in a fresh copy of the project, all of it in one commit."""
+    """Change into a fresh copy of the project, committed as a whole."""
     with inside(digits()) as folder:
         who = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@example.org")
         call(folder, "git", "add", "--all")
@@ -80,11 +80,11 @@ def committed() -> Iterator[Path]:
 
 @contextmanager
 def served() -> Iterator[Path]:
-    """Run `make up` in a fresh copy of the project, and let this process find the servers."""
+    """Run `make up` in a fresh copy of the project, and point this process to its servers."""
     with committed() as folder:
         services = (sys.executable, "-m", "pipelines.services")
         try:
-            # Not the usual ones: a server that runs on them is not to be measured.
+            # Not the default ports, so that servers already running there are not measured.
             ports = (f"WINNOW_PREFECT_PORT={free_port()}", f"WINNOW_MLFLOW_PORT={free_port()}")
             databases = (f"{name}={os.environ[name]}" for name in DATABASES if name in os.environ)
             lines = call(folder, "env", *ports, *databases, *services, "up").splitlines()
@@ -97,7 +97,7 @@ def served() -> Iterator[Path]:
 
 
 def run(deployment: str, patience: float = PATIENCE_SECONDS, **parameters: str) -> Any:  # noqa: ANN401 - Prefect's FlowRun
-    """Have a deployment run, polled as the comparison polls its stages, and return its run; at once for no ``patience``."""
+    """Run a deployment, polled as a comparison polls its stages, and return its run; at once if ``patience`` is 0."""
     from prefect.deployments import run_deployment
 
     from pipelines.agents.run_watcher import POLL_SECONDS
@@ -106,13 +106,13 @@ def run(deployment: str, patience: float = PATIENCE_SECONDS, **parameters: str) 
 
 
 def completed(run: Any) -> None:  # noqa: ANN401 - Prefect's FlowRun
-    """Check that a run has ended well."""
+    """Check that a run has completed."""
     if not run.state.is_completed():
         sys.exit(f"{run.name}: {run.state.name}: {run.state.message}")
 
 
 def dispatch(folder: Path, rounds: int) -> dict[str, Any]:
-    """Return the seconds of a run of the stage ``plan`` over its own: what its agent, its worktree and DVC take."""
+    """Return the overhead of a run of the stage ``plan`` in seconds: agent, worktree and DVC."""
     revision = call(folder, "git", "rev-parse", "HEAD").strip()
     own, whole = [], []
     for seed in range(rounds):
@@ -125,7 +125,7 @@ def dispatch(folder: Path, rounds: int) -> dict[str, Any]:
 
 
 def transfer(size: int) -> dict[str, Any]:
-    """Return the seconds of ``dvc push`` and ``dvc pull`` of tables of ``size`` bytes together, through a folder."""
+    """Return the seconds of ``dvc push`` and ``dvc pull`` of ``size`` bytes of tables, through a folder."""
     with TemporaryDirectory(prefix="winnow-") as name:
         folder = Path(name)
         dvc = (sys.executable, "-m", "dvc")
@@ -149,7 +149,7 @@ def transfer(size: int) -> dict[str, Any]:
 
 
 def comparison() -> dict[str, float]:
-    """Return the seconds of a comparison that agents run, and of the same one as a flow in a fresh copy."""
+    """Return the seconds of a comparison run by agents, and of the same one as a flow in a fresh copy."""
     start = time.perf_counter()
     completed(run("winnow/main", params=text_of(0)))
     sent = time.perf_counter() - start
@@ -159,10 +159,10 @@ def comparison() -> dict[str, float]:
 
 
 def at_once(folder: Path, experiments: int = EXPERIMENTS) -> dict[str, Any]:
-    """Ask for ``experiments`` at once, wait for all, check that each stage of each was run once, and count the words of locks.
+    """Run ``experiments`` at once, check that each of their stages ran once, and count lock messages.
 
     Raises:
-        AssertionError: where one did not end well, or a stage was run twice.
+        AssertionError: if one failed, or a stage ran twice.
     """
     start = time.perf_counter()
     texts = [text_of(2000 + seed) for seed in range(experiments)]
@@ -194,7 +194,7 @@ def _wait_for(ids: list[Any]) -> list[Any]:
 
 
 def _stage_runs(texts: list[str]) -> list[Any]:
-    """Return the runs of stages with one of the ``texts``; the server gives at most 200 at a time."""
+    """Return the runs of stages with one of the ``texts``; the server returns at most 200 at a time."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowFilter
 

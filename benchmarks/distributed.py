@@ -1,7 +1,7 @@
-"""One training in two processes of one thread each against the same in one: what it gains, and what of it is selection.
+"""Speedup of training in two processes of one thread each over one process, and selection's share of the time.
 
-The real stages run in fresh copies of the project, both ways in turns, and their own cost records tell the seconds. Two
-processes want two cores: wall time, so the machine has to be quiet.
+The real stages run in fresh copies of the project, both ways in turns; the seconds are those of their cost records. Two
+processes need two cores: it measures wall time, so the machine must be idle.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EPOCHS = 2
 
 
 def trained(folder: Path, params: dict[str, Any], method: str, ranks: int) -> dict[str, float]:
-    """Train ``method`` with so many ``ranks`` in the copy ``folder``; return what its cost record says."""
+    """Train ``method`` with ``ranks`` processes in the copy ``folder``; return the figures of its cost record."""
     params["tasks"][TASK]["training"]["devices"] = ranks
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
     for stage in (["plan"], ["warm_up", "none"], ["subset", method], ["train", method]):
@@ -46,7 +46,7 @@ def trained(folder: Path, params: dict[str, Any], method: str, ranks: int) -> di
 
 
 def compared(one: dict[str, float], two: dict[str, float]) -> dict[str, float]:
-    """Return how two processes do beside one."""
+    """Return the ratios of two processes to one."""
     return {
         "speed_over_one": two["drawn_a_second"] / one["drawn_a_second"],
         "cpu_over_one": two["cpu_seconds"] / one["cpu_seconds"],

@@ -1,4 +1,4 @@
-"""What one epoch's draw takes over ten million examples: CPU seconds, and bytes an example beyond the ledger's own columns."""
+"""Cost of drawing an epoch of ten million examples: CPU seconds, and bytes per example beyond the ledger's columns."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from components.selection.draw.infobatch import InfoBatch
 from components.selection.draw.uniform import Uniform
 from components.selection.selector import Epoch, Selector
 
-#: Examples that LeNet trains on in a CPU second: what an epoch is taken to last, of a small model.
+#: Examples that LeNet trains on per CPU second: an epoch's assumed length, for a small model.
 LENET = 8_000
 CLASSES = 10
 TARGETS = {"bytes": 40.0, "share": 0.01}
 
 
 def ledger_of(rows: int) -> Ledger:
-    """Return a ledger of ``rows`` examples of ten classes, each seen twice, a tenth of whose labels the model contradicts."""
+    """Return a ledger of ``rows`` examples of ten classes, each seen twice, with a tenth of the labels contradicted."""
     rng = np.random.default_rng(0)
     target = rng.integers(0, CLASSES, rows)
     norm = rng.gamma(0.4, size=rows).astype(np.float32)
@@ -43,7 +43,7 @@ def ledger_of(rows: int) -> Ledger:
 
 
 def draw(selector: Selector, ledger: Ledger, *, traced: bool) -> float:
-    """Return the CPU seconds of a review and a draw, or where ``traced`` the most bytes held, an example."""
+    """Return the CPU seconds of a review and a draw, or with ``traced`` the peak bytes per example."""
     epoch = Epoch(2, 10)
     if traced:
         tracemalloc.start()

@@ -1,8 +1,8 @@
-"""Counted against measured time: does skipping an example save what the passes it did not take should save?
+"""Counted against measured time: whether skipping examples saves as much as the skipped passes cost.
 
-The stages before training run as they do for a user; then the training of all methods goes on in one process, in turns of a few
-batches each, so that what else the machine does weighs on all alike. Counted time is passes done times T_f and T_b of the
-training on everything; measured time is CPU seconds.
+The stages before training run as usual; then all methods train in one process, in turns of a few batches each, so that other
+load on the machine affects all alike. Counted time is passes times T_f and T_b of the training on everything; measured time is
+CPU seconds.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ METHODS = {"full": "none", "swiftlearn-10": WARM_UP, "swiftlearn-30": WARM_UP, "
 BLOCKS: dict[str, dict[str, object]] = {"full": {}} | {
     f"swiftlearn-{p}": {"method": "swiftlearn", "fraction": p / 100, "select": "top"} for p in (10, 30)
 }
-#: ``alt`` such that stage 2 begins soon, since that is what is measured.
+#: ``alt`` that makes stage 2 begin soon, since that is what is measured.
 BLOCKS["multistage"] = {"n_0": 0.3, "alt": 0.7}
 STAGE_2 = 2
-#: Task -> examples where not everything is asked for.
+#: Task -> default number of examples.
 LIMITS: dict[str, int | None] = {"fashion-mnist": 12_000, "movie-reviews": 4_000}
 TARGETS = {"measured_over_counted": 1.05, "selection_share": 0.01}
-#: Every method's training is cut into so many.
+#: Parts that every method's training is cut into.
 TURNS = 200
 
 
@@ -40,7 +40,7 @@ def _cpu(laps: Mapping[str, Lap | Running], name: str) -> float:
 
 
 def in_turns(jobs: dict[str, Job]) -> dict[str, dict[str, float]]:
-    """Train all of ``jobs`` to their ends, a part of each at a time; return what each had spent when its stage 2 began."""
+    """Train all of ``jobs`` to their ends, in turns; return what each had spent when its stage 2 began."""
     from components.epoch_records import Step
 
     turned: dict[str, dict[str, float]] = {}
@@ -62,12 +62,12 @@ def in_turns(jobs: dict[str, Job]) -> dict[str, dict[str, float]]:
 
 
 def _spent(job: Job) -> dict[str, float]:
-    """Return the passes and the CPU seconds of a training so far."""
+    """Return the passes and CPU seconds of a training so far."""
     return {n: _total(job, n) for n in ("looked", "trained")} | {"cpu": _cpu(job.training.clock.laps, "train")}
 
 
 def _over_counted(job: Job, before: dict[str, float], full: Job) -> float:
-    """Return measured over counted time of what a training has done since ``before``."""
+    """Return the ratio of measured to counted time of a training since ``before``."""
     unit = full.training.clock.laps
     forward, backward = (unit[part].cpu_seconds / unit[part].examples for part in ("forward", "backward"))
     own = {n: value - before[n] for n, value in _spent(job).items()}
@@ -75,7 +75,7 @@ def _over_counted(job: Job, before: dict[str, float], full: Job) -> float:
 
 
 def _figures(name: str, job: Job, before: dict[str, float], full: Job) -> dict[str, float]:
-    """Return the ratios of the method ``name``, which had spent ``before`` when it began."""
+    """Return the ratios of the method ``name``, whose counts were ``before`` at its start."""
     from pipelines.costs.records import CostRecord
 
     laps = job.training.clock.laps

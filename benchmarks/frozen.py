@@ -1,8 +1,7 @@
-"""Training on everything with the frozen layers' states kept, against the same without: the CPU seconds of both, in turns.
+"""CPU seconds of training on everything with stored states of the frozen layers, against without.
 
 Both train the last layer of the movie reviews' encoder, of its first two layers or of all six, on the same batches in one
-process, a few of them each at a time, so that each draws its own dropout. Computing the states
-counts as training.
+process, a few batches each in turns, so that each has its own dropout. Computing the states counts as training.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An epoch on a GPU by the wall clock: a plain loop that never waits for the device, beside Winnow's with and without a method.
+"""Wall time of an epoch on a GPU: a plain loop that never waits for the device, and Winnow with and without a method.
 
 Models, batches, order and fetching are the same; whole epochs take turns, since a device is not shared fairly inside one.
 """
@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.common import asked, inside, params_of, save, summary
 from benchmarks.loop import Loop, Setting, plain, setting_of, winnow
 
-#: Case -> task, what its model is instead, and what of its training is otherwise.
+#: Case -> task, replacements of its model, and other training settings.
 CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "lenet": ("fashion-mnist", {}, {}),
     "resnet18": ("fashion-mnist", {"model": {"family": "torchvision", "name": "resnet18"}}, {"precision": "bf16"}),
@@ -25,7 +25,7 @@ FRACTION = 0.2
 
 
 def keeping_some(setting: Setting) -> Loop:
-    """Train through ``Training`` with AdaSelection at the door before the backward pass."""
+    """Train through ``Training`` with AdaSelection at door 3."""
     from components.selection.keep.adaselection import AdaSelection
 
     return winnow(setting, AdaSelection(FRACTION))
@@ -35,7 +35,7 @@ WAYS: dict[str, Callable[[Setting], Loop]] = {"plain": plain, "winnow": winnow, 
 
 
 def seconds(loop: Loop) -> float:
-    """Return what an epoch of ``loop`` takes until the device has done all of it."""
+    """Return the seconds of an epoch of ``loop``, until the device has finished."""
     import torch
 
     torch.cuda.synchronize()
@@ -46,7 +46,7 @@ def seconds(loop: Loop) -> float:
 
 
 def measure(case: str, folder: str, rounds: int) -> dict[str, Any]:
-    """Return the seconds of an epoch, and the ratios to the plain loop's, round by round."""
+    """Return the seconds of an epoch, and the ratios to the plain loop by round."""
     import torch
 
     task, instead, training = CASES[case]
@@ -58,7 +58,7 @@ def measure(case: str, folder: str, rounds: int) -> dict[str, Any]:
         for number in range(rounds + 1):
             order = [list(WAYS)[(number + i) % len(WAYS)] for i in range(len(WAYS))]
             rounds_made.append({name: seconds(WAYS[name](setting)) for name in order})
-        del rounds_made[0]  # it warms up
+        del rounds_made[0]  # warm-up
     return {
         "case": case,
         "device": torch.cuda.get_device_name(),

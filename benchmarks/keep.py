@@ -1,9 +1,9 @@
-"""The door before the backward pass: measured time of an epoch over its counted ideal, for every rule and way of looking.
+"""Door 3: measured time of an epoch over its counted ideal, for every rule and kind of look.
 
-All contestants advance in turns of a few batches in one process, so that what else the machine does weighs on all alike. Three
-plain PyTorch loops without any of the project's training code give the units: a full step, a forward pass in evaluation mode
-over a look, and one in training mode. In a full step's time they are 1, phi_e and phi_t; fetching is in all three. A fourth
-looks and steps in turn, as the door does, and chooses nothing.
+All contestants advance in turns of a few batches in one process, so that other load on the machine affects all alike. Three
+plain PyTorch loops without the project's training code give the units: a full step, a forward pass in evaluation mode over a
+look, and one in training mode. In units of a full step they take 1, phi_e and phi_t; all three include fetching. A fourth
+loop alternates looks and steps, as the door does, without choosing.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def methods() -> dict[str, Selector]:
 
 
 def ideal(name: str, phi_e: float, phi_t: float) -> float:
-    """Return what an example should take, in full steps."""
+    """Return the ideal time of an example, in full steps."""
     fraction = float(name.split()[1])
     if name.endswith("whole-batch"):
         return phi_t + fraction * (1 - phi_t)
@@ -57,7 +57,7 @@ def ideal(name: str, phi_e: float, phi_t: float) -> float:
 
 
 def plain(setting: Setting, size: int, work: Callable[[Any, Any], object]) -> Iterator[float]:
-    """Do ``work`` on every batch, again and again, and yield how much of the contest is done."""
+    """Run ``work`` on every batch repeatedly, and yield the share of the contest done."""
     learner = setting.learner()
     rows = setting.order(size)
     for epoch in range(EPOCHS):
@@ -67,7 +67,7 @@ def plain(setting: Setting, size: int, work: Callable[[Any, Any], object]) -> It
 
 
 def step(learner: Any, batch: Any) -> None:  # noqa: ANN401
-    """Take a step as one would write it down for this one job."""
+    """Take a step as in a plain training loop."""
     from torch.nn.functional import cross_entropy
     from torch.nn.utils import clip_grad_norm_
 
@@ -82,7 +82,7 @@ def step(learner: Any, batch: Any) -> None:  # noqa: ANN401
 
 
 def look(learner: Any, batch: Any) -> None:  # noqa: ANN401
-    """Take the losses of a batch in evaluation mode."""
+    """Compute the losses of a batch in evaluation mode."""
     import torch
 
     learner.model.eval()
@@ -91,13 +91,13 @@ def look(learner: Any, batch: Any) -> None:  # noqa: ANN401
 
 
 def forward(learner: Any, batch: Any) -> None:  # noqa: ANN401
-    """Take the losses of a batch as a step would, in training mode."""
+    """Compute the losses of a batch in training mode, as a step does."""
     learner.model.train()
     losses(learner, batch)
 
 
 def alternate(learner: Any, batch: Any) -> None:  # noqa: ANN401
-    """Take the losses of a batch, and a step on its first half."""
+    """Compute the losses of a batch, and take a step on its first half."""
     from components.tasks.batch import Batch
 
     half = len(batch) // 2
@@ -107,7 +107,7 @@ def alternate(learner: Any, batch: Any) -> None:  # noqa: ANN401
 
 
 def losses(learner: Any, batch: Any) -> None:  # noqa: ANN401
-    """Take the losses of a batch."""
+    """Return the losses of a batch."""
     from torch.nn.functional import cross_entropy
 
     output = learner.model(**batch.inputs)
@@ -115,7 +115,7 @@ def losses(learner: Any, batch: Any) -> None:  # noqa: ANN401
 
 
 def training(setting: Setting, selector: Selector) -> Training:
-    """Return a run of the project's own."""
+    """Return a training of the project."""
     import torch
 
     from components.engine.training import Training
@@ -132,7 +132,7 @@ def training(setting: Setting, selector: Selector) -> Training:
 
 
 def advancing(run: Training) -> Iterator[float]:
-    """Train, and yield how much of the contest is done."""
+    """Train, and yield the share of the contest done."""
     from components.epoch_records import Step
 
     for moment in run.until():
@@ -140,7 +140,7 @@ def advancing(run: Training) -> Iterator[float]:
 
 
 def by_size(setting: Setting) -> dict[int, float]:
-    """Return microseconds an example of looks by their size, the least of three passes over a part of the examples."""
+    """Return microseconds per example of looks by their size, the least of three passes over part of the examples."""
     learner, batch = setting.learner(), setting.training.batch_size
     count = min(64 * batch, len(setting.examples))
 
@@ -155,7 +155,7 @@ def by_size(setting: Setting) -> dict[int, float]:
 
 
 def of_128(classes: int = 10, looks: int = 2000) -> float:
-    """Return milliseconds in which AdaSelection's seven rules learn from a look of 128 examples and choose among them."""
+    """Return the milliseconds that AdaSelection's seven rules take to learn from a look of 128 examples and choose."""
     import torch
 
     from components.evidence.evidence import Evidence
@@ -187,7 +187,7 @@ def contest(runs: dict[str, Iterator[float]]) -> dict[str, float]:
 
 
 def once(task: str, params: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Hold the contest in a fresh copy; return the figures by contestant."""
+    """Run the contest in a fresh copy; return the figures by contestant."""
     with inside(params) as folder:
         repro(folder, "prepare")
         setting = prepared()

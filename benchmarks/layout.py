@@ -1,6 +1,6 @@
-"""What channels last save on a CPU: steps and looks of image models in both layouts, in turns in one process, on noise.
+"""Savings of channels last on a CPU: steps and looks of image models in both layouts, in turns in one process, on noise.
 
-``components`` builds the models; ``pipelines.training.builders.placed`` lays them out as every stage does.
+``components`` builds the models; ``pipelines.training.builders.placed`` sets the layout as every stage does.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from benchmarks.common import ONE_THREAD, save, summary
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-#: In a turn of one layout: so many steps, and so many looks.
+#: Steps, and looks, in a turn of one layout.
 BATCHES = 4
 
 
 def models() -> dict[str, tuple[nn.Module, tuple[int, ...], int]]:
-    """Return models by name, each with the shape of its images and the size of a batch."""
+    """Return models by name, each with its image shape and batch size."""
     from components.models.small import cnn, lenet
     from components.models.vision import vision
 
@@ -56,7 +56,7 @@ def seconds(model: nn.Module, images: Tensor, target: Tensor) -> tuple[float, fl
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    """Return, by model, medians of channels last over channels first."""
+    """Return the median ratios of channels last to channels first, by model."""
     import torch
 
     from pipelines.training.builders import placed

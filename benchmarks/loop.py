@@ -1,9 +1,9 @@
-"""Training on everything, three ways side by side: Winnow, a plain PyTorch loop, and the Trainer of transformers.
+"""Training on everything in three ways: Winnow, a plain PyTorch loop, and transformers' Trainer.
 
 All three train the same model, from the same weights, on the same batches in the same order, fetched by the same code, with
-the same optimizer and schedule. A round is one epoch over as many examples as fill ``--steps`` batches, in which the loops
-advance in turns of a step, the Trainer's all at once: a round's ratio is of neighbours in time. Building model,
-optimizer and ``Trainer`` is left out for all three.
+the same optimizer and schedule. A round is one epoch over as many examples as fill ``--steps`` batches; the loops advance in
+turns of a step, the Trainer all at once, so a round compares neighbours in time. Building model, optimizer and ``Trainer`` is
+not timed.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 
 #: Task -> steps of a turn, rounds.
 DEFAULTS = {"fashion-mnist": (64, 30), "movie-reviews": (32, 15)}
-#: Steps that a loop makes before the next one's: what else a machine does changes in milliseconds. In turns of eight the
-#: rounds' ratios lay several times as far apart, around the same median.
+#: Steps of a loop before the next one's turn: a machine's other load changes within milliseconds. In turns of eight the
+#: rounds' ratios varied several times as much, around the same median.
 TURN = 1
 
 
 @dataclass
 class Setting:
-    """What all three start from: the plan's training section, the examples, and a learner with fresh weights each time."""
+    """The common start of all three: the plan's training section, the examples, and a learner with fresh weights each time."""
 
     training: Training
     examples: Examples
     learner: Callable[[], Learner]
 
     def order(self, size: int | None = None) -> Rows:
-        """Return the rows of epoch 0, as Winnow draws them; those of like length in runs of ``size``, by default a batch."""
+        """Return the rows of epoch 0 as Winnow draws them, bucketed by length in runs of ``size``, by default a batch."""
         import numpy as np
 
         from components.rng import stream
@@ -59,7 +59,7 @@ class Setting:
 
 @dataclass
 class Loop:
-    """An epoch under way: its learner, an iterator that makes a step each time, and what torch is set to meanwhile."""
+    """An epoch under way: its learner, an iterator that takes one step at a time, and its torch settings."""
 
     learner: Learner
     steps: Iterator[object]
@@ -71,7 +71,7 @@ class Loop:
         self._random = torch.get_rng_state()
 
     def advance(self, steps: int | None) -> float:
-        """Make so many steps, or all that are left; return the CPU seconds that took."""
+        """Take up to ``steps`` steps; return their CPU seconds."""
         import torch
 
         torch.set_rng_state(self._random)
@@ -83,7 +83,7 @@ class Loop:
 
 
 def winnow(setting: Setting, selector: Selector | None = None) -> Loop:
-    """Train through ``Training`` with all doors open, or with ``selector`` at them."""
+    """Train through ``Training`` with all doors open, or with ``selector``."""
     import torch
 
     from components.engine.training import Training
@@ -102,14 +102,14 @@ def winnow(setting: Setting, selector: Selector | None = None) -> Loop:
 
 
 def keeping_all(setting: Setting) -> Loop:
-    """Train through ``Training`` with a method at the door before the backward pass that keeps everything."""
+    """Train through ``Training`` with a method at door 3 that keeps everything."""
     from components.selection.keep.adaselection import AdaSelection
 
     return winnow(setting, AdaSelection(1.0))
 
 
 def plain(setting: Setting) -> Loop:
-    """Train as one would write it down for this one job."""
+    """Train in a plain loop, as written for this job alone."""
     import torch
     from torch.nn.functional import cross_entropy
     from torch.nn.utils import clip_grad_norm_
@@ -164,12 +164,12 @@ class Whole(Loop):
     """An epoch of the Trainer: all of it at the first call, timed from its first batch to its end."""
 
     def advance(self, steps: int | None) -> float:
-        """Return the CPU seconds of the epoch, then none."""
+        """Return the CPU seconds of the epoch at the first call, then 0."""
         return sum(cast(Iterator[float], self.steps))
 
 
 def trainer(setting: Setting) -> Whole:
-    """Train through ``transformers.Trainer``, nothing logged, saved or evaluated."""
+    """Train through ``transformers.Trainer``, without logging, saving or evaluation."""
     import torch
     from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
@@ -214,7 +214,7 @@ WAYS = {"plain": plain, "winnow": winnow, "trainer": trainer, "keeping-all": kee
 
 
 def setting_of() -> Setting:
-    """Prepare the planned task here, and return what all ways start from."""
+    """Prepare the planned task here, and return the common start of all three."""
     import torch
 
     from pipelines.config.plans import TrainingPlan
@@ -252,7 +252,7 @@ def _round(setting: Setting, number: int, steps: int) -> dict[str, tuple[Learner
     """Return each way's learner after an epoch of all of them in turns, and its CPU seconds."""
     loops = {name: way(setting) for name, way in WAYS.items()}
     seconds = dict.fromkeys(WAYS, 0.0)
-    gc.collect()  # what a round leaves behind is not for the next to clear away
+    gc.collect()  # so that one round's garbage is not collected in the next
     for turn in range(-(-steps // TURN)):
         first, last = (number + turn) % len(WAYS), turn == -(-steps // TURN) - 1
         for name in [*list(WAYS)[first:], *list(WAYS)[:first]]:

@@ -1,6 +1,6 @@
-"""One rater's labels: film reviews by the sign of one rating, for testing by that of the mean of all.
+"""Data set of film reviews labelled by one rater, and for testing by the mean of all raters.
 
-Run python -m benchmarks.one_rater to have both files in data/.
+Run python -m benchmarks.one_rater to write both files to data/.
 The archive of vaderSentiment has ten and more ratings of every sentence (Hutto and Gilbert, ICWSM 2014).
 """
 
@@ -20,12 +20,12 @@ from pipelines.sources import package_index
 ARCHIVE = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
 RATINGS = "hutto_ICWSM_2014/movieReviewSnippets_anonDataRatings.txt"
 TEXTS = "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt"
-#: What a label of a rating is called.
+#: Names of the labels.
 SIGNS = {True: "positive", False: "negative"}
 
 
 def rows() -> Iterator[tuple[str, str, str]]:
-    """Yield text, the sign of its first rating that is none of 0, and that of the mean of all; none where the mean is 0."""
+    """Yield each text with the sign of its first nonzero rating and that of the mean of all; skip means of 0."""
     for rated, told in zip(_lines(RATINGS), _lines(TEXTS), strict=True):
         _, mean, _, each = rated.split("\t")
         first = next((r for r in ast.literal_eval(each) if r), 0)
@@ -41,10 +41,10 @@ def _lines(name: str) -> list[str]:
 
 
 def write(folder: Path, test: int = 2000) -> None:
-    """Write one-rater.csv, whose labels are one rater's, and all-raters.csv for testing, whose labels are those of the mean.
+    """Write one-rater.csv, labelled by one rater, and all-raters.csv for testing, labelled by the mean of all.
 
     Args:
-        folder: where to.
+        folder: folder to write to.
         test: rows of all-raters.csv.
     """
     found = list(rows())

@@ -1,8 +1,8 @@
-"""What a whole run takes beside the training: start-up, dvc, flow, publishing, each by name.
+"""Overhead of a whole run beside its training: start-up, dvc, flow, publishing, by name.
 
-Runs a command in a fresh copy of the project while every Python process under it notes when it began and ended. Each moment of
-the run then belongs to the process that was started last of those under way; a stage's training seconds are those of its own
-cost record. Wall time, so the machine has to be quiet.
+A command runs in a fresh copy of the project, in which every Python process logs its start and end. Each moment of the run is
+assigned to the running process that started last; a stage's training seconds are those of its cost record. It measures wall
+time, so the machine must be idle.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ def note(start=began(), owner=os.getpid(), command=list(sys.orig_argv)):
 
 atexit.register(note)
 """
-#: Laps that are training, or the making of scores, in a stage's cost record.
+#: Laps of a stage's cost record that are training or scoring.
 TRAINING = "train"
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process of the run: what it was for, its span in wall seconds, and its CPU seconds."""
+    """A process of the run: its purpose, its span in wall seconds, and its CPU seconds."""
 
     name: str
     start: float
@@ -57,7 +57,7 @@ class Process:
 
 
 def _name(command: list[str]) -> str:
-    """Return what a process was for: the stage with its name, the tool, or "python"."""
+    """Return the purpose of a process: the stage with its name, the tool, or "python"."""
     if "-m" in command[:-1]:
         at = command.index("-m") + 1
         module = command[at]
@@ -67,13 +67,13 @@ def _name(command: list[str]) -> str:
 
 
 def processes(log: Path) -> list[Process]:
-    """Return the processes that were noted in ``log``."""
+    """Return the processes recorded in ``log``."""
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
     return [Process(_name(line["command"]), line["start"], line["end"], line["cpu"]) for line in lines]
 
 
 def exclusive(found: list[Process], start: float, end: float) -> dict[str, float]:
-    """Return wall seconds by name: each moment goes to the process started last, or to "other" where there is none."""
+    """Return wall seconds by name: each moment belongs to the process started last, or to "other" if none runs."""
     edges = sorted({start, end, *(min(max(t, start), end) for p in found for t in (p.start, p.end))})
     spent: dict[str, float] = defaultdict(float)
     for a, b in pairwise(edges):
@@ -83,7 +83,7 @@ def exclusive(found: list[Process], start: float, end: float) -> dict[str, float
 
 
 def by_cpu(folder: Path, found: list[Process]) -> dict[str, float]:
-    """Return CPU seconds by stage or tool, training apart; a busy neighbour moves them less than wall seconds."""
+    """Return CPU seconds by stage or tool, training apart; other load affects them less than wall seconds."""
     parts: dict[str, float] = defaultdict(float)
     for process in found:
         parts[process.name.split(".")[0]] += process.cpu
@@ -104,7 +104,7 @@ def _costs(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def shares(folder: Path, spent: dict[str, float]) -> dict[str, float]:
-    """Split what each stage's process took into training, other work, building and start-up; keep the tools' as they are."""
+    """Split each stage's seconds into training, other work, building and start-up; those of tools stay."""
     parts: dict[str, float] = defaultdict(float)
     costs = dict(_costs(folder))
     for name, seconds in spent.items():
@@ -125,7 +125,7 @@ def shares(folder: Path, spent: dict[str, float]) -> dict[str, float]:
 
 
 def measure(command: str, task: str | None) -> dict[str, Any]:
-    """Run ``command`` in a fresh copy and return where its seconds went."""
+    """Run ``command`` in a fresh copy and return its seconds by purpose."""
     with inside() as folder:
         if task is not None:
             text = (folder / "params.yaml").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The predictor of multistage against scikit-learn's: microseconds an example to decide, and to learn."""
+"""Multistage's predictor against scikit-learn's: microseconds per example to decide and to learn."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ TARGETS = {"decide_microseconds": 2.0, "learn_microseconds": 10.0, "times_faster
 
 
 def _texts(rng: np.random.Generator) -> np.ndarray:
-    """Return tokens ``(batches * B, T)`` whose frequencies fall as words' do (Zipf), padded with nothing."""
+    """Return tokens ``(batches * B, T)`` with Zipf-distributed frequencies, without padding."""
     chance = 1 / np.arange(1, VOCABULARY + 1)
     return rng.choice(VOCABULARY, (BATCH * BATCHES, TOKENS), p=chance / chance.sum()).astype(np.int32)
 
 
 def _each(work: Callable[[int], object]) -> float:
-    """Return the CPU microseconds an example of ``work``, called once a batch."""
+    """Return the CPU microseconds per example of ``work``, called once per batch."""
     return 1e6 * cpu_seconds(lambda: [work(b) for b in range(BATCHES)]) / (BATCH * BATCHES)
 
 
 def once(seed: int) -> dict[str, float]:
-    """Return what both take on the same batches; features are made before, as the stage ``prepare`` does for either."""
+    """Return the times of both on the same batches; features are computed before, as the stage ``prepare`` does."""
     from scipy.sparse import csr_matrix
     from sklearn.naive_bayes import BernoulliNB
 

@@ -1,4 +1,4 @@
-"""What it takes to prepare a folder of images: seconds and memory, beside decoding them all into memory, and beside datasets.
+"""Seconds and memory of preparing a folder of images, against decoding all into memory, and against datasets.
 
 The images are those of Fashion-MNIST in colour, as JPEG files of another size.
 """
@@ -23,7 +23,7 @@ from benchmarks.common import FASHION_MNIST, ROOT, save, summary
 from pipelines.config.schema.source import FromIdx
 from pipelines.sources.idx_and_digits import from_idx
 
-#: Seconds between two looks at the memory of a process and its children.
+#: Seconds between two measurements of the memory of a process and its children.
 LOOK = 0.2
 SETS = {"32 x 32": (32, 60_000), "224 x 224": (224, 2_000)}
 IN_MEMORY = """
@@ -52,7 +52,7 @@ found.map(read, batched=True, batch_size=256, num_proc=2, remove_columns=["image
 
 
 def make(folder: Path, size: int, count: int, source: str) -> None:
-    """Write ``count`` images of ``size`` x ``size`` into folders of their classes."""
+    """Write ``count`` images of ``size`` x ``size`` into folders by class."""
     raw = from_idx(FromIdx.model_validate({"from": "idx", "folder": source}))
     pixels = folder / "pixels"
     pixels.write_bytes(bytes(count * 784))
@@ -79,12 +79,12 @@ def own(folder: Path) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Return what the commands are run in."""
+    """Return the environment of the commands."""
     return os.environ | {"PYTHONPATH": str(ROOT), "HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "HF_HUB_OFFLINE": "1"}
 
 
 def measured(command: list[str], folder: Path) -> tuple[float, float]:
-    """Return the seconds that ``command`` took and the most bytes that it and its children had to themselves."""
+    """Return the seconds of ``command`` and the peak bytes of unshared memory of it and its children."""
     begun, peak = time.perf_counter(), 0
     process = psutil.Popen(command, cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None:
@@ -100,7 +100,7 @@ def measured(command: list[str], folder: Path) -> tuple[float, float]:
 
 
 def arms(folder: Path, size: int, turn: int) -> dict[str, list[str]]:
-    """Return the commands that are measured side by side, each for a run of its own."""
+    """Return the commands to compare, each for a run of its own."""
     where = str(folder / "images")
     return {
         "winnow": own(folder),

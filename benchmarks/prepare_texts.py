@@ -1,4 +1,4 @@
-"""What it takes to prepare a million short texts: seconds, tokens a second and memory, beside ``datasets`` and two processes.
+"""Seconds, tokens per second and memory of preparing a million short texts, against ``datasets`` and two processes.
 
 The texts are the movie reviews, and changed copies of them.
 """
@@ -27,7 +27,7 @@ from pipelines.sources import read
 from pipelines.sources.package_index import member
 
 TOKENS = 64
-#: What ``datasets`` does of the same: reads the file, and writes the tokens of every text.
+#: The same with ``datasets``: reads the file, and writes the tokens of every text.
 DATASETS = """
 import sys
 from datasets import load_dataset
@@ -42,7 +42,7 @@ rows.map(encoded, batched=True, num_proc=2)
 
 
 def make(folder: Path, count: int) -> Path:
-    """Write ``count`` texts and a task of them into ``folder``; return the folder of the tokenizer."""
+    """Write ``count`` texts and their task into ``folder``; return the folder of the tokenizer."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     task = params["tasks"]["movie-reviews"]
     texts = read(_planned(task)).texts["text"]
@@ -64,13 +64,13 @@ def make(folder: Path, count: int) -> Path:
 
 
 def _planned(task: dict[str, JsonValue]) -> TaskPlan:
-    """Return what a reader of the source needs to know of ``task``."""
+    """Return what a source's reader needs to know of ``task``."""
     keys = {key: value for key, value in task.items() if key not in ("model", "training")}
     return TaskPlan.of({"name": "movie-reviews", "seed": 0, **keys})
 
 
 def tokens_in(folder: Path) -> int:
-    """Return how many tokens the prepared splits in ``folder`` have."""
+    """Return the number of tokens in the prepared splits of ``folder``."""
     splits = (pa.ipc.open_stream(pa.memory_map(str(path))).read_all() for path in (folder / "results/prepare").glob("*.arrow"))
     return sum(sum(len(chunk.flatten()) for chunk in split["tokens"].chunks) for split in splits)
 

@@ -1,4 +1,4 @@
-"""How long does it take to tell MLflow of a comparison of many runs, in a database and through a server?"""
+"""Seconds to publish a comparison of many runs to MLflow, in a database and through a server."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ import yaml
 
 from benchmarks.common import environment, inside, params_of, repro, save
 
-#: What stands for the real run in the paths of the others.
+#: Name that replaces the real run's in the paths of the copies.
 REAL, STAGES = "full", ("subset", "train", "evaluate")
 QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
 def widen(runs: int) -> None:
-    """Make a comparison of ``runs`` methods from that of one in the current folder: the same files under other names."""
+    """Make a comparison of ``runs`` methods out of that of one in the current folder: copies under other names."""
     names = [REAL, *(f"copy-{i:03}" for i in range(1, runs))]
     for name in names[1:]:
         for stage in STAGES:
@@ -67,7 +67,7 @@ def _lock(names: list[str]) -> None:
 
 @contextmanager
 def server() -> Any:  # noqa: ANN401 - an iterator over addresses
-    """Give the address of a server of MLflow that ends with the block."""
+    """Yield the address of an MLflow server that is stopped at the end of the block."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
@@ -87,7 +87,7 @@ def server() -> Any:  # noqa: ANN401 - an iterator over addresses
 
 
 def publish(folder: Path, uri: str) -> dict[str, float]:
-    """Return the seconds of the command that publishes to ``uri``, imports and all."""
+    """Return the seconds of the command that publishes to ``uri``, imports included."""
     given = environment(folder) | {"MLFLOW_TRACKING_URI": uri, "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
     begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
@@ -101,7 +101,7 @@ def publish(folder: Path, uri: str) -> dict[str, float]:
 
 
 def main() -> None:
-    """Publish to a new database and to a new server, twice each, and save what it took."""
+    """Publish to a new database and to a new server, twice each, and save the seconds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=100)
     runs = parser.parse_args().runs

@@ -1,7 +1,7 @@
-"""How long the report of a study of a hundred runs takes, and how large it is: python -m benchmarks.report.
+"""Seconds and size of the report of a study of a hundred runs: python -m benchmarks.report.
 
-A small study of digits is really run; the runs of the large one are copies of its files, in the real formats, with numbers that
-are perturbed: what is timed is reading and drawing, and not what the numbers are.
+A small study of digits is really run; the large one's runs are copies of its files with perturbed numbers: what is timed is
+reading and drawing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.common import environment, inside, params_of, save
 
 SMALL = {"methods": {"swiftlearn": "two-epochs", "adaselection": "none"}, "fractions": [0.3], "seeds": [0]}
 LARGE = SMALL | {"fractions": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7], "seeds": [0, 1, 2]}
-#: What the report is allowed.
+#: Limits of the report's seconds and size.
 SECONDS, MEGABYTES = 20, 5
 
 
@@ -42,7 +42,7 @@ def _study() -> Any:  # noqa: ANN401 - a Place
 
 
 def _copy(source: Any, study: Any) -> int:  # noqa: ANN401 - two Places
-    """Give every run of ``study`` the files of the run of ``source`` of its method, perturbed; return how many there are."""
+    """Copy ``source``'s files, perturbed, to every run of ``study`` by method; return the number of runs."""
     from pipelines.core import artifacts
     from pipelines.trials import folder as trials_folder
 
@@ -74,7 +74,7 @@ def _copy_run(before: Path, after: Path, name: str, new: str, rng: random.Random
 
 
 def _perturbed(value: Any, rng: random.Random) -> Any:  # noqa: ANN401 - whatever a JSON file holds
-    """Return ``value`` with every number that is no count up to 2 % larger or smaller."""
+    """Return ``value`` with every number but counts changed by up to 2 %."""
     if isinstance(value, dict):
         return {k: _perturbed(v, rng) for k, v in value.items()}
     return value * rng.uniform(0.98, 1.02) if isinstance(value, float) else value

@@ -1,6 +1,6 @@
-"""Are the results of two commits the same to the byte: python -m benchmarks.same_results COMMIT [COMMIT], by default HEAD.
+"""Comparison of two commits' results, byte by byte: python -m benchmarks.same_results COMMIT [COMMIT], by default HEAD.
 
-Both run the params.yaml that is here, each in a clone of its own: digits with ten methods, then the movie reviews with five.
+Both run this folder's params.yaml, each in a clone of its own: digits with ten methods, then the movie reviews with five.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import yaml
 
 from benchmarks.common import ROOT, environment, save
 
-#: What results are; histories, metrics and cost records hold timings.
+#: Files that count as results; histories, metrics and cost records contain timings.
 RESULTS = ("results/prepare", "scores.parquet", "subset.parquet", "ledger.parquet", "state.safetensors", "/model")
 COMPARED = {
     "digits": {
@@ -53,7 +53,7 @@ def _run(folder: Path, *command: str) -> None:
 
 
 def main() -> None:
-    """Compare, and say what differs."""
+    """Compare the results, and print those that differ."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("commits", nargs="+")
     before, after = (*parser.parse_args().commits, "HEAD")[:2]

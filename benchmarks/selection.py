@@ -1,6 +1,6 @@
-"""Choosing among ten million examples: seconds, and memory beyond what the scores take, each in a process of its own.
+"""Choosing among ten million examples: seconds, and memory beyond the scores, each in a process of its own.
 
-Reading the column once is measured beside it.
+Reading the column once is measured for comparison.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 FRACTION = 0.3
 TARGETS = {"seconds": 3.0, "gibibytes": 1.0}
-#: Of more rows, how often the column might be read in the same time.
+#: For a larger number of rows: allowed multiple of the time to read the column.
 READINGS = 1.5
 WARM_UP = "two-epochs"
 
 
 def _peak() -> int:
-    """Return the most memory this process has held so far, in bytes."""
+    """Return this process's peak memory so far, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def choose(rule: str, rows: int) -> dict[str, float]:
-    """Return what one call of ``choose.<rule>`` over ``rows`` float32 scores takes."""
+    """Return seconds and memory of one call of ``choose.<rule>`` over ``rows`` float32 scores."""
     from components.selection.common import choose as rules
 
     scores = np.random.default_rng(0).standard_normal(rows, dtype=np.float32) ** 2
@@ -55,7 +55,7 @@ def _spent(wall: float, cpu: float, size: int) -> dict[str, float]:
 
 
 def _score_table(rows: int) -> None:
-    """Write a plan, a manifest and a score table of ``rows`` examples, as the stages before ``subset`` would."""
+    """Write a plan, a manifest and a score table of ``rows`` examples, as the stages before ``subset`` do."""
     from components.rng import stream
     from pipelines.config.plans import TaskPlan, TrainingPlan, WarmUpPlan
     from pipelines.core import artifacts, tables
@@ -77,7 +77,7 @@ def _score_table(rows: int) -> None:
 
 
 def _manifest(task: TaskPlan, rows: int, content: str) -> Manifest:
-    """Return the manifest of ``rows`` training examples that nobody reads."""
+    """Return a manifest of ``rows`` training examples that are never read."""
     from pipelines.data.manifest import Manifest, SplitCounts
 
     judged = task.judging_metric
@@ -101,7 +101,7 @@ def _manifest(task: TaskPlan, rows: int, content: str) -> Manifest:
 
 
 def read(folder: Path) -> dict[str, float]:
-    """Return what it takes pyarrow to read the one column that is chosen by, start to end."""
+    """Return seconds and memory of a process in which pyarrow reads the score column."""
     from pipelines.core.artifacts import result
 
     path = str(result("warm_up", WARM_UP, "scores.parquet"))
@@ -115,7 +115,7 @@ def read(folder: Path) -> dict[str, float]:
 
 
 def stage(folder: Path, method: str) -> dict[str, float]:
-    """Return what the command of the stage ``subset`` takes, start to end; memory beyond that of starting it."""
+    """Return seconds of the stage ``subset``'s command, and its memory beyond that of starting it."""
     wall = time.perf_counter()
     _, idle = _command(folder, "-c", "import pipelines.subset")
     start_up = time.perf_counter() - wall
@@ -137,7 +137,7 @@ def _command(folder: Path, *arguments: str) -> tuple[float, int]:
 
 
 def measure(rows: int, rounds: int) -> dict[str, Any]:
-    """Return medians over ``rounds`` of everything, in turns."""
+    """Return medians over ``rounds`` of all measurements, in turns."""
     params = params_of("digits", "")
     methods = {"swiftlearn": "top", "swiftlearn-sampled": "gumbel_top"}
     params["compare"] = {"full": "none", **dict.fromkeys(methods, WARM_UP)}

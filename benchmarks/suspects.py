@@ -1,4 +1,4 @@
-"""Of the labels that a diagnosis names, how many are wrong, and of the wrong ones, how many it names; beside cleanlab."""
+"""Precision and recall of a diagnosis's wrong labels, beside cleanlab's."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def tasks(folder: str) -> dict[str, dict[str, Any]]:
 
 
 def measure(name: str, params: dict[str, Any]) -> dict[str, Any]:
-    """Return precision and recall of the suspects of one task, and of cleanlab's on the same model's last sights."""
+    """Return precision and recall of one task's suspects, and of cleanlab's for the same model's last forward passes."""
     with inside(params) as folder:
         if name == "one rater":
             one_rater.write(folder / "data")
@@ -70,7 +70,7 @@ def _labels(folder: Path) -> tuple[Array, Array]:
 
 
 def _truth(name: str, folder: Path, params: dict[str, Any], ids: Array, label: Array) -> Array:
-    """Return the labels as they were before noise, or those of the mean of all raters."""
+    """Return the labels before noise, or those by the mean of all raters."""
     if name == "one rater":
         with (folder / "data/one-rater.csv").open(newline="", encoding="utf-8") as file:
             truth = np.array([row["truth"] == one_rater.SIGNS[True] for row in csv.DictReader(file)])
@@ -85,7 +85,7 @@ def _truth(name: str, folder: Path, params: dict[str, Any], ids: Array, label: A
 
 
 def _by_cleanlab(folder: Path, label: Array) -> Array:
-    """Return which labels cleanlab takes for wrong, by the probabilities of the warm-up's last sights."""
+    """Return cleanlab's wrong labels, by the probabilities of the warm-up's last forward passes."""
     from cleanlab.filter import find_label_issues
     from safetensors.numpy import load_file
 

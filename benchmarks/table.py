@@ -1,4 +1,4 @@
-"""Writes the tables of benchmarks/README.md from benchmarks/results."""
+"""Writer of the tables in benchmarks/README.md, from benchmarks/results."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _efficiency(task: str, r: dict[str, Any]) -> list[list[object]]:
 
 
 def _keep(task: str, r: dict[str, Any]) -> list[list[object]]:
-    """Return the worst of each kind of contestant: the rules at all fractions, AdaSelection, and the ways of looking."""
+    """Return the worst contestant of each kind: the rules at all fractions, AdaSelection, and the kinds of look."""
     medians, targets = r["medians"], r["targets"]
     found: list[list[object]] = []
     fresh = {n: m for n, m in medians.items() if len(n.split()) == 2 and "trained" in m}
@@ -213,7 +213,7 @@ KINDS = {
 
 
 def table() -> str:
-    """Return the results as Markdown: what, found, target, and below it where each was taken."""
+    """Return the results as Markdown: figure, result, target, and the provenance below."""
     lines, notes = ["| what | found | target |", "|---|---|---|"], ["", "Taken by:", ""]
     for path in sorted(RESULTS.glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
@@ -226,7 +226,7 @@ def table() -> str:
 
 
 def main() -> None:
-    """Put the table between its marks."""
+    """Replace the table between its markers."""
     text = README.read_text(encoding="utf-8")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     README.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}", encoding="utf-8")
