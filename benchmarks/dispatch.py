@@ -97,7 +97,10 @@ def served() -> Iterator[Path]:
 
 
 def run(deployment: str, patience: float = PATIENCE_SECONDS, **parameters: str) -> Any:  # noqa: ANN401 - Prefect's FlowRun
-    """Run a deployment, polled as a comparison polls its stages, and return its run; at once if ``patience`` is 0."""
+    """Run a deployment, polled as a comparison polls its stages, and return its run.
+
+    It returns at once if ``patience`` is 0.
+    """
     from prefect.deployments import run_deployment
 
     from pipelines.agents.run_watcher import POLL_SECONDS
@@ -194,7 +197,10 @@ def _wait_for(ids: list[Any]) -> list[Any]:
 
 
 def _stage_runs(texts: list[str]) -> list[Any]:
-    """Return the runs of stages with one of the ``texts``; the server returns at most 200 at a time."""
+    """Return the runs of stages with one of the ``texts``.
+
+    The server returns at most 200 at a time.
+    """
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowFilter
 

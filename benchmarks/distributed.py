@@ -1,4 +1,4 @@
-"""Speedup of training in two processes of one thread each over one process, and selection's share of the time.
+"""Speedup of training in two processes over one, and selection's share of the time.
 
 The real stages run in fresh copies of the project, both ways in turns; the seconds are those of their cost records. Two
 processes need two cores: it measures wall time, so the machine must be idle.

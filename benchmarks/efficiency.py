@@ -40,7 +40,10 @@ def _cpu(laps: Mapping[str, Lap | Running], name: str) -> float:
 
 
 def in_turns(jobs: dict[str, Job]) -> dict[str, dict[str, float]]:
-    """Train all of ``jobs`` to their ends, in turns; return what each had spent when its stage 2 began."""
+    """Train all of ``jobs`` to their ends, in turns.
+
+    Return what each had spent when its stage 2 began.
+    """
     from components.epoch_records import Step
 
     turned: dict[str, dict[str, float]] = {}

@@ -23,7 +23,10 @@ LIMIT = 4_000
 
 
 def once(params: dict[str, Any]) -> dict[str, Any]:
-    """Train both ways in turns, in a fresh copy; return their CPU seconds by lap, and the ratio of the two."""
+    """Train both ways in turns, in a fresh copy.
+
+    Return their CPU seconds by lap, and the ratio of the two.
+    """
     from components.selection.selector import Selector
     from pipelines.plan import plan
     from pipelines.training.job import Job

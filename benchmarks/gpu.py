@@ -1,4 +1,4 @@
-"""Wall time of an epoch on a GPU: a plain loop that never waits for the device, and Winnow with and without a method.
+"""Wall time of an epoch on a GPU: a plain loop, and Winnow with and without a method.
 
 Models, batches, order and fetching are the same; whole epochs take turns, since a device is not shared fairly inside one.
 """

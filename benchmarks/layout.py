@@ -1,4 +1,4 @@
-"""Savings of channels last on a CPU: steps and looks of image models in both layouts, in turns in one process, on noise.
+"""Savings of channels last on a CPU, for steps and looks of image models on noise.
 
 ``components`` builds the models; ``pipelines.training.builders.placed`` sets the layout as every stage does.
 """

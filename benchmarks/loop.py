@@ -40,14 +40,14 @@ TURN = 1
 
 @dataclass
 class Setting:
-    """The common start of all three: the plan's training section, the examples, and a learner with fresh weights each time."""
+    """The common start of all three: training settings, examples, and learners with fresh weights."""
 
     training: Training
     examples: Examples
     learner: Callable[[], Learner]
 
     def order(self, size: int | None = None) -> Rows:
-        """Return the rows of epoch 0 as Winnow draws them, bucketed by length in runs of ``size``, by default a batch."""
+        """Return the rows of epoch 0 as Winnow draws them, bucketed in runs of ``size``."""
         import numpy as np
 
         from components.rng import stream
@@ -161,7 +161,7 @@ class Fetched:
 
 
 class Whole(Loop):
-    """An epoch of the Trainer: all of it at the first call, timed from its first batch to its end."""
+    """An epoch of the Trainer, which the first call runs and times as a whole."""
 
     def advance(self, steps: int | None) -> float:
         """Return the CPU seconds of the epoch at the first call, then 0."""

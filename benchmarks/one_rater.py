@@ -25,7 +25,7 @@ SIGNS = {True: "positive", False: "negative"}
 
 
 def rows() -> Iterator[tuple[str, str, str]]:
-    """Yield each text with the sign of its first nonzero rating and that of the mean of all; skip means of 0."""
+    """Yield each text with the signs of its first nonzero rating and of its mean rating."""
     for rated, told in zip(_lines(RATINGS), _lines(TEXTS), strict=True):
         _, mean, _, each = rated.split("\t")
         first = next((r for r in ast.literal_eval(each) if r), 0)

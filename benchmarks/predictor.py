@@ -27,7 +27,10 @@ def _each(work: Callable[[int], object]) -> float:
 
 
 def once(seed: int) -> dict[str, float]:
-    """Return the times of both on the same batches; features are computed before, as the stage ``prepare`` does."""
+    """Return the times of both on the same batches.
+
+    Features are computed before, as the stage ``prepare`` does.
+    """
     from scipy.sparse import csr_matrix
     from sklearn.naive_bayes import BernoulliNB
 

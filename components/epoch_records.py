@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Step:
-    """A point where a run may be saved: ``done`` of the ``total`` rows of epoch ``epoch`` have been drawn."""
+    """A point where a run may be saved: ``done`` of the epoch's ``total`` rows are drawn."""
 
     epoch: int
     done: int

@@ -15,7 +15,7 @@ KILOGRAMS_PER_POUND = 0.45359237
 
 @dataclass
 class Lap:
-    """Total cost of one kind of work: number of laps, examples, wall seconds, and CPU seconds over all threads."""
+    """Total cost of one kind of work: laps, examples, wall seconds, CPU seconds of all threads."""
 
     times: int = 0
     examples: int = 0
@@ -24,7 +24,7 @@ class Lap:
 
 
 class Window:
-    """Context manager that times a block as one lap: a class, since ``contextmanager`` costs three times as much."""
+    """Context manager that times a block as one lap; ``contextmanager`` would cost three times as much."""
 
     __slots__ = ("_cpu", "_examples", "_lap", "_wall")
 
@@ -50,7 +50,10 @@ class Clock:
     laps: dict[str, Lap] = field(default_factory=dict)
 
     def lap(self, name: str, examples: int = 0) -> Window:
-        """Return a context manager that times one lap of ``name`` over ``examples``; a block that raises does not count."""
+        """Return a context manager that times one lap of ``name`` over ``examples``.
+
+        A block that raises does not count.
+        """
         return Window(self.laps.get(name) or self.laps.setdefault(name, Lap()), examples)
 
     def record(self) -> dict[str, dict[str, float]]:
@@ -59,7 +62,7 @@ class Clock:
 
     @staticmethod
     def together(clocks: Sequence[Clock]) -> Clock:
-        """Return one clock for all ranks of a run: summed CPU seconds, and the wall seconds of the slowest rank.
+        """Return one clock for all ranks: summed CPU seconds, and the slowest rank's wall seconds.
 
         All ranks do the same laps over the same examples.
         """
@@ -85,7 +88,7 @@ class Clock:
 
 
 def modelled_kwh(hours: float, cpu_watts: float, memory_watts: float, gpu_watts: float, gpus: int) -> float:
-    """Return a run's modelled energy in kWh: ``1.58 t (p_c + p_r + g p_g) / 1000`` (arXiv 2207.14386, eq. 6)."""
+    """Return the modelled energy in kWh: ``1.58 t (p_c + p_r + g p_g) / 1000`` (arXiv 2207.14386, eq. 6)."""
     return PUE * hours * (cpu_watts + memory_watts + gpus * gpu_watts) / 1000
 
 

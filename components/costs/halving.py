@@ -106,7 +106,10 @@ def proposal(outcomes: Sequence[Outcome], goal: Goal) -> Outcome | None:
 
 
 def beats_its_controls(one: Outcome, by_name: dict[str, Outcome], goal: Goal) -> bool:
-    """Return whether a method scores better than all its controls, none of which may be missing; True for other roles."""
+    """Return whether a method scores better than all its controls, none of which may be missing.
+
+    It is True for other roles.
+    """
     if one.role != "method":
         return True
     return all(name in by_name and goal.gain(one, by_name[name]) > 0 for name in one.controls)

@@ -77,7 +77,7 @@ class Counts:
 
 
 def counted_seconds(counts: Counts, unit: Unit) -> float:
-    """Return the modelled seconds of a run's passes: a forward pass per look, and both per trained example."""
+    """Return the modelled seconds of a run's passes: forward per look, both per trained example."""
     return counts.looked * unit.forward + counts.trained * unit.full
 
 
@@ -111,12 +111,15 @@ class Speed:
 
     @property
     def share(self) -> float:
-        """Share of the ceiling that was reached; above 1 if the run's passes were quicker than those of ``full``."""
+        """Share of the ceiling that was reached.
+
+        It is above 1 if the run's passes were quicker than those of ``full``.
+        """
         return self.reached / self.ceiling
 
     @staticmethod
     def of(counted: float, measured: float, epochs: int, planned_cost: float | None) -> Speed:
-        """Return the speed of a run from its normalised times, and from its planned cost in epochs if that is known.
+        """Return the speed of a run, from normalised times and, if known, planned epochs.
 
         Raises:
             ValueError: if a time or cost is not above 0.
@@ -130,7 +133,9 @@ class Speed:
 def agot(
     score: float, base: float, full: float, time: float, epsilon: float = AGOT_EPSILON, *, higher: bool = True
 ) -> float | None:
-    """Return the gain over time: ``(a - a_base) / (a_full - a_base) * T_norm^-(1 - eps)``; None if full gained nothing.
+    """Return the gain over time: ``(a - a_base) / (a_full - a_base) * T_norm^-(1 - eps)``.
+
+    It is None if ``full`` gained nothing.
 
     Args:
         score: a, the method's accuracy or other metric.
@@ -146,11 +151,14 @@ def agot(
 
 
 def best_by_gain(groups: Sequence[str], gains: Sequence[float | None]) -> set[int]:
-    """Return the index of the largest gain of each group, the first of equals; groups without gains have none."""
+    """Return the index of the largest gain of each group, the first of equals.
+
+    Groups without gains have none.
+    """
     best: dict[str, int] = {}
     for index, (group, gain) in enumerate(zip(groups, gains, strict=True)):
-        held = gains[best[group]] if group in best else None
-        if gain is not None and (held is None or gain > held):
+        largest = gains[best[group]] if group in best else None
+        if gain is not None and (largest is None or gain > largest):
             best[group] = index
     return set(best.values())
 
@@ -172,5 +180,8 @@ def ranks(values: Sequence[float], *, higher: bool) -> list[float]:
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Return the mean, and the standard deviation over n - 1; None where there are too few values."""
+    """Return the mean, and the standard deviation over n - 1.
+
+    Either is None if there are too few values.
+    """
     return fmean(values) if values else None, stdev(values) if len(values) > 1 else None

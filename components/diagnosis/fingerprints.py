@@ -67,7 +67,9 @@ def vectors(splits: Sequence[Any]) -> Any:  # noqa: ANN401 - an array, or a spar
 
 
 def agree(splits: Sequence[Any], one: int, other: int) -> bool:
-    """Return whether two examples that share most shingles are near duplicates; indices count on from split to split.
+    """Return whether two examples that share most shingles are near duplicates.
+
+    Indices count on from split to split.
 
     Images must also correlate pixel by pixel: by squares alone, any two pictures of trousers would be alike.
     """
@@ -167,7 +169,10 @@ def _hashed(*columns: Array) -> Array:
 
 
 def _reduced(examples: Images, rows: Array | None = None) -> Array:
-    """Return the mean of each of ``SIDE`` x ``SIDE`` squares per channel, ``(N, d)`` float32; ``rows`` ``(K,)`` or all."""
+    """Return the mean of each of ``SIDE`` x ``SIDE`` squares per channel, ``(N, d)`` float32.
+
+    It covers ``rows`` ``(K,)``, or all images.
+    """
     rows = np.arange(len(examples)) if rows is None else rows
     some = max(1, AT_ONCE // examples.pixels[0].nbytes)
     parts = (rows[i : i + some] for i in range(0, max(1, len(rows)), some))

@@ -102,7 +102,10 @@ class Pace:
 
 
 def pace(scores: Scores, of: Array | None = None) -> Pace:
-    """Return the pace of all examples, or of those in ``of`` ``(N,)`` bool; all shares of an empty set are 0."""
+    """Return the pace of all examples, or of those in ``of`` ``(N,)`` bool.
+
+    All shares of an empty set are 0.
+    """
     at = np.ones(len(scores["correct"]), bool) if of is None else of
     if not at.any():
         return Pace(0.0, 0.0, 0.0, 0.0)
@@ -118,7 +121,7 @@ def paces(scores: Scores, label: Array, classes: int) -> list[Pace]:
 
 
 def agreeing(vectors: Any, suspects: Sequence[int], likely: Array, trusted: Array, label: Array) -> list[list[int]]:  # noqa: ANN401 - an array, or a sparse matrix
-    """Return, for each suspect, the most similar examples with the label it is predicted as, the nearest first.
+    """Return each suspect's nearest examples among those labelled as it is predicted.
 
     Args:
         vectors: ``(N, d)`` rows of unit length.

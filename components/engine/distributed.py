@@ -54,7 +54,7 @@ class Ranks:
         """Block until every rank has called this."""
 
     def part(self, examples: int) -> slice:
-        """Return this rank's rows of a batch of B ``examples``: contiguous, and empty if B is too small."""
+        """Return this rank's contiguous rows of a batch of B ``examples``; they may be none."""
         size, more = divmod(examples, self.count)
         start = self.rank * size + min(self.rank, more)
         return slice(start, start + size + (self.rank < more))
@@ -89,7 +89,10 @@ class Group(Ranks):
         distributed.barrier(group=self._host)
 
     def joined(self, own: Tensor, examples: int) -> Tensor:
-        """Return the rows ``(B, ...)`` of all ranks' parts, given this rank's; moved as bytes, so nothing is rounded."""
+        """Return the rows ``(B, ...)`` of all ranks' parts, given this rank's.
+
+        They are moved as bytes, so nothing is rounded.
+        """
         size = -(-examples // self.count)
         room = own.new_zeros(size, *own.shape[1:])
         room[: len(own)] = own
@@ -185,8 +188,8 @@ class DistributedLearner(Learner):
         assert isinstance(batch, Part)
         # A look takes no gradient of the parameters, so there is nothing to synchronise.
         loss, own = self._pass(self._parallel if self.model.training else self.model, batch, precision, looked)
-        held = {n: t for n in ("target", "loss", "output", *OPTIONAL) if (t := getattr(own, n)) is not None}
-        everyone: dict[str, Any] = self._joined(held, batch.own_rows, len(batch))
+        tensors = {n: t for n in ("target", "loss", "output", *OPTIONAL) if (t := getattr(own, n)) is not None}
+        everyone: dict[str, Any] = self._joined(tensors, batch.own_rows, len(batch))
         return loss, replace(own, **everyone)
 
     @override
@@ -201,7 +204,7 @@ class DistributedLearner(Learner):
         return batch.weight * torch.from_numpy(answer[batch.own_rows] if batch.own else answer[:1]).to(batch.weight.device)
 
     def _joined(self, own: Mapping[str, Tensor], own_rows: slice, examples: int) -> dict[str, Tensor]:
-        """Gather tensors ``(B, ...)`` of the whole batch from all ranks in one exchange, given this rank's rows."""
+        """Gather tensors ``(B, ...)`` of the whole batch from all ranks, in one exchange."""
         n = _length(own_rows)
         with self.clock.lap("gather", examples):
             rows = [t[:n].reshape(n, math.prod(t.shape[1:])).contiguous().view(torch.uint8) for t in own.values()]

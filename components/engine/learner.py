@@ -67,7 +67,10 @@ class Learner:
         return examples.fetch(rows, self.device)
 
     def picked(self, batch: Batch, rows: Rows, answer: Array) -> Batch | None:
-        """Return the rows of ``batch`` that passed a door with ``answer``, ``rows``; None if they must be fetched anew."""
+        """Return the rows of ``batch`` that passed a door with ``answer``, ``rows``.
+
+        It returns None if they must be fetched anew.
+        """
         return picked(batch, rows, answer)
 
     def forwarded(self, examples: int) -> int:
@@ -105,7 +108,7 @@ class Learner:
         return evidence
 
     def step(self, batch: Batch, epoch: float, keep: Callable[[Evidence], Array] | None = None) -> Evidence:
-        """Take one optimizer step on the weighted mean loss of ``batch`` and return the evidence of its forward pass.
+        """Take one optimizer step on the weighted mean loss, and return the forward pass's evidence.
 
         Args:
             batch: B examples.
@@ -142,11 +145,11 @@ class Learner:
     def _look_by_input(self, batch: Batch) -> Evidence:
         """Look with the gradient by the single input, which must be continuous, but not by the parameters."""
         ((name, given),) = batch.inputs.items()
-        asked = given.detach().requires_grad_()
-        asking = replace(batch, inputs={name: asked})
-        loss, evidence = self._forward(asking, self.look_precision or self.precision, looked=True)
+        leaf = given.detach().requires_grad_()
+        tracked = replace(batch, inputs={name: leaf})
+        loss, evidence = self._forward(tracked, self.look_precision or self.precision, looked=True)
         refuse_non_finite(evidence)
-        (gradient,) = torch.autograd.grad(loss.sum(), asked)
+        (gradient,) = torch.autograd.grad(loss.sum(), leaf)
         return replace(evidence, input_norm=gradient.flatten(1).norm(dim=1))
 
     def _weight(self, batch: Batch, answer: Array) -> Tensor:
@@ -162,7 +165,9 @@ class Learner:
         return self._shares[examples]
 
     def _descend(self, loss: Tensor, share: Tensor, evidence: Evidence) -> None:
-        """Step down the gradient of ``(weight * loss).mean()``; autograd gets ``weight / B`` as the gradient of each loss.
+        """Step down the gradient of ``(weight * loss).mean()``.
+
+        Autograd gets ``weight / B`` as the gradient of each loss.
 
         A non-finite loss is only refused after the backward pass is queued: checking first would leave a GPU idle.
         """

@@ -26,7 +26,10 @@ class Ranking:
     """
 
     def __init__(self, learner: Learner, examples: int, seed: int) -> None:
-        """Prepare for a sweep with the model of ``learner`` over N ``examples``; ``seed`` is that of the projection."""
+        """Prepare for a sweep with the model of ``learner`` over N ``examples``.
+
+        ``seed`` is that of the projection.
+        """
         self._learner, self._examples, self._seed = learner, examples, seed
         self._confidence, self._entropy = torch.zeros(examples), torch.zeros(examples)
         self._features: Tensor | None = None
@@ -47,7 +50,10 @@ class Ranking:
         self._last = None
 
     def columns(self, training: Training) -> dict[str, Array]:
-        """Return the scores by name, ``(N,)``, and the ``features`` if the model has them; ``training`` is the proxy's."""
+        """Return the scores by name, ``(N,)``, and the ``features`` if the model has them.
+
+        ``training`` is the proxy's.
+        """
         if self._hook is not None:
             self._hook.remove()
         ledger = training.ledger.columns

@@ -64,7 +64,7 @@ class Recorder:
             self.position.tally.events.append({"place": epochs, "step": self.position.steps, "event": event})
 
     def settle(self) -> None:
-        """Write the queued evidence to the ledger: looks first, since the step on an example follows its look.
+        """Write the queued evidence to the ledger, looks before the steps that followed them.
 
         No example is queued twice among looks or steps, since each epoch and sweep ends with this.
         """
@@ -77,7 +77,10 @@ class Recorder:
                 self._write(waiting)
 
     def _write(self, waiting: list[Evidence]) -> None:
-        """Write the queue ``waiting`` to the ledger; timed once here, since timing each batch costs more than counting it."""
+        """Write the queue ``waiting`` to the ledger.
+
+        It is timed once here, since timing each batch costs more than counting it.
+        """
         with self._clock.lap("record", sum(map(len, waiting))):
             evidence = Evidence.joined(waiting)
             waiting.clear()

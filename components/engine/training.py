@@ -91,16 +91,16 @@ class Training:
             self._look_at_all(see)
 
     def _span(self) -> float:
-        """Return the length of the current epoch: 1, or what is left of the run if that is less."""
+        """Return the length of the current epoch, which is below 1 at a run's fractional end."""
         return min(1.0, self.length - self.position.epoch)
 
     def _stride(self) -> int:
-        """Return the rows to draw at once: a look, or a batch if there are no looks or door 2 is guarded."""
+        """Return the number of rows to draw at once: those of a look or a batch."""
         looks = not self.selector.admits and self.selector.look(self._epoch()) in ("fresh", "recalled")
         return self._looking.size if looks else self._training.size
 
     def _next_stop(self, rows: Rows) -> int:
-        """Return the row up to which to draw next; a single last row of an epoch is drawn with those before it."""
+        """Return the row up to which to draw next; no single last row is left over."""
         drawn, stride = self.position.drawn, self._stride()
         left = len(rows) - drawn
         return len(rows) if left == stride + 1 and leaves_one(left, stride) else drawn + stride
@@ -196,12 +196,12 @@ class Training:
         kept = rows.through(answer)
         self.position.tally.kept += 0 if batch is None else len(kept)
         # Reuse the look's batch if one pass fetched it; not for texts, which would keep the padding of the rows turned away.
-        held = None if batch is None or len(batch) < len(rows) or self.examples.lengths is not None else batch
+        seen = None if batch is None or len(batch) < len(rows) or self.examples.lengths is not None else batch
         for ready in self._training.push(kept) if self.plan.refill else kept.split(self._training.size):
-            self._step(ready, look, self.learner.picked(held, kept, answer) if held is not None and ready is kept else None)
+            self._step(ready, look, self.learner.picked(seen, kept, answer) if seen is not None and ready is kept else None)
 
     def _see(self, rows: Rows) -> tuple[Evidence, Batch]:
-        """Look at ``rows``, in as many passes as needed; return the evidence and the batch of the last pass."""
+        """Look at ``rows`` in one or more passes; return the evidence and the last batch."""
         by_input, seen = "input_norm" in self.selector.wants, []
         for part in rows.split(self.plan.look_batch):
             batch = self._fetch(part)
@@ -243,7 +243,7 @@ class Training:
 
     @property
     def _mixing(self) -> Shuffle | None:
-        """Shuffle for rows that door 2 has mixed in length; None if the method must not judge old rows."""
+        """Shuffle of rows that door 2 mixed in length; None for methods without pooling."""
         return self._shuffle if self.selector.pooled else None
 
     def _shuffle(self) -> np.random.Generator:

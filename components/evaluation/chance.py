@@ -35,7 +35,7 @@ def constant(columns: Columns, kind: str, learnt: Array, tokens: Array | None = 
 
 
 def margin_over(columns: Columns, other: Columns, kind: str, metric: Metric) -> tuple[float, float]:
-    """Return the metric of ``other``, and the gain of ``columns`` over it minus two standard errors of the difference.
+    """Return the metric of ``other``, and the gain over it minus two standard errors.
 
     Standard errors are over the test examples, paired. A value of 0 or less may be chance.
     """

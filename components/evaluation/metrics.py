@@ -70,7 +70,7 @@ def metrics(columns: Columns, kind: str = "class") -> dict[str, float]:
 
 
 def _class_metrics(columns: Columns) -> dict[str, float]:
-    """Return accuracy, macro F1, and the mean and least recall of the classes, each with its standard error.
+    """Return accuracy, macro F1, mean and least recall of the classes, with standard errors.
 
     F1 is over the classes in targets or predictions, recall over those in the targets. The standard error covers the choice of
     test examples, not of seeds; for accuracy it is ``sqrt(a (1 - a) / N)``.

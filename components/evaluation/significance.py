@@ -25,7 +25,10 @@ def paired_error(mine: Sequence[Predicted], others: Sequence[Predicted], metric:
 
 
 def standard_error(columns: Predicted, metric: str) -> float:
-    """Return the standard error of a metric over test examples, to first order; seeds are not in it."""
+    """Return the standard error of a metric over test examples, to first order.
+
+    Seeds are not in it.
+    """
     return _error(shares(columns, metric))
 
 
@@ -34,7 +37,7 @@ def _error(shares: Array) -> float:
 
 
 def shares(columns: Predicted, metric: str) -> Array:
-    """Return each example's part ``(N,)`` in the metric, to first order: means of these differ as the metric does.
+    """Return each example's part ``(N,)`` in the metric, to first order.
 
     Accuracy is the mean of hits; R2 is 1 minus the mean of squared errors over the variance of the targets; perplexity, the
     exponential of the mean loss, changes by itself times the change of that mean. For metrics by class (see

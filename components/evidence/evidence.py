@@ -80,7 +80,7 @@ class Evidence:
         return float(self._departed or self.loss.sum())
 
     def depart(self) -> None:
-        """Start copying ``total_loss`` to the host, so that more work can be queued on a GPU before it is read."""
+        """Start copying ``total_loss`` to the host while a GPU goes on working."""
         if self.loss.is_cuda:
             object.__setattr__(self, "_departed", Departed(self.loss.sum()))
         else:
@@ -113,13 +113,13 @@ class Evidence:
         return self.objective.norm_on_host(self.output, self.target, self.log_p)
 
     @staticmethod
-    def joined(sights: Sequence[Evidence]) -> Evidence:
+    def joined(passes: Sequence[Evidence]) -> Evidence:
         """Return the evidence of several forward passes of one kind as one."""
-        if len(sights) == 1:
-            return sights[0]
-        first = sights[0]
-        held = [n for n in ("index", "target", "loss", "output", *OPTIONAL) if getattr(first, n) is not None]
-        joined = {n: torch.cat([getattr(s, n) for s in sights]) for n in held}
+        if len(passes) == 1:
+            return passes[0]
+        first = passes[0]
+        fields = [n for n in ("index", "target", "loss", "output", *OPTIONAL) if getattr(first, n) is not None]
+        joined = {n: torch.cat([getattr(s, n) for s in passes]) for n in fields}
         return Evidence(looked=first.looked, objective=first.objective, **joined)
 
 

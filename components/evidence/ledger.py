@@ -139,7 +139,9 @@ class Ledger:
         return {"confidence": now, "scatter": scatter + delta * (p - now)}
 
     def recalled(self, index: Tensor, objective: Objective, *, norms: bool) -> Evidence | None:
-        """Return the last signals of ``index`` ``(B,)`` as evidence of a look; None if an example was never seen.
+        """Return the last signals of ``index`` ``(B,)`` as evidence of a look.
+
+        It returns None if an example was never seen.
 
         Args:
             index: indices in the training split.

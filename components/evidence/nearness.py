@@ -47,7 +47,7 @@ def by_bags(bags: Bags, aimed: Array) -> Array:
 
 
 def _bucket(value: Array) -> Array:
-    """Return the bucket of each 64-bit ``value``: the top bits of a multiplicative hash (Knuth), equal on every machine."""
+    """Return the bucket of each 64-bit ``value``, by a multiplicative hash (Knuth)."""
     return np.asarray(((value * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) % np.uint64(BUCKETS), np.int64)
 
 

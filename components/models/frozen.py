@@ -80,7 +80,9 @@ def _sharing(model: nn.Module) -> nn.Module:
 
 
 def check(model: nn.Module, frozen: FrozenPart, above: nn.Module, inputs: dict[str, Tensor]) -> int:
-    """Check that ``model`` and its two parts in sequence compute the same for a batch's ``inputs``; return H.
+    """Check that ``model`` and its two parts in sequence compute the same for a batch's ``inputs``.
+
+    Returns H, the width of a state.
 
     Raises:
         ValueError: if they do not, in training mode (with the same dropout) or in evaluation mode.

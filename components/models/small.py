@@ -36,7 +36,7 @@ def lenet(channels: int, size: int, classes: int) -> nn.Module:
 
 
 def cnn(channels: int, size: int, classes: int) -> nn.Module:
-    """Return two convolutions of 32 and 64 channels with batch norm, and a hidden layer of 128 with dropout."""
+    """Return a CNN with batch norm (32 and 64 channels) and a hidden layer of 128 with dropout."""
     side = size // 4
     return _OnInput(
         nn.Conv2d(channels, 32, 3, padding=1),
@@ -122,7 +122,7 @@ def freeze_all_but_last(model: nn.Module, layers: int) -> None:
 
 @contextmanager
 def norms_of_one_value(model: nn.Module) -> Iterator[None]:
-    """Make batch norm use its running statistics for a single value per channel, for which it would raise."""
+    """Make batch norm use running statistics for single values per channel, instead of raising."""
     norms = [m for m in model.modules() if isinstance(m, NORMS) and m.training]
     hooks = [norm.register_forward_pre_hook(_settle_one_value) for norm in norms]
     try:

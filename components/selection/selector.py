@@ -180,7 +180,10 @@ class Selector:
         raise ValueError("only 'uniform' and 'short' can take the cost of another method")
 
     def planned_cost(self, epochs: int, warm_up: float) -> float:
-        """Return the planned cost of a run, in epochs of training on everything; the real one may be lower."""
+        """Return the planned cost of a run, in epochs of training on everything.
+
+        The real one may be lower.
+        """
         return self.length(epochs)
 
 

@@ -32,7 +32,7 @@ class Rows:
 
     @staticmethod
     def unweighted(index: Tensor) -> Rows:
-        """Return the rows of ``index``, each of weight 1: one number in memory, by which others see that all are equal."""
+        """Return the rows of ``index``, each of weight 1, stored as one number with stride 0."""
         return Rows(index, torch.ones(1).expand(len(index)))
 
     def __len__(self) -> int:
@@ -86,7 +86,7 @@ class Batch:
 
 
 class Refill:
-    """Queue that gives out full batches only, so that every step has the size its learning rate was chosen for.
+    """Queue that gives out full batches only, so that all steps have the planned size.
 
     The rest of an epoch is a short batch; a single example joins the batch before it, since batch norm over maps of one pixel
     cannot take it alone.
@@ -123,7 +123,10 @@ class Refill:
         yield from self._out(rows.between(0, full), shuffle if mixed else None)
 
     def flush(self, shuffle: Shuffle | None = None) -> Iterator[Rows]:
-        """Yield the waiting rows; the last batch may be short, but not a single row after a full batch."""
+        """Yield the waiting rows.
+
+        The last batch may be short, but not a single row after a full batch.
+        """
         rest, self.waiting = self.waiting, Rows.none()
         mixed = shuffle is not None and self._lengths is not None
         yield from self._out(self._sorted(rest) if mixed else rest, shuffle if mixed else None)

@@ -39,7 +39,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Category:
-    """A category: one-hot over the values of the training split, with a last column for missing or new values."""
+    """A category, one-hot, with a last column for missing or new values."""
 
     column: str
     values: tuple[str, ...]

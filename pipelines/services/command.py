@@ -27,25 +27,27 @@ from pipelines.services import automations, daemons, databases, worker
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-#: The ports that are taken where they are free and no other ones are asked for.
+#: Default ports, taken if they are free and no others are set.
 PORTS = (PREFECT_PORT, MLFLOW_PORT)
 START_SECONDS = 180
-#: MLflow's file of users, with which its server asks who somebody is.
+#: Variable with MLflow's file of users, which turns its authentication on.
 ASKING = "MLFLOW_AUTH_CONFIG_PATH"
 USER = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY")
 POOLS = (worker.MAIN_POOL, "cpu-pool", "gpu-pool")
 
 
 def up(*, agents: bool = True) -> None:
-    """Start servers and agents, wait until they answer, and print the servers' pages; where all of it runs, print these alone.
+    """Start servers and agents, wait until they answer, and print the servers' pages.
+
+    If all run already, only print.
 
     Raises:
-        UserError: for a port that cannot be had, a database that does not answer, or a setting that lacks another.
-        StageFailedError: where something does not answer in time; then all of it is ended.
+        UserError: if a port is taken, a database does not answer, or a setting needs another.
+        StageFailedError: if something does not answer in time; everything is then ended.
     """
-    held = daemons.recorded()
-    if held.pages and all(daemons.living(daemon) for daemon in held.processes):
-        return _show(held.pages)
+    running = daemons.recorded()
+    if running.pages and all(daemons.living(daemon) for daemon in running.processes):
+        return _show(running.pages)
     daemons.end_all()
     databases.check()
     ports = [daemons.port(variable) for variable in PORTS]
@@ -76,19 +78,19 @@ def _environment(prefect: str, mlflow: str) -> dict[str, str]:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    # What is committed here can be run, pushed or not; Prefect's page would ask port 4200 whatever the server's own is.
+    # Any commit here can be run, even if it was not pushed. Prefect's page would call port 4200 whatever the server's is.
     usual = {GIT_REMOTE.name: str(clone), "PREFECT_SERVER_UI_API_URL": f"{prefect}/api"}
     given = usual | worker.settings(clone)
     if given.get(ASKING) and not all(given.get(name) for name in USER):
         missing = ", ".join(name for name in USER if not given.get(name))
-        raise UserError(f"{ASKING}: is set, and what goes with it is not: {missing}")
-    if asked := given.get("PREFECT_SERVER_API_AUTH_STRING"):
-        given.setdefault("PREFECT_API_AUTH_STRING", asked)
+        raise UserError(f"{ASKING}: is set, but these are not: {missing}")
+    if user := given.get("PREFECT_SERVER_API_AUTH_STRING"):
+        given.setdefault("PREFECT_API_AUTH_STRING", user)
     return given | own
 
 
 def _start_servers(prefect: int, mlflow: int, *, environment: dict[str, str]) -> None:
-    """Start both servers and wait for both; the first time, they make their databases."""
+    """Start both servers and wait for them; at first start they create their databases."""
     server_only = {k: v for k, v in environment.items() if k != "PREFECT_API_URL"} | databases.stores(environment)
     host = ("--host", "127.0.0.1", "--port")
     asking = ("--app-name", "basic-auth") if server_only.get(ASKING) else ()
@@ -121,13 +123,13 @@ def _deploy(environment: dict[str, str]) -> None:
 
 
 def _page(server: str, environment: dict[str, str]) -> str:
-    """Return the page of MLflow to open first."""
+    """Return the URL of the project's runs in MLflow."""
     command = [sys.executable, "-m", "pipelines.tracking.experiment_url", server]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout.strip() or server
 
 
 def _watch_comparisons(api: str, environment: dict[str, str]) -> None:
-    """Let the server end comparisons that are lost, by the automation of this version."""
+    """Replace the server's automation that ends lost comparisons by this version's."""
     named: dict[str, JsonValue] = {"automations": {"name": {"any_": [automations.NAME]}}}
     for old in _filtered(f"{api}/automations/filter", named, environment):
         _request("DELETE", f"{api}/automations/{old['id']}", None, environment)
@@ -135,19 +137,19 @@ def _watch_comparisons(api: str, environment: dict[str, str]) -> None:
 
 
 def _start_agents(environment: dict[str, str], api: str) -> None:
-    """Start an agent of comparisons, one for the CPU and one for each GPU, and wait until the server knows them."""
+    """Start agents for comparisons, the CPU and each GPU, and wait until the server lists them."""
     started = [_start_agent(worker.MAIN_POOL, "main", environment), _start_agent("cpu-pool", "cpu", environment)]
     devices = gpus(environment)
     for device in devices:
         started.append(_start_agent("gpu-pool", f"gpu-{device}", environment | {"CUDA_VISIBLE_DEVICES": device}))
     if not devices:
-        sys.stderr.write("winnow: no GPU here; an agent without one serves gpu-pool\n")
+        sys.stderr.write("winnow: no GPU found; the agent of gpu-pool runs without one\n")
         started.append(_start_agent("gpu-pool", "gpu-none", environment))
     _wait_for_agents(api, {worker.MAIN_POOL: 1, "cpu-pool": 1, "gpu-pool": max(1, len(devices))}, started, environment)
 
 
 def gpus(environment: dict[str, str]) -> list[str]:
-    """Return the devices that agents may have: those of CUDA_VISIBLE_DEVICES, or all that nvidia-smi knows."""
+    """Return the devices for agents: those of CUDA_VISIBLE_DEVICES, or all that nvidia-smi lists."""
     if (given := environment.get("CUDA_VISIBLE_DEVICES")) is not None:
         return [device for device in given.split(",") if device not in ("", "-1")]
     if not shutil.which("nvidia-smi"):
@@ -174,13 +176,13 @@ def _wait_for_agents(
 
 
 def _post(address: str, body: dict[str, JsonValue], environment: dict[str, str]) -> JsonValue:
-    """Return what Prefect's server answers."""
+    """Return the answer of Prefect's server to a POST request."""
     answer: JsonValue = json.loads(_request("POST", address, body, environment))
     return answer
 
 
 def _filtered(address: str, body: dict[str, JsonValue], environment: dict[str, str]) -> list[dict[str, JsonValue]]:
-    """Return what a filter of Prefect's server finds."""
+    """Return the results of a filter request to Prefect's server."""
     found: list[dict[str, JsonValue]] = json.loads(_request("POST", address, body, environment))
     return found
 
@@ -190,8 +192,8 @@ def _request(method: str, address: str, body: dict[str, JsonValue] | None, envir
     if user := environment.get("PREFECT_API_AUTH_STRING"):
         headers["Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"
     data = None if body is None else json.dumps(body).encode()
-    asked = urllib.request.Request(address, data, headers, method=method)
-    with urllib.request.urlopen(asked, timeout=30) as answer:
+    request = urllib.request.Request(address, data, headers, method=method)
+    with urllib.request.urlopen(request, timeout=30) as answer:
         read: bytes = answer.read()
     return read
 
@@ -207,7 +209,7 @@ COMMANDS: dict[str, Callable[[], None]] = {"up": up, "servers": partial(up, agen
 
 
 def main() -> int:
-    """Run the command that is asked for, alone in this working copy, and return the exit status."""
+    """Run the given command under this working copy's lock, and return the exit status."""
     try:
         if len(sys.argv) != 2 or sys.argv[1] not in COMMANDS:
             raise UserError(f"python -m pipelines.services takes one of {', '.join(COMMANDS)}")

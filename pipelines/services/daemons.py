@@ -20,7 +20,7 @@ END_SECONDS = 30
 
 
 class Daemon(Record):
-    """A process that was started: its name, its process id, and when it started, by the system's clock."""
+    """A started process: name, process id, and start time by the system's clock."""
 
     name: str
     pid: int
@@ -28,17 +28,17 @@ class Daemon(Record):
 
 
 class Daemons(Record):
-    """What is recorded: ``processes`` in the order of their start, and the addresses of ``pages`` by name."""
+    """The recorded ``processes`` in order of their start, and the URLs of ``pages`` by name."""
 
     processes: list[Daemon]
     pages: dict[str, str]
 
 
 def port(variable: Variable[int]) -> int:
-    """Return the port that ``variable`` asks for, or the usual one, or a free one.
+    """Return the port set by ``variable``, else the default if free, else a free one.
 
     Raises:
-        UserError: where it asks for one that cannot be, or that is taken.
+        UserError: if the variable's port is invalid or taken.
     """
     wanted = variable.value()
     if _is_free(wanted):
@@ -59,7 +59,7 @@ def _is_free(port: int) -> bool:
 
 
 def start(name: str, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start a process that outlives this one, and record it before anything else is done."""
+    """Start a process that outlives this one, and record it at once."""
     import psutil
 
     LOGS.mkdir(parents=True, exist_ok=True)
@@ -75,12 +75,15 @@ def start(name: str, command: list[str], environment: dict[str, str]) -> subproc
 
 
 def recorded() -> Daemons:
-    """Return what is recorded."""
+    """Return the recorded processes and pages."""
     return Daemons.read(STATE) if STATE.exists() else Daemons(processes=[], pages={})
 
 
 def living(daemon: Daemon) -> bool:
-    """Return whether a process that was recorded still runs; another one of its number is another one."""
+    """Return whether a recorded process still runs.
+
+    Its start time tells it from a new process with the same id.
+    """
     import psutil
 
     try:
@@ -91,17 +94,21 @@ def living(daemon: Daemon) -> bool:
 
 
 def wait_for_port(process: subprocess.Popen[bytes], port: int, of: str) -> None:
-    """Wait until a process that was started, or one below it, listens on ``port``: another one may have taken it meanwhile.
+    """Wait until a started process or a child of it listens on ``port``.
+
+    Another process may have taken the port meanwhile, and answer there.
 
     Raises:
-        StageFailedError: where the process ends before, or it takes too long.
+        StageFailedError: if the process ends first, or it takes too long.
     """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if _listens(process.pid, port):
             return
         time.sleep(0.1)
-    raise StageFailedError(f"{of} did not get to listen on port {port}; its log is in {LOGS}; another call takes a free port")
+    raise StageFailedError(
+        f"{of} does not listen on port {port}; its log is in {LOGS}; run the command again to use a free port"
+    )
 
 
 def _listens(pid: int, port: int) -> bool:
@@ -115,7 +122,7 @@ def _listens(pid: int, port: int) -> bool:
 
 
 def end(pid: int) -> None:
-    """End a process and those below it: asked first, killed where that is not enough."""
+    """End a process and its children: by SIGTERM, then by SIGKILL."""
     import psutil
 
     every = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
@@ -129,7 +136,7 @@ def end(pid: int) -> None:
 
 
 def end_all() -> None:
-    """End what is recorded, the last started first, and nothing else."""
+    """End the recorded processes, the last started first, and nothing else."""
     for daemon in reversed(recorded().processes):
         if living(daemon):
             end(daemon.pid)

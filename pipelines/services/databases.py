@@ -1,4 +1,4 @@
-"""Databases of the servers: SQLite here, or the addresses that settings name, checked first."""
+"""Databases of the servers: SQLite here, or the URLs of settings, checked first."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipelines.core.errors import UserError, without_passwords
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
-#: Whose settings they are: the tools read them from their environment, so no password is on a command line.
+#: Variables that the servers read themselves, so no password is on a command line.
 PREFECT, MLFLOW = "PREFECT_API_DATABASE_CONNECTION_URL", "MLFLOW_BACKEND_STORE_URI"
 FILES = "MLFLOW_ARTIFACTS_DESTINATION"
 PREFECT_TOO = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
-#: What the servers alone may know.
+#: Prefixes of variables that only the servers may have.
 SECRET = ("PREFECT_API_DATABASE_", "PREFECT_SERVER_DATABASE_", "PREFECT_SERVER_API_AUTH", "MLFLOW_BACKEND_", "MLFLOW_FLASK_")
 SCHEMES = {
     PREFECT: {"postgresql+asyncpg": "timeout", "sqlite+aiosqlite": "timeout"},
@@ -32,10 +32,10 @@ SECONDS, REASON = 10, 300
 
 
 def check() -> None:
-    """Connect to each database that the environment names, once.
+    """Connect once to each database that the environment names.
 
     Raises:
-        UserError: naming the variable, and why there is no connection, without the password.
+        UserError: names the variable and why the connection failed, without the password.
     """
     for name, mine in {PREFECT_TOO: PREFECT, PREFECT: PREFECT, MLFLOW: MLFLOW}.items():
         if address := os.environ.get(name):
@@ -43,19 +43,19 @@ def check() -> None:
 
 
 def without_secrets(environment: dict[str, str]) -> dict[str, str]:
-    """Return ``environment`` without what the servers alone may know; an agent runs what its users ask for."""
+    """Return ``environment`` without the servers' secrets, since an agent runs its users' code."""
     return {name: value for name, value in environment.items() if not name.startswith(SECRET)}
 
 
 def stores(environment: dict[str, str]) -> dict[str, str]:
-    """Return where MLflow's server keeps runs and files: as ``environment`` says, or in this clone."""
+    """Return where MLflow's server stores runs and files: as in ``environment``, or in this clone."""
     runs = environment.get(MLFLOW) or f"sqlite:///{Path('mlflow.db').resolve()}"
     files = environment.get(FILES) or str(Path("mlruns").resolve())
     return {MLFLOW: _with_driver(runs), FILES: files}
 
 
 def _with_driver(address: str) -> str:
-    """Return ``address`` with the driver that we ask for; SQLAlchemy takes another where none is named, from 2.1 on."""
+    """Return ``address`` with an explicit driver; from 2.1 on SQLAlchemy's default is another."""
     return re.sub("^postgresql://", "postgresql+psycopg2://", address)
 
 
@@ -66,16 +66,16 @@ def _try(name: str, address: str, mine: str) -> None:
     try:
         url = make_url(address)
     except (ArgumentError, ValueError):
-        raise UserError(f"{name}: is no address of a database; what works is {WORKS[mine]}") from None
+        raise UserError(f"{name}: is not a database URL; one that works: {WORKS[mine]}") from None
     if url.drivername not in SCHEMES[mine]:
         known = ", ".join(SCHEMES[mine])
-        raise UserError(f"{name}: must begin with one of {known}, got {url.drivername!r}; what works is {WORKS[mine]}")
+        raise UserError(f"{name}: must begin with one of {known}, got {url.drivername!r}; one that works: {WORKS[mine]}")
     patience = {SCHEMES[mine][url.drivername]: SECONDS}
     try:
         asyncio.run(_connect_async(url, patience)) if "+a" in url.drivername else _connect(url, patience)
     except ModuleNotFoundError as error:
         raise UserError(f"{name}: needs the package {error.name}: {PACKAGES.get(str(error.name), 'install it')}") from None
-    except Exception as error:  # each driver has its own
+    except Exception as error:  # each driver raises its own
         shown = url.render_as_string(hide_password=True)
         raise UserError(f"{name}: no connection to {shown}: {_reason(error, url.password)}") from None
 

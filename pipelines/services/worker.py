@@ -1,4 +1,4 @@
-"""Agent: Prefect's worker of one work pool in this clone."""
+"""Agent: a Prefect worker of one work pool in this clone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipelines.services.automations import BEAT_SECONDS
 from pipelines.training import checkpoint_store
 from pipelines.versioning import dvc_remote
 
-#: What Prefect and MLflow are told where the user has not said otherwise.
+#: Defaults of Prefect and MLflow settings.
 SETTINGS = {
     "DO_NOT_TRACK": "1",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
@@ -32,21 +32,21 @@ NEEDED = {
     "PREFECT_API_URL": "the address of Prefect's server, http://127.0.0.1:4200/api for example",
     "MLFLOW_TRACKING_URI": "the address of MLflow's server, http://127.0.0.1:5000 for example",
 }
-#: The pool of the comparisons, which wait while their stages run in others.
+#: Pool of the comparisons, which wait while their stages run in other pools.
 MAIN_POOL = "main-pool"
-#: How many runs an agent of a pool takes at a time. Of other pools it is one: two on one device could not be metered apart.
+#: Runs that an agent of a pool takes at a time; 1 for other pools, since two on one device could not be metered separately.
 AT_ONCE = {MAIN_POOL: 8, "cpu-pool": 2}
 
 
 def settings(clone: Path) -> dict[str, str]:
-    """Return the environment in which Prefect's commands find this clone and these packages."""
+    """Return an environment in which Prefect's commands find this clone and these packages."""
     bin_folder = str(Path(sys.executable).parent)
     own = {CLONE.name: str(clone), "PYTHONPATH": str(clone), "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
     return {**SETTINGS, **os.environ, **own}
 
 
 def command(pool: str) -> list[str]:
-    """Return the command of an agent of ``pool``."""
+    """Return the command line of an agent of ``pool``."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", pool):
         raise UserError(f"POOL: must be the name of a work pool, like gpu-pool, got {pool!r}")
     limit = str(AT_ONCE.get(pool, 1))
@@ -54,15 +54,15 @@ def command(pool: str) -> list[str]:
 
 
 def name() -> str:
-    """Return what an agent is called: two of one machine are two."""
+    """Return the agent's name, unique per process."""
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
 def check(environment: dict[str, str]) -> None:
-    """Check that an agent knows all it needs.
+    """Check that the agent's settings are complete.
 
     Raises:
-        UserError: naming the variable.
+        UserError: names the variable.
     """
     for variable, meaning in NEEDED.items():
         if not environment.get(variable):
@@ -71,11 +71,11 @@ def check(environment: dict[str, str]) -> None:
     if address := environment.get(CHECKPOINTS.name):
         checkpoint_store.check(address)
     if not (environment.get(DVC_REMOTE.name) or dvc_remote.address()):
-        raise UserError(f"{DVC_REMOTE.name}: is not set, and .dvc/config names no remote; agents share one")
+        raise UserError(f"{DVC_REMOTE.name}: is not set, and .dvc/config has no remote; agents need a shared one")
 
 
 def main() -> None:
-    """Become the agent of the pool on the command line."""
+    """Replace this process by an agent of the pool on the command line."""
     try:
         if len(sys.argv) != 2:
             raise UserError("python -m pipelines.services.worker takes the name of a work pool; make agent POOL=gpu-pool")
@@ -84,7 +84,7 @@ def main() -> None:
     except UserError as error:
         sys.stderr.write(f"winnow agent: {error}\n")
         sys.exit(BAD_INPUT)
-    # Prefect's worker ends by SIGINT, which a shell has its background commands ignore.
+    # Prefect's worker stops by SIGINT, which shells make their background commands ignore.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execvpe(line[0], line, environment)
 

@@ -27,12 +27,15 @@ from pipelines.training import models
 if TYPE_CHECKING:
     from components.engine.distributed import Ranks
 
-#: Training batches in one forward pass of a look on a GPU, where nothing else is said.
+#: Training batches per forward pass of a look on a GPU, by default.
 LOOK_BATCHES = 16
 
 
 def device() -> torch.device:
-    """Return the device to run on: ``WINNOW_DEVICE``, else a GPU if there is one; a rank has one of its own."""
+    """Return the device to run on: ``WINNOW_DEVICE``, else a GPU if there is one.
+
+    Each rank has its own.
+    """
     chosen = _device_named(DEVICE.value() or ("cuda" if torch.cuda.is_available() else "cpu"))
     if chosen.type == "cuda" and IN_RANKS.is_set:
         chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
@@ -44,7 +47,7 @@ def _device_named(name: str) -> torch.device:
     """Return the device called ``name``.
 
     Raises:
-        UserError: where there is none.
+        UserError: if it does not exist.
     """
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     try:
@@ -57,34 +60,34 @@ def _device_named(name: str) -> torch.device:
     if chosen.type == "cuda" and (chosen.index or 0) >= found:
         nearest = f"cuda:{found - 1}" if found else "cpu"
         raise UserError(
-            f"WINNOW_DEVICE: must be a device that there is, got {name!r} and {found} GPUs; the nearest is {nearest}"
+            f"WINNOW_DEVICE: must be an existing device, got {name!r} with {found} GPUs; the nearest that works is {nearest}"
         )
     return chosen
 
 
 def prepare_torch(training: Training, seed: int) -> torch.device:
-    """Set what makes runs repeat: threads, seeds, and kernels that sum in one order, unless ``training`` does without."""
+    """Set threads and seeds, and deterministic kernels if ``training`` asks for them; return the device."""
     pretrained.quiet()
     torch.set_num_threads(training.threads)
-    # Gradients of what is learnt are too small for a CPU's fast path: a backward pass took 2.5 times as long.
+    # Gradients of learnt examples are denormal, which is slow on a CPU: a backward pass took 2.5 times as long.
     torch.set_flush_denormal(True)
     torch.manual_seed(seed)
-    # cuBLAS repeats with workspaces of its own for each stream, and reads of them when it is first used.
+    # cuBLAS is deterministic with a workspace per stream, and reads this setting at its first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # The same switch as use_deterministic_algorithms, without its import of the compiler, which takes longer than torch's own.
     torch.set_deterministic_debug_mode("error" if training.deterministic else "default")
-    # It would also fill memory that is about to be written to, which finds mistakes in kernels and takes 2.7 % of a step.
+    # Deterministic mode would also fill uninitialised memory, to find faults of kernels, which takes 2.7 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return device()
 
 
 def refuse_unrepeatable(error: RuntimeError, task: str) -> None:
-    """Raise a UserError that says what to do, if ``error`` is of a kernel that knows no order to sum in."""
+    """Raise a UserError with advice if ``error`` is about a kernel without a deterministic implementation."""
     what, found, _ = str(error).partition(" does not have a deterministic implementation")
     if found:
         raise UserError(
             f"params.yaml: tasks.{task}.training.deterministic: must be false on {device().type} for this model, whose {what} "
-            "has no deterministic implementation there, got true; two runs then differ"
+            "has no deterministic implementation there, got true; repeated runs then differ"
         ) from None
 
 
@@ -94,19 +97,22 @@ def learner_of(plan: TrainingPlan, manifest: Manifest, chosen: torch.device, len
 
 
 def placed(model: nn.Module, chosen: torch.device) -> nn.Module:
-    """Return ``model`` on ``chosen``, on a CPU with channels last: LeNet and the small CNN take 0.6 to 0.85 of the time so."""
+    """Return ``model`` on ``chosen``.
+
+    On a CPU it gets channels last, which takes 0.6 to 0.85 of the time for small CNNs.
+    """
     if chosen.type == "cpu":
         for kernel in (parameter for parameter in model.parameters() if parameter.dim() == 4):
-            # Unlike `contiguous`, also where a lone channel lies in both layouts at once: kernels are chosen by the strides.
+            # Unlike `contiguous`, this also changes strides of single-channel kernels, by which the implementation is chosen.
             kernel.data = kernel.data.to(memory_format=torch.channels_last)
     return model.to(chosen)
 
 
 def synchronised(model: nn.Module, ranks: Ranks, task: str) -> nn.Module:
-    """Return ``model`` with the statistics of its batch norms taken over all ranks' parts of a batch.
+    """Return ``model`` with batch norms that synchronise their statistics over all ranks.
 
     Raises:
-        UserError: where that cannot be, on a CPU.
+        UserError: on a CPU, where that is impossible.
     """
     norms = [name for name, module in model.named_modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]  # noqa: SLF001
     if ranks.count == 1 or not norms:
@@ -114,7 +120,7 @@ def synchronised(model: nn.Module, ranks: Ranks, task: str) -> nn.Module:
     if next(model.parameters()).device.type == "cpu":
         raise UserError(
             f"params.yaml: tasks.{task}.training.devices: must be 1 on a CPU for a model with batch norm (its layer "
-            f"'{norms[0]}'), which would see a part of each batch alone, got {ranks.count}; GPUs synchronise it"
+            f"'{norms[0]}'), which would see only a part of each batch, got {ranks.count}; GPUs synchronise it"
         )
     return nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-any-return]
 
@@ -128,13 +134,13 @@ def learner(
     *,
     factor: float = 1.0,
 ) -> Learner:
-    """Return ``model`` with the planned optimizer, and a schedule over ``length`` epochs; ``ranks`` learn together.
+    """Return ``model`` with the planned optimizer and a schedule over ``length`` epochs, distributed over ``ranks``.
 
-    ``factor`` is of the planned learning rate.
+    ``factor`` scales the planned learning rate.
     """
-    asked = training.optimizer
-    rate, momentum = factor * asked.learning_rate, {} if asked.momentum is None else {"momentum": asked.momentum}
-    optimizer = build_optimizer(model, asked.name, rate, fused=True, weight_decay=asked.weight_decay, **momentum)
+    settings = training.optimizer
+    rate, momentum = factor * settings.learning_rate, {} if settings.momentum is None else {"momentum": settings.momentum}
+    optimizer = build_optimizer(model, settings.name, rate, fused=True, weight_decay=settings.weight_decay, **momentum)
     schedule = Schedule(**training.schedule.model_dump(), end=length)
     if training.compile:
         model.compile()
@@ -146,15 +152,15 @@ def learner(
 
 
 def look_batch(training: Training, chosen: torch.device) -> int:
-    """Return the examples of a forward pass without gradients: as asked, or the largest that pays (benchmarks/).
+    """Return the examples per gradient-free forward pass: as planned, or the largest number that pays (benchmarks/).
 
-    On a CPU the activations of more than two batches leave its caches; a GPU is the faster the more it is given.
+    On a CPU the activations of more than two batches exceed its caches; a GPU is faster with more.
     """
     return training.look_batch or (2 if chosen.type == "cpu" else LOOK_BATCHES) * training.batch_size
 
 
 def storage(examples: int, outputs: int, chosen: torch.device, root: Path = artifacts.HERE) -> torch.Tensor:
-    """Return room for the last logits ``(N, d)``: in memory while that is small, else on disk, memory-mapped."""
+    """Return storage for the last logits ``(N, d)``: in memory if small, else memory-mapped on disk."""
     d = logit_dimensions(examples, outputs)
     if d == outputs or chosen.type != "cpu":
         return torch.zeros(examples, d, device=chosen)

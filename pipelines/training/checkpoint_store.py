@@ -1,4 +1,4 @@
-"""Store of shared checkpoints: a folder of several machines, or any fsspec address."""
+"""Store of shared checkpoints: a folder shared by several machines, or any fsspec URL."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pipelines.core.progress import log_line
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-#: How long a training waits for a copy on its way there, for one to go on from, and for either where there was trouble.
+#: Seconds that a training waits for an upload, for a download, and for either after a failure.
 PUT_SECONDS, GET_SECONDS, AGAIN_SECONDS = 10.0, 600.0, 1.0
 
 
 def check(address: str) -> None:
-    """Check that agents in other folders can mean the same by ``address``; whether it answers shows later.
+    """Check that ``address`` is valid for agents in other folders, without connecting to it.
 
     Raises:
-        UserError: where they cannot, or where a package is missing.
+        UserError: for a relative path or an unknown scheme, or if a package is missing.
     """
     if not (address.startswith(("/", "~")) or "://" in address):
-        raise UserError(f"{CHECKPOINTS.name}: must be a whole path or an address like s3://bucket/folder, got {address!r}")
+        raise UserError(f"{CHECKPOINTS.name}: must be an absolute path or a URL like s3://bucket/folder, got {address!r}")
     try:
         _location(address)
     except (ImportError, ValueError) as error:
@@ -42,24 +42,27 @@ def _location(address: str) -> tuple[AbstractFileSystem, str]:
 
 
 class Shared:
-    """The copy of one file, where the environment names a place for it; without one, nothing is done.
+    """Shared copy of one file in the store of ``WINNOW_CHECKPOINTS``; does nothing if that is not set.
 
-    No trouble with the place stops a training: it costs one line.
+    A failing store never stops a training; it is logged once.
     """
 
     def __init__(self, path: Path) -> None:
-        """Let it be the copy of ``path``."""
+        """Use the copy of ``path``."""
         self._path, self._address = path, CHECKPOINTS.value()
         self._thread = threading.Thread()
         self._warned = False
 
     def put(self) -> None:
-        """Copy the file there, whole or not at all; where the last copy is still on its way, leave this one to the next."""
+        """Upload the file atomically; skipped while the last upload is still running."""
         self._try(self._put, PUT_SECONDS)
 
     @contextmanager
     def fetched(self) -> Iterator[Path | None]:
-        """Give what lies there, unchecked, in a file of this machine which is gone afterwards, unless it was moved."""
+        """Yield the path of a downloaded, unchecked copy, or None.
+
+        It is deleted afterwards unless it was moved.
+        """
         part = self._path.with_name(f".{self._path.name}.shared")
         try:
             if self._try(self._exists, PUT_SECONDS):
@@ -70,20 +73,23 @@ class Shared:
             part.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Remove what lies there."""
+        """Delete the shared copy."""
         if self._thread.is_alive():
             self._thread.join(PUT_SECONDS)
         self._try(self._remove, PUT_SECONDS)
 
     def warn(self, reason: object) -> None:
-        """Say once what is wrong."""
+        """Log the first failure of the store."""
         if not self._warned:
-            said = without_passwords(" ".join(f"{self._address}: {reason}".split()))
-            log_line(f"winnow: {CHECKPOINTS.name}: {said}; training goes on without")
+            message = without_passwords(" ".join(f"{self._address}: {reason}".split()))
+            log_line(f"winnow: {CHECKPOINTS.name}: {message}; training continues without it")
         self._warned = True
 
     def _try(self, work: Callable[[], object], seconds: float) -> object:
-        """Return what ``work`` returns; None where it fails, lasts longer, or another one is under way."""
+        """Return the result of ``work``.
+
+        None if it fails, times out, or an earlier call is still running.
+        """
         if not self._address or self._thread.is_alive():
             return None
         found: list[object] = []
@@ -91,10 +97,10 @@ class Shared:
         def run() -> None:
             try:
                 found.append(work())
-            except Exception as error:  # every kind of storage has its own
+            except Exception as error:  # each storage raises its own
                 self.warn(f"{type(error).__name__}: {error}")
 
-        # A daemon: what hangs must not keep the process from ending.
+        # A daemon thread, so that a hanging store does not keep the process alive.
         self._thread = threading.Thread(target=run, daemon=True)
         self._thread.start()
         self._thread.join(min(seconds, AGAIN_SECONDS) if self._warned else seconds)

@@ -20,14 +20,14 @@ from pipelines.core.records import Record
 from pipelines.costs.records import EpochEnd
 from pipelines.training.checkpoint_store import Shared
 
-#: What an optimizer keeps of a parameter, by the parameter's place and the name of the moment.
+#: Optimizer state by index of the parameter and name of the moment.
 Moments = dict[int, dict[str, torch.Tensor | float | None]]
-#: Those moments that are no tensors, by ``place.name``.
+#: Moments that are not tensors, by ``index.name``.
 Numbers = dict[str, float | None]
 
 
 class Facts(TypedDict):
-    """What of a state is no tensor, as JSON holds it."""
+    """The part of a training state that is saved as JSON: all but the tensors."""
 
     position: dict[str, Any]
     optimizer: Numbers
@@ -36,7 +36,7 @@ class Facts(TypedDict):
 
 
 class SavedFacts(Facts):
-    """The facts of a checkpoint: the clock's laps, what was ``metered``, and the digest of the inputs."""
+    """JSON part of a checkpoint: also laps, energy, and the digest of the inputs."""
 
     clock: dict[str, dict[str, float]]
     metered: dict[str, object]
@@ -44,7 +44,7 @@ class SavedFacts(Facts):
 
 
 class WarmUpFacts(Facts):
-    """The facts of what a warm-up left, with what it was made from."""
+    """JSON part of a warm-up's state: also its origin."""
 
     origin: dict[str, object]
 
@@ -54,14 +54,14 @@ State = tuple[Facts, Tensors]
 
 
 class Metered(Record):
-    """What a training had spent when it was saved: energy by part in kWh, and all at each epoch's end."""
+    """Energy of a training when it was saved: kWh by component, totals at epochs' ends."""
 
     kwh: dict[str, float]
     ends: list[EpochEnd]
 
 
 def pack(training: Training, records: list[EpochRecord]) -> State:
-    """Return everything that decides how ``training`` goes on; timings are not among it."""
+    """Return everything that determines how ``training`` continues; timings are not included."""
     learner = training.learner
     numbers, position = training.settled().record()
     moments, moment_tensors = _flat(learner.optimizer.state_dict()["state"])
@@ -72,17 +72,17 @@ def pack(training: Training, records: list[EpochRecord]) -> State:
     tensors |= {f"selector.{k}": torch.from_numpy(v) for k, v in training.selector.state().items()}
     tensors |= {f"rng.{k}": v for k, v in learner.random_state().items()}
     scaler = learner.scaler.state_dict()
-    told = [asdict(record) for record in records]
-    return {"position": numbers, "optimizer": moments, "scaler": scaler, "records": told}, tensors
+    written = [asdict(record) for record in records]
+    return {"position": numbers, "optimizer": moments, "scaler": scaler, "records": written}, tensors
 
 
 def unpack(training: Training, state: State, *, selector: bool = True) -> list[EpochRecord]:
-    """Put ``training`` where ``state`` was, and return the records of the epochs before.
+    """Restore ``training`` from ``state``, and return the records of the earlier epochs.
 
     Args:
-        training: built as the saved one was.
-        state: of ``pack``.
-        selector: whether the saved selector's state is taken over too; not so where a warm-up hands over to a method.
+        training: built with the same plan as the saved one.
+        state: from ``pack``.
+        selector: whether to restore the selector's state; False when a method starts from a warm-up.
     """
     facts, tensors = state
     learner = training.learner
@@ -102,7 +102,7 @@ def unpack(training: Training, state: State, *, selector: bool = True) -> list[E
 
 
 def _lay_out(optimizer: torch.optim.Optimizer) -> None:
-    """Lay the moments of each parameter out in memory as it is: fused steps go through both as they lie."""
+    """Copy each parameter's moments into the parameter's memory layout, as fused steps need it."""
     for parameter, moments in optimizer.state.items():
         for name, value in moments.items():
             if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
@@ -110,7 +110,7 @@ def _lay_out(optimizer: torch.optim.Optimizer) -> None:
 
 
 def _moving(model: torch.nn.Module) -> Tensors:
-    """Return the parameters that training moves, and the buffers; what is frozen comes from its source again."""
+    """Return trainable parameters and buffers; frozen parameters are loaded from their source again."""
     moved = {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
     return moved | {n: b for n, b in model.named_buffers() if n in model.state_dict()}
 
@@ -134,16 +134,16 @@ def _nested(numbers: Numbers, tensors: Tensors) -> Moments:
 
 
 def write_warm_up_state(path: Path, state: State, origin: Mapping[str, object]) -> None:
-    """Write the ``state`` from where methods go on, with what it was made from."""
+    """Write the ``state`` that methods start from, with its origin."""
     facts, tensors = state
     artifacts.write_state(path, {**facts, "origin": origin}, tensors)
 
 
 def read_warm_up_state(path: Path) -> tuple[WarmUpFacts, Tensors]:
-    """Return what ``write_warm_up_state`` wrote.
+    """Return the state written by ``write_warm_up_state``.
 
     Raises:
-        UserError: where the file is missing or not whole.
+        UserError: if the file is missing or incomplete.
     """
     facts, tensors = artifacts.read_state(path)
     return cast("WarmUpFacts", facts), tensors
@@ -153,7 +153,7 @@ class Checkpoint:
     """The last saved state of one stage with one set of inputs, outside DVC's outputs."""
 
     def __init__(self, stage: str, name: str, inputs: object, root: Path = artifacts.HERE) -> None:
-        """Name it after the stage and everything its result depends on: other inputs never find it."""
+        """Set the path from the stage and a digest of everything that its result depends on."""
         self.key = artifacts.digest(inputs)
         self.path: Path = root / artifacts.SCRATCH / "checkpoints" / f"{stage}.{name}.{self.key[:16]}.safetensors"
         self._shared = Shared(self.path)
@@ -161,7 +161,10 @@ class Checkpoint:
     def save(
         self, training: Training, records: list[EpochRecord], metered: Metered, clock: Clock, *, write: bool = True
     ) -> None:
-        """Write all of it, or nothing, and a copy where agents share them; every rank packs, one is to ``write``."""
+        """Save atomically, and upload to the shared store.
+
+        Every rank must call this, and one of them with ``write``.
+        """
         facts, tensors = pack(training, records)
         if write:
             saved: SavedFacts = {**facts, "clock": clock.record(), "metered": metered.dumped(), "key": self.key}
@@ -169,10 +172,10 @@ class Checkpoint:
             self._shared.put()
 
     def load(self, training: Training) -> tuple[list[EpochRecord], Metered] | None:
-        """Put ``training`` where the checkpoint was; return the records and what was metered so far, or None without one.
+        """Restore ``training`` from the checkpoint; return records and metered energy, or None without a checkpoint.
 
         Raises:
-            UserError: for one that is not whole, or was renamed from that of other inputs.
+            UserError: if the file is incomplete or belongs to other inputs.
         """
         if not self.path.exists():
             return None
@@ -182,18 +185,18 @@ class Checkpoint:
         return records, Metered.of(facts["metered"])
 
     def take_over(self) -> None:
-        """Take the shared copy in the place of this machine's own, where it is farther in training."""
+        """Replace this machine's checkpoint by the shared copy if that is further in training."""
         with self._shared.fetched() as copy:
             if copy is None:
                 return
             try:
                 theirs = _reached(self._checked(copy)[0])
             except UserError as error:
-                self._shared.warn(f"{self.path.name} is not gone on with: {error}")
+                self._shared.warn(f"cannot resume from {self.path.name}: {error}")
                 return
             if not self.path.exists() or theirs > _reached(self._read()[0]):
                 copy.replace(self.path)
-                log_line(f"winnow: {self.path.name}: goes on from the shared copy, epoch {theirs[0] + 1}, step {theirs[2]:,}")
+                log_line(f"winnow: {self.path.name}: resumes from the shared copy, epoch {theirs[0] + 1}, step {theirs[2]:,}")
 
     def _read(self) -> tuple[SavedFacts, Tensors]:
         try:
@@ -202,19 +205,19 @@ class Checkpoint:
             raise UserError(f"{error}; delete it to train from the start") from None
 
     def _checked(self, path: Path) -> tuple[SavedFacts, Tensors]:
-        """Return what is in a file of these inputs."""
+        """Return the content of a checkpoint file, after checking its inputs."""
         facts, tensors = artifacts.read_state(path)
         if (found := facts.get("key")) != self.key:
-            raise UserError(f"{path}: must be of the inputs {self.key}, got {found}")
+            raise UserError(f"{path}: must be a checkpoint of the inputs {self.key}, got {found}")
         return cast("SavedFacts", facts), tensors
 
     def remove(self) -> None:
-        """Forget it: the stage is done."""
+        """Delete the checkpoint and its shared copy, once the stage is done."""
         self.path.unlink(missing_ok=True)
         self._shared.remove()
 
 
 def _reached(facts: Facts) -> tuple[int, int, int]:
-    """Return how far a state is in training: no clock of any machine is asked."""
+    """Return how far a state is in training, by its counts, not by any clock."""
     position = facts["position"]
     return position["epoch"], position["drawn"], position["steps"]

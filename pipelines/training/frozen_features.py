@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from components.costs.energy import Clock
     from components.tasks.examples import Examples
 
-#: Bytes of states that are kept in memory; more of them lie in a file, of which the system holds in memory what it can.
+#: Bytes of states kept in memory; larger ones are memory-mapped from a file.
 IN_MEMORY = 2**30
 
 
 class Keeping:
-    """A model's frozen part, whose states are kept, and what is trained above it.
+    """A model split into a frozen part, whose states are stored, and the trained part above it.
 
     Attributes:
-        model: what is trained; its parameters are those of the whole model.
-        examples: gives out states.
+        model: the trained part; it shares its parameters with the whole model.
+        examples: give out the stored states.
     """
 
     def __init__(self, whole: nn.Module, examples: Examples, manifest: Manifest, root: Path = artifacts.HERE) -> None:
-        """Divide the model ``whole`` where it is frozen, and try both parts on a batch.
+        """Split ``whole`` at the end of its frozen layers, and check both parts on a batch.
 
         Raises:
-            UserError: where the model cannot be divided.
+            UserError: if the model cannot be split.
         """
         self._key = f"params.yaml: tasks.{manifest.task}.training.keep_frozen"
         self._root, self._device = root, next(whole.parameters()).device
@@ -48,15 +48,15 @@ class Keeping:
             frozen, self.model = divided(whole)
             width = check(whole, frozen, self.model, examples.fetch(_short_and_long(examples), self._device).inputs)
         except ValueError as error:
-            raise UserError(f"{self._key}: {error}; leave it out, and the same is trained at more cost") from None
+            raise UserError(f"{self._key}: {error}; leave it out to train the same at a higher cost") from None
         self.examples = KeptStates(examples, frozen, width)
 
     def compute(self, clock: Clock) -> None:
-        """Compute the states of all examples: a part of training, timed as ``freeze``.
+        """Compute the states of all examples, timed as ``freeze`` within training.
 
         Raises:
-            Stopped: where the run is asked to end.
-            UserError: where there is no room for them.
+            Stopped: if the run was told to stop.
+            UserError: if they do not fit on the disk.
         """
         lines = Lines("frozen layers", len(self.examples))
         with clock.lap("train"), clock.lap("freeze", len(self.examples)):
@@ -66,7 +66,7 @@ class Keeping:
                     raise Stopped
 
     def _room(self) -> Array:
-        """Return room for the states: in memory while they are few, else in a file."""
+        """Return an array for the states: in memory if small, else memory-mapped."""
         tokens, width = self.examples.shape
         if (needed := tokens * width * np.dtype(np.float32).itemsize) <= IN_MEMORY:
             return np.empty(self.examples.shape, np.float32)
@@ -82,7 +82,7 @@ class Keeping:
 
 
 def _short_and_long(examples: Examples) -> Rows:
-    """Return the shortest and the longest example, and one between: a batch with something to fill up."""
+    """Return the shortest, the median and the longest example: a batch with padding."""
     assert examples.lengths is not None
     order = np.argsort(examples.lengths, kind="stable")
     index = torch.from_numpy(np.unique(order[[0, len(order) // 2, -1]]))

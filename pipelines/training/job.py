@@ -37,18 +37,18 @@ from pipelines.training.substitute import NOTHING, Substitute
 if TYPE_CHECKING:
     from components.selection.selector import Selector
 
-#: What a rank wishes after a batch; the highest wish of any is that of all.
+#: What a rank wants to do after a batch; the highest value of any rank is done by all.
 GO_ON, SAVE, END = range(3)
 
 
 class Job:
-    """A run of one stage: prepared data, a model, a selector, and what is saved of them.
+    """A training run of one stage: prepared data, model, selector, checkpoints and costs.
 
     Attributes:
-        model: the whole of it.
-        keeping: the frozen part, where its states are kept: ``training`` then holds what is trained above it alone.
+        model: the whole model.
+        keeping: the split model if frozen states are stored; ``training`` then has only its trained part.
         ranks: the processes that train together.
-        ends: what this stage had spent at each epoch's end; timings, and so no part of the history.
+        ends: costs at each epoch's end; timings, and so not part of the records.
     """
 
     def __init__(
@@ -62,20 +62,20 @@ class Job:
         instead: Substitute = NOTHING,
         root: Path = artifacts.HERE,
     ) -> None:
-        """Build everything from the plan, as on the first call.
+        """Build the run from the plan, in its initial state.
 
         Args:
             stage: "warm_up" or "train".
-            name: of the warm-up or method.
-            selector: stands at the doors.
-            first: the epoch after the warm-up.
-            looks_only: whether scores compare looks alone.
-            instead: what stands in the place of the plan's own, for a model that is not the task's.
+            name: name of the warm-up or method.
+            selector: the method at the doors.
+            first: the first epoch after the warm-up.
+            looks_only: whether logit changes are compared between looks only.
+            instead: replaces parts of the plan for a model that is not the task's.
             root: the folder of the run.
         """
         self.stage, self.name, self.root = stage, name, root
         country = ComparisonPlan.read(root / artifacts.plan_of("comparison")).energy.country
-        # It takes a second to find out what processor this is, in a process of its own: meanwhile the model is built.
+        # Detecting the processor takes a second, in a process of its own; meanwhile the model is built.
         self._meter_to_be = ThreadPoolExecutor(1).submit(EnergyMeter, country)
         self.plan = TrainingPlan.read(root / artifacts.plan_of("training"))
         self.manifest = Manifest.prepared(root)
@@ -113,21 +113,21 @@ class Job:
         return Training(learner, examples, selector, ledger, run)
 
     def begin_from(self, state: State) -> None:
-        """Go on where a warm-up stopped."""
+        """Start from the state that a warm-up saved."""
         self.records = unpack(self.training, state, selector=False)
         self.training.clock.laps.clear()
 
     def run(self, until: float | None, inputs: object, *, sweep_every: int = 0) -> None:
-        """Train up to epoch ``until``, from the checkpoint of the same ``inputs`` if there is one.
+        """Train up to epoch ``until``, from the checkpoint for the same ``inputs`` if there is one.
 
         Args:
             until: the epoch; None for the method's own length.
             inputs: everything the result depends on.
-            sweep_every: epochs between looks at every example; 0 for none.
+            sweep_every: epochs between looks at every example; 0 for no looks.
 
         Raises:
             Stopped: after SIGINT or SIGTERM, with a checkpoint written.
-            UserError: for a loss that is no finite number.
+            UserError: if a loss is NaN or infinite.
         """
         checkpoint = Checkpoint(self.stage, self.name, inputs, self.root)
         self._meter = self._meter_to_be.result()
@@ -139,7 +139,7 @@ class Job:
             self.ends = metered.ends
             self._take_over(metered.kwh)
         python_gc.loaded()
-        # A rank was started by the stage's process.
+        # Ranks are child processes of the stage's process.
         process = psutil.Process().parent() if self.ranks.count > 1 else psutil.Process()
         self.start_up_seconds = time.time() - process.create_time()
         try:
@@ -186,7 +186,7 @@ class Job:
             self._meter.stop()
 
     def _save(self, checkpoint: Checkpoint, moment: Step | EpochRecord) -> None:
-        """Save what all ranks are at, and what they have spent; one writes, and the others wait for it."""
+        """Save the state and costs of all ranks; the lead rank writes, the others wait for it."""
         clock, kwh = self._spent()
         if isinstance(moment, EpochRecord):
             seconds = clock.laps["train"].cpu_seconds
@@ -195,13 +195,13 @@ class Job:
         self.ranks.wait()
 
     def _spent(self) -> tuple[Clock, dict[str, float]]:
-        """Return what all ranks together have spent: their time and energy by part."""
+        """Return the time and energy (by component) of all ranks together."""
         spent = self.ranks.all((self.training.clock, self._meter.kwh))
         kwh = {part: sum(used[part] for _, used in spent) for part in self._meter.kwh}
         return Clock.together([clock for clock, _ in spent]), kwh
 
     def _take_over(self, kwh: dict[str, float]) -> None:
-        """Go on counting from what all ranks had spent; one of them does."""
+        """Continue the counts of all ranks' costs, on the lead rank."""
         if self.ranks.leads:
             self._meter.kwh = kwh
         else:
@@ -209,18 +209,18 @@ class Job:
 
     @contextmanager
     def metered(self) -> Iterator[None]:
-        """Meter what is done after ``run``."""
+        """Meter the work in this block, after ``run``."""
         self._meter.start()
         yield
         self._meter.stop()
 
     def gather_costs(self) -> bool:
-        """Add up what all ranks have spent, and return whether this one is to write what they have made."""
+        """Add up the costs of all ranks, and return whether this rank writes the results."""
         self.training.clock, self._meter.kwh = self._spent()
         return self.ranks.leads
 
     def finish(self) -> None:
-        """Write the cost record, now that all else is written, and forget the checkpoint."""
+        """Write the cost record, after all other results, and delete the checkpoint."""
         ledger = self.training.ledger
         counts = {n: int(ledger.column(n).sum(dtype=np.int64)) for n in ("drawn", "looked", "trained")}
         kept = sum(r.kept for r in self.records)
@@ -238,5 +238,5 @@ class Job:
 
 
 def provenance(job: Job, **more: object) -> Mapping[str, object]:
-    """Return what a table of this job says it was made from."""
+    """Return the provenance of this job's tables: seed, digests of data and params, and ``more``."""
     return {"seed": job.plan.seed, "data": job.manifest.content, "params": artifacts.digest(job.plan.dumped()), **more}

@@ -1,7 +1,7 @@
 """Launcher of a stage in several processes, one for each rank.
 
-``torchrun`` starts them and ends the others where one fails. This process holds the stage's lock, hands on what it is asked to
-do, and says how it ended; a rank says so to it alone, in a file.
+``torchrun`` starts the ranks and ends the others if one fails. This process has the stage's lock, forwards stop requests and
+reports how the run ended; ranks tell it by files.
 """
 
 from __future__ import annotations
@@ -32,29 +32,31 @@ if TYPE_CHECKING:
 
     from components.engine.distributed import Ranks
 
-#: What the libraries that ranks talk by say when they have waited for too long.
+#: Message of the communication libraries after a timeout.
 TIMED_OUT = re.compile("timed out|timeout", re.IGNORECASE)
-#: Seconds that the others have to end after one has failed: they have nothing to save.
+#: Seconds that the other ranks have to end after one has failed: they have nothing to save.
 END_SECONDS = 5
-#: Seconds between looks at whether the ranks are to be asked to end.
+#: Seconds between checks for a stop request.
 PATIENCE = 0.1
 
 
 @cache
 def here(device: torch.device) -> Ranks:
-    """Return the ranks of this training: those that were started, or this process alone."""
+    """Return the ranks of this training: those of ``torchrun``, or this process alone."""
     from components.engine.distributed import Group, Ranks
 
     return Group(device, RANK_TIMEOUT.value()) if IN_RANKS.is_set else Ranks()
 
 
 def started(stage: str, name: str, root: Path = artifacts.HERE) -> bool:
-    """Run ``stage`` of ``name`` in ``root`` in as many processes as are planned, to its end; return False where that is one.
+    """Run ``stage`` of ``name`` in ``root`` in the planned number of processes.
+
+    Returns False without running anything if that number is one.
 
     Raises:
-        UserError: for more than there are GPUs, and for what a rank says is bad input.
-        Stopped: where the ranks were asked to end.
-        RankError: where one failed, or was killed.
+        UserError: for more processes than GPUs, and for bad input that a rank reports.
+        Stopped: if the ranks were told to stop.
+        RankError: if a rank failed or was killed.
     """
     training = TrainingPlan.read(root / artifacts.plan_of("training")).training
     count = training.devices
@@ -80,26 +82,26 @@ def _check(count: int, root: Path) -> None:
     if device().type == "cuda" and count > (found := torch.cuda.device_count()):
         task = ComparisonPlan.read(root / artifacts.plan_of("comparison")).task
         raise UserError(
-            f"params.yaml: tasks.{task}.training.devices: must be in [1, {found}], the GPUs that can be seen here, "
+            f"params.yaml: tasks.{task}.training.devices: must be in [1, {found}], the GPUs visible here, "
             f"got {count}; the nearest that works is {found}"
         )
 
 
 @contextmanager
 def _environment(folder: Path, threads: int) -> Iterator[None]:
-    """Set what ranks are told by, and what keeps them on this machine and silent about what is said here."""
+    """Set the ranks' environment: loopback network, threads, quiet logs, and the folder for their reports."""
     loopback = "lo" if sys.platform == "linux" else "lo0"
     path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
-    told = {
+    variables = {
         IN_RANKS.name: str(folder),
         "PYTHONPATH": path,
         "OMP_NUM_THREADS": str(threads),
         QUIET.name: "1" if is_quiet() else "",
     }
-    told |= {"GLOO_SOCKET_IFNAME": loopback, "NCCL_SOCKET_IFNAME": loopback}
-    told["TORCH_CPP_LOG_LEVEL"] = "ERROR"
+    variables |= {"GLOO_SOCKET_IFNAME": loopback, "NCCL_SOCKET_IFNAME": loopback}
+    variables["TORCH_CPP_LOG_LEVEL"] = "ERROR"
     before = dict(os.environ)
-    os.environ.update(told)
+    os.environ.update(variables)
     try:
         yield
     finally:
@@ -109,7 +111,7 @@ def _environment(folder: Path, threads: int) -> Iterator[None]:
 
 @contextmanager
 def _handing_on(*command: str) -> Iterator[None]:
-    """Ask the ranks to end, once, when this process is: they are in sessions of their own."""
+    """Forward this process's stop request to the ranks once, since they are in sessions of their own."""
     import psutil
 
     over = threading.Event()
@@ -133,34 +135,37 @@ def _handing_on(*command: str) -> Iterator[None]:
 
 
 def _run(count: int, *command: str) -> dict[int, int]:
-    """Run the ranks to their end, and return the exit codes of those that failed first; of a signal, below 0."""
+    """Run the ranks to their end, and return the exit codes of those that failed first.
+
+    A process that a signal ended has a negative one.
+    """
     from torch.distributed import run as torchrun
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     for part in ("multiprocessing", "agent.server"):
         logging.getLogger(f"torch.distributed.elastic.{part}.api").setLevel(logging.CRITICAL)
-    # Signals stay with this process: torchrun's own answer to them would give the ranks half a minute to save themselves.
-    asked = ["--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={count}", "--signals-to-handle=SIGQUIT"]
-    asked.append(f"--shutdown-timeout={END_SECONDS}")
+    # This process handles signals itself: torchrun would give the ranks half a minute to end.
+    options = ["--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={count}", "--signals-to-handle=SIGQUIT"]
+    options.append(f"--shutdown-timeout={END_SECONDS}")
     try:
-        torchrun.run(torchrun.parse_args([*asked, "-m", *command]))
+        torchrun.run(torchrun.parse_args([*options, "-m", *command]))
     except ChildFailedError as error:
         return {rank: failure.exitcode for rank, failure in error.failures.items()}
     return {}
 
 
 def _judge(folder: Path, codes: dict[int, int], count: int) -> None:
-    """Raise what the ranks ended with, if it was no good end: of several, what came first."""
+    """Raise the error that the ranks ended with, if any; of several, the first."""
     ends = sorted((RankEnd(**artifacts.read_json(p)) for p in folder.glob("*.json")), key=lambda end: end.time)
-    said = next((end for end in ends if end.code == BAD_INPUT), None)
-    if said is not None:
-        raise UserError(said.message)
+    bad = next((end for end in ends if end.code == BAD_INPUT), None)
+    if bad is not None:
+        raise UserError(bad.message)
     if any(end.code == STOPPED for end in ends) or (STOP.is_set() and codes):
         raise Stopped
-    again = "the next call goes on from the last checkpoint"
+    again = "the next run resumes from the last checkpoint"
     if (waited := next((end for end in ends if TIMED_OUT.search(end.message)), None)) is not None:
-        # The rank that did not answer was killed for it, afterwards.
-        raise RankError(f"rank {waited.rank} of {count} waited for another for more than WINNOW_RANK_TIMEOUT allows; {again}")
+        # The rank that did not answer was killed afterwards, as a consequence.
+        raise RankError(f"rank {waited.rank} of {count} waited for another rank longer than WINNOW_RANK_TIMEOUT; {again}")
     for rank, code in sorted(codes.items()):
         if code < 0 and -code != signal.SIGTERM:
             raise RankError(f"rank {rank} of {count} was ended by {signal.Signals(-code).name}; {again}")

@@ -1,4 +1,4 @@
-"""The planned model: built, written and read."""
+"""Models of a plan: built, saved and loaded."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ from pipelines.training import pretrained_models
 if TYPE_CHECKING:
     from torch import nn
 
-#: What every saved model's weights are called.
+#: File name of a saved model's weights.
 WEIGHTS = "model.safetensors"
 
 
 def build(model: Model, manifest: Manifest, key: str | None = None) -> nn.Module:
-    """Return the planned model with a head for what the prepared data ask for; ``key`` names it where it is not the task's.
+    """Return the planned model with a head for the prepared data.
+
+    ``key`` is its key in params.yaml if not the task's.
 
     Raises:
-        UserError: for a name or folder that is not there, or a setting that the model cannot take.
+        UserError: if a name or folder does not exist, or the model does not accept a setting.
     """
     try:
         return _built(model, manifest)
-    except (ValueError, AssertionError, RuntimeError, TypeError) as error:  # torchvision asserts what fits its models
+    except (ValueError, AssertionError, RuntimeError, TypeError) as error:  # torchvision checks its arguments by assertions
         raise UserError(f"params.yaml: {key or 'tasks.' + manifest.task + '.model'}: {error}") from None
 
 
@@ -51,7 +53,7 @@ def _small(model: Small, manifest: Manifest) -> nn.Module:
 
 
 def _sizes(manifest: Manifest) -> list[int]:
-    """Return the sizes of the data that a small model is built for."""
+    """Return the data sizes that a small model is built for."""
     if manifest.kind == "image":
         return _of_square(manifest)
     known = manifest.shape if manifest.kind == "table" else [manifest.vocabulary]
@@ -68,7 +70,7 @@ def _of_square(manifest: Manifest) -> list[int]:
 
 
 def _check_options(model: Small | Vision, function: Callable[..., object], given: Sequence[str]) -> None:
-    """Refuse an option that ``function`` does not take beside the arguments ``given``, and the lack of one that it needs."""
+    """Raise ValueError for an option that ``function`` does not take beside ``given``, or a missing one."""
     known = {name: p for name, p in inspect.signature(function).parameters.items() if name not in given}
     for key in model.options:
         if key not in known:
@@ -92,9 +94,9 @@ def _vision(model: Vision, manifest: Manifest) -> nn.Module:
 
 
 def save(model: nn.Module, folder: Path, plan: Model, tokenizer: Path = artifacts.TOKENIZER) -> None:
-    """Write ``model`` into ``folder`` as safetensors; one of the transformers library in its own format, tokenizer included.
+    """Write ``model`` into ``folder`` as safetensors; a transformers model in its own format, with its tokenizer.
 
-    ``tokenizer`` is the folder of the one that was trained on the documents, where the model has none of its own.
+    ``tokenizer`` is the folder of the tokenizer trained on the documents, for a model without its own.
     """
     if isinstance(plan, Transformer | Gpt):
         model.save_pretrained(folder)  # type: ignore[operator]
@@ -107,10 +109,10 @@ def save(model: nn.Module, folder: Path, plan: Model, tokenizer: Path = artifact
 
 
 def load_weights(model: nn.Module, folder: Path) -> None:
-    """Fill ``model`` with the weights that ``save`` wrote.
+    """Load the weights written by ``save`` into ``model``.
 
     Raises:
-        UserError: where the file is not whole, or is of another model.
+        UserError: if the file is incomplete or belongs to another model.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_model

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PretrainedConfig, PreTrainedModel
 
-#: A tensor's name, its sizes as they were saved, and as the configuration says.
+#: Name of a tensor, its saved shape, and its shape by the configuration.
 Mismatch = tuple[str, Iterable[int], Iterable[int]]
 
 
 def transformer(model: Transformer, manifest: Manifest) -> nn.Module:
-    """Return the planned model of the transformers library, with a head for what the prepared data ask for.
+    """Return the planned transformers model, with a head for the prepared data.
 
     Raises:
-        UserError: where it cannot be loaded.
+        UserError: if it cannot be loaded.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
@@ -36,12 +36,12 @@ def transformer(model: Transformer, manifest: Manifest) -> nn.Module:
     kind = AutoModelForCausalLM if language else AutoModelForSequenceClassification
     try:
         config = AutoConfig.from_pretrained(origin, trust_remote_code=False, **_head(model, manifest), **revision)
-        # A head that was saved for other classes is left out for one of this task's.
+        # A saved head for other classes is replaced by a new one for this task's.
         options = {"ignore_mismatched_sizes": not language, "output_loading_info": True, **revision}
-        # The library would keep weights in half precision where they were saved so, and steps are lost in their rounding.
+        # Else weights saved in half precision would stay so, and small steps would be lost by rounding.
         options["dtype"] = torch.float32
         built, found = kind.from_pretrained(origin, config=config, trust_remote_code=False, use_safetensors=True, **options)
-    except Exception as error:  # a truncated file raises what its reader raises
+    except Exception as error:  # a truncated file raises its reader's own error
         raise UserError(f"{origin}: the model cannot be loaded: {pretrained.error_text(origin, error)}") from None
     _check_encoder(built, found["mismatched_keys"], origin)
     if language:
@@ -52,7 +52,7 @@ def transformer(model: Transformer, manifest: Manifest) -> nn.Module:
 
 
 def _head(model: Transformer, manifest: Manifest) -> dict[str, bool | int | str]:
-    """Return what of the model's configuration is the task's, and not as it was saved."""
+    """Return the settings of the model's configuration that the task determines."""
     head: dict[str, bool | int | str] = (
         {"use_cache": False} if manifest.target == "tokens" else {"num_labels": manifest.outputs}
     )
@@ -64,7 +64,7 @@ def _head(model: Transformer, manifest: Manifest) -> dict[str, bool | int | str]
 
 
 def _check_encoder(model: PreTrainedModel, mismatched: Iterable[Mismatch], origin: str) -> None:
-    """Refuse weights beside the head that have another size than the configuration says: they were not loaded."""
+    """Raise UserError for weights outside the head whose shape differs from the configuration: they were not loaded."""
     inside = sorted(key for key in mismatched if key[0].startswith(f"{model.base_model_prefix}."))
     if inside:
         name, saved, wanted = inside[0]
@@ -79,15 +79,15 @@ def _called_by_keyword(model: nn.Module) -> nn.Module:
 
 
 def _check_context(config: PretrainedConfig, block: int | None) -> None:
-    """Refuse blocks that are longer than what the model can read at once."""
+    """Raise ValueError for blocks longer than the model's context."""
     assert block is not None, "the manifest of running text"
     known = getattr(config, "max_position_embeddings", None)
     if known is not None and block > known:
-        raise ValueError(f"reads {known} tokens at once, and block is {block}; the nearest block that works is {known}")
+        raise ValueError(f"has a context of {known} tokens, and block is {block}; the nearest block that works is {known}")
 
 
 def gpt(model: Gpt, manifest: Manifest) -> nn.Module:
-    """Return a GPT-2 of the planned size, untrained, for blocks and vocabulary of the prepared data."""
+    """Return an untrained GPT-2 of the planned size for the prepared data."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
     pretrained.silence()

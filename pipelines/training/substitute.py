@@ -13,13 +13,15 @@ from pipelines.data.manifest import Manifest
 
 @dataclass(frozen=True)
 class Substitute:
-    """What stands in the place of the plan's own, for a model that is not the task's; None where it is as planned.
+    """Replacements for parts of the plan, for a model that is not the task's.
+
+    None keeps the plan's.
 
     Attributes:
-        model: what is trained; ``model_key`` names it in params.yaml.
-        training: the settings.
-        target: of each training example.
-        classes: what the model is told of the classes of ``target``, by name.
+        model: the model; ``model_key`` is its key in params.yaml.
+        training: the training settings.
+        target: target of each training example.
+        classes: names of the classes of ``target``.
     """
 
     model: Model | None = None
@@ -29,16 +31,16 @@ class Substitute:
     classes: list[str] | None = None
 
     def planned(self, plan: TrainingPlan) -> TrainingPlan:
-        """Return ``plan`` with the substitutes for its own model and settings."""
+        """Return ``plan`` with this model and these settings."""
         given = {"model": self.model, "training": self.training}
         return plan.model_copy(update={key: value for key, value in given.items() if value is not None})
 
     def described(self, manifest: Manifest) -> Manifest:
-        """Return ``manifest`` with the substitutes for its own classes."""
+        """Return ``manifest`` with these classes."""
         if self.classes is None:
             return manifest
         return manifest.model_copy(update={"classes": self.classes, "outputs": len(self.classes)})
 
 
-#: All is as planned.
+#: No replacements.
 NOTHING = Substitute()

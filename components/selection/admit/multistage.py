@@ -44,7 +44,9 @@ class Multistage(LossThreshold):
         predictor_loss: str = "before",
         k_in: str = "batches",
     ) -> None:
-        """Create the method; the paper's Table 2 tries n_0 of 0.1 to 0.4, w of 4, 8 and 16, and alt of 0.1 to 0.5.
+        """Create the method.
+
+        The paper's Table 2 tries n_0 of 0.1 to 0.4, w of 4, 8 and 16, and alt of 0.1 to 0.5.
 
         Args:
             n_0: as in ``LossThreshold``.

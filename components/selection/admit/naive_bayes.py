@@ -46,10 +46,10 @@ class NaiveBayes:
     def learn(self, bag: Bag, label: Array) -> None:
         """Add the examples of ``bag`` with classes ``label`` ``(M,)`` bool to the counts."""
         counts, owner = self.counts.reshape(-1), bag.repeated(label)
-        cell = bag.features * 2 + owner
-        before = counts[cell]
-        np.add.at(counts, cell, 1)
-        after = counts[cell]
+        entry = bag.features * 2 + owner
+        before = counts[entry]
+        np.add.at(counts, entry, 1)
+        after = counts[entry]
         self.examples += (len(label) - label.sum(), label.sum())
         self._move(owner * COMMON, before, after)
         self._bias = self._of_absence()
@@ -70,7 +70,10 @@ class NaiveBayes:
         return np.logaddexp(0.0, np.where(label, -odds, odds))
 
     def _move(self, row: Array, before: Array, after: Array) -> None:
-        """Move features from one count to another in the histogram; one that rose by n is given n times, and moved once."""
+        """Move features from one count to another in the histogram.
+
+        One that rose by n is given n times, and moved once.
+        """
         spread, share = self._spread.reshape(-1), 1 / (after - before)
         if after.max(initial=0) < COMMON:
             np.add.at(spread, row + before, -share)
@@ -96,7 +99,7 @@ class NaiveBayes:
         return self._absent(1) - self._absent(0)
 
     def _absent(self, label: int) -> float:
-        """Return the logarithm of N times the product of all ``1 - theta = (N + 1 - n) / (N + 2)``."""
+        """Return the logarithm of N times all ``1 - theta = (N + 1 - n) / (N + 2)``."""
         total, logs = int(self.examples[label]), self._logs
         few = min(COMMON, total + 1)
         absent = self._spread[label, :few] @ logs[total + 2 - few : total + 2][::-1]

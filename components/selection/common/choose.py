@@ -59,7 +59,7 @@ def best_first(score: Array) -> Array:
 
 
 def _bound(score: Array, k: int) -> Array:
-    """Return the k-th largest score: estimated from a sample and verified by counting, else computed from all scores."""
+    """Return the k-th largest score, among candidates that a sample narrows down."""
     among, rank = score, k
     if len(score) > 8 * SAMPLE:
         sample = np.sort(score[:: len(score) // SAMPLE])
@@ -100,7 +100,7 @@ def perturbed(score: Array, temperature: float, rng: np.random.Generator) -> Arr
 
 
 def standardised(score: Array) -> Array:
-    """Return the score minus its mean, over its standard deviation, so that a temperature means the same for any task."""
+    """Return the standardised score, so that a temperature means the same for any task."""
     spread = score.std(dtype=np.float64)
     centred = score - score.mean(dtype=np.float64).astype(score.dtype)
     return np.asarray(centred if spread == 0 else centred / score.dtype.type(spread))

@@ -43,14 +43,20 @@ def signal_of(ledger: Ledger, signal: str = "gradient-norm") -> Array:
 
 
 def floored(size: Array, floor: float) -> Array:
-    """Return sizes ``(N,)`` of mean 1, of which the part ``floor`` is uniform; ``size`` is changed in place."""
+    """Return sizes ``(N,)`` of mean 1, of which the part ``floor`` is uniform.
+
+    ``size`` is changed in place.
+    """
     size *= (1 - floor) / (size.mean(dtype=np.float64) or 1.0)
     size += floor or np.finfo(np.float32).tiny
     return size
 
 
 def effective_sample_size(size: Array) -> float:
-    """Return Kish's effective sample size of sizes ``(N,)``, over N: ``(sum g)^2 / (N sum g^2)``; 1 for equal sizes."""
+    """Return Kish's effective sample size of sizes ``(N,)``, over N: ``(sum g)^2 / (N sum g^2)``.
+
+    It is 1 for equal sizes.
+    """
     squares = float(np.square(size).sum(dtype=np.float64))
     return float(size.sum(dtype=np.float64) ** 2 / (len(size) * squares)) if squares else 1.0
 

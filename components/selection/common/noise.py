@@ -19,7 +19,7 @@ FEW = 20
 
 
 def surer_half(loss: Array, margin: Array) -> Array:
-    """Return whether each example is in the half that the model is surest of, ``(N,)`` bool, whatever its label.
+    """Return the half of the examples that the model is surest of, ``(N,)`` bool.
 
     Args:
         loss: ``(N,)`` cross-entropy of the last forward pass, in nats.
@@ -30,7 +30,7 @@ def surer_half(loss: Array, margin: Array) -> Array:
 
 
 def rate(loss: Array, margin: Array) -> float:
-    """Return the share of contradicted labels in the half of the examples that the model is surest of."""
+    """Return the share of contradicted labels among the half with the surest predictions."""
     return float(np.mean(margin[surer_half(loss, margin)] > 0))
 
 
@@ -59,7 +59,7 @@ def rates_by_class(sure: Array, predicted: Array, label: Array) -> Array:
 
 
 def rate_by_fake(margin_mean: Array, fake: Array) -> float:
-    """Return the share of wrong labels, estimated from the margins of rows that were put into a fake class.
+    """Return the share of wrong labels, estimated from the margins of a fake class.
 
     Half of the fake rows lie beyond their median margin, and so does about half of the wrong labels, but hardly any right one.
     The fake class is that of the area under the margin (arXiv 2001.10528), which uses a percentile as a bound; the estimate is

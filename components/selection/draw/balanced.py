@@ -21,7 +21,10 @@ FLOOR = 0.2
 
 
 class Balanced(Selector):
-    """Draw ``fraction`` of the examples anew every epoch, by class budgets; within a class uniformly or by importance."""
+    """Draw ``fraction`` of the examples anew every epoch, by class budgets.
+
+    Within a class the draw is uniform or by importance.
+    """
 
     classes = True
 

@@ -25,7 +25,7 @@ GUESS = 0.1
 
 
 class Clean(Selector):
-    """Train on everything for ``after`` epochs, then on all but the examples whose labels the model contradicts on average."""
+    """Train on everything for ``after`` epochs, then on all but probably mislabelled examples."""
 
     classes = True
     cost_known = False

@@ -18,10 +18,10 @@ BELOW_MEAN = 0.6
 
 
 class InfoBatch(Selector):
-    """Leave out ``prune`` of the examples with a loss below the mean each epoch, and train on all at the end.
+    """Leave out ``prune`` of the examples with low losses each epoch, except the last epochs.
 
-    The kept ones of them weigh ``1 / (1 - prune)``, so the expected gradient is that of all examples. Losses are those of
-    training: nothing is computed for the selection.
+    Low losses are those below the mean; the kept ones weigh ``1 / (1 - prune)``, so the expected gradient is that of all
+    examples. Losses are those of training: nothing is computed for the selection.
     """
 
     cost_known = False

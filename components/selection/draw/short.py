@@ -55,5 +55,8 @@ class Short(Selector):
 
 
 def epochs_begun(length: float) -> int:
-    """Return the number of epochs that a run of ``length`` epochs begins; a millionth of one is ignored."""
+    """Return the number of epochs that a run of ``length`` epochs begins.
+
+    A millionth of one is ignored.
+    """
     return math.ceil(length - 1e-6)

@@ -134,8 +134,8 @@ class AdaSelection(Keeper):
 
     def _scores(self, seen: Signals, rng: np.random.Generator | None) -> Array:
         """Return the scores of each rule, ``(M, B)``."""
-        said = [RULES[name](seen, rng) for name in self.pool]
-        return np.concatenate(said).reshape(len(said), -1)
+        scores = [RULES[name](seen, rng) for name in self.pool]
+        return np.concatenate(scores).reshape(len(scores), -1)
 
 
 def importance(scores: Array, temperature: float) -> Array:

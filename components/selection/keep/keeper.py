@@ -70,7 +70,7 @@ class Keeper(Selector):
 
     @override
     def look_size(self, batch_size: int) -> int:
-        """Return a size of which one batch is kept: a second batch would have been chosen by the model before the step."""
+        """Return the size of which one batch is kept; a second one would be chosen by an old model."""
         return max(batch_size, round(batch_size / self.fraction))
 
     @override
@@ -89,17 +89,17 @@ class Keeper(Selector):
         return largest(self.score(evidence.signals, evidence.index.numpy(), rng), self.fraction)
 
     def _judge(self, evidence: Evidence) -> None:
-        """Decide on a whole batch, by its rank among the last ones and the number still to be kept."""
+        """Decide on a whole batch, by its rank among the last ones and the kept share."""
         loss = self.window.push(evidence, norm="norm" in self.wants)
         self.judged += 1
         due = self.judged < self.every or self.judged % self.every == 0
-        place = self._compare(evidence.objective.likelihood) if due else np.interp(loss, *self.places)
+        rank = self._compare(evidence.objective.likelihood) if due else np.interp(loss, *self.places)
         share = self.fraction + CORRECTION * (self.fraction * self.judged - self.kept)
-        self.worth = bool(share > 0 and place >= 1 - share)
+        self.worth = bool(share > 0 and rank >= 1 - share)
         self.kept += self.worth
 
     def _compare(self, likelihood: bool) -> float:
-        """Score the last batches, store each one's rank by its loss, and return the rank of the latest, in [0, 1]."""
+        """Score the last batches, store their ranks, and return the latest one's, in [0, 1]."""
         loss, norm = self.window.means
         pool = Signals(loss, norm, likelihood=likelihood)
         self.take(pool)

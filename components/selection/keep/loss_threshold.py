@@ -23,7 +23,9 @@ KEPT = 0.3
 
 
 class LossThreshold(Selector):
-    """Find the threshold ``L_low`` in stage 0, on everything; in stage 1 keep the losses not below it.
+    """Find the threshold ``L_low`` in stage 0, on everything.
+
+    In stage 1 keep the losses not below it.
 
     ``L_low`` is the mean loss of the last ``k`` batches (eq. 2): of steps in stage 0, of looks after it.
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class RhoLoss(Keeper):
-    """Keep the largest reducible losses: the loss minus that of a model trained on a holdout, which is left out here."""
+    """Keep the largest reducible losses: loss minus that of a model trained on a holdout."""
 
     holdout = True
 

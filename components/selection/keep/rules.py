@@ -72,7 +72,7 @@ def adaboost_reversed(seen: Signals, rng: np.random.Generator | None) -> Array:
 
 
 def coreset_1(seen: Signals, rng: np.random.Generator | None) -> Array:
-    """Return the distance of the loss's rank from the middle: of k kept, half are the largest and half the smallest."""
+    """Return the distance of the loss's rank from the middle rank."""
     distance = np.empty_like(seen.loss)
     distance[seen.loss.argsort(kind="stable")] = _from_the_middle(len(seen))
     return distance
@@ -115,7 +115,10 @@ def required_signals(names: tuple[str, ...]) -> frozenset[str]:
 
 
 def largest(score: Array, fraction: float) -> Array:
-    """Return the ``fraction`` with the largest ``score``, ``(B,)`` bool, at least one; among equal scores the earlier wins."""
+    """Return the ``fraction`` with the largest ``score``, ``(B,)`` bool, at least one.
+
+    Among equal scores the earlier wins.
+    """
     size, k = len(score), count_of(fraction, len(score))
     if k >= size:
         return np.ones(size, np.bool_)

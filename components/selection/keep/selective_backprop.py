@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 class SelectiveBackprop(Keeper):
-    """Keep an example with probability ``CDF(loss)^beta`` (eq. 1); CDF is the share of recent losses strictly below it.
+    """Keep an example with probability ``CDF(loss)^beta`` (eq. 1).
+
+    CDF is the share of recent losses strictly below it.
 
     The first epoch trains on everything, as in the authors' code, and fills the memory of losses; a batch's own losses enter it
     before they are judged.

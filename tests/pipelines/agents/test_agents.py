@@ -72,7 +72,7 @@ def test_agents_of_which_one_dies_make_what_repro_makes(clones, servers, start_a
     assert "Completed" in said, said + main.read_text() + other.read_text()
     told = r"train@full: agent [^ ]+ was not heard of for 15 s; it is sent again"
     assert re.search(told, main.read_text()), main.read_text()
-    went_on = r"train\.full\.\w+\.safetensors: goes on from the shared copy, epoch "
+    went_on = r"train\.full\.\w+\.safetensors: resumes from the shared copy, epoch "
     assert re.search(went_on, other.read_text()), other.read_text()
     assert "train full" not in cpu.read_text()
     check_results(clones, servers, finished_copy)

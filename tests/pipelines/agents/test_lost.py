@@ -168,7 +168,7 @@ def test_an_agent_that_was_cut_off_and_is_back_shares_nothing(place):
     try:
         second = place.send(STAGE, **asked_for)
         assert place.end_of(second)["type"] == "COMPLETED", place.told(second)
-        assert any("goes on from the shared copy" in line for line in place.lines(second))
+        assert any("resumes from the shared copy" in line for line in place.lines(second))
         before = contents(place.folder / "remote")
     finally:
         signal_all(processes, signal.SIGCONT)

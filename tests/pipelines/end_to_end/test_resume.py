@@ -109,7 +109,7 @@ def test_killed_on_one_machine_it_goes_on_on_another_from_a_shared_copy(warmed_u
     process.send_signal(signal.SIGKILL)
     process.communicate()
     said = finish(start(second, "pipelines.train", "swiftlearn", seconds="60"))
-    assert "goes on from the shared copy, epoch " in said
+    assert "resumes from the shared copy, epoch " in said
     assert outputs(second, "train", "swiftlearn", TRAINED) == expected
     assert not list(copies.iterdir())
 

@@ -15,7 +15,7 @@ def test_prefect_reads_the_automation_as_it_is_meant():
     assert read.trigger.within.total_seconds() == 120
     assert automations.BEAT in read.trigger.after & read.trigger.expect
     assert [str(a.state) for a in read.actions] == ["StateType.CRASHED"]
-    assert "not heard of for 120 s" in read.actions[0].message
+    assert "no heartbeat from its agent for 120 s" in read.actions[0].message
     assert set(automations.FLOWS) == {comparison_flow.winnow.name, study_flow.study.name}
 
 

@@ -52,9 +52,7 @@ def test_mlflow_does_not_ask_for_users_that_the_agents_are_not(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
     monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
     monkeypatch.setenv("MLFLOW_FLASK_SERVER_SECRET_KEY", "x")
-    with pytest.raises(
-        UserError, match=r"^MLFLOW_AUTH_CONFIG_PATH: is set, and what goes with it is not: MLFLOW_TRACKING_PASSWORD$"
-    ):
+    with pytest.raises(UserError, match=r"^MLFLOW_AUTH_CONFIG_PATH: is set, but these are not: MLFLOW_TRACKING_PASSWORD$"):
         command._environment("http://127.0.0.1:4201", "http://127.0.0.1:5001")
 
 

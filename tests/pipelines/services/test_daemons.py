@@ -81,7 +81,7 @@ def test_a_server_of_somebody_else_on_the_port_is_not_taken_for_ours():
     try:
         daemons.wait_for_port(first, int(port), "the first")
         second = daemons.start("second", [sys.executable, "-c", serve, port], {"PATH": "/usr/bin"})
-        with pytest.raises(StageFailedError, match=f"the second did not get to listen on port {port}; its log is in"):
+        with pytest.raises(StageFailedError, match=f"the second does not listen on port {port}; its log is in"):
             daemons.wait_for_port(second, int(port), "the second")
         second.wait()
     finally:

@@ -24,9 +24,9 @@ def no_settings(monkeypatch):
 
 
 WRONG = {
-    "no address": (databases.MLFLOW, "secret", "is no address of a database; what works is postgresql.psycopg2://"),
-    "no port": (databases.MLFLOW, "postgresql://me:secret@127.0.0.1:x/y", "is no address of a database"),
-    "a driver that blocks": (databases.PREFECT, "postgresql://me:secret@127.0.0.1:1/x", r"got 'postgresql'; what works is "),
+    "no address": (databases.MLFLOW, "secret", "is not a database URL; one that works: postgresql.psycopg2://"),
+    "no port": (databases.MLFLOW, "postgresql://me:secret@127.0.0.1:x/y", "is not a database URL"),
+    "a driver that blocks": (databases.PREFECT, "postgresql://me:secret@127.0.0.1:1/x", r"got 'postgresql'; one that works: "),
     "another one": (databases.MLFLOW, "oracle://me:secret@127.0.0.1:1/x", "must begin with one of postgresql.*, got 'oracle'"),
     "nobody there": (databases.MLFLOW, "postgresql://me:secret@127.0.0.1:1/x", r"no connection to postgresql.psycopg2://me:\*\*\*@127"),
     "nor here": (databases.PREFECT, "postgresql+asyncpg://me:secret@127.0.0.1:1/x", r"no connection to postgresql\+asyncpg://me:\*"),

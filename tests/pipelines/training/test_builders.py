@@ -47,8 +47,8 @@ def test_a_kernel_that_cannot_repeat_is_refused_by_the_key_that_allows_it(torch_
     [
         ("gpu", 0, "must be cpu, cuda or cuda:1, got 'gpu'; the nearest that works is cpu"),
         ("gpu", 2, "must be cpu, cuda or cuda:1, got 'gpu'; the nearest that works is cuda"),
-        ("cuda", 0, "must be a device that there is, got 'cuda' and 0 GPUs; the nearest is cpu"),
-        ("cuda:3", 2, "must be a device that there is, got 'cuda:3' and 2 GPUs; the nearest is cuda:1"),
+        ("cuda", 0, "must be an existing device, got 'cuda' with 0 GPUs; the nearest that works is cpu"),
+        ("cuda:3", 2, "must be an existing device, got 'cuda:3' with 2 GPUs; the nearest that works is cuda:1"),
     ],
 )
 def test_a_device_that_there_is_not(name, gpus, said, monkeypatch):

@@ -58,7 +58,7 @@ def test_the_one_that_is_farther_in_training_is_taken_whatever_its_date(place, m
         save(second, own)
         os.utime(second.path, (2e9, 2e9) if own < theirs else (1, 1))
     assert reached(second) == taken
-    assert ("goes on from the shared copy, epoch 4, step 1,234" in capsys.readouterr().err) == (taken != own)
+    assert ("resumes from the shared copy, epoch 4, step 1,234" in capsys.readouterr().err) == (taken != own)
     assert place() == [second.path.name]
     second.remove()
     assert place() == []
@@ -97,8 +97,8 @@ def test_a_copy_that_is_torn_or_foreign_is_left_with_one_line(place, machine, ca
     save(second, 1)
     assert reached(second) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert "is not gone on with: " in line
-    assert line.endswith("training goes on without")
+    assert "cannot resume from " in line
+    assert line.endswith("training continues without it")
 
 
 @pytest.mark.parametrize("address", ["s3://bucket/x", "nope://me:secret@host/x", "/dev/null/x", "http://127.0.0.1:9/x"])

@@ -42,7 +42,7 @@ def renamed(checkpoint):
 BAD = {
     "cut": (cut, "cannot be read: .*"),
     "empty": (lambda checkpoint: checkpoint.path.write_bytes(b""), "cannot be read: .*"),
-    "renamed": (renamed, r"must be of the inputs [0-9a-f]{64}, got of another run"),
+    "renamed": (renamed, r"must be a checkpoint of the inputs [0-9a-f]{64}, got of another run"),
     "something else": (lambda checkpoint: save_file({"a": torch.zeros(1)}, checkpoint.path), "holds no state of a run"),
 }
 

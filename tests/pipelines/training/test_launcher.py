@@ -87,7 +87,7 @@ def test_a_killed_rank_ends_the_stage_and_the_next_call_goes_on(warmed_up, undis
     found = saved_once(warmed_up, process, "train.swiftlearn.*")
     found[1].kill()
     said = finish(process, code=1)
-    assert "winnow train@swiftlearn: rank 1 of 2 was ended by SIGKILL; the next call goes on from the last checkpoint" in said
+    assert "winnow train@swiftlearn: rank 1 of 2 was ended by SIGKILL; the next run resumes from the last checkpoint" in said
     assert "Traceback" not in said
     assert none_left(found)
     said = finish(start(warmed_up, "pipelines.train", "swiftlearn"))
@@ -133,7 +133,7 @@ def test_a_rank_that_does_not_answer_ends_the_stage_in_time(warmed_up):
     found = saved_once(warmed_up, process, "train.swiftlearn.*")
     found[1].suspend()
     said = finish(process, code=1)
-    assert "winnow train@swiftlearn: rank 0 of 2 waited for another for more than WINNOW_RANK_TIMEOUT allows; " in said
+    assert "winnow train@swiftlearn: rank 0 of 2 waited for another rank longer than WINNOW_RANK_TIMEOUT; " in said
     assert "Traceback" not in said
     assert none_left(found)
 
@@ -163,7 +163,7 @@ def test_batch_norm_is_refused_on_a_cpu(tmp_path):
     said = finish(start(folder, "pipelines.warm_up", "two-epochs", WINNOW_DEVICE="cpu"), code=2)
     assert said == (
         "winnow warm_up@two-epochs: params.yaml: tasks.digits.training.devices: must be 1 on a CPU for a model with batch norm "
-        "(its layer '1'), which would see a part of each batch alone, got 2; GPUs synchronise it\n"
+        "(its layer '1'), which would see only a part of each batch, got 2; GPUs synchronise it\n"
     )
 
 

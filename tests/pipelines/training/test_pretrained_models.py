@@ -38,7 +38,7 @@ def test_a_gpt_of_the_prepared_data_comes_back_from_its_folder(prepared, tmp_pat
     third = models.build(plan, again).eval()
     batch = train.examples.fetch(Rows(torch.arange(2), torch.ones(2)), torch.device("cpu"))
     assert (built(**batch.inputs).logits == third(**batch.inputs).logits).all()
-    with pytest.raises(UserError, match=r"reads 8 tokens at once, and block is 16; the nearest block that works is 8"):
+    with pytest.raises(UserError, match=r"has a context of 8 tokens, and block is 16; the nearest block that works is 8"):
         models.build(plan, again.model_copy(update={"block": 16}))
 
 
