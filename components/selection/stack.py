@@ -142,6 +142,6 @@ class Stack(Selector):
 
 
 def _smallest(factors: Sequence[Batching]) -> Batching:
-    """Return the smallest factor of the batch size, or "drawn" if all numeric factors are 1."""
+    """Return the smallest factor of the batch size; "drawn" if it is among them and no number is below 1."""
     numbers = [f for f in factors if not isinstance(f, str)]
     return "drawn" if len(numbers) < len(factors) and min(numbers, default=1.0) == 1 else min(numbers)

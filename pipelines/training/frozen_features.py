@@ -74,8 +74,8 @@ class Keeping:
         scratch.mkdir(parents=True, exist_ok=True)
         if needed > (free := shutil.disk_usage(scratch).free):
             raise UserError(
-                f"{self._key}: the states of {tokens:,} tokens must fit into the {free:,} bytes that are free for "
-                f"{scratch}, and take {needed:,}; free some, lower max_length or limit, or leave keep_frozen out"
+                f"{self._key}: the states of {tokens:,} tokens take {needed:,} bytes, and {scratch} has {free:,} free; "
+                "free some space, lower max_length or limit, or leave keep_frozen out"
             )
         room: Array = artifacts.mapped(self._root, tokens, width).numpy()
         return room

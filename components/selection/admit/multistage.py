@@ -98,7 +98,7 @@ class Multistage(LossThreshold):
                 self._teach(bag, label)
 
     def _batches(self, evidence: Evidence, examples: Examples) -> Iterator[tuple[Bag, Array]]:
-        """Yield features and decisions batch by batch; by batch granularity one row for the whole batch."""
+        """Yield features and decisions batch by batch; one row per batch if batches are judged as a whole."""
         bag, label = examples.bags.of(evidence.index.numpy()), self.worth(evidence.signals.loss)
         if self.by_batch:
             yield bag.union(), label[:1]

@@ -48,8 +48,8 @@ class Balanced(Selector):
         lone = [name for name, count in rows.items() if count == 1]
         if lone and self.refuses and self.power < 1:
             raise ValueError(
-                f"rare must be 'keep' where classes have one row, which every epoch draws, got 'refuse': {len(lone)} of "
-                f"{len(rows)} have, the first of them {lone[0]!r}"
+                f"rare must be 'keep' if classes have a single row, which every epoch draws, got 'refuse' with {len(lone)} "
+                f"such classes of {len(rows)}, the first {lone[0]!r}"
             )
 
     @override

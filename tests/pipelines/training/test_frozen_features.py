@@ -182,7 +182,7 @@ def test_many_states_lie_in_a_file_and_too_many_are_refused(write_task, monkeypa
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_234))
     needed = f"{tokens * width * 4:,}"
     with pytest.raises(
-        UserError, match=rf"tasks.own.training.keep_frozen: .* the 1,234 bytes .* take {needed}; free some, lower"
+        UserError, match=rf"tasks.own.training.keep_frozen: .* take {needed} bytes, .* has 1,234 free; free some"
     ):
         job.keeping.compute(job.training.clock)
 

@@ -50,7 +50,7 @@ def test_before_anything_was_seen_the_draw_is_blind(make_ledger):
 
 def test_a_class_of_one_row_is_refused_by_name_or_kept():
     rows = {"a": 5, "b": 1, "c": 9, "d": 1}
-    with pytest.raises(ValueError, match=r"rare must be 'keep' .*: 2 of 4 have, the first of them 'b'"):
+    with pytest.raises(ValueError, match=r"rare must be 'keep' .* got 'refuse' with 2 such classes of 4, the first 'b'"):
         Balanced(0.5).check_classes(rows)
     Balanced(0.5, rare="keep").check_classes(rows)
     Balanced(0.5, "proportional").check_classes(rows)
