@@ -2,5 +2,5 @@
 
 from pipelines.core.no_proxy import bypass_proxy
 
-# Whatever is begun here may ask a server of its own, or start what does: Prefect's client, its workers, MLflow's.
+# Any process started here may connect to a server on this machine: Prefect's client, its workers, MLflow's.
 bypass_proxy()

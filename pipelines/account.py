@@ -25,7 +25,7 @@ from pipelines.costs.records import CostRecord, Spent, counts_of, spent
 
 
 def account(root: Path = artifacts.HERE) -> None:
-    """Write the account of every method that is planned in the folder ``root``."""
+    """Write the account of every planned method in the folder ``root``."""
     plan = ComparisonPlan.read(root / plan_of("comparison"))
     training = TrainingPlan.read(root / plan_of("training")).training
     full = CostRecord.of_stage("train", "full", root=root)
@@ -40,13 +40,13 @@ def account(root: Path = artifacts.HERE) -> None:
 
 
 def _unit(cost: CostRecord) -> Unit:
-    """Return T_f and T_b in CPU seconds an example, of a run: the one that trained on everything, or a proxy's."""
+    """Return T_f and T_b of a run (``full`` or a proxy's), in CPU seconds per example."""
     forward, backward = (cost.laps[part].cpu_seconds / cost.laps[part].examples for part in ("forward", "backward"))
     return Unit(forward, backward)
 
 
 def _proxied(name: str, offered: int, unit: Unit, root: Path) -> ProxyAccount | None:
-    """Return what a method's proxy did and what its passes should take, by its own unit; None where it has none."""
+    """Return the counts and CPU seconds of a method's proxy, by its own unit; None without one."""
     warm_up = MethodPlan.read(root / plan_of("methods", name)).warm_up
     if not WarmUpPlan.read(root / plan_of("warm_ups", warm_up)).proxy:
         return None
@@ -61,7 +61,7 @@ def _proxied(name: str, offered: int, unit: Unit, root: Path) -> ProxyAccount | 
 
 
 def _method(name: str, watts: Energy, training: Training, unit: Unit, full: float, offered: int, root: Path) -> MethodAccount:
-    """Return the account of a method, where ``full`` took so many CPU seconds and saw ``offered`` examples."""
+    """Return a method's account; ``full`` and ``offered`` are the CPU seconds and examples of ``full``."""
     train, plan, took = (
         CostRecord.of_stage("train", name, root=root),
         MethodPlan.read(root / plan_of("methods", name)),
@@ -92,14 +92,14 @@ def _method(name: str, watts: Energy, training: Training, unit: Unit, full: floa
         speed_formula=speed.formula,
         measured_over_counted=measured / counted,
         energy=_energy(train, took),
-        # On a shared machine CPU seconds say what the run used, and wall seconds what its neighbours did.
+        # On a shared machine CPU seconds are the run's own, while wall seconds include waiting for other processes.
         energy_modelled=_modelled(measured / training.threads / 3600, watts),
     )
     return account.model_copy(update={"proxy": proxy}) if proxy else account
 
 
 def _energy(train: CostRecord, took: Spent) -> EnergyAccount:
-    """Return the energy that a method is charged with, as its training's meter labels it."""
+    """Return the energy that a method is charged with, labelled by its training's meter."""
     meter, total = train.metered, took.total
     kwh = {key: getattr(total, key) for key in ("kwh", "measured_kwh", "estimated_kwh", "co2e_kg")}
     return EnergyAccount(label=meter.label, method=meter.method, **kwh)

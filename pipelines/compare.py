@@ -1,4 +1,4 @@
-"""compare: table and figure of what selecting examples saved, and its cost in score."""
+"""compare: table and figure of the cost that selection saved, and of the scores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipelines.report import comparison, page
 from pipelines.report.charts import to_png
 from pipelines.report.rows import Comparison, ComparisonRow
 
-#: What a model reached on the test split, by name; of ``full`` also before training.
+#: Test metrics of a model by name; those of ``full`` include the untrained model's.
 Tested = dict[str, float]
 
 
@@ -31,13 +31,13 @@ def compare() -> None:
     tested = {name: read_numbers(result("evaluate", name, "metrics.json")) for name in plan.methods}
     metric = Manifest.prepared().judging_metric
     rows = [_row(name, metric, tested, accounts[name], plan.agot_epsilon) for name in plan.methods]
-    told = Comparison(task=plan.task, metric=metric.name, agot_epsilon=plan.agot_epsilon, rows=rows)
+    table = Comparison(task=plan.task, metric=metric.name, agot_epsilon=plan.agot_epsilon, rows=rows)
 
     def fill(folder: Path) -> None:
-        told.write(folder / "comparison.json")
+        table.write(folder / "comparison.json")
         artifacts.write_csv(folder / "comparison.csv", [row.columns() for row in rows])
         to_png(comparison.score_against_time(rows, metric), folder / "score_against_time.png")
-        page.write(folder / "report.html", comparison.page(told, metric))
+        page.write(folder / "report.html", comparison.page(table, metric))
 
     artifacts.write_folder(COMPARISON, fill)
     show()
@@ -58,7 +58,7 @@ def _row(name: str, metric: Metric, tested: dict[str, Tested], account: MethodAc
 
 
 def _formatted_score(row: ComparisonRow) -> str:
-    """Return a row's score to be read."""
+    """Return a row's score as text, with its standard error."""
     digits = 4 if abs(row.score) < 10 else 2
     error = row.standard_error
     shown = f"{row.score:.{digits}f}" + ("" if error is None else f" ± {error:.{digits}f}")
@@ -66,7 +66,7 @@ def _formatted_score(row: ComparisonRow) -> str:
 
 
 def show() -> None:
-    """Print the comparison that was written last."""
+    """Print the last comparison that was written."""
     written = Comparison.written()
     table = Table(title=f"{written.task}: what selecting examples saved (warm-up and selection included)")
     energies = {
@@ -85,7 +85,7 @@ def show() -> None:
 
 
 def _printed_columns(row: ComparisonRow) -> list[str]:
-    """Return what is printed of a row, without its energy."""
+    """Return the printed columns of a row, without its energy."""
     gain = "-" if row.gains.agot is None else f"{row.gains.agot:.3f}"
     head = [row.method, _formatted_score(row), f"{row.examples_trained:,}", f"{row.costs.cpu_seconds:.1f}"]
     return [*head, f"{row.time_counted:.2f}", f"{row.time_measured:.2f}", gain]

@@ -1,4 +1,4 @@
-"""diagnose: what is in the data, by a warm-up's scores, and what to do."""
+"""diagnose: finds wrong labels, duplicates and shift in the data, and recommends a method."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from pipelines.data.split_files import Split, read_split
 from pipelines.report import diagnosis, page
 from pipelines.report.run_results import label_of
 
-#: Suspects whose nearest agreeing examples are sought, and whose pictures are written.
+#: Number of suspects with nearest agreeing examples and written pictures.
 SHOWN = 200
 
 
 def diagnose() -> None:
-    """Write what was found: numbers, the suspects and the duplicates as tables, and a page."""
+    """Write the findings: numbers, tables of suspects and duplicates, and a report page."""
     clock = Clock()
     with clock.lap("diagnose"):
         plan, manifest = DiagnosisPlan.read(plan_of("diagnosis")), Manifest.prepared()
@@ -36,30 +36,30 @@ def diagnose() -> None:
         scores = _scores(plan.warm_up, manifest, train)
         wrong = wrong_labels(scores, train.examples.target) if scores is not None and manifest.classes else None
         rows = measured.together(train, test)
-        told = measured.findings_of(plan, rows, scores, wrong, manifest, train)
+        findings = measured.findings_of(plan, rows, scores, wrong, manifest, train)
         suspects = _suspects(wrong, rows, train, manifest) if wrong is not None else []
         copies = _copies(rows)
 
     def fill(folder: Path) -> None:
-        told.write(folder / "diagnosis.json")
+        findings.write(folder / "diagnosis.json")
         artifacts.write_csv(folder / "suspects.csv", [s.columns() for s in suspects], SUSPECT)
         artifacts.write_csv(folder / "duplicates.csv", [c.columns() for c in copies], COPY)
         if manifest.kind == "image":
             _write_pictures(folder / "suspects", suspects[:SHOWN], train, manifest)
-        page.write(folder / "report.html", diagnosis.page(told, suspects, manifest))
+        page.write(folder / "report.html", diagnosis.page(findings, suspects, manifest))
 
     artifacts.write_folder(DIAGNOSIS, fill)
     CostRecord.timed(clock).write(artifacts.cost_of("diagnose"))
-    diagnosis.show(told)
+    diagnosis.show(findings)
 
 
-#: What a row of each table has.
+#: The columns of each table.
 SUSPECT = ("id", "example", "given", "likely", "sure", "agreeing", "verdict")
 COPY = ("id", "split", "same_as", "same_as_split", "exact")
 
 
 def _scores(warm_up: str, manifest: Manifest, train: Split) -> Scores | None:
-    """Return the score table of the warm-up, in the order of training; None of one that trained nothing."""
+    """Return the warm-up's score table, in the order of the training split; None if it trained nothing."""
     planned = WarmUpPlan.read(plan_of("warm_ups", warm_up))
     if not planned.epochs:
         return None
@@ -71,7 +71,7 @@ def _scores(warm_up: str, manifest: Manifest, train: Split) -> Scores | None:
 
 
 def _suspects(wrong: WrongLabels, rows: Together, train: Split, manifest: Manifest) -> list[Suspect]:
-    """Return the suspects, the surest first, with the examples most like each that have the label it is taken for."""
+    """Return the suspects, surest first, each with its nearest examples that have the likely label."""
     label = train.examples.target
     trusted = np.ones(len(label), bool)
     trusted[wrong.suspects] = False
@@ -95,7 +95,7 @@ def _example(train: Split, row: int, manifest: Manifest) -> Example:
 
 
 def _example_text(table: pa.Table, row: int, manifest: Manifest) -> str:
-    """Return an example's texts; of a picture the file that is written of it; of a row of a table nothing."""
+    """Return an example's texts, or the file of its picture; nothing for a table's row."""
     if manifest.kind == "image":
         return f"suspects/{table['id'][row]}.png"
     names = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
@@ -103,7 +103,7 @@ def _example_text(table: pa.Table, row: int, manifest: Manifest) -> str:
 
 
 def _copies(rows: Together) -> list[Copy]:
-    """Return each example that says what an earlier one says, which is in training where any such is."""
+    """Return each duplicate with its original: an earlier example, in training if one is there."""
     split, same = ["train" if row < rows.train else "test" for row in range(len(rows.ids))], rows.same
     return [
         Copy(int(rows.ids[i]), split[i], int(rows.ids[same.of[i]]), split[same.of[i]], bool(same.exact[i]))
@@ -112,7 +112,7 @@ def _copies(rows: Together) -> list[Copy]:
 
 
 def _write_pictures(folder: Path, suspects: list[Suspect], train: Split, manifest: Manifest) -> None:
-    """Write the suspects' pictures, and those of the examples that they are held against, by id."""
+    """Write the pictures of the suspects and of their nearest examples, named by id."""
     from matplotlib.image import imsave
 
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""diagnosis: runs the stage diagnose and those before it, prints and publishes it."""
+"""diagnosis: runs the stage diagnose with its dependencies, prints and publishes the findings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STAGE = "diagnose"
 
 
 def diagnosis() -> int:
-    """Run what is stale up to the diagnosis, publish and print it, and return the exit status."""
+    """Run the stale stages up to the diagnosis, publish and print it; return the exit status."""
     planning.plans_of(loader.load())
     dvc_project.release_the_dead()
     try:
@@ -30,18 +30,18 @@ def diagnosis() -> int:
 
 
 def _run() -> None:
-    """Run the stages up to the diagnosis that are stale."""
+    """Run the stale stages up to the diagnosis."""
     if "plan" in dvc_project.stale():
         dvc_project.reproduce("plan")
     stale, needs, ran = dvc_project.stale(), dvc_project.depends_on(), set[str]()
     for stage in [*dvc_project.before(STAGE), STAGE]:
         if stage in stale or not needs[stage].isdisjoint(ran):
-            # What the stage says of itself is said below, also where DVC restores it.
-            dvc_project.reproduce(stage, said=_unsaid if stage == STAGE else None)
+            # The caller prints the findings, also if DVC restores them, so the stage's own output is dropped.
+            dvc_project.reproduce(stage, said=_drop if stage == STAGE else None)
             ran.add(stage)
 
 
-def _unsaid(line: str) -> None:
+def _drop(line: str) -> None:
     pass
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(name: str, root: Path = artifacts.HERE) -> None:
-    """Write the metrics and predictions of the method ``name`` in ``root``; with ``full``, also the score before training."""
+    """Write the metrics and predictions of the method ``name``; for ``full`` also the untrained model's score."""
     from components.costs.energy import Clock
     from components.evaluation.metrics import in_unit, metrics, predict
     from pipelines.costs.records import CostRecord
@@ -54,14 +54,14 @@ def evaluate(name: str, root: Path = artifacts.HERE) -> None:
 
 
 def _write_predictions(path: Path, columns: Columns, origin: dict[str, object]) -> None:
-    """Write the predictions and what they were made from to ``path``."""
+    """Write the predictions to ``path``, with their inputs (``origin``) in the metadata."""
     from pipelines.core import tables
 
     tables.write_table(path, columns, origin)
 
 
 def _chance_metrics(predictions: Columns, tested: Examples, learnt: Examples, manifest: Manifest) -> dict[str, float]:
-    """Return the metric of predictions that say the same of every example, and how far above it the model surely is."""
+    """Return the metric of a constant prediction, and a lower bound of the model's margin over it."""
     from components.evaluation.chance import margin_over
 
     constant = _constant(predictions, tested, learnt, manifest)
@@ -70,7 +70,7 @@ def _chance_metrics(predictions: Columns, tested: Examples, learnt: Examples, ma
 
 
 def _constant(predictions: Columns, tested: Examples, learnt: Examples, manifest: Manifest) -> Columns:
-    """Return the predictions of who knows the training split's targets alone."""
+    """Return the constant prediction of the training split's targets: majority class, mean or token frequencies."""
     import numpy as np
 
     from components.evaluation.chance import constant

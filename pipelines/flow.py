@@ -28,12 +28,12 @@ def main() -> int:
     try:
         with alone("flow"):
             planning.plans_of(loader.load())
-            log_line("winnow: params.yaml is sound; asking DVC what has to be run")
+            log_line("winnow: params.yaml is valid; asking DVC which stages are stale")
             dvc_project.release_the_dead()
             ran = _run() if dvc_project.stale() else []
             tracking.publish()
             if "compare" not in ran:
-                sys.stderr.write("winnow: nothing had changed; this is the comparison that was made before\n")
+                sys.stderr.write("winnow: nothing had changed; this is the last comparison\n")
                 compare.show()
     except UserError as error:
         return _report_end(str(error), BAD_INPUT)

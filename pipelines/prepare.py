@@ -1,4 +1,4 @@
-"""prepare: raw source to memory-mapped splits, ids for life, and a manifest."""
+"""prepare: raw source to memory-mapped splits with permanent ids, and a manifest."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is written.
+    """Prepared data, before it is written.
 
     Attributes:
-        splits: "train" and "test", a row an example, each with its ``id``.
-        facts: what a reader must know of them.
-        changes: what is not as it lay in the source, and in how many rows; None of running text.
-        tokenizer: one of their own, to be kept with them.
-        pictures: what the pixels of both splits are written from, and which of it, by split; None where there are none.
+        splits: "train" and "test", one row per example, with a column ``id``.
+        facts: their metadata, parts of the manifest.
+        changes: number of changed rows by kind of change to the source; None for running text.
+        tokenizer: trained on the data, to be stored with them; None for a model's own.
+        pictures: source of the pixels, and the rows of each split in it; None if there are no images.
     """
 
     splits: dict[str, pa.Table]
@@ -52,7 +52,7 @@ class Prepared:
 
 
 def prepare(root: Path = artifacts.HERE) -> None:
-    """Write the prepared splits of the task that is planned in the folder ``root``; paths of sources are seen from here."""
+    """Write the prepared splits of the task planned in ``root``; sources are relative to the working folder."""
     task = TaskPlan.read(root / artifacts.plan_of("task"))
     clock, begun = Clock(), _of_children()
     with clock.lap("prepare"):
@@ -65,13 +65,13 @@ def prepare(root: Path = artifacts.HERE) -> None:
 
 
 def _of_children() -> float:
-    """Return the CPU seconds of the processes that this one started and that have ended."""
+    """Return the CPU seconds of this process's children that have ended."""
     spent = os.times()
     return spent.children_user + spent.children_system
 
 
 def _rows(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
-    """Return both splits of a task whose rows are its examples, and what a reader must know of them."""
+    """Return both splits of a task whose examples are rows; training leaves out the ids ``without``."""
     target = targets.read(raw, task)
     classes = None if target.names is None else target.value
     if raw.aimed is None or task.target is None:
@@ -99,15 +99,15 @@ def _rows(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
 
 
 def _without(train: Array, without: Array, task: TaskPlan) -> Array:
-    """Return the ids of ``train`` that are not among those it is to go ``without``."""
+    """Return the ids of ``train`` that are not in ``without``, the leaks."""
     left = train[~np.isin(train, without)]
     if not len(left):
-        raise UserError(f"params.yaml: tasks.{task.name}.leaks: 'drop' leaves no row of training: all are in the test split")
+        raise UserError(f"params.yaml: tasks.{task.name}.leaks: 'drop' leaves no training row: all are in the test split")
     return left
 
 
 def _blocks(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
-    """Return both splits of running text, divided by document, whose examples are blocks; training's ids come first."""
+    """Return both splits of running text as blocks; documents are split first, and training's ids come first."""
     texts, block = raw.texts["text"], task.block
     train, test = _split(raw.tested, np.arange(len(texts)), task)
     train, test = _with_validation(train, test, task.model_copy(update={"limit": None}), None)
@@ -135,11 +135,11 @@ def _blocks(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
 
 
 def _split(tested: Array | None, kept: Array, task: TaskPlan) -> tuple[Array, Array]:
-    """Return the ids of the training and the test split; without one of its own, a seeded shuffle cuts it off."""
+    """Return the ids of the training and test split: the source's own, or a seeded random one."""
     if tested is not None:
         return kept[~tested[kept]], kept[tested[kept]]
     if task.test is None:
-        raise UserError(f"params.yaml: tasks.{task.name}.test: the source has no test split; say how many rows, or 0.1")
+        raise UserError(f"params.yaml: tasks.{task.name}.test: the source has no test split; set a number of rows, or 0.1")
     size = task.test if isinstance(task.test, int) else count_of(task.test, len(kept))
     if size >= len(kept):
         raise UserError(f"params.yaml: tasks.{task.name}.test: must be under the {len(kept)} rows there are, got {size}")
@@ -148,20 +148,21 @@ def _split(tested: Array | None, kept: Array, task: TaskPlan) -> tuple[Array, Ar
 
 
 def _with_validation(train: Array, test: Array, task: TaskPlan, value: Array | None) -> tuple[Array, Array]:
-    """Return the ids to train on and those to judge by: with ``validation`` a part of the training split, and no test row.
+    """Return the ids to train on and to evaluate on.
 
-    A part for validation is the same at every limit, and training on less is on some of the same rows.
+    With ``validation`` the latter are a part of the training split, and no test row is used. That part is the same at every
+    ``limit``, and a smaller limit trains on a subset of the rows of a larger one.
 
     Args:
         train: ids of the training split.
-        test: of the test split.
+        test: ids of the test split.
         task: as planned.
-        value: of classes, by id: training keeps one of each that it has.
+        value: class of each id: training keeps one row of each of its classes; None without classes.
     """
     if task.validation is None:
         return _limited(train, task), test
     if (size := count_of(task.validation, len(train))) >= len(train):
-        raise UserError(f"params.yaml: tasks.{task.name}.validation: leaves nothing of the {len(train)} rows of training")
+        raise UserError(f"params.yaml: tasks.{task.name}.validation: leaves none of the {len(train)} training rows to train on")
     shuffled = stream(task.seed, "validation").permutation(train)
     if value is not None:
         _, first = np.unique(value[shuffled], return_index=True)
@@ -171,14 +172,14 @@ def _with_validation(train: Array, test: Array, task: TaskPlan, value: Array | N
 
 
 def _limited(train: Array, task: TaskPlan) -> Array:
-    """Return so many of ``train`` as the task trains on at most, drawn at random."""
+    """Return a random draw of ``train`` of the task's ``limit``."""
     if task.limit is None:
         return train
     return np.sort(train[stream(task.seed, "limit").permutation(len(train))[: _most(len(train), task)]])
 
 
 def _most(rows: int, task: TaskPlan) -> int:
-    """Return how many of so many ``rows`` the task trains on at most."""
+    """Return the task's ``limit`` as a number of ``rows``."""
     limit = task.limit
     if limit is None:
         return rows
@@ -186,10 +187,10 @@ def _most(rows: int, task: TaskPlan) -> int:
 
 
 def _write(raw: Raw, task: TaskPlan, root: Path) -> tuple[Manifest, Array | None]:
-    """Write both splits, their manifest, and a tokenizer of their own as one folder.
+    """Write both splits, their manifest and any trained tokenizer as one folder.
 
     Returns:
-        The manifest, and the labels of the training split; None of running text.
+        The manifest, and the labels of the training split; None for running text.
     """
     manifests: list[Manifest] = []
     artifacts.write_folder(root / artifacts.PREPARED, lambda folder: manifests.append(_written(folder, raw, task)))
@@ -201,7 +202,7 @@ def _write(raw: Raw, task: TaskPlan, root: Path) -> tuple[Manifest, Array | None
 def _written(folder: Path, raw: Raw, task: TaskPlan) -> Manifest:
     """Write all files into ``folder``, and return the manifest.
 
-    Training goes without rows that leak until no more are found: a regime may draw others in their place.
+    Leaking rows are dropped until none are found, since a regime may draw other rows in their place.
     """
     without, fresh = np.empty(0, np.int64), True
     while fresh:
@@ -216,7 +217,7 @@ def _written(folder: Path, raw: Raw, task: TaskPlan) -> Manifest:
 
 
 def _fill(folder: Path, prepared: Prepared, raw: Raw, task: TaskPlan) -> Manifest:
-    """Write the files of ``prepared`` into ``folder``; return what the manifest says of them."""
+    """Write the files of ``prepared`` into ``folder``, and return their manifest."""
     splits, facts, changes = prepared.splits, prepared.facts, prepared.changes
     for name, table in splits.items():
         write_split(folder / f"{name}.arrow", table)
@@ -228,7 +229,7 @@ def _fill(folder: Path, prepared: Prepared, raw: Raw, task: TaskPlan) -> Manifes
     if prepared.tokenizer is not None:
         prepared.tokenizer.save_pretrained(folder / artifacts.TOKENIZER.name)
         hashes["tokenizer"] = digest_of_tree(folder / artifacts.TOKENIZER.name)
-    said = {"dropped_empty": raw.dropped if task.drop_empty else None, "stream": task.stream or None, "changes": changes}
+    optional = {"dropped_empty": raw.dropped if task.drop_empty else None, "stream": task.stream or None, "changes": changes}
     return Manifest.joined(
         facts,
         kind=task.kind,
@@ -241,7 +242,7 @@ def _fill(folder: Path, prepared: Prepared, raw: Raw, task: TaskPlan) -> Manifes
         content=artifacts.digest(hashes),
         files=hashes,
         columns={field.name: str(field.type) for field in splits["train"].schema if field.name not in ("id", "label")},
-        **{key: value for key, value in said.items() if value is not None},
+        **{key: value for key, value in optional.items() if value is not None},
     )
 
 

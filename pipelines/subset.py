@@ -1,4 +1,4 @@
-"""subset@m: the method m's subset by its warm-up's score table; without torch."""
+"""subset@m: selects the method m's subset by its warm-up's score table; without torch."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def subset(name: str, root: Path = artifacts.HERE) -> None:
 
 
 def _check_classes(selector: Selector, name: str, manifest: Manifest) -> None:
-    """Refuse a method that cannot be with the classes of the training split."""
+    """Refuse a method that cannot work with the training split's classes."""
     try:
         if manifest.by_class is not None:
             selector.check_classes(dict(zip(manifest.classes, manifest.by_class.train, strict=True)))

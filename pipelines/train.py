@@ -53,7 +53,7 @@ def train(name: str, root: Path = artifacts.HERE) -> None:
 
 
 def begin(plan: MethodPlan, root: Path = artifacts.HERE) -> tuple[Job, list[object]]:
-    """Return the planned method's job where its warm-up left it, and everything that its result depends on."""
+    """Return the planned method's job in its warm-up's state, and all inputs of its result."""
     from pipelines.training.job import Job, provenance
 
     warm_up = WarmUpPlan.read(root / plan_of("warm_ups", plan.warm_up))
@@ -69,7 +69,7 @@ def begin(plan: MethodPlan, root: Path = artifacts.HERE) -> tuple[Job, list[obje
 
 
 def _state(job: Job, plan: MethodPlan, warm_up: WarmUpPlan) -> tuple[WarmUpFacts, Tensors]:
-    """Return the warm-up's state, made from the same data and settings, its own included."""
+    """Return the warm-up's state, and check that it was made from the same data and settings."""
     from pipelines.training.checkpoints import read_warm_up_state
     from pipelines.training.job import provenance
 
@@ -80,7 +80,7 @@ def _state(job: Job, plan: MethodPlan, warm_up: WarmUpPlan) -> tuple[WarmUpFacts
 
 
 def _subset(job: Job, plan: MethodPlan) -> Subset:
-    """Return the selected subset by place in the training split."""
+    """Return the selected subset, indexed by position in the training split."""
     from pipelines.training.job import provenance
 
     path = job.root / result("subset", plan.name, "subset.parquet")

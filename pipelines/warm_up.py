@@ -1,4 +1,4 @@
-"""warm_up@w: trains on everything for a while, and scores every example."""
+"""warm_up@w: trains on all examples for some epochs, and scores each of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipelines.training.job import Job
     from pipelines.training.substitute import Substitute
 
-#: The columns of a score table, beside the id; the ledger says what they mean.
+#: The columns of a score table, beside the id; the ledger documents them.
 SCORES = ("loss", "change", "el2n", "margin", "margin_mean", "gradient_norm", "correct", "predicted", "forgotten", "seen")
 
 
@@ -46,7 +46,7 @@ def warm_up(name: str, root: Path = artifacts.HERE) -> None:
 
 
 def _nothing(name: str, root: Path) -> None:
-    """Write what DVC expects, empty: nobody starts from this warm-up."""
+    """Write empty outputs for DVC: no method starts from this warm-up."""
     for file in ("scores.parquet", "state.safetensors"):
         with artifacts.whole(root / result("warm_up", name, file)) as part:
             part.touch()
@@ -55,7 +55,7 @@ def _nothing(name: str, root: Path) -> None:
 
 
 def _own(name: str, plan: WarmUpPlan, root: Path) -> None:
-    """Train the task's model, and leave it where the methods go on."""
+    """Train the task's model, and write the state from which methods continue."""
     from components.selection.selector import Selector
     from pipelines.training.job import Job
 
@@ -67,14 +67,14 @@ def _own(name: str, plan: WarmUpPlan, root: Path) -> None:
 
 
 def _inputs(job: Job, plan: WarmUpPlan) -> list[object]:
-    """Return everything that the result of the job depends on."""
+    """Return all inputs of the job's result."""
     from pipelines.training.job import provenance
 
     return [plan.dumped(), provenance(job)]
 
 
 def _holdout(name: str, plan: WarmUpPlan, fraction: float, root: Path) -> None:
-    """Train on the holdout alone: the methods start from nothing, and what is trained here only tells them losses."""
+    """Train on the holdout alone: methods start from scratch, and use only this model's losses."""
     from components.selection.draw.holdout import Holdout
     from pipelines.training.job import Job
 
@@ -87,7 +87,7 @@ def _holdout(name: str, plan: WarmUpPlan, fraction: float, root: Path) -> None:
 
 
 def _proxy(name: str, plan: WarmUpPlan, proxy: Proxy, root: Path) -> None:
-    """Train the proxy on everything, its rate decaying to the end, and let it rank: the methods start from nothing."""
+    """Train the proxy on all examples with a full decay, and rank them; methods start from scratch."""
     from components.engine.proxy import rank
     from components.selection.draw.short import Short
     from components.selection.selector import Selector
@@ -103,7 +103,7 @@ def _proxy(name: str, plan: WarmUpPlan, proxy: Proxy, root: Path) -> None:
 
 
 def _fake_class(name: str, plan: WarmUpPlan, root: Path) -> None:
-    """Train a model on one class more, which a random part of the rows is put into: they show what a wrong label looks like."""
+    """Train a model with an extra class of random rows, which look like wrong labels."""
     import numpy as np
 
     from components.rng import stream
@@ -115,10 +115,10 @@ def _fake_class(name: str, plan: WarmUpPlan, root: Path) -> None:
     manifest = Manifest.prepared(root)
     classes = len(manifest.classes)
     if classes < 3:
-        told = f"{classes} classes" if classes else "no classes"
+        count = f"{classes} classes" if classes else "no classes"
         raise UserError(
             f"params.yaml: warm_ups.{name}.fake_class: must be false for a task of fewer than 3 classes, where a third of the "
-            f"rows or more would be fake; '{manifest.task}' has {told}"
+            f"rows or more would be fake; '{manifest.task}' has {count}"
         )
     start = Job("warm_up", name, Selector(), root=root)
     _write_state(start, plan)
@@ -133,7 +133,7 @@ def _fake_class(name: str, plan: WarmUpPlan, root: Path) -> None:
 
 
 def _nearness(name: str, plan: WarmUpPlan, root: Path) -> None:
-    """Compare every example with the target set: nothing is trained, and the methods start from nothing."""
+    """Compare every example with the target set; nothing is trained, and methods start from scratch."""
     from components.evidence import nearness
     from components.selection.selector import Selector
     from components.tasks.text import Texts
@@ -154,12 +154,12 @@ def _nearness(name: str, plan: WarmUpPlan, root: Path) -> None:
 
 
 def _features(job: Job) -> Array:
-    """Return what the model, as it is, gives its last layer of each example, ``(N, d)``.
+    """Return the inputs ``(N, d)`` of the model's last layer, before any training.
 
-    Where the states of the frozen part are kept, a text's mean state, which takes a forward pass of that part alone.
+    If the frozen part's states are stored, the features are a text's mean state, which needs a forward pass of that part alone.
 
     Raises:
-        UserError: for a model whose last layer is not given one vector an example.
+        UserError: for a model whose last layer does not get one vector per example.
     """
     from components.engine.proxy import rank
 
@@ -168,12 +168,12 @@ def _features(job: Job) -> Array:
         return job.keeping.examples.means()
     found = rank(job.training).get("features")
     if found is None:
-        raise UserError(f"warm_ups.{job.name}.nearness: the model gives no one vector an example to its last layer; use ngrams")
+        raise UserError(f"warm_ups.{job.name}.nearness: the model's last layer does not get one vector per example; use ngrams")
     return found
 
 
 def _settings(name: str, proxy: Proxy, plan: TrainingPlan) -> Substitute:
-    """Return what of ``plan`` a proxy has its own of; it is neither divided nor compiled: a hook must see its last layer."""
+    """Return the proxy's own settings, uncompiled, since a hook must see its last layer."""
     from pipelines.training.substitute import Substitute
 
     own = {"optimizer": proxy.optimizer} if proxy.optimizer else {}
@@ -182,9 +182,9 @@ def _settings(name: str, proxy: Proxy, plan: TrainingPlan) -> Substitute:
 
 
 def _write_scores(job: Job, plan: WarmUpPlan, checkpoint: str | None, more: dict[str, Array]) -> None:
-    """Write the score table, with the columns ``more`` of its kind, and what the run says of itself.
+    """Write the score table, with ``more`` columns of its kind, the history and the cost.
 
-    ``checkpoint`` is the digest of what told the scores; None for that of the state that was written.
+    ``checkpoint`` is the digest of the scoring model; None for the state that was written.
     """
     from pipelines.core import tables
     from pipelines.training.job import provenance
@@ -200,14 +200,14 @@ def _write_scores(job: Job, plan: WarmUpPlan, checkpoint: str | None, more: dict
 
 
 def _digest_of(job: Job) -> str:
-    """Return the digest of a model that nobody goes on from, and all that belongs to it."""
+    """Return the digest of a state that is not written, since no method continues from it."""
     from pipelines.training.checkpoints import pack
 
     return artifacts.digest_of_columns({k: v.cpu().numpy() for k, v in pack(job.training, [])[1].items()})
 
 
 def _write_state(job: Job, plan: WarmUpPlan) -> None:
-    """Write from where a method's training goes on; every rank packs, and one writes."""
+    """Write the state from which methods continue; every rank packs it, the leader writes."""
     from pipelines.training.checkpoints import pack, write_warm_up_state
     from pipelines.training.job import provenance
 
@@ -222,7 +222,7 @@ def _state_of(job: Job) -> Path:
 
 
 def names() -> list[str]:
-    """Return the warm-ups that are planned."""
+    """Return the names of the planned warm-ups."""
     return sorted(p.stem for p in (artifacts.PLAN / "warm_ups").glob("*.json"))
 
 

@@ -1,4 +1,4 @@
-"""Countries whose electricity CodeCarbon knows; for others it silently takes the world's mean."""
+"""Countries whose energy mix CodeCarbon knows; for others it silently uses the world's mean."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-#: Where the package keeps what electricity is made from, by country.
+#: CodeCarbon's file of the energy mix by country, relative to its package folder.
 MIX = "data/private_infra/global_energy_mix.json"
 
 
 @cache
 def countries() -> dict[str, str]:
-    """Return the names of countries by their ISO 3166 alpha-3 codes; the package itself, slow to load, is not."""
+    """Return country names by ISO 3166 alpha-3 code, without importing the slow codecarbon package."""
     spec = find_spec("codecarbon")
     assert spec is not None
     assert spec.submodule_search_locations is not None
@@ -23,7 +23,7 @@ def countries() -> dict[str, str]:
 
 
 def nearest(code: str) -> str | None:
-    """Return the known code nearest to ``code``: of a country whose name begins so, or that is spelt like it."""
+    """Return the nearest known code: of a country named like ``code``, or spelt like it."""
     known = countries()
     by_name = [found for found, name in known.items() if name.upper().startswith(code.upper())]
     near = by_name or get_close_matches(code.upper(), known, 1, 0.5)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def check_names(path: Path, params: Params) -> None:
-    """Check what refers to another key, and what depends on two of them.
+    """Check references between keys, and values that depend on several keys.
 
     Raises:
-        UserError: for the first that cannot be.
+        UserError: for the first check that fails.
     """
     if params.task not in params.tasks:
         raise UserError(unknown(f"{path}: task: {params.task!r}", "task", params.task, params.tasks))
@@ -35,10 +35,10 @@ def check_names(path: Path, params: Params) -> None:
 
 
 def check_methods(path: Path, key: str, methods: dict[str, str], params: Params) -> None:
-    """Check that the ``methods`` under ``key`` are blocks, and what they start from warm-ups that fit the training.
+    """Check that the methods under ``key`` are defined, and that their warm-ups fit the training.
 
     Raises:
-        UserError: for the first that is not.
+        UserError: for the first check that fails.
     """
     for method, warm_up in methods.items():
         where = f"{path}: {key}.{method}"
@@ -57,7 +57,7 @@ def check_methods(path: Path, key: str, methods: dict[str, str], params: Params)
 
 
 def _check_country(path: Path, code: str) -> None:
-    """Check that it is known how much carbon the country's electricity has."""
+    """Check that CodeCarbon knows the energy mix of the country."""
     if code not in countries():
         near = nearest(code)
         hint = f"; did you mean {near!r}, {countries()[near]}?" if near else ""
@@ -65,7 +65,7 @@ def _check_country(path: Path, code: str) -> None:
 
 
 def _check_ramp(path: Path, params: Params) -> None:
-    """Check that the learning rate has risen before training ends."""
+    """Check that the learning rate's ramp ends before training does."""
     epochs, ramp = params.chosen.training.epochs, params.chosen.training.schedule.ramp
     if ramp >= epochs:
         key = f"tasks.{params.task}.training"
@@ -76,7 +76,7 @@ def _check_ramp(path: Path, params: Params) -> None:
 
 
 def _check_memory(path: Path, params: Params) -> None:
-    """Check that the pixels of a batch, as float32 of three channels, are within this machine's memory."""
+    """Check that a batch of images (float32, three channels) fits in this machine's memory."""
     side, training = params.chosen.image_size, params.chosen.training
     batch = max(training.batch_size, training.look_batch or 0)
     if side is None:
@@ -92,20 +92,20 @@ def _check_memory(path: Path, params: Params) -> None:
 
 
 def _check_diagnosis(path: Path, params: Params) -> None:
-    """Check that the warm-up of the diagnosis is there, and has seen examples twice, or trains nothing."""
+    """Check that the diagnosis's warm-up is defined, and has 0 epochs or at least 2."""
     where, name = f"{path}: diagnose.warm_up", params.diagnose.warm_up
     if name not in params.warm_ups:
         raise UserError(unknown(f"{where}: {name!r}", "warm-up in 'warm_ups'", name, params.warm_ups))
     if 0 < params.warm_ups[name].epochs < 2:
         fits = [n for n, w in params.warm_ups.items() if w.epochs >= 2] or ["none is defined"]
         raise UserError(
-            f"{where}: must be of 2 epochs or more, or of 0, which looks at the data alone, got {name!r} of "
+            f"{where}: must have 2 epochs or more, or 0 to examine the data without training, got {name!r} of "
             f"{params.warm_ups[name].epochs:g}; one that works: {', '.join(fits)}"
         )
 
 
 def _check_proxies(path: Path, params: Params) -> None:
-    """Check that each proxy can rank the task's examples: every warm-up is run."""
+    """Check that the proxy of every warm-up can rank the task's examples."""
     for name, warm_up in params.warm_ups.items():
         if warm_up.proxy is not None:
             try:
@@ -116,15 +116,15 @@ def _check_proxies(path: Path, params: Params) -> None:
 
 def _check_warm_up(path: Path, params: Params, name: str) -> None:
     """Check that a warm-up ends before training does, and before its learning rate decays."""
-    training, asked = params.chosen.training, params.warm_ups[name].start_epoch
+    training, start = params.chosen.training, params.warm_ups[name].start_epoch
     key = f"tasks.{params.task}.training"
-    if asked >= training.epochs:
+    if start >= training.epochs:
         raise UserError(
-            f"{path}: {key}.epochs: must be above the {asked:g} of the warm-up '{name}', got {training.epochs}; "
-            f"the nearest that works is {int(asked) + 1}"
+            f"{path}: {key}.epochs: must be above the {start:g} of the warm-up '{name}', got {training.epochs}; "
+            f"the nearest that works is {int(start) + 1}"
         )
-    if asked > training.schedule.hold:
+    if start > training.schedule.hold:
         raise UserError(
-            f"{path}: {key}.schedule.hold: must be at least the {asked} epochs of the warm-up '{name}', which cannot know "
-            f"what decays after it; got {training.schedule.hold}; the nearest that works is {asked}"
+            f"{path}: {key}.schedule.hold: must be at least the {start} epochs of the warm-up '{name}', in which the learning "
+            f"rate must not decay, got {training.schedule.hold}; the nearest that works is {start}"
         )

@@ -1,4 +1,4 @@
-"""Loader of params.yaml: read once, typed, refused where it is wrong."""
+"""Loader of params.yaml: reads it, checks it, and returns it as typed Params."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from pipelines.core.errors import UserError, short
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-#: How deep the keys of another file reach: a task's settings are changed one by one, what to compare is said anew.
+#: Levels to which the keys of a second file are merged, 1 by default: tasks key by key, ``compare`` is replaced.
 DEPTHS = {"tasks": 3, "compare": 0}
 
 
 def load(path: Path = PARAMS, over: Path | None = None, root: Path = HERE) -> Params:
-    """Return ``path`` as Params, names resolved; the keys of ``over`` stand in the place of its own (``DEPTHS``).
+    """Return ``path`` as Params; the keys of ``over`` replace its own, merged to ``DEPTHS``.
 
     Messages call a file as it is called in the folder ``root``.
 
     Raises:
         UserError: naming the key, what is wrong with its value, and the nearest that works.
     """
-    held = yaml_file.read(path, root)
-    if over is not None and isinstance(held, dict) and isinstance(given := yaml_file.read(over, root), dict):
+    content = yaml_file.read(path, root)
+    if over is not None and isinstance(content, dict) and isinstance(given := yaml_file.read(over, root), dict):
         path = over
         for key, value in given.items():
-            held[key] = laid_over(held.get(key), value, DEPTHS.get(key, 1))
+            content[key] = laid_over(content.get(key), value, DEPTHS.get(key, 1))
     try:
-        params = Params.model_validate(held)
+        params = Params.model_validate(content)
     except ValidationError as error:
         raise UserError(explained(path, error.errors())) from None
     check_names(path, params)
@@ -45,12 +45,12 @@ def load(path: Path = PARAMS, over: Path | None = None, root: Path = HERE) -> Pa
 
 
 def load_received(path: Path = PARAMS, root: Path = HERE) -> Params:
-    """Return ``path`` in the folder ``root``, whose text came over a network, as Params.
+    """Return ``path`` in the folder ``root``, whose text was received over a network, as Params.
 
-    DVC puts names from this file into commands, so it must read in it what was checked here.
+    DVC puts names from this file into commands, so it must read the same values as the checks here.
 
     Raises:
-        UserError: as ``load`` does; for aliases, which a few lines of make endless.
+        UserError: as ``load`` does; for aliases, a few lines of which can expand without end.
     """
     text = yaml_file.text_of(path, root)
     try:
@@ -58,24 +58,24 @@ def load_received(path: Path = PARAMS, root: Path = HERE) -> Params:
     except yaml.YAMLError as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
     if aliased:
-        raise UserError(f"{path}: has an alias (*name); what works is the value itself in its place")
+        raise UserError(f"{path}: has an alias (*name); write the value itself in its place")
     return load(path, root=root)
 
 
 def laid_over(own: object, given: object, depth: int) -> object:
-    """Return ``own`` with the keys of ``given`` in the place of its own, down to ``depth``."""
+    """Return ``own`` merged with ``given``, whose values win, to ``depth`` levels."""
     if not (depth and isinstance(own, dict) and isinstance(given, dict)):
         return given
     return {**own, **{key: laid_over(own.get(key), value, depth - 1) for key, value in given.items()}}
 
 
 def dumped(value: Mapping[str, object]) -> str:
-    """Return ``value`` as a part of params.yaml, a line a name."""
+    """Return ``value`` as YAML for params.yaml, one line per name."""
     return yaml.safe_dump(dict(value), default_flow_style=None, sort_keys=False, width=1000)
 
 
 def explained(path: Path | str, errors: Iterable[ErrorDetails]) -> str:
-    """Return a line a mistake, beginning with ``path``; a value that is of none of several types is one mistake."""
+    """Return one line per invalid key, starting with ``path``; alternatives of a union share one."""
     lines: dict[str, str] = {}
     for error in errors:
         key = _key_of(error["loc"])
@@ -88,7 +88,7 @@ def explained(path: Path | str, errors: Iterable[ErrorDetails]) -> str:
 
 
 def _key_of(loc: tuple[str | int, ...]) -> str:
-    """Return the key that an error is at, without what pydantic puts between: the kind of a source or model, or a type."""
+    """Return the dotted key of an error, without pydantic's own parts: tags of unions, and types."""
     kinds = {i for i in range(1, len(loc) - 1) if loc[i - 1] in ("source", "model")}
     kinds |= {i for i in range(2, len(loc)) if str(loc[i]).startswith(("dict[", "list[")) or loc[i] in ("int", "float")}
     return "".join(f"{short(str(part))}." for i, part in enumerate(loc) if i not in kinds).removesuffix(".") + ": " * bool(loc)
@@ -104,7 +104,7 @@ def _text(error: ErrorDetails) -> str:
 
 def _nearest(error: ErrorDetails) -> str:
     bounds, kind = error.get("ctx", {}), error["type"]
-    # Of a number that need not be whole there is no nearest one above a bound.
+    # A float has no nearest value above an exclusive bound.
     whole = isinstance(bounds.get("gt"), int)
     if kind in ("greater_than_equal", "less_than_equal"):
         return f"; the nearest that works is {bounds.get('ge', bounds.get('le'))}"

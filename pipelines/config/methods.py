@@ -16,9 +16,9 @@ from pipelines.config.plans import Member
 from pipelines.config.schema.warm_up import WarmUp
 from pipelines.core.errors import UserError, unknown
 
-#: The keys that a block of any method may have, factors of what the task's training says, with the largest there is.
+#: Keys that any method's block may have: factors of the task's learning rate and batch size, with their upper bounds.
 FACTORS = {"learning_rate": 100, "batch": 100}
-#: What a warm-up by a model of its own tells, by its kind: who needs it may start from no other, and nobody else from it.
+#: What a warm-up with its own model shows, by kind: the methods that need it must start from one, and no other may.
 APART = {
     "holdout": "irreducible losses",
     "proxy": "what a small model finds hard",
@@ -41,7 +41,7 @@ def _built(member: Member) -> Selector:
 
 
 def resolve(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = ()) -> list[Member]:
-    """Return the classes and arguments that the block ``methods.<name>`` stands for.
+    """Return the members (classes and arguments) of the block ``methods.<name>``.
 
     Raises:
         UserError: for an unknown method or argument, a value out of bounds, or a block that refers to itself.
@@ -69,7 +69,7 @@ def resolve(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = (
 
 
 def parted(arguments: Mapping[str, JsonValue]) -> tuple[dict[str, JsonValue], dict[str, JsonValue]]:
-    """Return what of a block's ``arguments`` is the method's own, and the factors of the task's training that any may have."""
+    """Return a block's ``arguments`` as two mappings: the method's own, and those of ``FACTORS``."""
     factors = {key: arguments[key] for key in FACTORS if key in arguments}
     return {key: value for key, value in arguments.items() if key not in FACTORS}, factors
 
@@ -87,7 +87,7 @@ def _at_cost(method: str, where: str, cost: float, epochs: int, warm_up: float) 
 
 
 def _cost_of(params: Params, name: str, where: str, seen: tuple[str, ...]) -> float:
-    """Return the planned cost, in epochs, of the method that a control is to cost the same as."""
+    """Return the planned cost, in epochs, of the method whose cost a control matches."""
     if name not in params.compare:
         raise UserError(unknown(f"{where}.controls: {name!r}", "method in 'compare'", str(name), params.compare))
     warm_up = params.warm_ups[params.compare[name]]
@@ -95,13 +95,13 @@ def _cost_of(params: Params, name: str, where: str, seen: tuple[str, ...]) -> fl
 
 
 def planned_cost(selector: Selector, epochs: int, warm_up: WarmUp) -> float:
-    """Return what a run costs, its warm-up included, in epochs over everything."""
+    """Return the planned cost of a run, warm-up included, in epochs over all examples."""
     left = 1 - (warm_up.holdout or 0.0)
     return left * selector.planned_cost(epochs, warm_up.start_epoch) + warm_up.extra
 
 
 def selector_of(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = ()) -> Selector:
-    """Return the selector of the block ``methods.<name>``, after a warm-up of so many epochs.
+    """Return the selector of the block ``methods.<name>``, after ``warm_up`` epochs.
 
     Raises:
         UserError: as ``resolve`` does; for arguments that do not fit each other.
@@ -113,7 +113,7 @@ def selector_of(params: Params, name: str, warm_up: float, seen: tuple[str, ...]
 
 
 def check(method: str, arguments: Mapping[str, JsonValue], where: str) -> None:
-    """Build the method once, its arguments' types checked, before anything is run.
+    """Check the types of a method's arguments, and build it once, before anything is run.
 
     Raises:
         UserError: naming the argument under ``where``.
@@ -138,7 +138,7 @@ def check(method: str, arguments: Mapping[str, JsonValue], where: str) -> None:
 
 
 def _check_factor(where: str, key: str, factor: object) -> None:
-    """Refuse what is no factor of a task's learning rate or batch size."""
+    """Refuse a value that is no valid factor of the learning rate or batch size."""
     if key == "batch" and factor == "drawn":
         return
     most = FACTORS[key]

@@ -16,7 +16,7 @@ from pipelines.config.params import Params
 from pipelines.core.artifacts import HERE, PARAMS
 from pipelines.core.errors import UserError, unknown
 
-#: Bounds of what arrives over the API: of a params.yaml in characters, of overrides in characters of JSON and in depth.
+#: Bounds of API input: characters of a params.yaml, characters of overrides as JSON, and their depth.
 MOST_TEXT, MOST_JSON, DEEPEST = 65_536, 16_384, 5
 Text = Annotated[str, Field(max_length=MOST_TEXT)]
 Word = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._-]{0,62})?$")]
@@ -25,37 +25,39 @@ Keys = Annotated[dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,200}$")],
 
 
 class _Quoting(yaml.SafeDumper):
-    """Quotes every text: DVC's YAML 1.2 takes some for numbers that YAML 1.1 does not, and the other way round."""
+    """Quotes every string: YAML 1.1 and DVC's YAML 1.2 take different unquoted strings for numbers."""
 
 
 _Quoting.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
 
 
 def resolve(
-    held: Params, text: str, task: str, methods: list[str], overrides: Mapping[str, object], root: Path = HERE
+    params: Params, text: str, task: str, methods: list[str], overrides: Mapping[str, object], root: Path = HERE
 ) -> tuple[Params, str]:
-    """Return the params that are asked for, with the text for the stages, and leave it as the params.yaml of a worktree.
+    """Return the requested params and their YAML text for the stages.
+
+    If anything is overridden, the text is also written to the worktree's params.yaml.
 
     Args:
-        held: what params.yaml holds, the revision's own or ``text``.
-        text: what the stages are sent where nothing else is asked for.
-        task: stands in the place of its key ``task``; empty for that.
-        methods: stand in the place of ``compare``, each with the warm-up that it has there, or in ``study``, or with none.
-        overrides: values by dotted key, methods.swiftlearn.fraction for example; a key between dots must be there.
+        params: from params.yaml, the revision's own or ``text``.
+        text: for the stages if nothing is overridden.
+        task: replaces the key ``task``; empty keeps it.
+        methods: replace ``compare``; each keeps its warm-up from ``compare`` or ``study``, or gets one of 0 epochs.
+        overrides: values by dotted key, such as methods.swiftlearn.fraction; all but the last part must exist.
         root: the folder of the worktree.
 
     Raises:
-        UserError: naming the key, and the nearest that there is.
+        UserError: naming the key, and the nearest known one.
     """
     if not (task or methods or overrides):
-        return held, text
+        return params, text
     _check_size(overrides)
     changed = yaml_file.read(PARAMS, root)
-    assert isinstance(changed, dict), "what was held is read from there"
+    assert isinstance(changed, dict), "params was read from this file"
     if task:
         changed["task"] = task
     if methods:
-        changed["compare"] = {name: _warm_up_of(held, name) for name in methods}
+        changed["compare"] = {name: _warm_up_of(params, name) for name in methods}
     for key, value in overrides.items():
         _put(changed, key, value)
     written = yaml.dump(changed, Dumper=_Quoting, sort_keys=False, allow_unicode=True)
@@ -78,18 +80,18 @@ def _depth(value: object) -> int:
     return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
 
 
-def _warm_up_of(held: Params, method: str) -> str:
-    if method not in held.methods:
-        raise UserError(unknown(f"methods: {method!r}", "method in params.yaml", method, held.methods))
-    none = next((name for name, warm_up in held.warm_ups.items() if not warm_up.epochs), "none")
-    study = held.study.methods if held.study else {}
-    return held.compare.get(method) or study.get(method) or none
+def _warm_up_of(params: Params, method: str) -> str:
+    if method not in params.methods:
+        raise UserError(unknown(f"methods: {method!r}", "method in params.yaml", method, params.methods))
+    none = next((name for name, warm_up in params.warm_ups.items() if not warm_up.epochs), "none")
+    study = params.study.methods if params.study else {}
+    return params.compare.get(method) or study.get(method) or none
 
 
-def _put(held: MutableMapping[str, object], key: str, value: object) -> None:
-    """Put ``value`` where ``key`` says, in place; the last part of it may be new, and then params.yaml's types decide."""
+def _put(content: MutableMapping[str, object], key: str, value: object) -> None:
+    """Set the dotted ``key`` to ``value`` in place; its last part may be new."""
     *way, last = key.split(".")
-    mapping, seen = held, ""
+    mapping, seen = content, ""
     for part in way:
         inner = mapping.get(part)
         if not isinstance(inner, dict):

@@ -1,4 +1,4 @@
-"""Warning where params.yaml was changed after the plan was made."""
+"""Warning if params.yaml was changed after the plan was made."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 #: The sections that the plan is made of; dvc.yaml names the same ones.
 PLANNED = ("task", "seed", "compare", "warm_ups", "methods", "diagnose", "agot_epsilon", "energy", "tasks")
-#: Holds what was found to be the same last, so that reading params.yaml is not repeated by every stage.
+#: File of the digests of the last matching params.yaml and plan, so that not every stage parses params.yaml.
 SEEN = artifacts.SCRATCH / "plan-seen"
 
 
 def source_of(params: Params) -> PlanSource:
-    """Return what a plan says of the params that it was made from."""
+    """Return the digest record of the params that a plan is made from."""
     from pipelines.config.plans import PlanSource
 
     return PlanSource(params=artifacts.digest(params.model_dump(mode="json", by_alias=True, include=set(PLANNED))))
 
 
 def check_plan() -> None:
-    """Say so where params.yaml is not what the plan was made from."""
+    """Log a warning if params.yaml has changed since the plan was made."""
     path = artifacts.plan_of("source")
     if not (path.exists() and artifacts.PARAMS.exists()):
         return
@@ -38,11 +38,11 @@ def check_plan() -> None:
         SEEN.parent.mkdir(parents=True, exist_ok=True)
         SEEN.write_text(now, encoding="utf-8")
         return
-    log_line("params.yaml was changed after the plan was made, which is what is run; 'python -m pipelines.plan' reads it again")
+    log_line("params.yaml was changed after the plan was made; the old plan is run until 'python -m pipelines.plan' updates it")
 
 
 def _same(planned: dict[str, str]) -> bool:
-    # Not above: a stage whose plan was looked at before reads no params.yaml.
+    # Imported here: most stages find matching digests in SEEN, and need no loader.
     from pipelines.config.loader import load
 
     try:

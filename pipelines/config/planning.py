@@ -1,4 +1,4 @@
-"""Plan files: one for each thing that a stage depends on."""
+"""Plan files: one for each dependency of a stage."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def method_plan(params: Params, name: str) -> MethodPlan:
     """Return the plan of the method ``name`` of the comparison.
 
     Raises:
-        UserError: for what cannot work.
+        UserError: for settings that cannot work.
     """
     warm_up, epochs = params.warm_ups[params.compare[name]], params.chosen.training.epochs
     members = resolve(params, name, warm_up.start_epoch)
@@ -30,8 +30,8 @@ def method_plan(params: Params, name: str) -> MethodPlan:
         raise UserError(f"params.yaml: methods.{name}: {error}") from None
     if params.chosen.stream and selector.sights:
         raise UserError(
-            f"params.yaml: compare.{name}: judges by {selector.sights} sights of every example, and tasks.{params.task}.stream "
-            "lets training see it once; take the method out, or set stream to false"
+            f"params.yaml: compare.{name}: must have seen every example {selector.sights} times, and "
+            f"tasks.{params.task}.stream lets training see it once; take the method out, or set stream to false"
         )
     if warm_up.start_epoch < selector.sights:
         fits = [n for n, w in params.warm_ups.items() if w.start_epoch >= selector.sights]
@@ -62,21 +62,21 @@ def method_plan(params: Params, name: str) -> MethodPlan:
 
 
 def _check_evidence(params: Params, name: str, selector: Selector, warm_up: WarmUp) -> None:
-    """Refuse a method that the warm-up or the kind of data cannot give what it judges by."""
+    """Refuse a method that needs evidence which its warm-up or the kind of data lacks."""
     where = f"params.yaml: compare.{name}"
     if selector.nearness and params.chosen.target is None:
-        raise UserError(f"{where}: draws what is near to a target set, and tasks.{params.task} names none under 'target'")
+        raise UserError(f"{where}: draws examples near a target set, and tasks.{params.task} has none under 'target'")
     if selector.classes and not params.chosen.classifies:
         weighs = any("class_weights" in member.arguments for member in resolve(params, name, warm_up.start_epoch))
         remedy = "take its class_weights out" if weighs else "take it out"
         raise UserError(f"{where}: is for classes, and task '{params.task}' predicts none; {remedy}")
     if selector.proxy and not params.chosen.classifies:
         raise UserError(f"{where}: ranks by the probabilities of classes, and task '{params.task}' predicts none; take it out")
-    for kind, told in APART.items():
+    for kind, evidence in APART.items():
         needed: bool = getattr(selector, kind)
         if needed != (warm_up.apart == kind):
             fits = [n for n, w in params.warm_ups.items() if all(getattr(selector, k) == (w.apart == k) for k in APART)]
-            which = f"with a '{kind}', which tells {told}" if needed else f"without a '{kind}'"
+            which = f"with a '{kind}', which shows {evidence}" if needed else f"without a '{kind}'"
             got = f"got {params.compare[name]!r}; one that works: {', '.join(fits) or 'none is defined'}"
             raise UserError(f"{where}: needs a warm-up {which}, {got}")
     if "input_norm" in selector.wants and params.chosen.kind in ("text", "language"):
@@ -87,15 +87,15 @@ def _check_evidence(params: Params, name: str, selector: Selector, warm_up: Warm
 
 
 def plans_of(params: Params) -> Plans:
-    """Return the plan of everything that ``params`` asks for.
+    """Return all plans that ``params`` requires.
 
     Raises:
-        UserError: for anything in params.yaml that cannot work, before anything is written.
+        UserError: for any setting in params.yaml that cannot work, before anything is written.
     """
     task = params.chosen.model_dump(mode="json", by_alias=True)
     training = {"model": task.pop("model"), "training": task.pop("training"), "seed": params.seed}
     for key, default in (("devices", 1), ("deterministic", True)):
-        # What was planned before there was such a key is the same still.
+        # Left out at its default, so that plans from before the key existed are unchanged.
         if training["training"][key] == default:
             del training["training"][key]
     return Plans(
@@ -117,12 +117,12 @@ def _warm_up_plan(params: Params, name: str) -> WarmUpPlan:
 
 
 def starts(params: Params, warm_up: str) -> list[str]:
-    """Return who starts from a warm-up: methods of the comparison, and the diagnosis."""
+    """Return the methods of the comparison that start from a warm-up, and the diagnosis if it does."""
     return [n for n, w in params.compare.items() if w == warm_up] + ["the diagnosis"] * (params.diagnose.warm_up == warm_up)
 
 
 def write(plans: Plans, folder: Path = artifacts.PLAN) -> None:
-    """Write all files of a plan as the ``folder``."""
+    """Write all files of a plan to ``folder``."""
 
     def fill(part: Path) -> None:
         for path, record in plans.files():

@@ -17,9 +17,9 @@ from pipelines.core.records import Number, Record, Stored
 
 
 class TaskPlan(DataKeys, Stored):
-    """What ``prepare`` depends on: the task without its model and training.
+    """Dependencies of ``prepare``: the task without its model and training.
 
-    ``tokenizer`` is the source of the task's model, whose tokenizer prepares texts; None where it has none.
+    ``tokenizer`` is the source of the task's model, whose tokenizer prepares texts; None if it has none.
     """
 
     name: str
@@ -28,7 +28,7 @@ class TaskPlan(DataKeys, Stored):
 
 
 class TrainingPlan(Record):
-    """What every training shares: the task's model and settings, and the seed."""
+    """Settings that all trainings share: the task's model and training, and the seed."""
 
     model: Model
     training: Training
@@ -36,7 +36,7 @@ class TrainingPlan(Record):
 
 
 class Member(Record):
-    """A selection method of a plan: its class, its arguments, and factors of the task's learning rate and batch size."""
+    """A selection method of a plan: class, arguments, and factors of learning rate and batch size."""
 
     method: str
     arguments: dict[str, JsonValue]
@@ -44,10 +44,9 @@ class Member(Record):
 
 
 class MethodPlan(Record):
-    """What a method's subset and training depend on; it has several ``members`` where methods are stacked.
+    """Dependencies of a method's subset and training; a stack of methods has several ``members``.
 
-    ``length`` is in epochs; ``planned_cost`` in epochs over everything, its warm-up included, and exact where it is
-    ``cost_known``.
+    ``length`` is in epochs; ``planned_cost`` in epochs over all examples, warm-up included, and exact if ``cost_known``.
     """
 
     name: str
@@ -60,13 +59,13 @@ class MethodPlan(Record):
 
 
 class WarmUpPlan(WarmUp, Stored):
-    """A warm-up, and whether it is ``needed``: whether any method, or the diagnosis, starts from it."""
+    """A warm-up; it is ``needed`` if any method, or the diagnosis, starts from it."""
 
     needed: bool
 
 
 class ComparisonPlan(Record):
-    """What is compared, and how it is accounted for."""
+    """The methods to compare, and the settings of their account."""
 
     task: str
     methods: list[str]

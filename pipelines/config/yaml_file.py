@@ -12,7 +12,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 from pipelines.core.artifacts import HERE
 from pipelines.core.errors import UserError
 
-#: What YAML 1.1 and 1.2 read differently where it has no quotes, each with what works.
+#: Unquoted values that YAML 1.1 and 1.2 read differently, each with a remedy.
 AMBIGUOUS = (
     (re.compile(r"[-+]?0[0-9_]+"), "write the number without the 0 before it, or a text in quotes"),
     (re.compile(r"[-+]?0o[0-7_]+"), "write the number in tens, or a text in quotes"),
@@ -23,21 +23,21 @@ AMBIGUOUS = (
 
 
 def read(path: Path, root: Path = HERE) -> object:
-    """Return what ``path`` in the folder ``root`` holds.
+    """Return the content of the YAML file ``path`` in the folder ``root``.
 
     Raises:
-        UserError: naming the line of what cannot be read, or could be read in two ways.
+        UserError: naming the line that cannot be read, or is ambiguous.
     """
     text = text_of(path, root)
     try:
         _check(YAML(typ="safe", pure=True).compose(text), path, set())
-        held: object = YAML(typ="safe", pure=True).load(text)
+        content: object = YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise UserError(f"{path}: cannot be read: {line}{error.problem or error.context}") from None
     except (YAMLError, RecursionError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
-    return held
+    return content
 
 
 def text_of(path: Path, root: Path = HERE) -> str:
@@ -76,7 +76,7 @@ def _check_keys(node: MappingNode, path: Path) -> None:
         if not isinstance(key, ScalarNode):
             continue
         if (first := lines.get(key.value)) is not None:
-            raise UserError(f"{path}: line {line}: {key.value!r} is there already, in line {first}; keep one of them")
+            raise UserError(f"{path}: line {line}: {key.value!r} is already in line {first}; keep one of them")
         lines[key.value] = line
 
 
@@ -86,4 +86,4 @@ def _check_scalar(node: ScalarNode, path: Path) -> None:
     for pattern, remedy in AMBIGUOUS:
         if pattern.fullmatch(node.value):
             line = node.start_mark.line + 1
-            raise UserError(f"{path}: line {line}: {node.value}: YAML 1.1 and 1.2 read differently what it is; {remedy}")
+            raise UserError(f"{path}: line {line}: {node.value}: YAML 1.1 and 1.2 read this value differently; {remedy}")

@@ -1,1 +1,1 @@
-"""Files, errors, processes, locks: what every package stands on."""
+"""Files, errors, processes, locks: the base of all other packages."""

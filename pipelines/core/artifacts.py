@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
     from components.arrays import Array
 
-#: The folder of the project, in which stages run; a trial of a study has one of its own, in which its results are.
+#: The project's folder, in which stages run; each trial of a study has a results folder of its own.
 HERE = Path()
 PARAMS = Path("params.yaml")
 RESULTS = Path("results")
-#: What is not a result: checkpoints, locks, memory-mapped scratch.
+#: Files that are no results: checkpoints, locks, memory-mapped scratch.
 SCRATCH = Path(".winnow")
 PLAN = RESULTS / "plan"
 PREPARED = RESULTS / "prepare"
 MANIFEST = PREPARED / "manifest.json"
-#: A tokenizer that was trained on the training documents, where the model has none of its own.
+#: A tokenizer trained on the training documents, if the model has none.
 TOKENIZER = PREPARED / "tokenizer"
 COSTS = RESULTS / "cost"
 ACCOUNT = RESULTS / "account" / "account.json"
@@ -39,32 +39,32 @@ COMPARISON = RESULTS / "compare"
 STUDY = RESULTS / "study"
 ADVICE = RESULTS / "advice"
 DIAGNOSIS = RESULTS / "diagnose"
-#: Of a study whose trials agents run: the tasks and seeds of which something is missing, and why trials failed, by these.
+#: For a study run by agents: the units (task and seed) that lack results, and by unit why trials failed.
 UNITS_MISSING, UNITS_FAILED = SCRATCH / "units" / "missing.json", SCRATCH / "units" / "failed.json"
 
 
 def plan_of(kind: str, name: str = "") -> Path:
-    """Return where the plan of a method or warm-up, or of ``task``, ``training`` or ``comparison``, is in a run's folder."""
+    """Return the path of a plan: ``task``, ``training`` and so on, or one of several by name."""
     return PLAN / kind / f"{name}.json" if name else PLAN / f"{kind}.json"
 
 
 def planned_methods() -> list[str]:
-    """Return the methods that are planned here, by name."""
+    """Return the names of the planned methods."""
     return sorted(p.stem for p in (PLAN / "methods").glob("*.json"))
 
 
 def result(stage: str, name: str, file: str) -> Path:
-    """Return where ``stage`` keeps ``file`` of the method or warm-up ``name``."""
+    """Return the path of the output ``file`` of ``stage`` for the method or warm-up ``name``."""
     return RESULTS / stage / name / file
 
 
 def cost_of(stage: str, name: str = "") -> Path:
-    """Return where the cost record of a stage is: timings differ from run to run, so they stand alone."""
+    """Return the path of a stage's cost record, kept apart since timings differ between runs."""
     return COSTS / f"{stage}{'.' + name if name else ''}.json"
 
 
 def unit_failures(unit: str) -> Path:
-    """Return where it is said why trials of one task and seed failed, by name."""
+    """Return the path of the failures, by trial, of one unit (task and seed)."""
     return SCRATCH / "units" / f"{unit}.json"
 
 
@@ -72,10 +72,10 @@ def unit_failures(unit: str) -> Path:
 def whole(path: Path) -> Iterator[Path]:
     """Write to a temporary file, and atomically replace ``path`` on success.
 
-    It is in a folder of its own beside ``path``: safetensors writes to a name of its choice first, which a kill would leave.
+    The temporary file is in its own folder beside ``path``, since safetensors writes another temporary file next to it.
 
     Raises:
-        UserError: where the folder cannot be written to.
+        UserError: if the folder is not writable.
     """
     aside = path.with_name(f".{path.name}.part")
     part = aside / path.name
@@ -95,7 +95,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def _open_to_readers(path: Path) -> None:
-    """Let whoever may read the folder read its files; safetensors writes them for the owner alone."""
+    """Make the files readable by others; safetensors writes them for the owner only."""
     for file in [path, *path.rglob("*")]:
         file.chmod(file.stat().st_mode | (0o755 if file.is_dir() else 0o644))
 
@@ -108,37 +108,37 @@ def _remove(path: Path) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write ``value`` to ``path``, keys in order."""
+    """Write ``value`` to ``path`` as JSON with sorted keys."""
     with whole(path) as part:
         part.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
-    """Return what ``path`` holds; what has keys of its own is read as a record (``core.records``).
+def read_json(path: Path) -> Any:  # noqa: ANN401 - any JSON value
+    """Return the content of a JSON file; files with a schema are read by ``core.records``.
 
     Raises:
-        UserError: where it is missing, or no JSON.
+        UserError: if it is missing, or no JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; 'dvc repro' makes it") from None
     except ValueError as error:
-        raise UserError(f"{path}: is no JSON: {error}; delete it and run 'dvc repro'") from None
+        raise UserError(f"{path}: is not valid JSON: {error}; delete it and run 'dvc repro'") from None
 
 
 def read_numbers(path: Path) -> dict[str, float]:
-    """Return the numbers by name that ``path`` holds, the metrics of a model say.
+    """Return a JSON file of numbers by name, such as a model's metrics.
 
     Raises:
-        UserError: where it is missing, or no JSON.
+        UserError: if it is missing, or no JSON.
     """
     numbers: dict[str, float] = read_json(path)
     return numbers
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, object]], keys: Sequence[str] = ()) -> None:
-    """Write ``rows`` of the same keys to ``path``, what is None as an empty field; ``keys`` are those of no rows."""
+    """Write ``rows`` as CSV, None as an empty field; ``keys`` is the header without rows."""
     with whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0] if rows else keys)
         writer.writeheader()
@@ -146,7 +146,7 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, object]], keys: Sequence[s
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write ``rows`` of the same keys to ``path`` as Parquet, what is None as null, for other tools to read."""
+    """Write ``rows`` to ``path`` as plain Parquet, None as null, for other tools to read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -166,7 +166,7 @@ def digest_of(path: Path) -> str:
 
 
 def digest_of_columns(columns: Mapping[str, Array]) -> str:
-    """Return the SHA-256 of the columns' names, types and bytes, in order."""
+    """Return the SHA-256 of the names, types, shapes and bytes of ``columns``, in order."""
     import numpy as np
 
     sha = hashlib.sha256()
@@ -177,7 +177,7 @@ def digest_of_columns(columns: Mapping[str, Array]) -> str:
 
 
 def start_digest(name: str, kind: np.dtype[np.generic], shape: tuple[int, ...]) -> hashlib._Hash:
-    """Return the digest of one column, to be updated with its bytes; then it is that of ``digest_of_columns``."""
+    """Return a hash to update with one column's bytes; the result equals ``digest_of_columns``."""
     return hashlib.sha256(_head(name, kind, shape))
 
 
@@ -186,10 +186,10 @@ def _head(name: str, kind: np.dtype[np.generic], shape: tuple[int, ...]) -> byte
 
 
 def check_origin(path: Path, facts: Mapping[str, object], expected: Mapping[str, object]) -> None:
-    """Refuse a file that was made from something else.
+    """Refuse a file whose metadata (``facts``) say that it was made from other inputs.
 
     Raises:
-        UserError: naming the first fact that differs.
+        UserError: naming the first value that differs.
     """
     for key, value in expected.items():
         if facts.get(key) != value:
@@ -199,11 +199,11 @@ def check_origin(path: Path, facts: Mapping[str, object], expected: Mapping[str,
 
 
 def write_state(path: Path, numbers: Mapping[str, object], tensors: Mapping[str, torch.Tensor]) -> None:
-    """Write tensors as safetensors with ``numbers`` beside them: nothing in it is code."""
+    """Write tensors and ``numbers`` as one safetensors file, which can hold no code."""
     from safetensors.torch import save_file
 
     with whole(path) as part:
-        # One key: the order of several would differ from run to run.
+        # One key: the order of several would differ between runs.
         save_file(
             {k: t.contiguous() for k, t in tensors.items()}, part, metadata={"winnow": json.dumps(numbers, sort_keys=True)}
         )
@@ -213,7 +213,7 @@ def read_state(path: Path) -> tuple[dict[str, JsonValue], dict[str, torch.Tensor
     """Return the numbers and tensors that ``write_state`` wrote.
 
     Raises:
-        UserError: where the file is missing or not whole.
+        UserError: if the file is missing or truncated.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -221,14 +221,14 @@ def read_state(path: Path) -> tuple[dict[str, JsonValue], dict[str, torch.Tensor
         with safe_open(path, "pt") as file:
             numbers = (file.metadata() or {}).get("winnow")
             if numbers is None:
-                raise UserError(f"{path}: holds no state of a run")
+                raise UserError(f"{path}: has no training state")
             return json.loads(numbers), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
 
 
 def mapped(root: Path, *shape: int) -> torch.Tensor:
-    """Return a float32 tensor of zeros that lies in a file below ``root``, without a name: it is gone when the process is."""
+    """Return a float32 tensor of zeros, memory-mapped to an unlinked temporary file below ``root``."""
     import tempfile
 
     import torch
@@ -240,7 +240,7 @@ def mapped(root: Path, *shape: int) -> torch.Tensor:
 
 
 def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
-    """Let ``fill`` write a folder's files; the folder appears when they are all there."""
+    """Write a folder atomically: ``fill`` writes its files, then the folder replaces ``path``."""
     with whole(path) as part:
         part.mkdir()
         fill(part)

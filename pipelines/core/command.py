@@ -25,7 +25,7 @@ FAILURES = SCRATCH / "failures"
 
 @dataclass(frozen=True)
 class Failure:
-    """How a stage ended that did not end well: its exit status, and why."""
+    """Exit status and message of a failed stage."""
 
     code: int
     message: str
@@ -33,7 +33,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class RankEnd:
-    """How a rank of a stage ended that did not end well, with the ``trace`` of the error and the ``time`` of it."""
+    """Exit status and message of a failed rank, with traceback (``trace``) and Unix ``time``."""
 
     rank: int
     code: int
@@ -54,11 +54,11 @@ def main(
     """Run ``work`` as the command of ``stage`` and exit: 0 done, 1 failed, 2 bad input, 130 stopped.
 
     Args:
-        stage: for the lock and for messages.
-        work: takes the name on the command line, if there is one; may return the exit status, having said why.
-        named: returns the names there are; None for a stage without.
-        file: whether it takes a file instead, or none.
-        model: whether it loads one, and calls ``python_gc.loaded`` then.
+        stage: name for the lock and messages.
+        work: takes the name from the command line, if any; may return an exit status after logging the reason.
+        named: returns the valid names; None for a stage without names.
+        file: whether the argument is an optional file instead of a name.
+        model: whether ``work`` loads a model, and then calls ``python_gc.loaded``.
         before: is called first, under the stage's lock.
     """
     python_gc.spare(loading=model)
@@ -91,7 +91,7 @@ def main(
 
 
 def _report_end(address: str, text: str, code: int) -> int:
-    """Say how a stage ended, to the person and to the flow that started it."""
+    """Report a stage's end on stderr, and in a file for the flow that started it."""
     sys.stderr.write(f"winnow {address}: {text}\n")
     with suppress(OSError):
         FAILURES.mkdir(parents=True, exist_ok=True)
@@ -100,9 +100,10 @@ def _report_end(address: str, text: str, code: int) -> int:
 
 
 def _as_rank(work: Callable[..., int | None]) -> int:
-    """Do ``work`` as one of a stage's ranks, whose lock is held and whose end is said by the process that started them.
+    """Run ``work`` as one rank of a stage.
 
-    Ranks that are asked to end do so together, and it is no failure: after one, ``torchrun`` kills the others.
+    The process that started the ranks holds the lock and reports the end. Ranks that are stopped exit together with status 0,
+    since ``torchrun`` kills the others after a failure.
     """
     from pipelines.core.progress import quiet
 
@@ -122,7 +123,7 @@ def _as_rank(work: Callable[..., int | None]) -> int:
 
 
 def _part() -> None:
-    """Let go of the other ranks, as one does that has done with them."""
+    """Leave the process group of the ranks."""
     from torch import distributed
 
     if distributed.is_initialized():
@@ -131,18 +132,18 @@ def _part() -> None:
 
 def _report_rank_end(text: str, code: int) -> int:
     rank = int(os.environ["RANK"])
-    said = RankEnd(rank, code, text, traceback.format_exc(), time.time())
-    write_json(Path(IN_RANKS.value()) / f"{rank}.json", asdict(said))
+    end = RankEnd(rank, code, text, traceback.format_exc(), time.time())
+    write_json(Path(IN_RANKS.value()) / f"{rank}.json", asdict(end))
     return code
 
 
 def failure_of(address: str, root: Path = HERE) -> Failure | None:
-    """Return how the stage at ``address`` in the folder ``root`` ended last, or None if it ended well or was killed."""
+    """Return the last failure of the stage at ``address`` in the folder ``root``; None if it succeeded or was killed."""
     path = root / FAILURES / address
     if not path.exists():
         return None
-    said = json.loads(path.read_text(encoding="utf-8"))
-    return Failure(said["code"], said["message"])
+    record = json.loads(path.read_text(encoding="utf-8"))
+    return Failure(record["code"], record["message"])
 
 
 def _arguments(stage: str, named: Callable[[], list[str]] | None) -> list[str]:
@@ -156,9 +157,9 @@ def _arguments(stage: str, named: Callable[[], list[str]] | None) -> list[str]:
 
 
 def _wait_asleep() -> None:
-    """Let threads that wait for each other sleep: spinning, they take the cores that the others need, and count as CPU time.
+    """Make waiting OpenMP threads sleep: spinning takes cores from other threads and counts as CPU time.
 
-    Measured on two cores with another process on one: 40 s an epoch in place of 66 s; alone: 23 s in place of 25 s.
+    Measured on two cores, one shared with another process: 40 s an epoch instead of 66 s; alone: 23 s instead of 25 s.
     """
     for name, value in {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}.items():
         os.environ.setdefault(name, value)

@@ -17,12 +17,12 @@ class Variable(Generic[T]):
     """An environment variable.
 
     Attributes:
-        name: of it.
-        means: what it sets, for the documentation.
-        default: where it is not set, or empty.
-        parse: makes a value of its text, or raises ValueError.
-        must: what the value must be, for the error.
-        hint: a value that works.
+        name: of the variable.
+        means: its meaning, for the documentation.
+        default: value if it is unset or empty.
+        parse: returns the value of its text, or raises ValueError.
+        must: requirement on the value, for the error.
+        hint: a valid value, for the error.
     """
 
     name: str
@@ -34,14 +34,14 @@ class Variable(Generic[T]):
 
     @property
     def is_set(self) -> bool:
-        """Whether the environment has it, and not empty."""
+        """Whether the variable is set and not empty."""
         return bool(os.environ.get(self.name))
 
     def value(self) -> T:
-        """Return its value.
+        """Return the variable's value.
 
         Raises:
-            UserError: naming the variable, what it must be, and a value that works.
+            UserError: naming the variable, its requirement, and a valid value.
         """
         text = os.environ.get(self.name)
         if not text:
@@ -53,7 +53,7 @@ class Variable(Generic[T]):
             raise UserError(f"{self.name}: must be {self.must}, got {text!r}{hint}") from None
 
     def set(self, text: str) -> None:
-        """Set it, for this process and those that it starts."""
+        """Set the variable for this process and its children."""
         os.environ[self.name] = text
 
 
@@ -97,24 +97,24 @@ CHECKPOINT_SECONDS = Variable(
 )  # fmt: skip
 CHECKPOINTS = _text("WINNOW_CHECKPOINTS", "folder or address where machines share checkpoints")
 RANK_TIMEOUT = Variable(
-    "WINNOW_RANK_TIMEOUT", "seconds after which ranks give up one that hangs", 600.0, _above_zero,
+    "WINNOW_RANK_TIMEOUT", "seconds after which ranks give up on one that hangs", 600.0, _above_zero,
     "seconds above 0", "one that works: 600",
 )  # fmt: skip
 LOST_SECONDS = Variable(
-    "WINNOW_LOST_SECONDS", "seconds of silence after which an agent is taken for lost", 60.0, between(10, 86_400),
+    "WINNOW_LOST_SECONDS", "seconds without a heartbeat after which an agent counts as lost", 60.0, between(10, 86_400),
     "from 10 to 86400 seconds", "the usual is 60",
 )  # fmt: skip
 DVC_REMOTE = _text("WINNOW_DVC_REMOTE", "address of the DVC remote that agents share")
 GIT_REMOTE = _text("WINNOW_GIT_REMOTE", "git remote that agents take revisions from", "origin")
 PREFECT_PORT, MLFLOW_PORT = _port_of("Prefect", 4200), _port_of("MLflow", 5000)
-#: What users set; the documentation has each.
+#: Variables that users set; all are documented.
 PUBLIC = (
     DEVICE, CACHE, CHECKPOINT_SECONDS, CHECKPOINTS, RANK_TIMEOUT, LOST_SECONDS, DVC_REMOTE, GIT_REMOTE, PREFECT_PORT,
     MLFLOW_PORT,
 )  # fmt: skip
 
-#: Set by the project for processes that it starts: the agent's clone, the file of a stage's progress, and for the ranks of a
-#: stage the folder where they report how they ended, and whether they print nothing.
+#: Set by the project for the processes that it starts: an agent's clone, a stage's progress file, and for the ranks of a
+#: stage the folder of their end reports, and whether they are quiet.
 CLONE = _text("WINNOW_CLONE", "an agent's clone", ".")
 PROGRESS = _text("WINNOW_PROGRESS", "file of a stage's progress")
 IN_RANKS = _text("WINNOW_IN_RANKS", "folder where a stage's ranks report how they ended")

@@ -1,4 +1,4 @@
-"""Exceptions, and the texts of errors."""
+"""Exceptions, and helpers for error messages."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-#: Characters of a name that a message repeats.
+#: Most characters of a name in a message.
 LONGEST = 80
 
 
 class UserError(Exception):
-    """A mistake in the input; its text names the key or file, the bound, the value and the nearest valid one."""
+    """Invalid input; the message names key or file, bound, value and the nearest valid one."""
 
 
 class RankError(Exception):
-    """One of a stage's processes ended before the stage did; its text says which, and how."""
+    """A rank of a stage ended early; the message says which, and how."""
 
 
 def unknown(where: str, kind: str, name: str, known: Iterable[str]) -> str:
-    """Return the text for a ``name`` that is not among the ``known``: the nearest of them, and all unless they are many."""
+    """Return the message for an unknown ``name``: the nearest ``known`` names, and all unless they are many."""
     near = [short(n) for n in get_close_matches(name, sorted(known), 8, 0.4)]
     names, where = sorted(map(short, known)), where.replace(name, short(name))
     hint = f", did you mean {near[0]!r}?" if near else ""
@@ -29,26 +29,26 @@ def unknown(where: str, kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def short(name: str) -> str:
-    """Return ``name``, or of a long one how it begins and ends."""
+    """Return ``name``, a long one shortened to its start and end."""
     return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}...{name[-LONGEST // 4 :]}"
 
 
 def without_passwords(text: str) -> str:
-    """Return ``text`` without what stands before the host in an address, which may be a password."""
+    """Return ``text`` without the user and password in its URLs."""
     return re.sub(r"//[^@/\s]*@", "//", text)
 
 
 class Stopped(Exception):  # noqa: N818 - not an error
-    """The run was asked to end and has saved where it was."""
+    """The run was stopped, and has saved its state."""
 
 
 class StageFailedError(Exception):
-    """A stage that ended with an error which another try might not meet."""
+    """A stage failed; a retry may succeed."""
 
 
 class AwayError(StageFailedError):
-    """The remote did not answer, or did not take what it was sent."""
+    """The remote did not answer, or refused an upload."""
 
 
 class GivenUpError(Exception):
-    """The run was given up meanwhile; its text is what its state says of that."""
+    """The run was cancelled or marked lost in the meantime; the message is that of its state."""

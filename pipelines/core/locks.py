@@ -1,4 +1,4 @@
-"""Locks of this working copy: one process a stage."""
+"""File locks of this working copy: one process per stage."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pipelines.core.errors import UserError
 
 @contextmanager
 def alone(name: str) -> Iterator[None]:
-    """Hold the lock of ``name`` in this working copy.
+    """Hold the lock ``name`` of this working copy.
 
     Raises:
-        UserError: where another process holds it, or the folder cannot be written to.
+        UserError: if another process holds it, or the folder is not writable.
     """
     path = SCRATCH / "locks" / name
     try:
@@ -40,7 +40,7 @@ def alone(name: str) -> Iterator[None]:
 
 @contextmanager
 def in_turn(path: Path) -> Iterator[None]:
-    """Hold the lock file ``path``, when no other process does any more."""
+    """Wait for the lock file ``path``, and hold it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -8,12 +8,12 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def bypass_proxy() -> None:
-    """Add the names of this machine to those that no proxy is for, in the environment of this process and of those it starts.
+    """Add the loopback hosts to ``no_proxy`` in the environment of this process and its children.
 
-    HTTP clients read one of two spellings, so that both are set to what either said.
+    HTTP clients read one of two spellings, so both are set to the union of the two.
     """
-    said = ",".join(filter(None, (os.environ.get(name) for name in ("no_proxy", "NO_PROXY"))))
-    names = dict.fromkeys(name.strip() for name in said.split(",") if name.strip())
+    both = ",".join(filter(None, (os.environ.get(name) for name in ("no_proxy", "NO_PROXY"))))
+    names = dict.fromkeys(name.strip() for name in both.split(",") if name.strip())
     if "*" in names:
         return
     both = ",".join([*names, *(host for host in LOOPBACK if host not in names)])

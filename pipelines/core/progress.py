@@ -1,4 +1,4 @@
-"""Progress of a training: a bar on terminals, lines elsewhere, and a file."""
+"""Progress of a training: a bar on terminals, log lines elsewhere, and a file."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from types import TracebackType
 from components.epoch_records import EpochRecord, Step
 from pipelines.core.environment import PROGRESS
 
-#: A log: Python's logger, or Prefect's of a run.
+#: Python's logger, or Prefect's run logger.
 Log = Logger | LoggerAdapter[Logger]
-#: Seconds between two writes of the file of a stage's progress.
+#: Seconds between two writes of the progress file.
 FILE_SECONDS = 1.0
-#: Seconds between two lines of a run that no terminal shows.
+#: Seconds between two progress lines without a terminal.
 LINE_SECONDS = 60.0
 _QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Let stages inside the block write no lines: whoever runs many of them tells of each as a whole."""
+    """Suppress the log lines of stages inside the block, for callers that report stages themselves."""
     token = _QUIET.set(True)
     try:
         yield
@@ -35,47 +35,47 @@ def quiet() -> Iterator[None]:
 
 
 def is_quiet() -> bool:
-    """Return whether stages are to write no lines."""
+    """Return whether the log lines of stages are suppressed."""
     return _QUIET.get()
 
 
 def log_line(line: str) -> None:
-    """Write a line of a stage's own."""
+    """Write a stage's log line to stderr, unless lines are suppressed."""
     if not _QUIET.get():
         sys.stderr.write(line + "\n")
 
 
 def duration(seconds: float) -> str:
-    """Return a time that is left, to be read."""
+    """Return a remaining time as text."""
     return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
 
 
 class Lines:
-    """Says once a minute how far something is and how long it will take yet, where there is no terminal to draw a bar on."""
+    """Logs percentage and remaining time once a minute, where no terminal shows a bar."""
 
     def __init__(self, title: str, total: float, *, shown: bool = True) -> None:
         from rich.console import Console
 
         self._title, self._total, self._shown = title, total, shown and not Console(stderr=True).is_terminal
         self._first: tuple[float, float] | None = None
-        self._said = time.monotonic()
+        self._logged = time.monotonic()
 
     def see(self, done: float) -> None:
-        """Say it where it is due; ``done`` is of the ``total``."""
+        """Log a line if one is due; ``done`` is in the unit of ``total``."""
         now = time.monotonic()
         began, first = self._first = self._first or (now, done)
-        if not self._shown or now - self._said < LINE_SECONDS or done <= first:
+        if not self._shown or now - self._logged < LINE_SECONDS or done <= first:
             return
-        self._said = now
+        self._logged = now
         left = (now - began) * (self._total - done) / (done - first)
         log_line(f"{self._title}: {100 * done / self._total:.0f} %, about {duration(left)} left")
 
 
 class Watch:
-    """Shows the moments of a run on standard error; of several ranks, one does."""
+    """Shows the steps and epochs of a run on stderr, on one rank only (``shown``)."""
 
     def __init__(self, title: str, epochs: float, *, shown: bool = True) -> None:
-        # Not above: most stages draw no bar.
+        # Imported here: most stages draw no bar.
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -97,7 +97,7 @@ class Watch:
         self._bar.stop()
 
     def see(self, moment: Step | EpochRecord) -> None:
-        """Show where the run is."""
+        """Show a step as progress, or an epoch's record as lines."""
         if isinstance(moment, Step):
             reached = moment.epoch + moment.done / moment.total
             self._bar.update(self._task, completed=reached)
@@ -110,16 +110,16 @@ class Watch:
         loss = "-" if moment.loss is None else f"{moment.loss:.4f}"
         counts = f"drawn {moment.drawn:,}, looked {moment.looked:,}, trained {moment.trained:,}"
         line = f"{self._title}: epoch {moment.epoch + 1}, {counts}, loss {loss}"
-        told = [f"{self._title}: at epoch {e['place']:.2f}, step {e['step']:,}: {e['event']}" for e in moment.events]
-        for said in (*told, line):
+        events = [f"{self._title}: at epoch {e['place']:.2f}, step {e['step']:,}: {e['event']}" for e in moment.events]
+        for text in (*events, line):
             if self._bar.disable:
-                sys.stderr.write(said + "\n")
+                sys.stderr.write(text + "\n")
             else:
-                self._bar.console.print(said)
+                self._bar.console.print(text)
 
 
 class _File:
-    """The last step of a run, in a file that is there whole or not at all."""
+    """The last step of a run, written atomically to a file."""
 
     def __init__(self, path: Path, title: str, epochs: float) -> None:
         self._path, self._title, self._epochs = path, title, epochs

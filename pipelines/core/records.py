@@ -1,4 +1,4 @@
-"""Typed records of JSON files: read, checked and written in one place."""
+"""Typed records of JSON files: reading, checking and writing."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pipelines.core.artifacts import read_json, write_json
 from pipelines.core.errors import UserError
 
-#: A number of a record that is written as it is given: a whole one, without a point.
+#: A number that is written as given: an int stays an int.
 Number = int | float
 
 
 class Stored(BaseModel):
-    """The content of a JSON file; a subclass says which keys it has, and of which types."""
+    """The content of a JSON file; a subclass defines its keys and their types."""
 
     @classmethod
     def of(cls, value: object) -> Self:
-        """Return ``value``, which JSON can hold, as this record; it is dumped with the keys that it has here.
+        """Return the JSON ``value`` as this record, which is dumped with the same keys.
 
         Raises:
             pydantic.ValidationError: for a key that is unknown, missing or of another type.
@@ -28,10 +28,10 @@ class Stored(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return the record that the file ``path`` holds.
+        """Return the record in the file ``path``.
 
         Raises:
-            UserError: where the file is missing, is no JSON, or was written by another version.
+            UserError: if the file is missing, is no JSON, or was written by another version.
         """
         try:
             return cls.of(read_json(path))
@@ -45,11 +45,11 @@ class Stored(BaseModel):
         write_json(path, self.dumped())
 
     def dumped(self) -> dict[str, object]:
-        """Return the record as JSON holds it, without the keys that were not given."""
+        """Return the record as JSON values, without the keys that were not set."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 class Record(Stored):
-    """A record of a file that a stage writes: frozen, with no key beside its own."""
+    """A record of a file that a stage writes: frozen, and without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)

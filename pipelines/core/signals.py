@@ -8,24 +8,24 @@ import sys
 import threading
 from types import FrameType
 
-#: Set by SIGINT and SIGTERM; training looks at it after every batch, saves itself and ends.
+#: Set by SIGINT and SIGTERM; training checks it after every batch, saves its state and ends.
 STOP = threading.Event()
 PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent() -> None:
-    """Ask the kernel to end this process with its parent, so that a killed flow or dvc leaves no training behind."""
+    """Have the kernel kill this process with its parent, so that no training outlives its flow."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def handle_signals() -> None:
-    """Let SIGINT and SIGTERM set ``STOP``; a second one interrupts."""
+    """Make SIGINT and SIGTERM set ``STOP``; a second one raises KeyboardInterrupt."""
 
-    def ask(number: int, frame: FrameType | None) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
         if STOP.is_set():
             raise KeyboardInterrupt
         STOP.set()
 
-    signal.signal(signal.SIGINT, ask)
-    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)

@@ -13,16 +13,16 @@ from pathlib import Path
 
 from pipelines.core.artifacts import HERE
 
-#: Seconds that a command has to save itself after it was asked to end, and that its last lines may come after its end.
+#: Seconds for a command to save its state after SIGINT, and for its last output lines to arrive after its end.
 GRACE_SECONDS, LINES_SECONDS = 60, 5
 
 
 def call(*command: str, said: Callable[[str], None] | None = None, root: Path = HERE) -> int:
-    """Run a command and return its exit status; it ends with this process, whatever ends this process.
+    """Run a command and return its exit status; it ends when this process does.
 
     Args:
-        command: and its arguments.
-        said: is given each line that it writes, from a thread; without it, they go where this process writes.
+        command: program and arguments.
+        said: is called with each line of output, from a thread; None to inherit this process's output.
         root: the folder that it runs in.
     """
     process = start(*command, pipe=said is not None, root=root)
@@ -35,13 +35,13 @@ def call(*command: str, said: Callable[[str], None] | None = None, root: Path = 
         end(process, seconds=GRACE_SECONDS)
         raise
     for reader in readers:
-        # Not for ever: what the command has left running may hold the pipe open.
+        # With a limit: processes that the command left running may hold the pipe open.
         reader.join(LINES_SECONDS)
     return code
 
 
 def _read(process: subprocess.Popen[bytes], said: Callable[[str], None]) -> None:
-    """Forward output lines; of a line rewritten again and again (a progress bar) only the last text."""
+    r"""Forward output lines; of a line rewritten with \r (a progress bar) only the last text."""
     if process.stdout is None:
         return
     with process.stdout as lines:
@@ -51,9 +51,9 @@ def _read(process: subprocess.Popen[bytes], said: Callable[[str], None]) -> None
 
 
 def start(*command: str, pipe: bool = False, root: Path = HERE, **environment: str) -> subprocess.Popen[bytes]:
-    """Start a command that the kernel kills when this process dies; Ctrl-C does not reach it but through ``end``.
+    """Start a command that the kernel kills when this process dies; Ctrl-C reaches it only through ``end``.
 
-    It runs in the folder ``root``. With ``pipe``, what it writes is to be read from its ``stdout``.
+    It runs in the folder ``root``. With ``pipe``, its stdout and stderr are to be read from its ``stdout``.
     """
     guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -64,7 +64,7 @@ def start(*command: str, pipe: bool = False, root: Path = HERE, **environment: s
 
 
 def end(process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Ask the whole process group to end, give it ``seconds`` to save itself, and kill it if it does not."""
+    """Interrupt the whole process group, wait ``seconds`` for it to save its state, then kill it."""
     for number, patience in ((signal.SIGINT, seconds), (signal.SIGTERM, 5), (signal.SIGKILL, None)):
         try:
             os.killpg(process.pid, number)

@@ -18,16 +18,16 @@ from pipelines.core.errors import UserError
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-#: Of every table that is written; a reader refuses another.
+#: Version in the metadata of every table; readers refuse any other.
 SCHEMA_VERSION = 2
-#: What numpy calls what Arrow calls otherwise.
+#: Numpy's names of Arrow types, where they differ.
 NUMPY_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
 CHANGED = "was changed after it was written; delete it and run 'dvc repro'"
 SIGN_CONVENTION = "higher = keep"
 
 
 def write_table(path: Path, columns: Mapping[str, Array], origin: Mapping[str, object]) -> None:
-    """Write ``columns`` ``(N,)`` or ``(N, d)`` as Parquet; its metadata say what they were made from (``origin``)."""
+    """Write ``columns`` ``(N,)`` or ``(N, d)`` as Parquet, with their inputs (``origin``) in the metadata."""
     digests = {name: digest_of_columns({name: column}) for name, column in columns.items()}
     facts = {"schema_version": SCHEMA_VERSION, "sign": SIGN_CONVENTION, "content": digest_of_columns(columns), **origin}
     facts["columns"] = digests
@@ -37,26 +37,26 @@ def write_table(path: Path, columns: Mapping[str, Array], origin: Mapping[str, o
 
 
 def _listed(column: Array) -> pa.Array:
-    """Return a column as Arrow has it: rows ``(N, d)`` are lists of one length."""
+    """Return a column as an Arrow array: rows ``(N, d)`` become fixed-size lists."""
     flat = pa.array(column.ravel())
     return flat if column.ndim == 1 else pa.FixedSizeListArray.from_arrays(flat, column.shape[1])
 
 
 def read_table(path: Path) -> tuple[dict[str, Array], dict[str, JsonValue]]:
-    """Return the columns of a table that ``write_table`` wrote, and the facts in its metadata.
+    """Return the columns and metadata of a table that ``write_table`` wrote.
 
     Raises:
-        UserError: where it is missing, truncated, of another schema, or was changed after it was written.
+        UserError: if it is missing, truncated, of another schema, or was changed after it was written.
     """
     table, facts = open_table(path)
     return dict(table), facts
 
 
 def open_table(path: Path) -> tuple[Table, dict[str, JsonValue]]:
-    """Return a table that ``write_table`` wrote, none of whose columns is read yet, and the facts in its metadata.
+    """Return a table that ``write_table`` wrote, its columns still unread, and its metadata.
 
     Raises:
-        UserError: where it is missing, truncated or of another schema.
+        UserError: if it is missing, truncated or of another schema.
     """
     try:
         file = pq.ParquetFile(path, memory_map=True)
@@ -72,23 +72,23 @@ def open_table(path: Path) -> tuple[Table, dict[str, JsonValue]]:
 
 
 class Table(Mapping[str, Array]):
-    """Columns of a table on disk, each read when it is first asked for, and refused where it was changed meanwhile."""
+    """Columns of a table on disk, each read and verified by digest on first access."""
 
     def __init__(self, path: Path, file: pq.ParquetFile, digests: Mapping[str, str]) -> None:
-        """Read nothing yet of ``file``, whose columns have the ``digests`` by name."""
+        """Wrap ``file``, unread, with the ``digests`` of its columns by name."""
         self._path, self._file, self._digests = path, file, digests
-        self._held: dict[str, Array] = {}
+        self._read: dict[str, Array] = {}
 
     def __getitem__(self, name: str) -> Array:
-        if name not in self._held:
+        if name not in self._read:
             parts = self._parts(name)
             first = next(parts)
             column = np.empty((self.rows, *first.shape[1:]), first.dtype)
             column[: len(first)], end = first, len(first)
             for part in parts:
                 column[end : end + len(part)], end = part, end + len(part)
-            self._held[name] = column
-        return self._held[name]
+            self._read[name] = column
+        return self._read[name]
 
     def __contains__(self, name: object) -> bool:
         return name in self._digests
@@ -101,11 +101,11 @@ class Table(Mapping[str, Array]):
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return int(self._file.metadata.num_rows)
 
     def at(self, name: str, indices: Array) -> Array:
-        """Return the values ``(K,)`` of a column at ``indices``, which are in order; the column is not held as a whole."""
+        """Return a column's values ``(K,)`` at sorted ``indices``, without the whole column in memory."""
         found, end = [], 0
         for part in self._parts(name):
             first, last = np.searchsorted(indices, [end, end + len(part)])
@@ -114,10 +114,10 @@ class Table(Mapping[str, Array]):
         return np.concatenate(found)
 
     def _parts(self, name: str) -> Iterator[Array]:
-        """Yield a column's row groups, and find in the end that they are what was written.
+        """Yield a column's row groups, and verify its digest at the end.
 
         Raises:
-            UserError: where they are not.
+            UserError: if the digest differs.
         """
         if name not in self._digests:
             raise KeyError(name)
@@ -137,9 +137,9 @@ class Table(Mapping[str, Array]):
 
 
 def _array(column: pa.ChunkedArray) -> Array:
-    """Return a column without nulls as numpy has it.
+    """Return a column without nulls as a numpy array.
 
-    Read from the buffers: pyarrow's own ways import pandas, or its compute functions, and outlast most selections.
+    It reads the buffers, since pyarrow's own conversions import pandas or compute functions, slower than most selections.
     """
     whole_column = pa.concat_arrays(column.chunks or [pa.array([], column.type)])
     if pa.types.is_fixed_size_list(column.type):

@@ -1,4 +1,4 @@
-"""Account of a comparison: what each method cost, beside training on everything."""
+"""Account of a comparison: the cost of each method, relative to training on all examples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.costs.records import ExampleCounts, Seconds, Spent
 
 
 class UnitSeconds(Record):
-    """CPU seconds of one example: T_f of a forward pass, T_b of the backward pass and the step."""
+    """CPU seconds per example: T_f of a forward pass, T_b of the backward pass and the step."""
 
     forward: float
     backward: float
@@ -27,7 +27,7 @@ class Passes(Record):
 
 
 class ProxyAccount(Record):
-    """What a method's proxy did, and what its passes should take by its own unit; ``share`` is over the task's model."""
+    """Counts and CPU seconds of a method's proxy; ``share`` compares its unit to the task model's."""
 
     counts: Passes
     unit_cpu_seconds: UnitSeconds
@@ -55,10 +55,10 @@ class ModelledEnergy(Record):
 
 
 class MethodAccount(Record):
-    """What a method cost.
+    """Cost of a method.
 
-    ``alpha_b`` and ``alpha_fb`` are shares of the offered examples, ``time_*`` over those of ``full``, ``speed_*`` as in
-    ``components.costs.savings.Speed``; ``evaluate`` is charged to nobody, since it is the same for all.
+    ``alpha_b`` and ``alpha_fb`` are shares of the offered examples, ``time_*`` ratios to ``full``, ``speed_*`` as in
+    ``components.costs.savings.Speed``; ``evaluate`` is charged to no method, since it is the same for all.
     """
 
     counts: ExampleCounts
@@ -84,7 +84,7 @@ class MethodAccount(Record):
 
 
 class Account(Record):
-    """The accounts of all methods by name, and what they share: preparation, offered examples, and the unit of ``full``."""
+    """Accounts of all methods by name, with their common preparation, offered examples and unit of ``full``."""
 
     methods: dict[str, MethodAccount]
     prepare: Seconds
@@ -93,19 +93,19 @@ class Account(Record):
 
     @classmethod
     def settled(cls, root: Path = HERE) -> Account:
-        """Return the account that was written last.
+        """Return the last account that was written.
 
         Raises:
-            UserError: where there is none.
+            UserError: if there is none.
         """
         return cls.read(root / ACCOUNT)
 
 
 @dataclass(frozen=True)
 class CostColumns:
-    """The columns of comparisons and studies that come from a method's account; None where there is none.
+    """Columns of comparisons and studies from a method's account; None without an account.
 
-    Times without a unit in their name are normalised: over those of full.
+    Times without a unit in their name are ratios to those of ``full``.
     """
 
     alpha_b: float | None = None
@@ -152,13 +152,13 @@ class CostColumns:
         )
 
     def columns(self) -> dict[str, float | str | None]:
-        """Return the columns by name, in the order of the tables."""
+        """Return the columns by name, in table order."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Gains:
-    """AGOT by the measured time, and by the paper's T; None where something that it is made of is missing."""
+    """AGOT by the measured time, and by the paper's T; None if an input is missing."""
 
     agot: float | None = None
     agot_paper: float | None = None
@@ -171,11 +171,11 @@ class Gains:
 
         Args:
             score: of the run.
-            base: before training.
-            full: of the run that trained on everything.
+            base: score before training.
+            full: score of the run that trained on all examples.
             costs: of the run.
             epsilon: of AGOT.
-            higher: whether more of the score is better.
+            higher: whether a higher score is better.
         """
 
         def by(time: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Energy meter: CodeCarbon, offline, this process alone; labels figures measured or estimated."""
+"""Energy meter of this process by CodeCarbon, offline; labels figures measured or estimated."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ import psutil
 from pipelines.core.environment import IN_RANKS
 from pipelines.costs.records import EnergySpent, Label, Machine
 
-#: Where CodeCarbon reads a counter of the CPU: a mode of its class for most, a class of its own for others. Whatever else it
-#: does for a CPU is an estimate from its load and its design power.
+#: Modes or classes with which CodeCarbon reads a counter of the CPU; all others estimate from its load and design power.
 COUNTERS = ("intel_rapl", "intel_power_gadget", "windows_emi", "AppleSiliconChip", "Raspberry")
-#: Where Linux has the counters of the CPU.
+#: Linux's folder of the CPU's energy counters.
 POWERCAP = "/sys/class/powercap"
 
 
 class EnergyMeter:
-    """Adds up the energy of the windows between ``start`` and ``stop``.
+    """Sums the energy of the windows between ``start`` and ``stop``.
 
     Attributes:
-        kwh: so far, by part: ``cpu``, ``gpu``, ``memory``.
+        kwh: sum by part: ``cpu``, ``gpu``, ``memory``.
     """
 
     def __init__(self, country: str, kwh: dict[str, float] | None = None) -> None:
-        """Estimate for the grid of ``country`` (ISO 3166 alpha-3), going on from ``kwh``."""
+        """Start at ``kwh`` by part; emissions are those of the grid of ``country`` (ISO 3166 alpha-3)."""
         from codecarbon import OfflineEmissionsTracker
 
-        # It speaks before it has read the log level that it is given.
+        # CodeCarbon logs before it applies its own log level.
         logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
 
         self.kwh = dict(kwh or {"cpu": 0.0, "gpu": 0.0, "memory": 0.0})
@@ -46,7 +45,7 @@ class EnergyMeter:
         self._windows = 0
         self._intensity = 0.0
         self._busy: list[float] = []
-        # CodeCarbon needs a first reading of the process's CPU time to take the next one's difference from.
+        # CodeCarbon takes differences of the process's CPU time, so it needs a first reading.
         self._tracker.start_task("first")
         self._last = self._tracker.stop_task("first")
 
@@ -65,7 +64,7 @@ class EnergyMeter:
             self._intensity = self._last.emissions / self._last.energy_consumed
 
     def record(self) -> EnergySpent:
-        """Return the energy with its label, unit, method and coefficients; the label of the whole is that of the CPU."""
+        """Return the energy with its label (the CPU's), method and coefficients."""
         modes = {type(h).__name__: str(getattr(h, "_mode", "")) for h in self._tracker._hardware}  # noqa: SLF001
         cpu = modes.get("CPU") or next((name for name in modes if name in COUNTERS), "")
         total = sum(self.kwh.values())
@@ -91,7 +90,7 @@ class EnergyMeter:
 
 
 def _own_gpu() -> dict[str, list[str]]:
-    """Return how CodeCarbon is told of the one GPU that a rank is to meter; without, it meters all that can be seen."""
+    """Return CodeCarbon's option for metering a rank's own GPU; outside ranks it meters all visible ones."""
     if not IN_RANKS.is_set:
         return {}
     visible, own = os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ["LOCAL_RANK"]
@@ -99,16 +98,16 @@ def _own_gpu() -> dict[str, list[str]]:
 
 
 def reason(cpu: str) -> str:
-    """Return why the energy of the CPU, which CodeCarbon takes by ``cpu``, has the label that it has."""
+    """Return the reason for the label of the CPU's energy, which CodeCarbon reads by ``cpu``."""
     if cpu in COUNTERS:
-        return f"the counters of {cpu} are read, which are of the whole processor: what else runs on it is in them"
+        return f"read from the counters of {cpu}, which include all other processes on the processor"
     if platform.system() == "Linux":
         return f"no RAPL counters readable at {POWERCAP}"
     return f"no counters that CodeCarbon reads on {platform.system()}"
 
 
 def machine() -> Machine:
-    """Return what timings depend on."""
+    """Return the hardware and software that timings depend on."""
     import torch
 
     return Machine(

@@ -11,14 +11,14 @@ from pipelines.core.artifacts import read_json, write_json
 
 
 def history_of(path: Path) -> list[EpochRecord]:
-    """Return the records that the file ``path`` holds, an epoch each.
+    """Return the epoch records in the file ``path``.
 
     Raises:
-        UserError: where it is missing, or no JSON.
+        UserError: if it is missing, or no JSON.
     """
     return [EpochRecord(**record) for record in read_json(path)]
 
 
 def write_history(path: Path, records: Sequence[EpochRecord]) -> None:
-    """Write the ``records`` of a training to ``path``."""
+    """Write the epoch ``records`` of a training to ``path``."""
     write_json(path, [asdict(record) for record in records])

@@ -12,13 +12,13 @@ from pipelines.config.plans import MethodPlan, WarmUpPlan
 from pipelines.core.artifacts import HERE, cost_of, plan_of
 from pipelines.core.records import Number, Record
 
-#: The stages whose cost a method is charged with, each in full, also where it shared one.
+#: The stages whose cost a method is charged with, each in full, even if shared with other methods.
 CHARGED = ("warm_up", "subset", "train")
 Label = Literal["measured", "estimated"]
 
 
 class Lap(Record):
-    """What one kind of work took: times done, examples, wall seconds, and CPU seconds over all threads."""
+    """Cost of one kind of work: repetitions, examples, wall seconds, and CPU seconds of all threads."""
 
     times: int
     examples: int
@@ -34,7 +34,7 @@ class Seconds(Record):
 
 
 class ExampleCounts(Record):
-    """Examples that a run drew, looked at, kept and trained on, of ``examples`` that there are; and its steps."""
+    """Counts of examples drawn, looked at, kept and trained on, out of ``examples``; and of steps."""
 
     examples: int
     drawn: int
@@ -45,7 +45,7 @@ class ExampleCounts(Record):
 
 
 class EpochEnd(Record):
-    """What a stage had spent at an epoch's end."""
+    """Cumulated cost of a stage at an epoch's end."""
 
     epoch: int
     cpu_seconds: float
@@ -53,9 +53,9 @@ class EpochEnd(Record):
 
 
 class EnergySpent(Record):
-    """Energy and emissions of a stage, with what they were read from; by part, which is ``cpu``, ``gpu`` or ``memory``.
+    """Energy and emissions of a stage with their sources, by part: ``cpu``, ``gpu`` and ``memory``.
 
-    ``label`` is that of the CPU; ``load`` the mean load of the machine, None where no window was closed.
+    ``label`` is that of the CPU; ``load`` is the machine's mean load, None before the first window ends.
     """
 
     label: Label
@@ -75,12 +75,12 @@ class EnergySpent(Record):
     gpu_model: str | None
 
     def by_label(self, label: Label) -> float:
-        """Return the kWh that were ``measured``, or those that were ``estimated``."""
+        """Return the ``measured`` or the ``estimated`` kWh."""
         return sum(kwh for part, kwh in self.kwh_by_part.items() if self.labels[part] == label)
 
 
 class Machine(Record):
-    """What timings depend on."""
+    """Hardware and software that timings depend on."""
 
     platform: str
     processor: str
@@ -92,7 +92,7 @@ class Machine(Record):
 
 
 class CostRecord(Record):
-    """What a stage took: laps by name; of a training also what it counted, and its energy where it was metered."""
+    """Cost of a stage: laps by name; for trainings also counts, and energy if metered."""
 
     laps: dict[str, Lap]
     counts: ExampleCounts | None = None
@@ -107,18 +107,18 @@ class CostRecord(Record):
         """Return the cost record of a stage that has run in the folder ``root``.
 
         Raises:
-            UserError: where there is none.
+            UserError: if there is none.
         """
         return cls.read(root / cost_of(stage, name))
 
     @classmethod
     def timed(cls, clock: Clock) -> CostRecord:
-        """Return the record of a stage that was timed alone."""
+        """Return the record of a stage with times only."""
         return cls.of({"laps": clock.record()})
 
     @property
     def outermost(self) -> Seconds:
-        """The seconds of the outermost lap: "train", or the only one there is; zeros where there is none."""
+        """Seconds of the outermost lap: "train" or the first one; zeros without laps."""
         lap = self.laps.get("train") or next(iter(self.laps.values()), None)
         return Seconds(cpu_seconds=lap.cpu_seconds if lap else 0.0, wall_seconds=lap.wall_seconds if lap else 0.0)
 
@@ -136,7 +136,7 @@ class CostRecord(Record):
 
 
 class StageSpent(Record):
-    """Seconds and, where it was metered, energy of a charged stage, or of all together."""
+    """Seconds and, if metered, energy of a charged stage, or of all of them."""
 
     cpu_seconds: float
     wall_seconds: float
@@ -147,7 +147,7 @@ class StageSpent(Record):
 
     @classmethod
     def of_cost(cls, cost: CostRecord) -> StageSpent:
-        """Return what a stage's record says that it spent."""
+        """Return the sums of a stage's cost record."""
         energy = cost.energy
         return cls(
             cpu_seconds=cost.outermost.cpu_seconds,
@@ -160,18 +160,18 @@ class StageSpent(Record):
 
     @classmethod
     def total(cls, stages: list[StageSpent]) -> StageSpent:
-        """Return what all ``stages`` spent together."""
+        """Return the sum over ``stages``."""
         return cls(**{key: sum(getattr(stage, key) for stage in stages) for key in cls.model_fields})
 
 
 class SelectionSpent(Record):
-    """CPU seconds of choosing the subset, and of the doors while training."""
+    """CPU seconds of selecting the subset, and of the doors during training."""
 
     cpu_seconds: float
 
 
 class Spent(Record):
-    """What a method is charged with, by stage and in all; ``selection`` is a part of the total."""
+    """Cost charged to a method, by stage and in total; ``selection`` is a part of the total."""
 
     warm_up: StageSpent
     subset: StageSpent
@@ -181,7 +181,7 @@ class Spent(Record):
 
 
 def spent(name: str, root: Path = HERE) -> Spent:
-    """Return what each charged stage of the method ``name`` spent, and their total."""
+    """Return the cost of each charged stage of the method ``name``, and their total."""
     warm_up = MethodPlan.read(root / plan_of("methods", name)).warm_up
     costs = {stage: CostRecord.of_stage(stage, warm_up if stage == "warm_up" else name, root) for stage in CHARGED}
     stages = {stage: StageSpent.of_cost(cost) for stage, cost in costs.items()}

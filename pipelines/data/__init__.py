@@ -1,1 +1,1 @@
-"""Rows to prepared splits."""
+"""Preparation of data: from a source's rows to prepared splits."""

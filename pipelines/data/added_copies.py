@@ -13,18 +13,18 @@ from pipelines.data.targets import numbers
 from pipelines.sources.pixel_writer import WithCopies
 from pipelines.sources.raw import Column, Raw
 
-#: Words of a text that are dropped or change places with the next, at most.
+#: Most words of a text to drop or swap with the next.
 EDITS = 3
-#: Standard deviation of what a number is multiplied by, around 1.
+#: Standard deviation of the factor of a number; its mean is 1.
 WOBBLE = 0.01
-#: The eight ways that an image may move by a pixel.
+#: The eight shifts of an image by one pixel.
 MOVES = np.array([(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)])
 
 Inputs = dict[str, Column]
 
 
 def added(raw: Raw, of: Array, task: TaskPlan, rng: np.random.Generator | None) -> Raw:
-    """Return the inputs of ``raw`` and behind them copies of the rows ``of`` ``(K,)``: exact ones without ``rng``."""
+    """Return ``raw`` with copies of the rows ``of`` ``(K,)`` appended; without ``rng`` they are exact."""
     aimed = None if raw.aimed is None else np.concatenate([raw.aimed, raw.aimed[of]])
     if raw.pixels is not None:
         moves = None if rng is None else MOVES[rng.integers(len(MOVES), size=len(of))]
@@ -42,10 +42,10 @@ def _same(inputs: Inputs, of: Array) -> Inputs:
 
 
 def _changed(inputs: Inputs, of: Array, task: TaskPlan, rng: np.random.Generator) -> Inputs:
-    """Return near copies of the rows ``of`` ``(K,)``, K in each column.
+    """Return near copies of the rows ``of`` ``(K,)``, K values in each column.
 
-    Of a text one to three words are dropped or change places, of a pair in both texts; an image moves by one pixel, its edge
-    repeated (``pixels.moved``); of a table each number is multiplied by a draw of N(1, 0.01^2), and the rest stays.
+    In texts, both of a pair, one to three words are dropped or swapped with the next; in a table's rows, numbers are
+    multiplied by a draw of N(1, 0.01^2), and the rest stays. Images are shifted elsewhere (``pixel_writer.moved``).
     """
     if task.kind == "text":
         return {name: [reworded(cast("str", values[i]), rng) for i in of] for name, values in inputs.items()}
@@ -54,7 +54,7 @@ def _changed(inputs: Inputs, of: Array, task: TaskPlan, rng: np.random.Generator
 
 
 def reworded(text: str, rng: np.random.Generator) -> str:
-    """Return ``text`` with one to three of its words dropped or swapped with the next; one word alone stays."""
+    """Return ``text`` with one to three words dropped or swapped with the next; a single word stays."""
     words = text.split()
     for _ in range(rng.integers(1, EDITS + 1)):
         if len(words) < 2:

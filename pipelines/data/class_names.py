@@ -1,4 +1,4 @@
-"""Class names, taken as written, in one order for the same data in any format."""
+"""Class names as written, in an order that does not depend on the file format."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import numpy as np
 from components.arrays import Array
 from pipelines.core.errors import UserError
 
-#: A whole number as one writes it: 7, not 07.
+#: An integer without leading zeros: 7, not 07.
 WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 #: A number with a point or an exponent.
 BROKEN = re.compile(r"[+-]?([0-9]+[.][0-9]*|[.][0-9]+|[0-9]+(?=[eE]))([eE][+-]?[0-9]+)?")
 
 
 def classes_of(label: Array, task: str) -> tuple[Array, list[str], int]:
-    """Return the class of each row ``(N,)``, the names, and how many labels were put into Unicode's composed form.
+    """Return each row's class ``(N,)``, the class names, and the number of labels changed by NFC.
 
     Args:
         label: ``(N,)`` texts, integers or booleans.
-        task: its name.
+        task: name of the task, for errors.
 
     Raises:
-        UserError: for numbers that are no whole ones, and for fewer than two classes.
+        UserError: for numbers that are not integers, and for fewer than two classes.
     """
     read, composed = _composed(label) if label.dtype.kind == "U" else (label, 0)
     found, index = np.unique(read, return_inverse=True)
@@ -44,7 +44,7 @@ def classes_of(label: Array, task: str) -> tuple[Array, list[str], int]:
 
 
 def _composed(label: Array) -> tuple[Array, int]:
-    """Return texts in the form NFC, where é is one character, and how many were not."""
+    """Return texts in NFC, where é is one character, and the number of changed ones."""
     found, index = np.unique(label, return_inverse=True)
     put = np.array([unicodedata.normalize("NFC", name) for name in found])
     return put[index], int((put != found)[index].sum())
@@ -55,6 +55,6 @@ def _number(name: str) -> bool:
 
 
 def _key(names: list[str]) -> Callable[[int], int | str]:
-    """Return by what classes are sorted: as numbers where all are whole ones, else as texts."""
+    """Return the sort key of classes: numeric if all are integers, else alphabetical."""
     whole = all(map(WHOLE.fullmatch, names))
     return lambda index: int(names[index]) if whole else names[index]

@@ -1,4 +1,4 @@
-"""Encoding of inputs as stored columns, with what a reader must know."""
+"""Encoding of inputs as stored columns, with their metadata."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from pipelines.data.targets import check_scale, numbers
 from pipelines.sources.raw import Column, Raw
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-#: The columns to store, ``(N,)`` each, and what a reader must know of them.
+#: The columns to store, ``(N,)`` each, and their metadata.
 Stored = tuple[dict[str, pa.Array], InputFacts]
 #: "train" and "test" -> their ids.
 Splits = dict[str, Array]
 
 
 def check(raw: Raw, task: TaskPlan) -> None:
-    """Refuse texts that are none.
+    """Refuse values of a text column that are empty or no text.
 
     Raises:
-        UserError: naming the first by its id.
+        UserError: naming the id of the first.
     """
     if task.kind not in ("text", "language"):
         return
@@ -40,18 +40,18 @@ def check(raw: Raw, task: TaskPlan) -> None:
 
 
 def encode(raw: Raw, task: TaskPlan, train: Array, test: Array) -> Stored:
-    """Return the columns to store, by the ids of both splits; what must be known of all rows is known from ``train`` alone."""
+    """Return the columns to store; statistics are fitted on the ids ``train`` alone."""
     return KINDS[task.kind](raw, task, {"train": train, "test": test})
 
 
 def _images(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
-    """Return no column: pixels are written when the rest is there, and what must be known of them is known then."""
+    """Return no column: pixels and their statistics are written after the rest."""
     assert raw.pixels is not None
     return {}, InputFacts(shape=list(raw.pixels.shape))
 
 
 def listed(rows: Array) -> pa.Array:
-    """Return ``rows`` ``(N, ...)`` as lists of one length, which lie in memory as the array does."""
+    """Return ``rows`` ``(N, ...)`` as fixed-size lists with the array's memory layout."""
     return pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), int(np.prod(rows.shape[1:])))
 
 
@@ -67,7 +67,7 @@ def _texts(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
 
 
 def _tables(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
-    """Return the rows of a table as one matrix: numbers first, then categories, then the parts of dates."""
+    """Return the rows of a table as one matrix: numbers, then categories, then date parts."""
     named, where = task.columns, f"{task.name}: {{}}"
     features: list[Feature] = []
     values: list[Array] = []
@@ -89,13 +89,13 @@ def _tables(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
 
 
 def _categories(values: Column) -> Array:
-    """Return each value as text, None where it is missing."""
+    """Return each value as text, or None if it is missing."""
     missing = (v is None or v == "" or v != v for v in values)
     return np.array([None if m else str(v) for m, v in zip(missing, values, strict=True)], object)
 
 
 def _dates(column: str, values: Column, where: str) -> dict[str, Array]:
-    """Return the weekday, month and year of each date, None where it is missing."""
+    """Return the weekday, month and year of each date, or None if it is missing."""
     parts: list[tuple[str | None, str | None, str | None]] = []
     for i, value in enumerate(values):
         try:

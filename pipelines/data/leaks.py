@@ -14,14 +14,14 @@ from pipelines.config.plans import TaskPlan
 from pipelines.core.errors import UserError
 from pipelines.data.split_files import Split
 
-#: Rows among which near duplicates are sought where nobody asked: some seconds' worth. Of more it is a random part.
+#: Rows searched for near duplicates by default, some seconds of work; of more rows, a random part is searched.
 COUNTED = 10_000
-#: The same where leaks are to be refused or dropped, and in a diagnosis.
+#: The same if leaks are refused or dropped, and in a diagnosis.
 MOST = 200_000
 
 
 def same_rows(splits: Sequence[Split], most: int) -> Copies:
-    """Return which rows of all ``splits`` say what an earlier one says, near duplicates among ``most`` rows."""
+    """Return the duplicates over all ``splits``; near ones are searched among at most ``most`` rows."""
     from components.diagnosis import fingerprints
 
     examples = [split.examples for split in splits]
@@ -31,7 +31,7 @@ def same_rows(splits: Sequence[Split], most: int) -> Copies:
 
 
 def numbers(found: Copies, train: int, most: int) -> dict[str, int]:
-    """Return how many of the first ``train`` rows repeat an earlier one, and how many of the others one of training."""
+    """Return counts of duplicates within training, the first ``train`` rows, and of test rows in training."""
     own = np.arange(len(found.of)) < train
     leaked = ~own & (found.of < train)
     which = {"train_exact": own & found.exact, "train_near": own & found.near}
@@ -40,33 +40,33 @@ def numbers(found: Copies, train: int, most: int) -> dict[str, int]:
 
 
 def leaking(found: Copies, train: int) -> Array:
-    """Return the places in training of all rows that a test row says again."""
+    """Return the positions in training of all rows that are repeated in the test split."""
     first = np.unique(found.of[train:])
     return np.flatnonzero(np.isin(found.of[:train], first[first < train]))
 
 
 def look(train: Split, test: Split, task: TaskPlan) -> tuple[dict[str, int], Array]:
-    """Return what was counted, and the ids in the source of the rows that training is to go without.
+    """Return the counts of duplicates, and the source ids of the training rows to drop.
 
     Raises:
-        UserError: where the task refuses leaks and there are any.
+        UserError: if the task refuses leaks and there are any.
     """
     most = COUNTED if task.leaks == "report" else MOST
     found = same_rows([train, test], most)
-    told, rows = numbers(found, len(train.ids), most), leaking(found, len(train.ids))
+    counts, rows = numbers(found, len(train.ids), most), leaking(found, len(train.ids))
     if task.leaks == "refuse" and len(rows):
         tested = int(np.flatnonzero(found.of[len(train.ids) :] == found.of[rows[0]])[0])
-        many = told["leaked_exact"] + told["leaked_near"]
+        many = counts["leaked_exact"] + counts["leaked_near"]
         raise UserError(
             f"params.yaml: tasks.{task.name}.leaks: 'refuse', and {many:,} test row{'s are' if many > 1 else ' is'} in "
-            f"training too ({told['leaked_exact']:,} to the byte), the first of them id {test.ids[tested]}, which says what id "
-            f"{train.ids[rows[0]]} says; 'drop' trains without such rows"
+            f"training too ({counts['leaked_exact']:,} exactly), the first of them id {test.ids[tested]}, which repeats id "
+            f"{train.ids[rows[0]]}; 'drop' trains without such rows"
         )
-    return told, _source_ids(train)[rows] if task.leaks == "drop" else rows[:0]
+    return counts, _source_ids(train)[rows] if task.leaks == "drop" else rows[:0]
 
 
 def _source_ids(train: Split) -> Array:
-    """Return the ids in the source, of a copy that a regime made that of its original."""
+    """Return the ids in the source; a copy made by a regime has its original's id."""
     if "copy_of" not in train.table.column_names:
         return train.ids
     of = train.table["copy_of"].to_pandas().to_numpy(np.float64)

@@ -1,4 +1,4 @@
-"""Manifest of the prepared splits: what a reader must know of them."""
+"""Manifest: the metadata of the prepared splits."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pipelines.core.records import Record
 
 
 class SplitCounts(Record):
-    """A number of each split."""
+    """A count for each split."""
 
     train: int
     test: int
 
     @property
     def total(self) -> int:
-        """That of both splits together."""
+        """The sum of both splits."""
         return self.train + self.test
 
 
@@ -34,44 +34,44 @@ class TrainCounts(Record):
 
 
 class LabelScale(Record):
-    """Mean and deviation of the training labels, in their own unit; stored labels are standardised by them."""
+    """Mean and standard deviation of the training labels, by which stored labels are standardised."""
 
     mean: float
     deviation: float
 
 
 class LabelNoiseFacts(LabelNoise):
-    """Label noise as it was made: how many training labels it ``changed``."""
+    """Applied label noise, with the number of ``changed`` training labels."""
 
     changed: int
 
 
 class LongTailFacts(LongTail):
-    """A long tail as it was made: the ``sizes`` of the classes, and the rows that were ``dropped``."""
+    """Applied long tail, with the class ``sizes`` and the number of ``dropped`` rows."""
 
     sizes: list[int]
     dropped: int
 
 
 class DuplicatesFacts(Duplicates):
-    """Duplicates as they were made: ``copies`` in the place of other rows, and the ``originals`` that are left."""
+    """Applied duplicates, with the numbers of ``copies`` and of ``originals`` left."""
 
     copies: int
     originals: int
 
 
 class TargetSetFacts(TargetSet):
-    """A target set as it was made: how many rows of training are of it, and how many of the pool."""
+    """Applied target set, with the numbers of training rows in it and in the pool."""
 
     target_rows: int
     pool_rows: int
 
 
 class DuplicateCounts(Record):
-    """Rows that repeat others.
+    """Counts of duplicates, exact and near.
 
-    Training rows that repeat an earlier one, test rows that stand in training too, to the byte or nearly; among how many
-    rows near ones were ``sought``; and how many training rows were ``dropped``, since test rows say the same.
+    ``train_*`` are training rows that repeat an earlier one, ``leaked_*`` test rows that are in training too. Near ones were
+    searched among ``sought`` rows; ``dropped`` training rows were left out, since test rows repeat them.
     """
 
     train_exact: int
@@ -83,12 +83,12 @@ class DuplicateCounts(Record):
 
 
 class TargetFacts(Record):
-    """What a manifest says of the targets.
+    """A manifest's metadata of the targets.
 
     Attributes:
-        target: what is learnt: "class", "number" or "tokens".
-        metric: what models are judged by; ``higher`` whether more of it is better.
-        outputs: numbers that the model gives an example; of running text, tokens to predict.
+        target: kind of target: "class", "number" or "tokens".
+        metric: that models are judged by; ``higher`` is whether a higher value is better.
+        outputs: model outputs per example; for running text, tokens to predict.
     """
 
     target: Literal["class", "number", "tokens"]
@@ -103,16 +103,16 @@ class TargetFacts(Record):
 
 
 class InputFacts(Record):
-    """What a manifest says of the inputs; keys that another kind of data has are None.
+    """A manifest's metadata of the inputs; keys of other kinds of data are None.
 
     Attributes:
         shape: of an image, a table's row or a block.
         features: of a table's row, as ``components.tasks.column_encoding`` records them.
-        mean: of the pixels of training, with their ``deviation``.
-        pad: the token that fills a batch of texts up.
-        truncated: texts longer than ``max_length`` tokens.
-        end: the token between documents; None where the tokenizer has none.
-        tokens: of all documents of a split.
+        mean: of the training pixels, with their standard ``deviation``.
+        pad: id of the padding token.
+        truncated: number of texts longer than ``max_length`` tokens.
+        end: id of the token between documents; None if the tokenizer has none.
+        tokens: number in all documents of a split.
     """
 
     shape: list[int] | None = None
@@ -129,7 +129,7 @@ class InputFacts(Record):
 
 
 class RegimeFacts(Record):
-    """What a manifest says of the regimes that a training split was made by; those that a task does not ask for are None."""
+    """A manifest's metadata of the regimes applied to the training split; None for others."""
 
     long_tail: LongTailFacts | None = None
     duplicates: DuplicatesFacts | None = None
@@ -137,17 +137,17 @@ class RegimeFacts(Record):
 
     @classmethod
     def from_regimes(cls, **made: LongTailFacts | DuplicatesFacts | TargetSetFacts | None) -> RegimeFacts:
-        """Return what is said of the regimes that were ``made``, by name: nothing of one that is None."""
+        """Return the metadata of the applied regimes by name; those that are None are left out."""
         return cls.of({name: regime for name, regime in made.items() if regime is not None})
 
 
 class Manifest(TargetFacts, InputFacts, RegimeFacts):
-    """What a reader must know of the prepared splits; keys that another kind of data has are None.
+    """Metadata of the prepared splits; keys of other kinds of data are None.
 
     Attributes:
-        content: the digest of the ``files``.
+        content: digest of the ``files``.
         columns: Arrow types of the inputs, by name.
-        changes: what is not as it lay in the source, and in how many rows.
+        changes: number of changed rows by kind of change to the source.
     """
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, protected_namespaces=())
@@ -169,20 +169,20 @@ class Manifest(TargetFacts, InputFacts, RegimeFacts):
 
     @classmethod
     def joined(cls, facts: Iterable[Record], **more: object) -> Manifest:
-        """Return the manifest that says what all ``facts`` and ``more`` say; what none of them says stays unsaid."""
-        said = {name: getattr(part, name) for part in facts for name in part.model_fields_set}
-        return cls.of(said | more)
+        """Return the manifest of the set keys of all ``facts``, and of ``more``."""
+        given = {name: getattr(part, name) for part in facts for name in part.model_fields_set}
+        return cls.of(given | more)
 
     @classmethod
     def prepared(cls, root: Path = HERE) -> Manifest:
-        """Return the manifest of the data that were prepared last.
+        """Return the manifest of the prepared data in ``root``.
 
         Raises:
-            UserError: where there is none.
+            UserError: if there is none.
         """
         return cls.read(root / MANIFEST)
 
     @property
     def judging_metric(self) -> Metric:
-        """What models are judged by."""
+        """The metric that models are judged by."""
         return Metric(self.metric, self.higher)

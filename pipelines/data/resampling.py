@@ -1,7 +1,7 @@
 """Resampled training splits: long tails and duplicates.
 
-A task asks for them by ``long_tail`` and ``duplicates``. In this order: the split is cut, ``limit`` draws from it, the tail
-is cut, copies take the place of rows, and labels become wrong; so a copy may have another label than its original.
+A task sets ``long_tail`` and ``duplicates``. The order is: split, ``limit``, long tail, copies in place of rows, label
+noise; so a copy may have another label than its original.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from pipelines.sources.raw import Raw
 
 @dataclass(frozen=True)
 class Copies:
-    """A training split of N rows, copies among them.
+    """A training split of N rows, K of them copies.
 
     Attributes:
         kept: ``(N - K,)`` ids of the rows that stay, in order.
-        of: ``(K,)`` the id that each copy is of, the first copies before the second ones.
-        turn: ``(K,)`` which copy of it this is, from 1.
+        of: ``(K,)`` id of each copy's original, all first copies before all second ones.
+        turn: ``(K,)`` number of the copy among those of its original, from 1.
     """
 
     kept: Array
@@ -36,22 +36,22 @@ class Copies:
     turn: Array
 
     def ids(self, total: int) -> Array:
-        """Return the ids for life ``(N,)``: that of the n-th copy of i is i + n * ``total``, the rows of the whole source."""
+        """Return the permanent ids ``(N,)``; the n-th copy of i has i + n * ``total`` (source rows)."""
         return np.concatenate([self.kept, self.of + self.turn * total])
 
 
 @dataclass(frozen=True)
 class Resampled:
-    """A task's rows with the regimes that it asks for.
+    """A task's rows after its regimes.
 
     Attributes:
-        raw: with a row for every copy, behind those of the source.
+        raw: the source's rows, with the copies appended.
         target: of the same rows.
-        train: ``(N,)`` places in ``raw`` of the training split's rows.
-        ids: ``(N,)`` their ids for life.
+        train: ``(N,)`` positions in ``raw`` of the training split's rows.
+        ids: ``(N,)`` their permanent ids.
         copies: which of them are copies.
-        long_tail: what the manifest says of it; None where the task asks for none.
-        duplicates: the same of them.
+        long_tail: its metadata; None if the task has none.
+        duplicates: their metadata; None if the task has none.
     """
 
     raw: Raw
@@ -64,10 +64,10 @@ class Resampled:
 
 
 def make(raw: Raw, target: Target, train: Array, task: TaskPlan) -> Resampled:
-    """Return the rows of a task whose training split was ``train``, by id.
+    """Return the rows of a task after its regimes are applied to the ids ``train``.
 
     Raises:
-        UserError: for what the split is too small for.
+        UserError: if the split is too small for a regime.
     """
     train, tail = long_tail(train, target.value, task)
     copies, doubled = duplicates(train, target.value if target.names is not None else None, task)
@@ -81,9 +81,9 @@ def make(raw: Raw, target: Target, train: Array, task: TaskPlan) -> Resampled:
 
 
 def with_copy_column(split: pa.Table, copies: Copies) -> pa.Table:
-    """Return the training split with a column ``copy_of``: the id that a row is a copy of, null for an original.
+    """Return the training split with a column ``copy_of``: the original's id, null for an original.
 
-    Without copies there is no such column.
+    Without copies the column is not added.
     """
     if not len(copies.of):
         return split
@@ -92,10 +92,11 @@ def with_copy_column(split: pa.Table, copies: Copies) -> pa.Table:
 
 
 def profile(sizes: Array, ratio: float) -> Array:
-    """Return the class sizes ``(C,)`` of a long tail: n_max * ratio^(-c / (C - 1)), c the place by size, then by class.
+    """Return the class sizes ``(C,)`` of a long tail.
 
-    This is the exponential profile of Cui et al. (arXiv 1901.05555, section 5.1), whose largest class is ``ratio`` times the
-    smallest. A class that has fewer keeps what it has, and none is left with nothing.
+    They are n_max * ratio^(-c / (C - 1)), c the rank by size, then by class: the exponential profile of Cui et al. (arXiv
+    1901.05555, section 5.1), whose largest class is ``ratio`` times the smallest. A class with fewer rows keeps all of them,
+    and every class keeps at least one.
     """
     order = np.argsort(-sizes, kind="stable")
     wanted = np.empty(len(sizes), np.int64)
@@ -104,48 +105,48 @@ def profile(sizes: Array, ratio: float) -> Array:
 
 
 def long_tail(train: Array, target: Array, task: TaskPlan) -> tuple[Array, LongTailFacts | None]:
-    """Return the ids of ``train`` that the task's ``long_tail`` leaves, drawn at random, and what the manifest says of it.
+    """Return the ids of ``train`` after the task's ``long_tail``, a random draw, and its metadata.
 
     Args:
         train: ids, in order.
         target: ``(N,)`` classes of all rows, by id.
         task: as planned.
     """
-    if (asked := task.long_tail) is None:
+    if (option := task.long_tail) is None:
         return train, None
     classes, index = np.unique(target[train], return_inverse=True)
-    left = profile(np.bincount(index), asked.ratio)
-    drawn = stream(asked.seed, "long tail").permutation(len(train))
+    left = profile(np.bincount(index), option.ratio)
+    drawn = stream(option.seed, "long tail").permutation(len(train))
     kept = np.concatenate([drawn[index[drawn] == c][:n] for c, n in zip(range(len(classes)), left, strict=True)])
-    made = LongTailFacts(**asked.model_dump(), sizes=left.tolist(), dropped=len(train) - len(kept))
+    made = LongTailFacts(**option.model_dump(), sizes=left.tolist(), dropped=len(train) - len(kept))
     return train[np.sort(kept)], made
 
 
 def duplicates(train: Array, target: Array | None, task: TaskPlan) -> tuple[Copies, DuplicatesFacts | None]:
-    """Return which of ``train`` stay and which are copied, as the task's ``duplicates`` says, and what the manifest says of it.
+    """Return the kept and copied rows of ``train`` by the task's ``duplicates``, and their metadata.
 
-    The size stays. Rows are copied equally often, but for a remainder that is drawn: half duplicates are half of the rows,
-    each twice. One row of every class stays.
+    The size stays. Rows are copied equally often, except for a random remainder: with a fraction of 0.5, half of the rows
+    appear twice each. One row of every class stays.
 
     Args:
         train: ids, in order.
-        target: ``(N,)`` classes of all rows, by id; None where an example has none.
+        target: ``(N,)`` classes of all rows, by id; None without classes.
         task: as planned.
 
     Raises:
-        UserError: where more would be copies than can be.
+        UserError: if the fraction leaves too few originals.
     """
     none = np.empty(0, np.int64)
-    if (asked := task.duplicates) is None:
+    if (option := task.duplicates) is None:
         return Copies(train, none, none), None
-    count, where = count_of(asked.fraction, len(train)), f"params.yaml: tasks.{task.name}.duplicates.fraction"
-    rng = stream(asked.seed, "duplicates")
+    count, where = count_of(option.fraction, len(train)), f"params.yaml: tasks.{task.name}.duplicates.fraction"
+    rng = stream(option.seed, "duplicates")
     drawn = rng.permutation(train)
     first = np.sort(np.unique(target[drawn], return_index=True)[1]) if target is not None else np.arange(1)
     if count > (most := len(train) - len(first)):
         least = "one row of each class" if target is not None else "one row"
         raise UserError(
-            f"{where}: must leave {least}, {len(first)} of {len(train)}, got {asked.fraction}; the nearest that works is "
+            f"{where}: must leave {least}, {len(first)} of {len(train)}, got {option.fraction}; the nearest that works is "
             f"{np.floor(most / len(train) * 1e4) / 1e4:g}"
         )
     kept = np.concatenate([drawn[first], np.delete(drawn, first)])[: len(train) - count]
@@ -153,4 +154,4 @@ def duplicates(train: Array, target: Array | None, task: TaskPlan) -> tuple[Copi
     kept = np.sort(kept)
     of = np.concatenate([np.tile(kept, whole), np.sort(rng.permutation(kept)[:rest])])
     turn = np.repeat(np.arange(whole + 1) + 1, [len(kept)] * whole + [rest])
-    return Copies(kept, of, turn), DuplicatesFacts(**asked.model_dump(), copies=count, originals=len(kept))
+    return Copies(kept, of, turn), DuplicatesFacts(**option.model_dump(), copies=count, originals=len(kept))

@@ -24,8 +24,8 @@ class Split:
 
     Attributes:
         examples: N of them, memory-mapped.
-        ids: ``(N,)`` int64, each example's id for life.
-        table: the columns as they lie, texts among them.
+        ids: ``(N,)`` int64, each example's permanent id.
+        table: all stored columns, texts included.
     """
 
     examples: Examples
@@ -33,23 +33,23 @@ class Split:
     table: pa.Table
 
     def relabelled(self, target: Array, outputs: int) -> Split:
-        """Return this split with other classes ``(N,)``, of which there are ``outputs``."""
+        """Return this split with other labels ``(N,)``, of ``outputs`` classes."""
         examples = copy.copy(self.examples)
         examples.target, examples.outputs = target, outputs
         return replace(self, examples=examples)
 
 
 def write_split(path: Path, table: pa.Table) -> None:
-    """Write ``table`` as one record batch, so that every column is one stretch of memory."""
+    """Write ``table`` as one record batch, so that every column is contiguous in memory."""
     with artifacts.whole(path) as part, pa.OSFile(str(part), "wb") as file, pa.ipc.new_stream(file, table.schema) as out:
         out.write_table(table.combine_chunks())
 
 
 def read_split(name: str, manifest: Manifest, folder: Path | None = None) -> Split:
-    """Return the split ``name`` of the prepared data, or of those in ``folder``, none of it in memory yet.
+    """Return the split ``name`` of the prepared data (or of ``folder``), memory-mapped.
 
     Raises:
-        UserError: where it is missing or not whole.
+        UserError: if it is missing or truncated.
     """
     path = (folder or artifacts.PREPARED) / f"{name}.arrow"
     try:
@@ -83,7 +83,7 @@ def _examples(table: pa.Table, manifest: Manifest) -> Examples:
 
 
 def _rows(column: pa.ChunkedArray, manifest: Manifest) -> Array:
-    """Return lists of one length as the array ``(N, *shape)`` that they were, where they lie."""
+    """Return fixed-size lists as an array ``(N, *shape)``, without a copy."""
     assert manifest.shape is not None
     rows: Array = column.chunk(0).flatten().to_numpy().reshape(len(column), *manifest.shape)
     return rows

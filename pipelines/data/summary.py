@@ -1,4 +1,4 @@
-"""Summary lines of what prepare found."""
+"""Summary lines of prepared data."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from components.arrays import Array
 from pipelines.core.progress import log_line
 from pipelines.data.manifest import Manifest
 
-#: Classes that are named with their sizes; of more, the largest and the smallest.
+#: Most classes shown with their sizes; of more, the largest and the smallest are shown.
 NAMED = 6
 
 
 def summary_lines(manifest: Manifest, label: Array | None) -> list[str]:
-    """Return what is there, what was changed on reading, and which texts are not there as a whole.
+    """Return lines on sizes, classes, changes on reading, duplicates and truncated texts.
 
     Args:
         manifest: of the prepared splits.
-        label: ``(N,)`` of the training split; None where nothing but tokens is learnt.
+        label: ``(N,)`` of the training split; None for running text.
     """
     counts = manifest.counts
     unit = "blocks" if manifest.kind == "language" else "examples"
@@ -33,7 +33,7 @@ def summary_lines(manifest: Manifest, label: Array | None) -> list[str]:
 
 
 def truncation(manifest: Manifest) -> str | None:
-    """Return how many texts were cut, and where; None for data that know nothing of the kind."""
+    """Return a line on truncated texts; None for other kinds of data."""
     cut, counts = manifest.truncated, manifest.counts
     if cut is None:
         return None
@@ -43,24 +43,22 @@ def truncation(manifest: Manifest) -> str | None:
 
 
 def repeated(manifest: Manifest) -> list[str]:
-    """Return in words what a manifest says of rows that repeat others."""
+    """Return lines on the duplicates in a manifest."""
     if (counted := manifest.duplicates_found) is None:
         return []
     among = "" if counted.sought >= manifest.counts.total else f" (near ones among {counted.sought:,} rows)"
     kinds = (
         ("training rows", counted.train_exact, counted.train_near, "repeat an earlier one"),
-        ("test rows", counted.leaked_exact, counted.leaked_near, "stand in training too"),
+        ("test rows", counted.leaked_exact, counted.leaked_near, "are in training too"),
     )
-    lines = [
-        f"of {rows} {exact + near:,} {what}, {exact:,} to the byte{among}" for rows, exact, near, what in kinds if exact + near
-    ]
+    lines = [f"{exact + near:,} {rows} {what}, {exact:,} exactly{among}" for rows, exact, near, what in kinds if exact + near]
     if counted.dropped:
-        lines.append(f"left out of training, since test rows say the same: {counted.dropped:,}")
+        lines.append(f"{counted.dropped:,} rows left out of training, since test rows repeat them")
     return lines
 
 
 def _classes(names: list[str], label: Array | None) -> str:
-    """Return how many classes there are, and how many training examples of each."""
+    """Return the number of classes, and of training examples of each, as text."""
     if not names or label is None:
         return ""
     sizes = np.bincount(label, minlength=len(names))
@@ -72,6 +70,6 @@ def _classes(names: list[str], label: Array | None) -> str:
 
 
 def log_summary(manifest: Manifest, label: Array | None) -> None:
-    """Say it of what is known of both splits, and of the labels of training."""
+    """Log the summary lines of the prepared splits."""
     for line in summary_lines(manifest, label):
         log_line(f"prepare: {line}")

@@ -1,4 +1,4 @@
-"""Targets: classes or numbers, read from labels and checked by the training split."""
+"""Targets: classes or numbers, read from labels and checked on the training split."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from pipelines.sources.raw import Raw
 
 @dataclass(frozen=True)
 class Target:
-    """The labels, understood.
+    """Parsed labels.
 
     Attributes:
         value: ``(N,)`` int64 class, or float64 number in its own unit.
         kept: ids of the rows that are used.
-        names: of the classes; None where numbers are learnt.
-        changes: what is not as it was written, and in how many labels.
+        names: of the classes; None if the target is a number.
+        changes: number of changed labels by kind of change.
     """
 
     value: Array
@@ -38,12 +38,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Settled:
-    """Targets as they are stored.
+    """Targets as stored.
 
     Attributes:
-        train: ``(N,)`` int64 or float32, as training learns them, with noise where some was asked for.
+        train: ``(N,)`` int64 or float32 for training, with any label noise.
         test: ``(N,)`` the same, without noise.
-        facts: what a reader must know of them.
+        facts: their metadata.
     """
 
     train: Array
@@ -52,10 +52,10 @@ class Settled:
 
 
 def read(raw: Raw, task: TaskPlan) -> Target:
-    """Return what is to be learnt of each row.
+    """Return the target of each row.
 
     Raises:
-        UserError: for a label that is none, by its id.
+        UserError: naming the id of an invalid label.
     """
     if task.predicts == "number":
         value = numbers(raw.label, f"{task.name}: label")
@@ -63,17 +63,17 @@ def read(raw: Raw, task: TaskPlan) -> Target:
     return Target(*_classes(raw, task))
 
 
-#: The largest number that can be stored, as float32.
+#: The largest float32.
 LARGEST = float(np.finfo(np.float32).max)
-#: The share of the values that may lie far from the others, and how little these may then vary, in standard deviations of all.
+#: Share of values allowed as outliers, and the least deviation of the others, in standard deviations of all values.
 FAR, LEAST_SPREAD = 0.01, 1e-5
 
 
 def numbers(values: Sequence[object] | Array, what: str) -> Array:
-    """Return ``values`` as float64; ``what`` they are, for the error.
+    """Return ``values`` as float64; ``what`` names them in errors.
 
     Raises:
-        UserError: naming the first id without a finite number that float32 can hold.
+        UserError: naming the first id without a finite number in the range of float32.
     """
     if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
         found = values.astype(np.float64)
@@ -89,15 +89,15 @@ def numbers(values: Sequence[object] | Array, what: str) -> Array:
 
 
 def check_scale(values: Array, ids: Array, what: str) -> None:
-    """Refuse numbers of which a few lie so far away that all others become the same one, in standard deviations.
+    """Refuse numbers with outliers so far away that all others are nearly equal once standardised.
 
     Args:
         values: ``(N,)``.
-        ids: of those that set mean and deviation.
-        what: they are, for the error.
+        ids: of the values that set mean and deviation.
+        what: name of the values, for the error.
 
     Raises:
-        UserError: naming the id of the farthest.
+        UserError: naming the id of the farthest outlier.
     """
     mean, deviation = spread(values[ids])
     far = np.abs(values[ids] - mean) / deviation
@@ -107,16 +107,16 @@ def check_scale(values: Array, ids: Array, what: str) -> None:
         worst = ids[order[-1]]
         raise UserError(
             f"{what} of id {worst} must be nearer to the others, got {values[worst]:g}: {len(near)} of {len(ids)} lie within "
-            f"{near.std() / deviation:.1g} standard deviations, and could not be told apart; correct it, or take logarithms"
+            f"{near.std() / deviation:.1g} standard deviations, too close to distinguish; correct it, or take logarithms"
         )
 
 
 def _number(value: object) -> float:
-    # Python reads 1_000 as 1000; nobody who writes data means that.
+    # Python reads 1_000 as 1000, which data files do not mean.
     if value is None or isinstance(value, bool) or (isinstance(value, str) and "_" in value):
         return math.nan
     try:
-        return float(value)  # type: ignore[arg-type]  # what it refuses is no number
+        return float(value)  # type: ignore[arg-type]  # it refuses other types
     except (TypeError, ValueError):
         return math.nan
 
@@ -126,7 +126,7 @@ def _plain(value: object) -> object:
 
 
 def _classes(raw: Raw, task: TaskPlan) -> tuple[Array, Array, list[str], dict[str, int]]:
-    """Return each row's class ``(N,)``, the ids that are used, the classes' names, and what was changed."""
+    """Return each row's class ``(N,)``, the ids in use, the class names, and counts of changed labels."""
     if (margin := task.binarize) is not None:
         value = numbers(raw.label, f"{task.name}: binarize: label")
         return (value > 0).astype(np.int64), np.flatnonzero(np.abs(value) >= margin), ["negative", "positive"], {}
@@ -134,19 +134,19 @@ def _classes(raw: Raw, task: TaskPlan) -> tuple[Array, Array, list[str], dict[st
         outside = np.flatnonzero((raw.label < 0) | (raw.label >= len(raw.names)))
         if len(outside):
             first, bound = outside[0], len(raw.names) - 1
-            unknown = "; a split whose labels are -1 keeps them to itself, and another must be the test split"
-            said = f"{task.name}: label of id {first} must be in [0, {bound}], got {raw.label[first]}"
-            raise UserError(said + (unknown if raw.label[first] == -1 else ""))
+            hidden = "; a split whose labels are -1 has hidden labels, so use another as the test split"
+            message = f"{task.name}: label of id {first} must be in [0, {bound}], got {raw.label[first]}"
+            raise UserError(message + (hidden if raw.label[first] == -1 else ""))
         return raw.label.astype(np.int64), np.arange(len(raw.label)), raw.names, {}
     target, names, composed = classes_of(raw.label, task.name)
     return target, np.arange(len(target)), names, {"labels in Unicode's composed form": composed} if composed else {}
 
 
 def settle(target: Target, train: Array, test: Array, task: TaskPlan) -> Settled:
-    """Return the targets to store, by the ids of the training and the test split.
+    """Return the targets to store, given the ids of the training and the test split.
 
     Raises:
-        UserError: where the training split does not have what it takes to learn them.
+        UserError: if the targets cannot be learnt from the training split.
     """
     settled_kind = _settled_numbers if target.names is None else _settled_classes
     return settled_kind(target, train, test, task)
@@ -156,9 +156,9 @@ def _settled_numbers(target: Target, train: Array, test: Array, task: TaskPlan) 
     check_scale(target.value, train, f"{task.name}: label")
     mean, deviation = spread(target.value[train])
     if (target.value[train] == (first := target.value[train[0]])).all():
-        raise UserError(f"{task.name}: the labels of training must differ, and all {len(train)} are {first}")
+        raise UserError(f"{task.name}: the training labels must differ, and all {len(train)} are {first}")
     if len(test) < 2:
-        raise UserError(f"{task.name}: the test split must have 2 rows or more, of which R2 is a share, got {len(test)}")
+        raise UserError(f"{task.name}: the test split must have 2 rows or more, since R2 needs a variance, got {len(test)}")
     stored = standardised(target.value, mean, deviation)
     facts = TargetFacts(
         target="number",
@@ -192,7 +192,7 @@ def _settled_classes(target: Target, train: Array, test: Array, task: TaskPlan) 
 
 
 def next_tokens(task: TaskPlan) -> TargetFacts:
-    """Return what the manifest says of the targets of blocks: in each, every token but the first."""
+    """Return the metadata of the targets of blocks: every token but the first."""
     judged, outputs = task.judging_metric, task.block - 1
     return TargetFacts(
         target="tokens",
@@ -206,7 +206,7 @@ def next_tokens(task: TaskPlan) -> TargetFacts:
 
 
 def _check_classes(train: Array, test: Array, names: list[str], task: TaskPlan) -> list[str]:
-    """Return the classes that have no row, which the task is to do without; a test split may have none that training lacks."""
+    """Return the classes without training rows, which are left out; refuse those that the test split has."""
     lacking = [names[c] for c in np.setdiff1d(test, train)]
     if lacking:
         raise UserError(f"{task.name}: the test split has classes that training lacks: {_few(lacking)}; {_remedy(task)}")
@@ -220,7 +220,7 @@ def _check_classes(train: Array, test: Array, names: list[str], task: TaskPlan) 
 
 
 def _few(names: list[str], most: int = 5) -> str:
-    """Return the first of ``names``, and how many more there are."""
+    """Return the first ``most`` names, and the number of others, as text."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
@@ -232,7 +232,7 @@ def _remedy(task: TaskPlan) -> str:
 
 
 def _noise(target: Array, train: Array, classes: int, noise: LabelNoise | None) -> Array:
-    """Return the targets with a fraction of the training ones replaced, each by another class: drawn at random, or the next."""
+    """Return the targets with label noise: some training labels become a random other class, or the next."""
     noisy = target.copy()
     if noise is not None and noise.fraction:
         rng = stream(noise.seed, "label noise")

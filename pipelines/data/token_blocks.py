@@ -18,18 +18,18 @@ from pipelines.sources import pretrained
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-#: What stands between two documents for a tokenizer of our own; its id is 0.
+#: Token between two documents of a tokenizer trained here; its id is 0.
 END = "<|endoftext|>"
 
 
 @dataclass(frozen=True)
 class Cut:
-    """The documents of a split, end to end, in blocks.
+    """The documents of a split, concatenated and cut into blocks.
 
     Attributes:
-        tokens: ``(N, block)`` int32; what is left after the last whole block is not used.
+        tokens: ``(N, block)`` int32; the rest after the last whole block is dropped.
         document: ``(N,)`` int64, the id of the document that each block starts in.
-        total: tokens of all documents.
+        total: number of tokens in all documents.
     """
 
     tokens: Array
@@ -38,7 +38,7 @@ class Cut:
 
 
 def tokenizer_of(task: TaskPlan, texts: Sequence[str]) -> PreTrainedTokenizerBase:
-    """Return the tokenizer of the task's model; where it has none, one that is trained on ``texts``."""
+    """Return the tokenizer of the task's model, or one trained on ``texts`` if it has none."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if task.tokenizer is not None:
         return pretrained.tokenizer(task.tokenizer)
@@ -46,7 +46,7 @@ def tokenizer_of(task: TaskPlan, texts: Sequence[str]) -> PreTrainedTokenizerBas
 
 
 def trained(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerBase:
-    """Return a byte-level BPE of at most ``vocabulary`` tokens (Sennrich et al. 2016), the same for the same ``texts``."""
+    """Return a byte-level BPE of at most ``vocabulary`` tokens (Sennrich et al. 2016); it is deterministic."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -60,13 +60,13 @@ def trained(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerBase:
 
 
 def end_of(tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """Return the token that stands between two documents, if the tokenizer has one for it."""
+    """Return the id of the tokenizer's token between documents, if it has one."""
     known = (tokenizer.eos_token_id, tokenizer.sep_token_id)
     return next((token for token in known if token is not None), None)
 
 
 def facts(train: Cut, test: Cut, tokenizer: PreTrainedTokenizerBase) -> InputFacts:
-    """Return what the manifest says of the blocks of both splits."""
+    """Return the metadata of the blocks of both splits."""
     block = train.tokens.shape[1]
     return InputFacts(
         shape=[block],
@@ -78,10 +78,10 @@ def facts(train: Cut, test: Cut, tokenizer: PreTrainedTokenizerBase) -> InputFac
 
 
 def cut(texts: Sequence[str], ids: Array, tokenizer: PreTrainedTokenizerBase, block: int, where: str) -> Cut:
-    """Return the documents ``ids`` of ``texts``, in order, end to end in blocks of ``block`` tokens.
+    """Return the documents ``ids`` of ``texts``, concatenated and cut into blocks of ``block`` tokens.
 
     Raises:
-        UserError: where they have not as many tokens as one block; ``where`` says whose they are.
+        UserError: if they have fewer tokens than one block; the message starts with ``where``.
     """
     between = [] if (end := end_of(tokenizer)) is None else [end]
     encoded = tokenizer([texts[i] for i in ids], add_special_tokens=False, verbose=False)["input_ids"]

@@ -1,4 +1,4 @@
-"""Sources of raw data, checked, as plain columns with an id for life."""
+"""Sources of raw data, checked, as plain columns with permanent ids."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pipelines.sources.raw import Raw
 
 
 def read(task: TaskPlan) -> Raw:
-    """Return the data that a planned task describes.
+    """Return the raw data of a planned task.
 
     Raises:
         UserError: naming the file, column or row that cannot be used.
     """
     source = task.source
-    # Running text that lies as a file a document.
+    # Running text with one file per document.
     documents_alone = task.kind == "language" and not task.columns.text
     if isinstance(source, FromFiles):
         return tables.from_files(source, task)

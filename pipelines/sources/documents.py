@@ -1,4 +1,4 @@
-"""Documents: running text, a file each."""
+"""Documents: running text, one file each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipelines.sources.raw import Raw
 
 
 def from_folder(source: FromFolder) -> Raw:
-    """Return the files of a folder, or of its folders ``train`` and ``test``, as raw data."""
+    """Return the files of a folder, or of its subfolders ``train`` and ``test``, as raw data."""
     root = Path(source.folder)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder")
@@ -21,7 +21,7 @@ def from_folder(source: FromFolder) -> Raw:
 
 
 def from_package(source: FromPackage) -> Raw:
-    """Return files out of a package, or those of folders in it, as raw data."""
+    """Return files from a package, or from folders in it, as raw data."""
     return _documents(package_index.members(source), source)
 
 
@@ -30,7 +30,7 @@ def _documents(roots: list[Path], source: FromFolder | FromPackage) -> Raw:
     found = [[root] if root.is_file() else _files(root, source.files) for root in roots]
     paths = [path for part in found for path in part]
     if not found[0]:
-        raise UserError(f"{roots[0]}: has no file of the name {source.files!r}, which is what source.files asks for")
+        raise UserError(f"{roots[0]}: has no file that matches source.files, {source.files!r}")
     texts = [_text(path, i, tagged=source.tagged) for i, path in enumerate(paths)]
     tested = np.arange(len(paths)) >= len(found[0])
     return Raw({"text": texts}, np.zeros(len(paths), np.int64), tested if tested.any() else None)
@@ -54,6 +54,6 @@ def _text(path: Path, number: int, *, tagged: bool) -> str:
 
 
 def untagged(text: str) -> str:
-    """Return a text of ``word/tag`` tokens as words: what is before the last slash of each; lines without any are left out."""
+    """Return a text of ``word/tag`` tokens without the tags, from the last slash on, and empty lines."""
     lines = (" ".join(token.rsplit("/", 1)[0] for token in line.split()) for line in text.splitlines())
     return "\n".join(line for line in lines if line)

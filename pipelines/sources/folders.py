@@ -1,4 +1,4 @@
-"""Folders of images, one for each class, and which files are taken."""
+"""Folders of images, one for each class."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pipelines.sources.parallel_decoding import Pictures
 from pipelines.sources.picture_decoding import Item
 from pipelines.sources.raw import Raw
 
-#: What counts as an image in a folder.
+#: File suffixes of images.
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 LAYOUT = "[train|test/]<class>/<image>"
 
 
 @dataclass
 class Listing:
-    """What lies in folders of classes.
+    """Content of class folders.
 
     Attributes:
         taken: images, in the order of their names.
-        left: files that are none, or lie elsewhere.
-        empty: folders of a class that has no image.
+        left: files that are no images, or not in a class folder.
+        empty: class folders without an image.
     """
 
     taken: list[Path] = field(default_factory=list)
@@ -34,16 +34,16 @@ class Listing:
     empty: list[Path] = field(default_factory=list)
 
     def changes(self) -> dict[str, int]:
-        """Return how many files and folders are not taken, by a line that names the first."""
-        told = (("files not taken", self.left), ("class folders without an image", self.empty))
-        return {f"{what}, the first of them {paths[0]}": len(paths) for what, paths in told if paths}
+        """Return the numbers of skipped files and folders, by a text that names the first."""
+        skipped = (("files not taken", self.left), ("class folders without an image", self.empty))
+        return {f"{kind}, the first of them {paths[0]}": len(paths) for kind, paths in skipped if paths}
 
 
 def from_folder(source: FromFolder, size: int | None) -> Raw:
-    """Return the images of ``[train|test/]<class>/<image>`` as raw data, resized to ``size``; None for as they are.
+    """Return the images of ``[train|test/]<class>/<image>`` as raw data, resized to ``size`` unless it is None.
 
     Raises:
-        UserError: for a folder that could be meant in two ways.
+        UserError: for a folder without images, or with an ambiguous layout.
     """
     root = Path(source.folder)
     if not root.is_dir():
@@ -52,7 +52,7 @@ def from_folder(source: FromFolder, size: int | None) -> Raw:
     for part in _parts(root):
         _list(part, found)
     if not (paths := found.taken):
-        raise UserError(f"{root}: has no images; they are looked for in {LAYOUT}")
+        raise UserError(f"{root}: has no images of the layout {LAYOUT}")
 
     def item(i: int) -> Item:
         return Item(f"id {i} ({paths[i]})", path=str(paths[i]))
@@ -68,11 +68,11 @@ def _is_divided(root: Path) -> bool:
 
 
 def _parts(root: Path) -> list[Path]:
-    """Return the folders whose folders are classes."""
+    """Return the folders that contain the class folders: train and test, or the root."""
     names = [p.name for p in _entries(root) if p.is_dir()]
     if _is_divided(root):
         if others := [n for n in names if n not in ("train", "test")]:
-            raise UserError(f"{root / others[0]}: lies beside train/ and is neither that nor test/; move it, or what is in it")
+            raise UserError(f"{root / others[0]}: beside train/ only test/ is allowed; move this folder or its files")
         return [root / name for name in ("train", "test") if name in names]
     if "test" in names and any(p.is_dir() for p in _entries(root / "test")):
         raise UserError(f"{root / 'test'}: has folders, and no train/ beside it; move the other classes to {root / 'train'}")
@@ -80,7 +80,7 @@ def _parts(root: Path) -> list[Path]:
 
 
 def _entries(folder: Path) -> Iterable[Path]:
-    """Return what a folder holds, in order, without names that begin with a dot."""
+    """Return the sorted entries of a folder, without hidden ones."""
     return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
 
 
@@ -100,9 +100,9 @@ def _list(part: Path, found: Listing) -> None:
 
 
 def _refuse_deeper(folder: Path) -> None:
-    """Refuse images in a folder inside that of a class, which could be a class of its own."""
+    """Refuse images in a folder inside a class folder, which could be another class."""
     for path in _entries(folder):
         if path.is_dir():
             _refuse_deeper(path)
         elif path.suffix.lower() in SUFFIXES:
-            raise UserError(f"{path}: lies deeper than {LAYOUT}; move it into its class's folder")
+            raise UserError(f"{path}: is deeper than {LAYOUT}; move it into its class's folder")

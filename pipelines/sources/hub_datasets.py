@@ -1,4 +1,4 @@
-"""Data sets of the hub, by the ``datasets`` library."""
+"""Data sets of the Hugging Face hub, by the ``datasets`` library."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def from_hub(source: FromHub, task: TaskPlan) -> Raw:
     """Return a data set of the hub, at its revision, as raw data."""
     if not Path(source.id).exists():
-        hub_status.away()  # asked before the library is loaded, which reads then whether it may ask
+        hub_status.away()  # called before the import, which reads HF_HUB_OFFLINE
     from datasets import load_dataset
 
     def split(name: str | None) -> Dataset | None:
@@ -32,7 +32,7 @@ def from_hub(source: FromHub, task: TaskPlan) -> Raw:
 
     try:
         parts = [split(source.train_split), split(source.test_split)]
-    except Exception as error:  # whatever the hub's client raises, it is the same to the user
+    except Exception as error:  # the hub's client has no common exception
         raise UserError(
             f"hub data set {source.id} at {source.revision}: cannot be loaded: {hub_status.error_text(error)}"
         ) from None
@@ -40,7 +40,7 @@ def from_hub(source: FromHub, task: TaskPlan) -> Raw:
 
 
 def of_datasets(task: TaskPlan, parts: Sequence[Dataset | None], origin: str) -> Raw:
-    """Return splits of the ``datasets`` library (training, and testing or None) as raw data; ``origin`` says where from."""
+    """Return splits of the ``datasets`` library, training and test or None, as raw data; errors name ``origin``."""
     given = [p for p in parts if p is not None]
     columns = task.columns
     if task.kind != "image":
@@ -57,12 +57,12 @@ def of_datasets(task: TaskPlan, parts: Sequence[Dataset | None], origin: str) ->
 
 
 def _class_names(split: Dataset, column: str | None) -> list[str] | None:
-    """Return the names that a column of classes says its numbers stand for; None where it says none."""
+    """Return the class names of a label column, None if it has none."""
     return getattr(split.features.get(column), "names", None)
 
 
 def _items(parts: Sequence[Dataset], column: str, origin: str) -> Callable[[int], Item]:
-    """Return what returns the encoded image of an id, of splits of the ``datasets`` library."""
+    """Return a function from an id to its encoded image in splits of the ``datasets`` library."""
     from datasets import Image
 
     if bad := next((f for p in parts if not isinstance(f := p.features[column], Image)), None):
@@ -74,7 +74,7 @@ def _items(parts: Sequence[Dataset], column: str, origin: str) -> Callable[[int]
         part = int(np.searchsorted(ends, i, side="right"))
         found = encoded[part][i - int(ends[part])][column]
         if found is None or not (found["bytes"] or found["path"]):
-            raise UserError(f"image id {i}: there is none")
+            raise UserError(f"image id {i}: is missing")
         return Item(f"id {i}", found["path"] if found["bytes"] is None else None, found["bytes"])
 
     return item

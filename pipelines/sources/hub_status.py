@@ -9,13 +9,13 @@ import urllib.request
 from functools import cache
 from http.client import HTTPException
 
-#: How long the hub may take to answer. Its own client tries again and again, and says so each time.
+#: Timeout of the hub's answer; its own client retries for long, and logs every attempt.
 ANSWER_SECONDS = 5
 
 
 @cache
 def away() -> str | None:
-    """Return why the hub does not answer, and from then on have its client use what is in the cache; None where it answers."""
+    """Return why the hub is unreachable, and switch its client to offline; None if it answers."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
@@ -31,14 +31,14 @@ def away() -> str | None:
 
 
 def error_text(error: Exception) -> str:
-    """Return what the hub's client says in an ``error``, and where the hub is away, why it was not asked."""
+    """Return the message of the hub client's ``error``, with the reason if the hub is unreachable."""
     if (reason := away()) is None:
         return str(error)
     return f"{str(error).splitlines()[0].rstrip('.')}; the hub cannot be asked: {reason}"
 
 
 def _offline() -> None:
-    """Tell the hub's client, the processes that are started from here, and the library of data sets if it is loaded."""
+    """Set the hub's client, child processes, and ``datasets`` if it is imported, to offline."""
     from huggingface_hub import constants
 
     os.environ["HF_HUB_OFFLINE"] = "1"

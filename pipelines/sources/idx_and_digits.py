@@ -1,4 +1,4 @@
-"""Images in memory: IDX files and scikit-learn's."""
+"""Images in memory: IDX files, and scikit-learn's digits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def from_idx(source: FromIdx) -> Raw:
         raise UserError(f"{folder}: t10k: images must be {wanted} as in train, got {size}")
     for part, images, labels in (("train", arrays[0], arrays[1]), ("t10k", arrays[2], arrays[3])):
         if len(images) != len(labels):
-            raise UserError(f"{folder}: {part}: has {len(images)} images and {len(labels)} labels")
+            raise UserError(f"{folder}: {part}: must have as many labels as images, got {len(labels)} for {len(images)}")
     pixels = np.concatenate([arrays[0], arrays[2]])[:, None]
     label = np.concatenate([arrays[1], arrays[3]]).astype(np.int64)
     return Raw({}, label, np.arange(len(label)) >= len(arrays[1]), pixels=InMemory(pixels))

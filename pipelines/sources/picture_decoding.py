@@ -1,6 +1,6 @@
-"""Decoding of pictures to pixels: scaling, white ground, orientation; and its worker process.
+"""Decoding of pictures to pixels: scaling, white background, orientation; and its worker process.
 
-This imports little, since every process that decodes begins with it.
+It imports little, since every decoding process starts with it.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from pipelines.core.errors import UserError
 if TYPE_CHECKING:
     from components.arrays import Array
 
-#: Pictures of one number a pixel, which are stored with one channel; and those whose numbers have 16 bits.
+#: Pillow's grey modes, stored with one channel; and those of 16 bits.
 GREY = ("1", "L")
 SIXTEEN = ("I;16", "I;16L", "I;16B", "I;16N")
-#: Pictures with a level of transparency, or with a colour that stands for it.
+#: Modes with an alpha channel.
 TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
 #: Modes that Pillow turns into red, green and blue.
 COLOURED = ("RGB", "P", "CMYK", "YCbCr", "HSV", "RGBX")
-#: The tag of EXIF's orientation, and the one of a picture that lies as it is to be seen.
+#: EXIF's orientation tag, and its value for an upright picture.
 ORIENTATION, UPRIGHT = 0x0112, 1
-#: Of 16 bits, what one of 8 bits is: 65,535 / 255.
+#: Factor between 16-bit and 8-bit values: 65,535 / 255.
 STEP = 257
-#: What was changed on reading.
+#: Kinds of changes on reading.
 SCALED, ON_WHITE, TURNED = (
     "images of 16 bits, divided by 257",
     "images with transparency, put on white",
@@ -47,9 +47,9 @@ class Item:
     """An encoded picture.
 
     Attributes:
-        where: its id, and its file.
-        path: of the file; None where there are bytes.
-        content: its bytes; None where there is a file.
+        where: its id and file, for errors.
+        path: of the file; None if ``content`` is given.
+        content: encoded bytes; None if ``path`` is given.
     """
 
     where: str
@@ -59,34 +59,34 @@ class Item:
 
 @dataclass(frozen=True)
 class PixelFormat:
-    """What the pixels of a picture must be.
+    """Required format of decoded pictures.
 
     Attributes:
-        size: height and width that pictures are resized to; None for as they are.
-        shape: channels, height and width of the first one; None for the first one.
+        size: height and width to resize to; None to keep the size.
+        shape: required channels, height and width, those of the first picture; None for the first one.
     """
 
     size: int | None
     shape: tuple[int, ...] | None = None
 
 
-#: What ``write`` takes.
+#: The arguments of ``write``.
 Call = tuple[Sequence[Item], PixelFormat, str, int]
 
 
 def decoded(item: Item, wanted: PixelFormat, changes: Counter[str]) -> Array:
-    """Return the pixels ``(channels, height, width)`` of a picture, uint8, and count in ``changes`` what was changed.
+    """Return the pixels ``(channels, height, width)`` of a picture, uint8; count its changes in ``changes``.
 
     Raises:
-        UserError: for one that cannot be decoded, has no defined range of numbers, or is unlike the first.
+        UserError: if it cannot be decoded, has no defined value range, or differs in shape from the first.
     """
     with _naming(item.where), Image.open(item.path or io.BytesIO(item.content or b"")) as image:
         image.load()
-        told = _plain(_upright(image, changes), item.where, changes)
+        plain = _plain(_upright(image, changes), item.where, changes)
     if wanted.size is not None:
-        told = told.resize((wanted.size, wanted.size))
-    pixels = np.asarray(told)
-    pixels = pixels[None] if told.mode == "L" else pixels.transpose(2, 0, 1)
+        plain = plain.resize((wanted.size, wanted.size))
+    pixels = np.asarray(plain)
+    pixels = pixels[None] if plain.mode == "L" else pixels.transpose(2, 0, 1)
     if wanted.shape is not None and pixels.shape != wanted.shape:
         raise UserError(f"image {item.where}: {_unlike(pixels.shape, wanted.shape)}")
     return pixels
@@ -94,7 +94,7 @@ def decoded(item: Item, wanted: PixelFormat, changes: Counter[str]) -> Array:
 
 @contextmanager
 def _naming(where: str) -> Iterator[None]:
-    """Name the image that cannot be decoded."""
+    """Turn decoding errors into a UserError that names the image."""
     try:
         yield
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # Pillow's own error is an OSError
@@ -116,7 +116,7 @@ def _upright(image: Image.Image, changes: Counter[str]) -> Image.Image:
 
 
 def _plain(image: Image.Image, where: str, changes: Counter[str]) -> Image.Image:
-    """Return a picture as 8 bits of grey, or of red, green and blue."""
+    """Return a picture as 8-bit grey or RGB."""
     if image.mode in SIXTEEN:
         changes[SCALED] += 1
         return Image.fromarray(((np.asarray(image).astype(np.uint32) + STEP // 2) // STEP).astype(np.uint8))
@@ -126,13 +126,13 @@ def _plain(image: Image.Image, where: str, changes: Counter[str]) -> Image.Image
         return image.convert("L")
     if image.mode not in COLOURED:
         raise UserError(
-            f"image {where}: is of mode {image.mode}, whose numbers have no defined range; save it with 8 bits, or 16 of grey"
+            f"image {where}: has mode {image.mode}, whose values have no defined range; save it with 8 bits, or as 16-bit grey"
         )
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _on_white(image: Image.Image, changes: Counter[str]) -> Image.Image:
-    """Return what one sees of a picture on white paper; grey where it has no colours."""
+    """Return a picture on a white background, grey if its mode has no colours."""
     layered = image.convert("RGBA")
     if layered.getchannel("A").getextrema() != (255, 255):
         changes[ON_WHITE] += 1
@@ -141,13 +141,13 @@ def _on_white(image: Image.Image, changes: Counter[str]) -> Image.Image:
 
 
 def write(items: Sequence[Item], wanted: PixelFormat, path: str, offset: int) -> Counter[str]:
-    """Write the pixels of ``items`` one after the other into the file ``path``, and return what was changed.
+    """Write the pixels of ``items`` one after the other into the file ``path``; return counts of changes.
 
     Args:
-        items: all of them of the shape that is ``wanted``.
-        wanted: their shape.
-        path: of a file that is long enough.
-        offset: where the first one begins, in bytes.
+        items: pictures.
+        wanted: their format, with a shape.
+        path: of an existing file that is long enough.
+        offset: of the first picture, in bytes.
 
     Raises:
         UserError: as ``decoded``.
@@ -163,23 +163,23 @@ def write(items: Sequence[Item], wanted: PixelFormat, path: str, offset: int) ->
     return changes
 
 
-def _serve(asked: IO[bytes], told: IO[bytes]) -> None:
-    """Answer each call of ``write`` that is asked for, until there are no more."""
+def _serve(calls: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer calls of ``write`` from a stream until it ends."""
     while True:
         try:
-            call: Call = pickle.load(asked)
+            call: Call = pickle.load(calls)
         except EOFError:
             return
         try:
             answer: Counter[str] | str = write(*call)
         except UserError as error:
             answer = str(error)
-        pickle.dump(answer, told)
-        told.flush()
+        pickle.dump(answer, answers)
+        answers.flush()
 
 
 if __name__ == "__main__":
-    # What Pillow prints must not stand among the answers.
-    answers = os.fdopen(os.dup(1), "wb")
+    # Pillow's prints go to stderr, so that stdout has the answers alone.
+    stdout = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _serve(sys.stdin.buffer, answers)
+    _serve(sys.stdin.buffer, stdout)

@@ -1,4 +1,4 @@
-"""Pixels of pictures of one shape, written without holding all in memory."""
+"""Writing of pixels of equally shaped pictures, in blocks that fit in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 from components.arrays import Array
 from pipelines.core.errors import UserError
 
-#: Bytes of pixels that are in memory at once.
+#: Most bytes of pixels in memory at once.
 BLOCK = 1 << 23
 
 
@@ -30,12 +30,12 @@ class Pixels(Protocol):
     def __len__(self) -> int: ...
 
     def write(self, ids: Array, path: Path, offset: int) -> Counter[str]:
-        """Write the pixels of ``ids`` as they lie in an array into a file that is long enough, and return what was changed."""
+        """Write the pixels of ``ids`` at ``offset`` of an existing file; return counts of changes."""
         ...
 
 
 class InMemory:
-    """Pictures that are in memory, an array ``(N, channels, height, width)`` of uint8."""
+    """Pictures in memory, an array ``(N, channels, height, width)`` of uint8."""
 
     def __init__(self, pixels: Array) -> None:
         self._pixels, self.shape = pixels, pixels.shape[1:]
@@ -54,12 +54,12 @@ class InMemory:
 
 @dataclass(frozen=True)
 class WithCopies:
-    """Pictures, and behind them copies of some.
+    """Pictures with copies of some appended.
 
     Attributes:
         base: N pictures.
-        of: ``(K,)`` the id that each copy is of.
-        moves: ``(K, 2)`` as ``moved`` takes them; None for exact copies.
+        of: ``(K,)`` id of each copy's original.
+        moves: ``(K, 2)`` for ``moved``; None for exact copies.
     """
 
     base: Pixels
@@ -68,14 +68,14 @@ class WithCopies:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of every picture."""
+        """``(channels, height, width)``."""
         return self.base.shape
 
     def __len__(self) -> int:
         return len(self.base) + len(self.of)
 
     def write(self, ids: Array, path: Path, offset: int) -> Counter[str]:
-        """Write the pixels of ``ids``, copies as what they are of and then moved where they lie."""
+        """Write the pixels of ``ids``; copies are written as their originals, then shifted in the file."""
         rows = np.flatnonzero(ids >= len(self.base))
         copies, source = ids[rows] - len(self.base), ids.copy()
         source[rows] = self.of[copies]
@@ -88,11 +88,11 @@ class WithCopies:
 
 
 def moved(pixels: Array, moves: Array) -> Array:
-    """Return images ``(K, channels, height, width)`` seen through a window that is moved down and right; edges are repeated.
+    """Return images ``(K, channels, height, width)`` shifted by up to one pixel, with edges repeated.
 
     Args:
         pixels: uint8.
-        moves: ``(K, 2)``, each -1, 0 or 1.
+        moves: ``(K, 2)``, offset of the view window down and right, each -1, 0 or 1.
     """
     padded = np.pad(pixels, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
     height, width = pixels.shape[2:]
@@ -100,16 +100,16 @@ def moved(pixels: Array, moves: Array) -> Array:
 
 
 def blocks(count: int, shape: tuple[int, ...]) -> list[slice]:
-    """Return slices of ``count`` pictures, each of as many as are in memory at once."""
+    """Return slices of ``count`` pictures, each of at most ``BLOCK`` bytes or one picture."""
     size = max(1, BLOCK // max(1, int(np.prod(shape))))
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def blank(count: int, shape: tuple[int, ...]) -> pa.Array:
-    """Return a column of ``count`` pictures of zeros, which take no memory: their place in a file is filled afterwards.
+    """Return a column of ``count`` zero pictures that takes no memory; ``fill`` writes its pixels later.
 
     Raises:
-        UserError: where the disk has no room for them.
+        UserError: if the disk has no room for them.
     """
     each, free = int(np.prod(shape)), shutil.disk_usage(".").free
     if count * each > free:
@@ -123,7 +123,7 @@ def blank(count: int, shape: tuple[int, ...]) -> pa.Array:
 
 @dataclass(frozen=True)
 class Filled:
-    """Pixels that were written: mean and standard deviation of those of training, and what was changed."""
+    """Mean and standard deviation of the training pixels, and counts of changes."""
 
     mean: float
     deviation: float
@@ -131,16 +131,16 @@ class Filled:
 
 
 def fill(folder: Path, pixels: Pixels, chosen: dict[str, Array], where: str) -> Filled:
-    """Write pixels where ``blank`` left a place for them, and return what a reader must know of them, and what was changed.
+    """Write the pixels into the columns of ``blank``, and return their statistics.
 
     Args:
         folder: with a file for each split.
         pixels: of all ids.
-        chosen: by split, the ids in it.
-        where: what an error names.
+        chosen: ids by split.
+        where: start of an error.
 
     Raises:
-        UserError: where all images of training are the same, or one cannot be used.
+        UserError: if all training images are the same, or one cannot be used.
     """
     changes: Counter[str] = Counter()
     for name, ids in chosen.items():
@@ -151,14 +151,14 @@ def fill(folder: Path, pixels: Pixels, chosen: dict[str, Array], where: str) -> 
 
 
 def _offset(path: Path) -> int:
-    """Return where the pixels begin in an Arrow stream of one record batch, in bytes."""
+    """Return the offset in bytes of the pixels in an Arrow stream of one record batch."""
     whole = pa.memory_map(str(path)).read_buffer()
     found = pa.ipc.open_stream(pa.BufferReader(whole)).read_all()["pixels"].chunk(0).flatten().buffers()[1]
     return int(found.address - whole.address)
 
 
 def _moments(path: Path, offset: int, count: int, shape: tuple[int, ...], where: str) -> tuple[float, float]:
-    """Return mean and standard deviation of the pixels of ``count`` pictures in a file, from how often each value is there."""
+    """Return mean and standard deviation of ``count`` pictures in a file, from a histogram of values."""
     counts, first, alike = np.zeros(256, np.int64), None, count > 1
     with path.open("rb") as file:
         file.seek(offset)
@@ -169,7 +169,7 @@ def _moments(path: Path, offset: int, count: int, shape: tuple[int, ...], where:
             first = rows[0].copy() if first is None else first
             alike = alike and bool((rows == first).all())
     if alike:
-        raise UserError(f"{where}: all {count:,} images of the training split are the same, so that there is nothing to learn")
+        raise UserError(f"{where}: all {count:,} images of the training split are the same, so there is nothing to learn")
     values = np.arange(256, dtype=np.float64)
     mean = float(values @ counts / counts.sum())
     return mean, float(np.sqrt((values - mean) ** 2 @ counts / counts.sum()))

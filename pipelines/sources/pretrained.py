@@ -14,18 +14,18 @@ from pipelines.sources import hub_status, package_index
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
-#: Files without which a folder is no saved model; a tokenizer has one of several.
+#: Files of which a folder with a tokenizer has at least one.
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
 
-#: Types of models whose positions begin after the padding token's id.
+#: Model types whose positions start after the padding token's id.
 FROM_PADDING = re.compile("roberta|camembert|longformer|mpnet|data2vec-text|ibert|xmod|luke")
 
 
 def location(source: ModelSource) -> tuple[str, dict[str, str]]:
-    """Return what ``from_pretrained`` takes for a ``source``: a folder or hub id, and the revision.
+    """Return the arguments of ``from_pretrained`` for a ``source``: a folder or hub id, and the revision.
 
     Raises:
-        UserError: for a folder that is not there, or that has a file of weights which is not whole.
+        UserError: for a missing folder, or one with a truncated weights file.
     """
     if isinstance(source, FromHub):
         hub_status.away()
@@ -39,15 +39,15 @@ def location(source: ModelSource) -> tuple[str, dict[str, str]]:
 
 
 def error_text(origin: str, error: Exception) -> str:
-    """Return what to say of an ``error`` of the library, of the folder or hub id ``origin``."""
+    """Return the message of a library ``error`` about the folder or hub id ``origin``."""
     return str(error) if Path(origin).exists() else hub_status.error_text(error)
 
 
 def check_whole(path: Path) -> None:
-    """Refuse a safetensors file that is shorter or longer than its header says; none of its tensors are read.
+    """Refuse a safetensors file of another length than its header says; no tensor is read.
 
     Raises:
-        UserError: naming it.
+        UserError: naming the file.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -55,14 +55,14 @@ def check_whole(path: Path) -> None:
         with safe_open(path, framework="numpy"):
             pass
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{path}: is not whole: {error}; fetch or copy it again") from None
+        raise UserError(f"{path}: is truncated or damaged: {error}; fetch or copy it again") from None
 
 
 def config(source: ModelSource | None) -> PretrainedConfig:
-    """Return the configuration of the model of ``source``, none of whose weights are read.
+    """Return the configuration of the model of ``source``, without its weights.
 
     Raises:
-        UserError: where it cannot be loaded.
+        UserError: if it cannot be loaded.
     """
     from transformers import AutoConfig
 
@@ -74,19 +74,19 @@ def config(source: ModelSource | None) -> PretrainedConfig:
 
 
 def reads(config: PretrainedConfig) -> int | None:
-    """Return how many tokens the model can read at once; None where nothing bounds them."""
+    """Return the most tokens that the model can read at once; None if unbounded."""
     known: int | None = getattr(config, "max_position_embeddings", None)
     if known is None or known < 1:
         return None
-    # RoBERTa counts positions from the one after the padding token's id.
+    # RoBERTa's positions start after the padding token's id.
     return known - (config.pad_token_id or 0) - 1 if FROM_PADDING.search(config.model_type) else known
 
 
 def tokenizer(source: ModelSource | None) -> PreTrainedTokenizerBase:
-    """Return the tokenizer that comes with the model of ``source``.
+    """Return the tokenizer of the model of ``source``.
 
     Raises:
-        UserError: where there is none.
+        UserError: if there is none.
     """
     origin, options = location(given := _required_source(source))
     return tokenizer_at(origin, options) if isinstance(given, FromHub) else tokenizer_in(Path(origin))
@@ -99,10 +99,10 @@ def _required_source(source: ModelSource | None) -> ModelSource:
 
 
 def tokenizer_in(folder: Path) -> PreTrainedTokenizerBase:
-    """Return the tokenizer that was saved in ``folder``.
+    """Return the tokenizer saved in ``folder``.
 
     Raises:
-        UserError: where there is none.
+        UserError: if there is none.
     """
     if not any((folder / name).exists() for name in TOKENIZER_FILES):
         raise UserError(f"{folder}: has no tokenizer; one of {', '.join(TOKENIZER_FILES)} is needed")
@@ -113,18 +113,18 @@ def tokenizer_at(origin: str, options: dict[str, str]) -> PreTrainedTokenizerBas
     """Return the tokenizer of the folder or hub id ``origin``.
 
     Raises:
-        UserError: where it cannot be loaded.
+        UserError: if it cannot be loaded.
     """
     from transformers import AutoTokenizer
 
     try:
         return AutoTokenizer.from_pretrained(origin, trust_remote_code=False, **options)
-    except Exception as error:  # the tokenizers library raises nothing more special for a file that is not whole
+    except Exception as error:  # the tokenizers library raises a bare Exception for a damaged file
         raise UserError(f"{origin}: its tokenizer cannot be loaded: {error_text(origin, error)}") from None
 
 
 def silence() -> None:
-    """Keep the transformers library from saying of a new head what is meant for people who did not ask for one."""
+    """Turn off the transformers library's warnings (on new heads) and progress bars."""
     from transformers.utils import logging
 
     logging.set_verbosity_error()
@@ -132,6 +132,6 @@ def silence() -> None:
 
 
 def quiet() -> None:
-    """Keep the libraries from speaking to the network about themselves, and to the terminal about nothing."""
+    """Turn off telemetry and the warnings of parallel tokenizers."""
     for name, value in {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}.items():
         os.environ.setdefault(name, value)

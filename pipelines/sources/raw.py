@@ -15,18 +15,18 @@ Column = Sequence[object] | Array
 
 @dataclass(frozen=True)
 class Raw:
-    """A data set as found.
+    """A data set as read from its source.
 
     Attributes:
-        inputs: ``text`` and ``text_pair`` -> ``(N,)`` texts; of a table, each column by its name -> ``(N,)`` values as
-            found, None where one is missing; of images, none.
-        label: ``(N,)`` as found: text, integer or float; 0 where there is none to learn.
-        tested: ``(N,)`` bool, which rows the source itself sets apart for testing; None where it has no test split.
-        names: of the classes, where the source says them.
-        dropped: rows that the source has and that are not here, by the task's ``drop_empty``.
-        aimed: ``(N,)`` bool, which rows are of the task's target set or of its domain; None where the task has none.
-        changes: what is not as it lay there, and in how many rows.
-        pixels: of images; None where there are none.
+        inputs: ``text`` and ``text_pair`` -> ``(N,)`` texts; for a table, each column by name -> ``(N,)`` values as
+            found, None if missing; empty for images.
+        label: ``(N,)`` as found: text, integer or float; 0 for running text.
+        tested: ``(N,)`` bool, the source's own test rows; None if it has no test split.
+        names: of the classes, if the source has them.
+        dropped: number of rows left out by the task's ``drop_empty``.
+        aimed: ``(N,)`` bool, rows of the task's target set or domain; None if the task has none.
+        changes: number of changed rows by kind of change.
+        pixels: of images; None for other data.
     """
 
     inputs: dict[str, Column]
@@ -40,5 +40,5 @@ class Raw:
 
     @property
     def texts(self) -> dict[str, Sequence[str]]:
-        """The inputs, where they are known to be texts."""
+        """The inputs of a task of texts."""
         return cast("dict[str, Sequence[str]]", self.inputs)

@@ -19,15 +19,15 @@ from pipelines.sources.raw import Column, Raw
 from pipelines.sources.readers import rows
 from pipelines.sources.readers.common import Layout
 
-#: What the label is called beside the inputs, whatever they are called.
+#: Key of the label in the raw data, beside the inputs' names.
 LABEL = "the label"
-#: What of the columns is neither input nor label: which domain a row is of.
+#: Key of the rows' domains, neither input nor label.
 DOMAIN = "domain"
-#: The column that says which of a package's members a row is of.
+#: Column with the name of each row's member of a package.
 MEMBER = "member"
-#: The values of each column, by what it is called in the raw data.
+#: Values by key of the raw data.
 Values = dict[str, list[object]]
-#: What a column named under each key holds a row.
+#: Kind of value in the columns of each role.
 ONE_OF = {"numbers": "number", "categories": "category", "dates": "date"}
 
 
@@ -43,15 +43,15 @@ def from_files(source: FromFiles, task: TaskPlan) -> Raw:
 
 
 def _refuse_the_same(train: Path, test: Path | None = None) -> None:
-    """Refuse one file for both splits, or two that hold the same: whatever learnt it by heart would be judged best."""
+    """Refuse two splits of the same content: the test would reward memorizing the training rows."""
     if test is None or not (train.exists() and test.exists()):
         return
     if train.stat().st_size == test.stat().st_size and digest_of(train) == digest_of(test):
-        raise UserError(f"{test}: holds what {train} holds, and would judge by what was trained on; set 'test' instead")
+        raise UserError(f"{test}: is the same as {train}, so the test split would be the training data; set 'test' instead")
 
 
 def from_package(source: FromPackage, task: TaskPlan) -> Raw:
-    """Return a file out of a package, and one for testing, as raw data."""
+    """Return a file from a package, and one for testing, as raw data."""
     if source.members:
         return of_tables(task, [_one(source, task)], [source.package])
     paths = package_index.members(source)
@@ -60,7 +60,7 @@ def from_package(source: FromPackage, task: TaskPlan) -> Raw:
 
 
 def _one(source: FromPackage, task: TaskPlan) -> pa.Table:
-    """Return the columns that the task names of several files as one table, with the column ``MEMBER``."""
+    """Return the task's columns of several files as one table, with the column ``MEMBER``."""
     paths = package_index.parts(source)
     wanted, tables = [(column, one) for column, one in _distinct_columns(task) if column != MEMBER], []
     for name, path in paths.items():
@@ -77,9 +77,9 @@ def of_tables(task: TaskPlan, parts: Sequence[pa.Table | None], origins: Sequenc
 
     Args:
         task: planned.
-        parts: training, and testing or None.
-        origins: say where each is from.
-        names: of the classes, where the source says them.
+        parts: training, and test or None.
+        origins: name of each part, for errors.
+        names: of the classes, if the source has them.
     """
     tables, origins = (
         [part for part in parts if part is not None],
@@ -107,12 +107,12 @@ def of_tables(task: TaskPlan, parts: Sequence[pa.Table | None], origins: Sequenc
 
 
 def _layout(source: DataSource) -> Layout:
-    """Return how the rows of the source's csv and tsv files lie; a data set of the hub says nothing of it."""
+    """Return the layout of the source's csv and tsv files; the default for other sources."""
     return Layout(source.header, source.skip) if isinstance(source, FromFiles | FromPackage) else Layout()
 
 
 def _domain_mask(domains: list[object] | None, task: TaskPlan, origin: str) -> Array | None:
-    """Return which rows are of the domain that the task's target names, ``(N,)``; None where it names none."""
+    """Return a mask ``(N,)`` of the rows in the target's domain; None without a domain."""
     wanted = None if task.target is None else task.target.domain
     if domains is None or wanted is None:
         return None
@@ -126,7 +126,7 @@ def _without_empty(joined: Values, table: Array, splits: int, origin: str) -> tu
     """Return the columns and ``table`` ``(N,)`` without the rows in which any column is missing or blank.
 
     Raises:
-        UserError: where that leaves none of one of the ``splits``.
+        UserError: if one of the ``splits`` has no row left.
     """
     kept = np.array([not any(map(_is_empty, row)) for row in zip(*joined.values(), strict=True)])
     if len(np.unique(table[kept])) < splits:
@@ -139,7 +139,7 @@ def _is_empty(value: object) -> bool:
 
 
 def _column_roles(columns: Columns) -> Iterator[tuple[str, str, str]]:
-    """Yield what each column is called in the raw data, what it holds a row, and its name; in the order of their roles."""
+    """Yield each column's key in the raw data, kind of value and name, ordered by role."""
     for role, named in sorted(vars(columns).items()):
         if isinstance(named, list):
             yield from ((column, ONE_OF[role], column) for column in named)
@@ -148,7 +148,7 @@ def _column_roles(columns: Columns) -> Iterator[tuple[str, str, str]]:
 
 
 def _distinct_columns(task: TaskPlan) -> list[tuple[str, str]]:
-    """Return the columns that the task names, each once and with what it holds a row."""
+    """Return the task's columns, each once and with its kind of value."""
     return list({column: one for _, one, column in _column_roles(task.columns)}.items())
 
 
@@ -176,7 +176,7 @@ def _column(tables: Sequence[pa.Table], name: str, where: str) -> list[object]:
 
 
 def _bytes(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return texts as bytes: a reader of jsonl or parquet does not check that they are UTF-8."""
+    """Return texts as bytes, since the readers of jsonl and parquet do not check their UTF-8."""
     return (
         column.cast(pa.large_binary()) if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) else column
     )

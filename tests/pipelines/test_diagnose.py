@@ -185,7 +185,7 @@ def test_a_score_table_of_other_data_is_refused(prepared, tmp_path):
         ({"diagnose.warm_up": "two"}, r"diagnose.warm_up: 'two': no such warm-up in 'warm_ups', did you mean 'two-epochs'"),
         (
             {"diagnose.warm_up": "short", "warm_ups.short": {"epochs": 0.5}},
-            r"diagnose.warm_up: must be of 2 epochs or more, or of 0, .* got 'short' of 0.5; one that works: two-epochs",
+            r"diagnose.warm_up: must have 2 epochs or more, or 0 .* got 'short' of 0.5; one that works: two-epochs",
         ),
         ({"diagnose": {"warmup": "none"}}, r"diagnose: 'warmup': no such key, did you mean 'warm_up'"),
     ],

@@ -78,7 +78,7 @@ def test_a_column_of_texts_and_folders_of_their_own_for_testing(prepared, tmp_pa
 
 BAD = {
     "under one block": ({"block": 4000}, {}, r"own\.block: the training split has \d+ tokens, under the 4000 of one block"),
-    "no such file": ({}, {"files": "*.md"}, r"books: has no file of the name '\*\.md', which is what source\.files asks for"),
+    "no such file": ({}, {"files": "*.md"}, r"books: has no file that matches source\.files, '\*\.md'"),
     "outside the folder": ({}, {"files": "../*"}, r"source\.files: .*pattern"),
     "a label": ({"columns": {"text": "a", "label": "b"}, "source": {"from": "files", "train": "a.csv"}}, {}, r"'text' alone"),
     "numbers": ({"predicts": "number"}, {}, r"predicts: a task of kind 'language' predicts its own tokens, got 'number'"),

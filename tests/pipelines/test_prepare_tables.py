@@ -56,9 +56,13 @@ BAD = {
     "labels that are all alike": (
         "degrees,count\n" + "1,5\n" * 5,
         {"columns": {"numbers": ["degrees"], "label": "count"}},
-        r"the labels of training must differ, and all 3 are 5\.0",
+        r"the training labels must differ, and all 3 are 5\.0",
     ),
-    "a test split of one": (CSV, {"test": 1}, r"own: the test split must have 2 rows or more, of which R2 is a share, got 1"),
+    "a test split of one": (
+        CSV,
+        {"test": 1},
+        r"own: the test split must have 2 rows or more, since R2 needs a variance, got 1",
+    ),
     "a column that is not there": (
         CSV,
         {"columns": COLUMNS | {"categories": ["skye"]}},

@@ -10,7 +10,7 @@ def test_a_warm_up_that_nobody_starts_from_is_not_run(write_params, capsys):
     warm_ups = {"none": {"epochs": 0}, "long": {"epochs": 5}, "to-target": {"epochs": 0, "nearness": "ngrams"}}
     write_params({"task": "digits", "warm_ups": warm_ups, "diagnose": {"warm_up": "none"}, "compare": {"full": "none"}})
     plan()
-    said = "plan: warm-ups: not run, since nobody starts from them: long, to-target"
+    said = "plan: warm-ups: not run, since no method starts from them: long, to-target"
     assert said in capsys.readouterr().err.splitlines()
     assert names() == ["long", "none", "to-target"]
     for name in ("long", "to-target"):

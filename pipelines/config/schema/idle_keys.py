@@ -1,23 +1,23 @@
-"""Checks for keys of a task that would change nothing."""
+"""Checks for keys of a task that have no effect."""
 
 from __future__ import annotations
 
 from pipelines.config.schema.task_keys import TaskKeys
 
-#: By key, the kinds of data that it is for.
+#: The kinds of data that a key is for, by key.
 FOR = {"image_size": ("image",), "max_length": ("text",), "block": ("language",), "vocabulary": ("language",)}
-#: The sources whose images have one size, and whose parts have no names.
+#: Image sources without columns, and those whose images have a fixed size.
 WITHOUT_COLUMNS = ("idx", "scikit-learn", "folder")
 SIZED = ("idx", "scikit-learn")
-#: The files that say the names of their columns themselves, in every row.
+#: Suffixes of files that name their columns themselves.
 NAMED = (".jsonl", ".parquet")
 
 
 def idle(task: TaskKeys) -> str | None:
-    """Return what is wrong with the first key that is set and would do nothing; None where all do something."""
-    said, source = task.model_fields_set, task.source
+    """Return the error of the first key that is set without effect, None if there is none."""
+    given, source = task.model_fields_set, task.source
     for key, kinds in FOR.items():
-        if key in said and getattr(task, key) is not None and task.kind not in kinds:
+        if key in given and getattr(task, key) is not None and task.kind not in kinds:
             return f"{key}: is for a task of kind {kinds[0]!r}, and this one is of kind {task.kind!r}; leave it out"
     if task.image_size is not None and source.source in SIZED:
         return f"image_size: is for images of a folder or the hub, and these are of {source.source!r}; leave it out"
@@ -29,7 +29,7 @@ def idle(task: TaskKeys) -> str | None:
 
 
 def _own_test(task: TaskKeys) -> str | None:
-    """Return the key that names the source's own test split, None where it has none."""
+    """Return the key of the source's own test split, None if it has none."""
     for key in ("test", "test_member", "test_split"):
         if named := getattr(task.source, key, None):
             return f"source.{key}: {named!r}"

@@ -11,7 +11,7 @@ from pipelines.config.schema.source import ModelSource
 
 
 class Transformer(Section):
-    """A model of the transformers library with a head for the task; ``train_layers`` freezes all below the last so many."""
+    """A transformers model with a head for the task; all but the last ``train_layers`` layers are frozen."""
 
     family: Literal["transformers"]
     source: ModelSource
@@ -20,7 +20,7 @@ class Transformer(Section):
 
 
 class Vision(Section):
-    """A torchvision model by name, untrained, with a stem that fits the images; ``vit`` and ``swin`` have any sizes."""
+    """An untrained torchvision model, with a stem that fits the images; ``vit`` and ``swin`` take any size."""
 
     family: Literal["torchvision"]
     name: str
@@ -28,7 +28,7 @@ class Vision(Section):
 
 
 class Small(Section):
-    """A model for CPUs; ``options`` are what its function in components/models/small.py takes beside the sizes of the data."""
+    """A model for CPUs; ``options`` are further arguments of its function in components/models/small.py."""
 
     family: Literal["small"]
     name: Literal["lenet", "cnn", "mlp", "table-mlp", "bag"]
@@ -36,7 +36,7 @@ class Small(Section):
 
 
 class Gpt(Section):
-    """A GPT-2 of any size, untrained; it reads blocks of the task's length, and its vocabulary is the task's."""
+    """An untrained GPT-2 of any size, with the task's block length and vocabulary."""
 
     family: Literal["gpt"]
     layers: PositiveInt

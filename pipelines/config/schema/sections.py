@@ -19,16 +19,16 @@ from pydantic import (
 
 from pipelines.core.errors import unknown
 
-#: Names become folders, DVC stages and tags: nothing in them may mean anything to a shell or to a path.
+#: Names become folders, DVC stages and tags, so they have no character that is special in a shell or path.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
-#: As wide as the narrowest random generator takes it.
+#: Within the range of all random generators that take it.
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Precision = Literal["fp32", "bf16", "fp16"]
 
 
 class Section(BaseModel):
-    """A part of params.yaml: unknown keys are refused, with the nearest known one, and nothing changes after reading."""
+    """A part of params.yaml: frozen; an unknown key is refused with the nearest known one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
@@ -59,7 +59,7 @@ class Optimizer(Section):
 
 
 class Schedule(Section):
-    """Ramp, hold and decay, in epochs; the hold is as long as the longest warm-up of the comparison, or longer."""
+    """Learning rate schedule: ramp and hold in epochs, then decay; the hold covers the longest warm-up."""
 
     name: Literal["linear", "cosine", "constant"]
     ramp: NonNegativeFloat
@@ -67,14 +67,14 @@ class Schedule(Section):
 
 
 class Training(Section):
-    """What every method shares.
+    """Training settings that all methods share.
 
     ``look_size`` examples are looked at, ``look_batch`` in a forward pass, before door 3 chooses among them; by default as
-    many as the method wants. Without ``refill``, what it keeps of one look is trained at once, in a smaller batch. With
-    ``keep_frozen`` the frozen layers' forward pass is taken once an example, before the first step. With ``devices`` a
-    training runs in so many processes of ``threads`` each, on a GPU each where there are any; ``batch_size`` is that of
-    all together. Without ``deterministic`` a GPU may sum in any order: two runs differ then, and kernels that know no
-    other way may be used.
+    many as the method wants. Without ``refill``, the examples kept of one look are trained at once, in a smaller batch.
+    With ``keep_frozen`` the frozen layers' outputs are computed once per example, before the first step. With ``devices`` a
+    training runs in that many processes of ``threads`` threads, each on its own GPU if there are any; ``batch_size`` is
+    their total. Without ``deterministic`` a GPU may sum in any order: two runs then differ, and kernels without a
+    deterministic version may be used.
     """
 
     epochs: Annotated[int, Field(ge=1, le=100_000)]
@@ -102,11 +102,11 @@ class Training(Section):
 
 
 class Controls(Section):
-    """How the controls of a study are tuned, so that no method is held against a weak one.
+    """Tuning of a study's controls, so that no method is compared with a weak one.
 
-    At the middle one of the costs that methods have, or at ``all``, each control is trained with every combination of the
-    factors of its task's learning rate and batch size, and without any. ``costs``, shares of that of ``full``, are more costs
-    at which there are controls, for their curve.
+    At the middle one of the methods' costs, or with ``tuned: all`` at every cost, each control is trained with every
+    combination of the factors of its task's learning rate and batch size, and without any. ``costs``, as shares of the cost
+    of ``full``, are more costs with controls, for their curve.
     """
 
     costs: list[Annotated[float, Field(gt=0, lt=1)]] = []
@@ -128,10 +128,10 @@ class Controls(Section):
 
 
 class Study(Section):
-    """A grid: every method, with the warm-up that it starts from, at every fraction, with every seed.
+    """A grid: every method, with its warm-up, at every fraction, with every seed.
 
-    ``vary`` gives a method values of more of its arguments, and then it is at every combination of them. ``tasks`` has the
-    grid run on each of several tasks: names, or names with what each changes of the ``task`` that it is made of.
+    ``vary`` lists values of more arguments of a method, which is then run at every combination of them. ``tasks`` runs the
+    grid on each of several tasks: names, or names with the keys that each changes in the ``task`` it is based on.
     """
 
     methods: dict[Name, Name]
@@ -157,13 +157,13 @@ class Study(Section):
 
 
 class Diagnose(Section):
-    """What a diagnosis is made from: the score table of a warm-up of two epochs or more, or of a proxy; or of none."""
+    """The warm-up whose scores a diagnosis reads: two epochs or more, a proxy, or none."""
 
     warm_up: Name = "two-epochs"
 
 
 class Pools(Section):
-    """Which of Prefect's work pools the stages go to where agents run them; one that is not named goes to ``default``."""
+    """Prefect work pools of the stages that agents run; unnamed stages go to ``default``."""
 
     default: Name
     plan: Name | None = None
@@ -177,19 +177,19 @@ class Pools(Section):
     compare: Name | None = None
 
     def of(self, address: str) -> str:
-        """Return the pool of the stage at ``address``, ``train@full`` say."""
+        """Return the pool of the stage at ``address``, such as ``train@full``."""
         named: str | None = getattr(self, address.partition("@")[0])
         return named or self.default
 
 
 class Tracking(Section):
-    """What MLflow is told beside the runs: with ``register_best``, the best models of each comparison, in its registry."""
+    """MLflow settings; ``register_best`` puts the best models of each comparison into its model registry."""
 
     register_best: bool = True
 
 
 class Energy(Section):
-    """Where the electricity comes from, and the watts of the paper's model."""
+    """Country of the electricity, and the watts of the paper's energy model."""
 
     country: str
     cpu_watts: PositiveFloat
@@ -199,10 +199,10 @@ class Energy(Section):
 
 
 class Advise(Study):
-    """Candidates, as a study has them, and what it may cost to choose among them.
+    """Candidates, as in a study, and the budget for choosing among them.
 
-    ``rungs`` are shares of the training data, the last of which has all ``seeds`` and the others the first; ``validation`` is
-    the part of the training split that judges.
+    ``rungs`` are shares of the training data; the last is run with all ``seeds``, the others with the first. ``validation``
+    is the part of the training split that candidates are judged on.
     """
 
     rungs: list[Annotated[float, Field(gt=0, le=1)]] = [0.25, 0.5, 1.0]
@@ -219,6 +219,6 @@ class Advise(Study):
         if not self.rungs or self.rungs != sorted(set(self.rungs)):
             nearest = sorted(set(self.rungs)) or [1.0]
             raise ValueError(
-                f"rungs: must be one share or more, each above the last, got {self.rungs}; what works is {nearest}"
+                f"rungs: must be one share or more, each above the last, got {self.rungs}; the nearest that works is {nearest}"
             )
         return self

@@ -10,7 +10,7 @@ from pipelines.config.schema.sections import Section
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Package = Annotated[str, StringConstraints(pattern=r"^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$")]
-#: Which files of a folder are documents; it stays inside the folder.
+#: Pattern of the documents in a folder; it cannot leave the folder.
 Pattern = Annotated[str, StringConstraints(pattern=r"^[^/.][^/]*(/[^/.][^/]*)*$")]
 
 
@@ -28,7 +28,7 @@ class FromHub(Section):
 class FromFiles(Section):
     """The user's own csv, tsv, jsonl or parquet files.
 
-    ``header`` names the columns of a file that has no header; ``skip`` rows of a csv or tsv, below the names, are no examples.
+    ``header`` names the columns of a file without a header; ``skip`` rows of a csv or tsv below the names are skipped.
     """
 
     source: Literal["files"] = Field(alias="from")
@@ -40,11 +40,11 @@ class FromFiles(Section):
 
 
 class FromPackage(Section):
-    """A file or folder inside an archive that a package index carries: checked by its hash, never installed nor imported.
+    """A file or folder in a package archive, checked by hash, never installed nor imported.
 
-    ``test_member`` is the test split; ``header`` and ``skip`` are as of files. Of a folder, ``files`` are documents;
-    ``tagged`` ones are of ``word/tag`` tokens. ``members`` are several files of one form by name, read in the order of
-    their names: the column ``member`` says which a row is of.
+    ``test_member`` is the test split; ``header`` and ``skip`` are as in ``FromFiles``. ``files`` is the pattern of a folder's
+    documents; ``tagged`` ones consist of ``word/tag`` tokens. ``members`` are several files of one format by name, read in
+    the order of their names; the column ``member`` has the name of each row's file.
     """
 
     source: Literal["package"] = Field(alias="from")
@@ -74,7 +74,7 @@ class FromPackage(Section):
     @model_validator(mode="after")
     def _hash_has_a_member(self) -> FromPackage:
         if self.test_member_sha256 and not self.test_member:
-            raise ValueError("test_member_sha256: is of a test_member, and there is none; name it, or leave the hash out")
+            raise ValueError("test_member_sha256: needs a test_member, and there is none; name it, or leave the hash out")
         return self
 
 

@@ -10,7 +10,7 @@ from pipelines.config.schema.sections import Section, Seed, Share
 
 
 class LabelNoise(Section):
-    """A fraction of the training labels, each replaced by another class: any, or with ``by_class`` the next of its class."""
+    """A fraction of training labels, replaced by a random other class, or with ``by_class`` the next one."""
 
     fraction: Share
     by_class: bool = False
@@ -18,10 +18,10 @@ class LabelNoise(Section):
 
 
 class TargetSet(Section):
-    """The few examples that a large pool is to serve: a ``file`` of rows like the pool's, or ``rows`` of one ``domain``.
+    """A small target set beside a large pool: a ``file`` of rows, or ``rows`` of one ``domain``.
 
-    With ``domain``, a value of the column that ``columns.domain`` names, the test split is of that domain, and training has
-    ``rows`` of it beside the rows of all others.
+    With ``domain``, a value of the column that ``columns.domain`` names, the test split has that domain only, and training
+    has ``rows`` of it beside all rows of other domains.
     """
 
     file: str | None = None
@@ -34,19 +34,19 @@ class TargetSet(Section):
         if (self.file is None) == (self.domain is None):
             raise ValueError(f"must name a file or a domain, got {'both' if self.file else 'neither'}")
         if (self.domain is None) != (self.rows is None):
-            raise ValueError("rows: is how many of a domain training has: name both, or a file alone")
+            raise ValueError("rows: is the number of a domain's rows in training; set both rows and domain, or a file alone")
         return self
 
 
 class LongTail(Section):
-    """Class sizes cut to a profile whose largest is ``ratio`` times its smallest, exponentially (arXiv 1901.05555)."""
+    """Class sizes cut to an exponential profile; the largest is ``ratio`` times the smallest (arXiv 1901.05555)."""
 
     ratio: Annotated[float, Field(gt=1)]
     seed: Seed = 0
 
 
 class Duplicates(Section):
-    """A fraction of the training rows, each replaced by a copy of one of the others; with ``near``, by one a little changed."""
+    """A fraction of training rows, each replaced by a copy of another, slightly changed with ``near``."""
 
     fraction: Annotated[float, Field(gt=0, lt=1)]
     near: bool = False

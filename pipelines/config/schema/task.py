@@ -9,7 +9,7 @@ from pipelines.config.schema.model import Small, Transformer
 from pipelines.config.schema.source import FromFolder, FromPackage
 from pipelines.config.schema.task_keys import TaskKeys
 
-#: By the kind of data: the columns it must have (one of them at least), those it may have, and where it may come from.
+#: By kind of data: required columns (at least one of them), optional columns; and the sources that have such data.
 INPUTS: dict[str, tuple[set[str], set[str]]] = {
     "text": ({"text"}, {"text_pair"}),
     "image": ({"image"}, set()),
@@ -26,7 +26,7 @@ SOURCES = {
 TABULAR = ("hub", "files", "package")
 #: The keys of a source that are for documents alone.
 DOCUMENTS = {"files", "tagged"}
-#: By the kind of data: the families of models, and the small ones by name.
+#: By kind of data: model families, and the small models by name.
 MODELS: dict[str, tuple[str, ...]] = {
     "text": ("transformers",),
     "image": ("torchvision", "small"),
@@ -37,12 +37,12 @@ SMALL: dict[str, tuple[str, ...]] = {"image": ("cnn", "lenet", "mlp"), "table": 
 
 
 class Task(TaskKeys):
-    """What is learnt, from what, by which model; refused where its keys do not fit each other."""
+    """A task: its data, target, model and training, checked against each other."""
 
     @model_validator(mode="after")
     def _source_fits_kind(self) -> Task:
         if (source := self.source.source) not in (fit := SOURCES[self.kind]):
-            raise ValueError(f"source.from: {source!r} has nothing of kind {self.kind!r}; that comes from {', '.join(fit)}")
+            raise ValueError(f"source.from: {source!r} has no data of kind {self.kind!r}; one that works: {', '.join(fit)}")
         documents = self.kind == "language" and (source == "folder" or (source == "package" and not list(self.columns.named())))
         if isinstance(self.source, FromFolder | FromPackage) and not documents and self.source.model_fields_set & DOCUMENTS:
             raise ValueError("source.files, source.tagged: are for documents: kind 'language', and no columns")
@@ -55,8 +55,8 @@ class Task(TaskKeys):
 
     @model_validator(mode="after")
     def _keys_do_something(self) -> Task:
-        if said := idle(self):
-            raise ValueError(said)
+        if message := idle(self):
+            raise ValueError(message)
         return self
 
     @model_validator(mode="after")
@@ -89,7 +89,7 @@ class Task(TaskKeys):
         if self.training.keep_frozen and not (self.kind == "text" and frozen):
             lacking = "whose model has no train_layers" if self.kind == "text" else f"of kind {self.kind!r}"
             raise ValueError(
-                "training.keep_frozen: must be false but for a task of kind 'text' whose model has train_layers, "
+                "training.keep_frozen: must be false except for a task of kind 'text' whose model has train_layers, "
                 f"got true for one {lacking}; the nearest that works is false"
             )
         return self
@@ -109,16 +109,16 @@ class Task(TaskKeys):
         if self.target is None:
             return self
         if self.kind not in ("text", "table") or self.source.source not in TABULAR:
-            raise ValueError("target: is of rows of texts or tables, whose source is files, package or hub; leave it out")
+            raise ValueError("target: is for texts or tables from files, package or hub; leave it out")
         if self.target.domain is not None and self.columns.domain is None:
-            raise ValueError("target.domain: is a value of the column columns.domain, which names none; name it")
+            raise ValueError("target.domain: is a value of the column columns.domain, which is not set; name that column")
         return self
 
     @model_validator(mode="after")
     def _stream_is_seen_once(self) -> Task:
         if self.stream and self.training.epochs != 1:
             raise ValueError(
-                "training.epochs: must be 1 for a task with 'stream: true', of which each example is seen once at most, got "
+                "training.epochs: must be 1 for a task with 'stream: true', which trains on each example at most once, got "
                 f"{self.training.epochs}; the nearest that works is 1"
             )
         return self

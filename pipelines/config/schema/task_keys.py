@@ -1,4 +1,4 @@
-"""The keys of a task: what is learnt, from what, by which model."""
+"""Keys of a task: its data, target, model and training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipelines.config.schema.split_options import Duplicates, LabelNoise, LongTa
 
 
 class Columns(Section):
-    """Which column of the source is what."""
+    """Names of the source's columns, by role."""
 
     text: str | None = None
     text_pair: str | None = None
@@ -45,7 +45,7 @@ class Columns(Section):
 
 
 class DataKeys(Section):
-    """What is learnt, and from what."""
+    """Keys of a task's data and target."""
 
     kind: Literal["text", "image", "table", "language"]
     predicts: Literal["class", "number"] = "class"
@@ -78,13 +78,13 @@ class DataKeys(Section):
 
     @property
     def judging_metric(self) -> Metric:
-        """What its models are judged by."""
+        """The metric that the task's models are judged by."""
         of_kind = METRICS["tokens" if self.kind == "language" else self.predicts]
         return replace(of_kind, name=self.metric) if self.metric else of_kind
 
 
 class TaskKeys(DataKeys):
-    """What is learnt, from what, by which model."""
+    """Keys of a task: its data, target, model and training."""
 
     model: Model
     training: Training

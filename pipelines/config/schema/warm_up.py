@@ -11,15 +11,15 @@ from pipelines.config.schema.model import Model, Small, Transformer
 from pipelines.config.schema.sections import Optimizer, Section
 from pipelines.config.schema.task import MODELS, SMALL, Task, listed
 
-#: The families and small models that a proxy may be of beside those that a task may have: texts come as the task's token ids.
+#: Model families and small models of a proxy: those of a task and, for texts, which it gets as token ids, ``bag``.
 PROXY_MODELS = MODELS | {"text": ("transformers", "small")}
 PROXY_SMALL = SMALL | {"text": ("bag",)}
 
 
 class Proxy(Section):
-    """A small model that ranks examples for the task's; what it has no setting for it shares with the task's.
+    """A small model that ranks examples for the task's model, and shares its other settings.
 
-    ``share`` is for planning alone: what a pass of it costs, where one of the task's model costs 1.
+    ``share`` is for planning alone: the cost of a pass, where one of the task's model costs 1.
     """
 
     model: Model
@@ -27,7 +27,7 @@ class Proxy(Section):
     share: PositiveFloat = 0.1
 
     def check_fits(self, task: Task) -> None:
-        """Refuse a proxy that cannot read the examples of ``task``, or whose classes there are none of.
+        """Refuse a proxy that cannot read the examples of ``task``, or a task without classes.
 
         Raises:
             ValueError: naming the key below the proxy, or the task's.
@@ -46,13 +46,12 @@ class Proxy(Section):
 
 
 class WarmUp(Section):
-    """Epochs over everything before anything is selected; ``scores_in`` eval looks again after each of them.
+    """Epochs over all examples before any selection; ``scores_in: eval`` adds a look after each.
 
-    With ``holdout`` they are epochs of that fraction alone, with ``proxy`` those of another model: either is a model of its
-    own, which then looks at everything, and the method's training starts from nothing. With ``nearness`` there are no epochs:
-    every example is compared with the task's target set, by the n-grams of its tokens or by the features that the untrained
-    model, or its frozen part, gives. With ``fake_class`` they are epochs of a model with one class more than there are, of
-    which a random part of the rows is made.
+    With ``holdout`` the epochs are over that fraction alone, with ``proxy`` they train another model: either way a separate
+    model then looks at all examples, and the method's training starts from scratch. With ``nearness`` there are no epochs:
+    every example is compared with the task's target set, by n-grams of its tokens or by features of the untrained model or
+    its frozen part. With ``fake_class`` the epochs train a model with one extra class, made of a random part of the rows.
     """
 
     epochs: NonNegativeFloat
@@ -64,17 +63,17 @@ class WarmUp(Section):
 
     @property
     def apart(self) -> str | None:
-        """Which of these it is, where a method's training starts from nothing."""
+        """The kind of a warm-up after which methods start from scratch, None for others."""
         return next((kind for kind in ("holdout", "proxy", "nearness", "fake_class") if getattr(self, kind)), None)
 
     @property
     def start_epoch(self) -> float:
-        """How many epochs of a method's own training it has done."""
+        """Epochs of a method's own training that the warm-up covers."""
         return 0.0 if self.apart else self.epochs
 
     @property
     def extra(self) -> float:
-        """What it costs beside those, in epochs over everything."""
+        """Cost beside ``start_epoch``, in epochs over all examples."""
         if self.holdout:
             return self.holdout * self.epochs + LOOK_SHARE
         if self.proxy:
@@ -89,11 +88,11 @@ class WarmUp(Section):
     def _one_kind_alone(self) -> WarmUp:
         if self.proxy and (self.holdout or self.scores_in == "eval"):
             other = "holdout" if self.holdout else "scores_in: eval"
-            raise ValueError(f"proxy: is trained on everything and looks once after it; take out {other}, or the proxy")
+            raise ValueError(f"proxy: trains on all examples and then looks once; take out {other}, or the proxy")
         if self.fake_class and (self.holdout or self.proxy or self.nearness or self.scores_in == "eval"):
             raise ValueError("fake_class: is a warm-up of its own; take out the other keys but epochs, or fake_class")
         if self.nearness and (self.holdout or self.proxy or self.scores_in == "eval" or self.epochs):
-            raise ValueError("nearness: compares examples and trains nothing; with it, epochs must be 0 and no other key there")
+            raise ValueError("nearness: compares examples and trains nothing; epochs must be 0, and no other key set")
         return self
 
     @model_validator(mode="after")

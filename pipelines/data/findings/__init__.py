@@ -1,1 +1,1 @@
-"""Findings of a diagnosis, as they are made and as they are written."""
+"""Findings of a diagnosis: their measures and their records."""

@@ -1,4 +1,4 @@
-"""Findings of a diagnosis, measured in prepared data and a score table."""
+"""Measures of a diagnosis, from prepared data and a score table."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ TARGET_SET = "target set"
 
 @dataclass(frozen=True)
 class Together:
-    """Both splits as one, training first.
+    """Both splits together, N training rows first, then M test rows.
 
     Attributes:
-        train: how many rows are training's.
+        train: number of training rows.
         ids: ``(N + M,)``.
-        same: which of them say what an earlier one says.
-        vectors: a row of unit length an example; that of training and of the test split.
+        same: which rows repeat an earlier one.
+        vectors: one row of unit length per example.
     """
 
     train: int
@@ -50,7 +50,7 @@ class Together:
 
 
 def together(train: Split, test: Split) -> Together:
-    """Return both splits as one, and which rows say the same."""
+    """Return both splits together, with their duplicates and feature vectors."""
     same = leaks.same_rows([train, test], leaks.MOST)
     ids, vectors = np.concatenate([train.ids, test.ids]), fingerprints.vectors([train.examples, test.examples])
     return Together(len(train.ids), ids, same, vectors)
@@ -64,13 +64,13 @@ def findings_of(
     manifest: Manifest,
     train: Split,
 ) -> Findings:
-    """Return what was found; without ``scores`` what needs no training.
+    """Return the findings; without ``scores`` only those that need no training.
 
     Args:
         plan: of the diagnosis.
         rows: both splits.
-        scores: of the warm-up, in the order of training.
-        wrong: of them, where there are classes.
+        scores: of the warm-up, in the order of the training split.
+        wrong: labels by the scores; None without classes or scores.
         manifest: of the data.
         train: the training split.
     """
@@ -78,23 +78,23 @@ def findings_of(
     apart, learnt = _shift(rows, train), _warm_up_findings(scores, wrong, manifest)
     classes = _classes(train.examples.target, manifest.classes, scores, wrong) if manifest.classes else []
     advice = _advice(_facts(apart, learnt, classes, manifest, plan.epochs))
-    told = {"task": manifest.task, "warm_up": plan.warm_up, "metric": manifest.metric, "advice": advice}
-    return Findings.of({**told, "duplicates": duplicates, "shift": apart, "classes": classes, **learnt})
+    head = {"task": manifest.task, "warm_up": plan.warm_up, "metric": manifest.metric, "advice": advice}
+    return Findings.of({**head, "duplicates": duplicates, "shift": apart, "classes": classes, **learnt})
 
 
 def _shift(rows: Together, train: Split) -> ShiftFinding:
-    """Return how far the pool is from the target set, or training from the test split."""
+    """Return the shift between the pool and the target set, or training and the test split."""
     own = rows.vectors[: rows.train]
     of, origin, other = "training", "test split", rows.vectors[rows.train :]
     if "target" in train.table.column_names:
         aimed = train.table["target"].to_numpy(zero_copy_only=False)
         of, origin, own, other = "pool", TARGET_SET, own[~aimed], own[aimed]
-    told = shift(own, other)
-    return ShiftFinding.of({"of": of, "from": origin, **asdict(told), "rows": list(told.rows)})
+    found = shift(own, other)
+    return ShiftFinding.of({"of": of, "from": origin, **asdict(found), "rows": list(found.rows)})
 
 
 class WarmUpFindings(TypedDict, total=False):
-    """What a warm-up shows, as far as there is one."""
+    """Findings from a warm-up's scores, if there are any."""
 
     gradient: GradientFinding
     pace: PaceFinding
@@ -102,25 +102,25 @@ class WarmUpFindings(TypedDict, total=False):
 
 
 def _warm_up_findings(scores: Scores | None, wrong: WrongLabels | None, manifest: Manifest) -> WarmUpFindings:
-    """Return what the warm-up shows of all examples together."""
-    told: WarmUpFindings = {}
+    """Return the findings from the warm-up's scores over all examples."""
+    findings: WarmUpFindings = {}
     if scores is not None:
         size = concentration(signal(scores, classes=bool(manifest.classes)))
         shares = {f"{share:g}": part for share, part in size.shares.items()}
-        told["gradient"] = GradientFinding(effective_sample_size=size.sample_size, shares=shares)
+        findings["gradient"] = GradientFinding(effective_sample_size=size.sample_size, shares=shares)
     if scores is not None and manifest.classes:
-        told["pace"] = PaceFinding.of(asdict(pace(scores)))
+        findings["pace"] = PaceFinding.of(asdict(pace(scores)))
     if wrong is not None:
-        told["wrong_labels"] = WrongLabelsFinding(rate=wrong.rate, suspects=len(wrong.suspects))
-    return told
+        findings["wrong_labels"] = WrongLabelsFinding(rate=wrong.rate, suspects=len(wrong.suspects))
+    return findings
 
 
 def _classes(label: Array, names: list[str], scores: Scores | None, wrong: WrongLabels | None) -> list[ClassFinding]:
     sizes = np.bincount(label, minlength=len(names))
-    told = [ClassFinding(name=n, rows=int(size)) for n, size in zip(names, sizes, strict=True)]
+    found = [ClassFinding(name=n, rows=int(size)) for n, size in zip(names, sizes, strict=True)]
     if scores is None or wrong is None:
-        return told
-    learnt = zip(told, paces(scores, label, len(names)), wrong.rates, strict=True)
+        return found
+    learnt = zip(found, paces(scores, label, len(names)), wrong.rates, strict=True)
     return [
         one.model_copy(update={"right": own.early + own.late, **asdict(own), "wrong_labels": float(rate)})
         for one, own, rate in learnt
@@ -128,7 +128,7 @@ def _classes(label: Array, names: list[str], scores: Scores | None, wrong: Wrong
 
 
 def _facts(apart: ShiftFinding, learnt: WarmUpFindings, classes: list[ClassFinding], manifest: Manifest, epochs: int) -> Facts:
-    """Return what advice is made of."""
+    """Return the inputs of the recommendation."""
     sizes = [c.rows for c in classes]
     gradient, wrong = learnt.get("gradient"), learnt.get("wrong_labels")
     return Facts(

@@ -12,7 +12,7 @@ from pipelines.core.records import Record
 
 
 class CopyCounts(Record):
-    """Rows that repeat others, as in ``pipelines.data.manifest.DuplicateCounts``."""
+    """Counts of duplicates, as in ``pipelines.data.manifest.DuplicateCounts``."""
 
     train_exact: int
     train_near: int
@@ -22,7 +22,7 @@ class CopyCounts(Record):
 
 
 class ShiftFinding(Record):
-    """How far ``one`` set is from the ``other``, as in ``components.diagnosis.shift.Shift``."""
+    """Shift between ``one`` set and the ``other``, as in ``components.diagnosis.shift.Shift``."""
 
     one: str = Field(alias="of")
     other: str = Field(alias="from")
@@ -32,7 +32,7 @@ class ShiftFinding(Record):
 
 
 class PaceFinding(Record):
-    """When examples were learnt, as in ``components.diagnosis.measures.Pace``."""
+    """Shares of examples by when they were learnt, as in ``components.diagnosis.measures.Pace``."""
 
     early: float
     late: float
@@ -41,7 +41,7 @@ class PaceFinding(Record):
 
 
 class ClassFinding(Record):
-    """A class and its rows; where there was a warm-up, when they were learnt and which share of labels is wrong."""
+    """A class and its number of rows; with a warm-up, its pace and wrong labels."""
 
     name: str
     rows: int
@@ -54,27 +54,27 @@ class ClassFinding(Record):
 
     @property
     def shares(self) -> list[float]:
-        """The shares of the rows, in the order above; none where there was no warm-up."""
+        """Shares of the rows, in the order above; empty without a warm-up."""
         shares = (self.right, self.early, self.late, self.forgotten, self.never, self.wrong_labels)
         return [share for share in shares if share is not None]
 
 
 class GradientFinding(Record):
-    """How few examples the gradient comes from; ``shares`` are parts of it by the share of the examples."""
+    """Concentration of the gradient; ``shares`` maps a share of the examples to their part of it."""
 
     effective_sample_size: float
     shares: dict[str, float]
 
 
 class WrongLabelsFinding(Record):
-    """The estimated share of labels that are wrong, and how many of them are named."""
+    """Estimated share of wrong labels, and number of suspects."""
 
     rate: float
     suspects: int
 
 
 class Advice(Record):
-    """What to run, as in ``components.diagnosis.recommendation.Recommendation``."""
+    """Recommended method, as in ``components.diagnosis.recommendation.Recommendation``."""
 
     method: str | None
     why: str
@@ -84,9 +84,9 @@ class Advice(Record):
 
 
 class Findings(Record):
-    """What a diagnosis found: the content of diagnosis.json.
+    """Findings of a diagnosis, the content of diagnosis.json.
 
-    ``gradient`` is None without a warm-up; ``pace`` and ``wrong_labels`` without classes too.
+    ``gradient`` is None without a warm-up; ``pace`` and ``wrong_labels`` also without classes.
     """
 
     task: str
@@ -102,17 +102,17 @@ class Findings(Record):
 
     @classmethod
     def written(cls) -> Findings:
-        """Return the findings that were written last.
+        """Return the last findings that were written.
 
         Raises:
-            UserError: where there are none.
+            UserError: if there are none.
         """
         return cls.read(DIAGNOSIS / "diagnosis.json")
 
 
 @dataclass(frozen=True)
 class Example:
-    """An example by its id and its place in training; ``told`` are its texts, or the file of its picture."""
+    """An example: id, row in training, and texts or picture file (``told``)."""
 
     id: int
     row: int
@@ -124,11 +124,11 @@ class Suspect:
     """A label that is probably wrong.
 
     Attributes:
-        example: whose label it is.
-        given: the label, as it is called.
-        likely: the class that the model takes the example for.
-        sure: by how much more the model believed that one.
-        near: the examples most like it that have the likely label.
+        example: with the label.
+        given: name of its label.
+        likely: name of the class that the model predicts.
+        sure: the model's margin for the likely class over the given one.
+        near: the nearest examples with the likely label.
     """
 
     example: Example
@@ -138,7 +138,7 @@ class Suspect:
     near: Sequence[Example]
 
     def columns(self) -> dict[str, float | str]:
-        """Return the row of suspects.csv, to be read by somebody who then writes a verdict."""
+        """Return the row of suspects.csv, with an empty verdict for a reader to fill in."""
         like = "; ".join(f"{n.id}: {n.told}" if n.told else str(n.id) for n in self.near)
         return {
             "id": self.example.id,
@@ -153,7 +153,7 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Copy:
-    """An example that says what an earlier one says, by the ids and splits of both."""
+    """A duplicate and its original, by id and split."""
 
     id: int
     split: str

@@ -1,1 +1,1 @@
-"""Readers of text files: csv, tsv and JSON lines, row by row."""
+"""Readers of tables in files: csv, tsv, JSON lines and parquet."""

@@ -10,22 +10,22 @@ from typing import IO, Any, TypeVar
 
 from pipelines.core.errors import UserError, unknown
 
-#: Rows that are held as Python's own values at once.
+#: Most rows in memory as Python values at once.
 AT_ONCE = 10_000
-#: How files begin that are no UTF-8.
+#: Byte order marks of UTF-16.
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 T = TypeVar("T")
-#: The columns to read, by name and by what they hold a row.
+#: The columns to read: name and kind of value.
 Wanted = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the rows of a csv or tsv lie.
+    """Layout of a csv or tsv.
 
     Attributes:
-        header: the names of the columns of a file that has none; None for one that has.
-        skip: rows below the names that are no examples.
+        header: column names for a file without a header; None for one with a header.
+        skip: number of rows to skip below the header.
     """
 
     header: list[str] | None = None
@@ -33,14 +33,14 @@ class Layout:
 
 
 def opened(path: Path, newline: str = "") -> IO[str]:
-    """Return a file to be read line by line; what is not UTF-8 comes as lone surrogates.
+    """Return a file opened as text; bytes that are not UTF-8 become lone surrogates.
 
     Args:
         path: of the file, which may be gzipped.
-        newline: as ``open`` has it: "" for what lines of any kind end in.
+        newline: as in ``open``.
 
     Raises:
-        UserError: for a file of another encoding of Unicode.
+        UserError: for a file in UTF-16.
     """
     opener: Callable[..., Any] = gzip.open if path.suffix.lower() == ".gz" else open
     with opener(path, "rb") as file:
@@ -51,7 +51,7 @@ def opened(path: Path, newline: str = "") -> IO[str]:
 
 
 def chunks(rows: Iterable[T]) -> Iterator[list[T]]:
-    """Yield rows in lists of ``AT_ONCE``, and what is left."""
+    """Yield rows in lists of at most ``AT_ONCE``."""
     chunk: list[T] = []
     for row in rows:
         chunk.append(row)
@@ -63,13 +63,13 @@ def chunks(rows: Iterable[T]) -> Iterator[list[T]]:
 
 
 def check_names(path: Path, names: Sequence[str], wanted: Wanted, *, separated: bool = False) -> None:
-    """Refuse names of columns that are not there, or are there twice.
+    """Refuse columns that a file lacks or has twice.
 
     Args:
         path: of the file.
-        names: that it has.
-        wanted: the columns.
-        separated: whether it is a csv or tsv, which may be one of semicolons.
+        names: of its columns.
+        wanted: the columns to read.
+        separated: whether it is a csv or tsv, which may be separated by semicolons by mistake.
 
     Raises:
         UserError: naming the column.
@@ -81,7 +81,7 @@ def check_names(path: Path, names: Sequence[str], wanted: Wanted, *, separated: 
     for name, _ in wanted:
         if name not in names:
             semicolons = separated and ";" in "".join(names)
-            hint = "; its values are separated by semicolons, where a csv has commas" if semicolons else ""
+            hint = "; its values are separated by semicolons, and a csv needs commas" if semicolons else ""
             raise UserError(unknown(f"{path}: columns: {name!r}", "column", name, names) + hint)
         if (found := list(names).count(name)) > 1:
             raise UserError(f"{path}: has {found} columns of the name {name!r}; the name must be there once")

@@ -1,4 +1,4 @@
-"""Reader of csv and tsv, each value as written."""
+"""Reader of csv and tsv files; values stay as written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def csv(path: Path, layout: Layout, wanted: Wanted) -> pa.Table:
     """Return the columns of a csv, as ``rows.read`` does.
 
     Raises:
-        UserError: naming the line whose quotes are wrong, or that has another number of values.
+        UserError: naming the line with wrong quotes or another number of values.
     """
     with opened(path) as file:
         return _table(path, reader(file, strict=True), layout, wanted)
@@ -31,7 +31,7 @@ def tsv(path: Path, layout: Layout, wanted: Wanted) -> pa.Table:
     """Return the columns of a tsv, which has no quotes.
 
     Raises:
-        UserError: naming the line that has another number of values.
+        UserError: naming the line with another number of values.
     """
     with opened(path) as file:
         return _table(path, reader(file, delimiter="\t", quoting=QUOTE_NONE), layout, wanted)
@@ -59,7 +59,7 @@ def _numbered(path: Path, lines: Reader) -> Iterator[tuple[int, list[str]]]:
                 yield line, row
             line = lines.line_num + 1
     except Error as error:
-        rule = "a value that begins with one ends with one, and inside it they are doubled"
+        rule = "a quoted value must end with a quote, and quotes inside it must be doubled"
         raise UserError(f"{path}: line {line}: its quotes are wrong ({error}); {rule}") from None
 
 

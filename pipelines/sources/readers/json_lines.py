@@ -1,4 +1,4 @@
-"""Reader of JSON lines: texts as bytes, other values as JSON has them."""
+"""Reader of JSON lines; texts become bytes, other values stay as in JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipelines.sources.readers.common import Layout, Wanted, check_names, chunks
 
 
 def objects(path: Path, layout: Layout, wanted: Wanted) -> pa.Table:
-    """Return the columns of a file of one JSON object a line, as ``rows.read`` does.
+    """Return the columns of a file with one JSON object per line, as ``rows.read`` does.
 
     Raises:
         UserError: naming the line or column that cannot be read.
@@ -38,7 +38,7 @@ def _parsed(path: Path, file: Iterable[str]) -> Iterator[tuple[int, dict[str, Js
         if not text.strip():
             continue
         if line == 1 and text.lstrip().startswith("["):
-            raise UserError(f"{path}: must have one JSON object a line, got an array; 'jq -c .[]' makes such lines of it")
+            raise UserError(f"{path}: must have one JSON object a line, got an array; 'jq -c .[]' converts it")
         try:
             row = json.loads(text)
         except ValueError as error:
@@ -49,7 +49,7 @@ def _parsed(path: Path, file: Iterable[str]) -> Iterator[tuple[int, dict[str, Js
 
 
 def _uniform_values(path: Path, name: str, one: str, values: Sequence[tuple[int, JsonValue]]) -> pa.Array:
-    """Return the values of a column of JSON, which are all texts or all numbers."""
+    """Return a JSON column as an array; refuse texts mixed with numbers."""
     for line, value in values:
         if isinstance(value, dict | list):
             raise UserError(f"{path}: {name}: must hold one {one} a row, got {json.dumps(value)[:40]} in line {line}")
@@ -67,7 +67,7 @@ def _uniform_values(path: Path, name: str, one: str, values: Sequence[tuple[int,
 
 
 def _joined(path: Path, name: str, parts: Sequence[pa.Array]) -> pa.ChunkedArray:
-    """Return the parts of a column as one; whole numbers and others together are numbers."""
+    """Return the parts of a column as one array; integers mixed with floats become floats."""
     kinds = {part.type for part in parts if part.null_count < len(part)}
     if kinds == {pa.int64(), pa.float64()}:
         return pa.chunked_array([part.cast(pa.float64()) for part in parts])

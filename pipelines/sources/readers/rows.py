@@ -1,4 +1,4 @@
-"""Rows of csv, tsv, jsonl and parquet files, each value as written."""
+"""Reader of csv, tsv, jsonl and parquet files, by suffix."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from pipelines.sources.readers.common import Layout, Wanted, check_names
 from pipelines.sources.readers.delimited import csv, tsv
 from pipelines.sources.readers.json_lines import objects
 
-#: What a file's name may end in, gzipped or not, but for parquet; out of a package also .txt, as a tsv.
+#: Known suffixes, for errors; in a package .txt is also known, as a tsv.
 KNOWN = ".csv, .tsv, .tab, .jsonl and .parquet; all but the last also with .gz"
-#: What to do with a file of another kind.
+#: Remedies for some other suffixes.
 REMEDIES = {".txt": "; rename a table of tabs to .tsv"} | dict.fromkeys((".xls", ".xlsx"), "; save the sheet as csv")
 
 
 def read(path: Path, layout: Layout, wanted: Wanted, *, packed: bool = False) -> pa.Table:
     """Return the columns ``wanted`` of a file.
 
-    Texts of csv, tsv and jsonl come as bytes, which nobody has decoded yet.
+    Texts of csv, tsv and jsonl are returned as bytes, not yet decoded.
 
     Args:
-        path: of the file; a tsv is taken as it is, without quotes.
+        path: of the file; quotes in a tsv have no meaning.
         layout: of a csv or tsv.
-        wanted: the columns.
-        packed: whether it is out of a package.
+        wanted: the columns to read.
+        packed: whether the file is from a package.
 
     Raises:
         UserError: naming the file, and the line or column that cannot be read.
@@ -48,7 +48,7 @@ def read(path: Path, layout: Layout, wanted: Wanted, *, packed: bool = False) ->
 
 
 def _suffix(path: Path, packed: bool) -> str:
-    """Return by which of the readers a file is read."""
+    """Return the key in ``READERS`` of a file's reader."""
     gzipped = path.suffix.lower() == ".gz"
     suffix = Path(path.stem if gzipped else path).suffix.lower()
     if packed and suffix == ".txt":

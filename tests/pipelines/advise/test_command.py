@@ -75,8 +75,12 @@ def test_candidates_are_narrowed_to_some_that_there_are(write_params):
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("rungs", [], r"advise: rungs: must be one share or more, each above the last, got \[\]; what works is \[1.0\]"),
-        ("rungs", [0.5, 0.25], r"what works is \[0.25, 0.5\]"),
+        (
+            "rungs",
+            [],
+            r"advise: rungs: must be one share or more, each above the last, got \[\]; the nearest that works is \[1.0\]",
+        ),
+        ("rungs", [0.5, 0.25], r"the nearest that works is \[0.25, 0.5\]"),
         ("rungs", [0.5, 1.5], r"advise\.rungs\.1: .* less than or equal to 1, got 1.5"),
         ("validation", 1.0, r"advise\.validation: .* less than 1"),
         ("seeds", [], r"seeds: must name one or more"),

@@ -11,7 +11,7 @@ from pipelines.config import plan_freshness
 from pipelines.plan import plan
 from tests.conftest import ROOT
 
-LINE = "params.yaml was changed after the plan was made, which is what is run"
+LINE = "params.yaml was changed after the plan was made; the old plan is run"
 
 
 def test_an_edit_after_the_plan_is_said_until_it_is_planned_again(write_params, capsys):

@@ -57,7 +57,7 @@ BAD = {
     ),
     "no proxy for what needs one": (
         {"compare.selection-via-proxy": "two-epochs"},
-        r"compare.selection-via-proxy: needs a warm-up with a 'proxy', which tells what a small model finds hard, "
+        r"compare.selection-via-proxy: needs a warm-up with a 'proxy', which shows what a small model finds hard, "
         r"got 'two-epochs'; one that works: none is defined",
     ),
     "a proxy for another method": (

@@ -30,7 +30,7 @@ def test_what_two_readers_take_for_different_things_is_refused_with_its_line(wri
     path.write_text(f"first: 1\nkeys:\n  - {{ a: {written} }}\n")
     with pytest.raises(UserError) as told:
         yaml_file.read(path)
-    assert str(told.value).startswith(f"{path}: line 3: {written}: YAML 1.1 and 1.2 read differently what it is; ")
+    assert str(told.value).startswith(f"{path}: line 3: {written}: YAML 1.1 and 1.2 read this value differently; ")
     assert remedy in str(told.value)
     path.write_text(f"first: 1\nkeys:\n  - {{ a: '{written}' }}\n")
     assert yaml_file.read(path) == {"first": 1, "keys": [{"a": written}]}
@@ -49,10 +49,10 @@ def test_numbers_are_read_as_dvc_reads_them(written, value, tmp_path):
 def test_a_key_that_is_there_twice_is_refused_with_both_lines(tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text("{ a: 1, a: 2 }")
-    with pytest.raises(UserError, match=r"line 1: 'a' is there already, in line 1"):
+    with pytest.raises(UserError, match=r"line 1: 'a' is already in line 1"):
         yaml_file.read(path)
     path.write_text("a:\n  b: 1\n  c: 2\n  b: 3\n")
-    with pytest.raises(UserError, match=r"own\.yaml: line 4: 'b' is there already, in line 2; keep one of them"):
+    with pytest.raises(UserError, match=r"own\.yaml: line 4: 'b' is already in line 2; keep one of them"):
         yaml_file.read(path)
 
 

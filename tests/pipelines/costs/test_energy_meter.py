@@ -90,7 +90,7 @@ def test_what_rapl_counts_is_measured(powercap):
     assert record.load >= 0
     assert record.kwh_by_part["cpu"] == pytest.approx(150 / KWH, rel=1e-3)
     assert "intel_rapl" in record.method
-    assert record.reason.startswith("the counters of intel_rapl are read")
+    assert record.reason.startswith("read from the counters of intel_rapl, ")
     assert record.by_label("measured") == pytest.approx(150 / KWH, rel=1e-3)
     assert record.by_label("estimated") == record.kwh_by_part["memory"] > 0
     assert record.by_label("measured") + record.by_label("estimated") == pytest.approx(record.kwh)

@@ -46,8 +46,8 @@ def test_what_repeats_is_counted_by_the_inputs_as_the_model_sees_them(leaky, cap
     }
     assert len(train.ids) == 6
     said = capsys.readouterr().err
-    assert "of training rows 2 repeat an earlier one, 1 to the byte\n" in said
-    assert "of test rows 2 stand in training too, 1 to the byte\n" in said
+    assert "2 training rows repeat an earlier one, 1 exactly\n" in said
+    assert "2 test rows are in training too, 1 exactly\n" in said
 
 
 def test_texts_that_are_cut_to_the_same_are_the_same(leaky):
@@ -65,9 +65,9 @@ def test_dropping_takes_every_row_out_of_training_that_a_test_row_says_again(lea
 
 
 def test_refusing_names_the_first_pair(leaky):
-    with pytest.raises(UserError, match=r"tasks.own.leaks: 'refuse', and 2 test rows are in training too \(1 to the byte\), "):
+    with pytest.raises(UserError, match=r"tasks.own.leaks: 'refuse', and 2 test rows are in training too \(1 exactly\), "):
         leaky(leaks="refuse")
-    with pytest.raises(UserError, match=r"the first of them id 6, which says what id 2 says; 'drop' trains without such rows"):
+    with pytest.raises(UserError, match=r"the first of them id 6, which repeats id 2; 'drop' trains without such rows"):
         leaky(leaks="refuse")
     assert not artifacts.PREPARED.exists()
 
@@ -99,7 +99,7 @@ def test_where_every_row_leaks_nothing_is_left_to_train_on(prepared, tmp_path):
         ]
         (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
     source = {"from": "files", "train": f"{tmp_path}/train.jsonl", "test": f"{tmp_path}/test.jsonl"}
-    with pytest.raises(UserError, match=r"tasks\.own\.leaks: 'drop' leaves no row of training: all are in the test split"):
+    with pytest.raises(UserError, match=r"tasks\.own\.leaks: 'drop' leaves no training row: all are in the test split"):
         prepared(source, COLUMNS, leaks="drop")
 
 

@@ -33,5 +33,5 @@ def test_numbers_and_blocks_have_no_classes():
 def test_what_is_said_names_how_many_rows_near_ones_were_sought_among():
     counted = {"train_exact": 3, "train_near": 1, "leaked_exact": 0, "leaked_near": 0, "sought": 10_000, "dropped": 0}
     found = data(counts={"train": 20_000, "test": 10}, duplicates_found=counted)
-    assert repeated(found) == ["of training rows 4 repeat an earlier one, 3 to the byte (near ones among 10,000 rows)"]
+    assert repeated(found) == ["4 training rows repeat an earlier one, 3 exactly (near ones among 10,000 rows)"]
     assert repeated(data(duplicates_found=counted | {"train_exact": 0, "train_near": 0})) == []

@@ -102,7 +102,7 @@ BAD = {
     "a domain that is not there": ({"domain": "boook", "rows": 3}, {}, r"target.domain: 'boook': no such domain.*'book'"),
     "more rows than there are": ({"domain": "book", "rows": 25}, {}, r"target.rows: must be at most the 20 .*'book', got 25"),
     "all of it for testing": ({"domain": "book", "rows": 3}, {"test": 30}, r"test: must be under the 30 rows .*, got 30"),
-    "no rows named": ({"domain": "book"}, {}, r"target: rows: is how many of a domain training has"),
+    "no rows named": ({"domain": "book"}, {}, r"target: rows: is the number of a domain's rows in training"),
     "a file and a domain": ({"domain": "book", "rows": 3, "file": "x"}, {}, r"target: must name a file or a domain, got both"),
     "nothing": ({}, {}, r"target: must name a file or a domain, got neither"),
 }
@@ -126,7 +126,7 @@ def test_a_target_file_of_other_columns_or_without_rows_is_refused(prepared, tmp
 
 def test_a_domain_without_its_column_and_a_column_without_a_domain_are_refused(prepared, tmp_path):
     source = {"from": "files", "train": write(tmp_path / "rows.csv", ROWS)}
-    with pytest.raises(UserError, match=r"target.domain: is a value of the column columns.domain, which names none; name it"):
+    with pytest.raises(UserError, match=r"target.domain: is a value of .* columns.domain, which is not set; name that column"):
         prepared(source, COLUMNS, target={"domain": "book", "rows": 3}, test=10)
     with pytest.raises(UserError, match=r"columns: must name 'text' and 'label'"):
         prepared(source, COLUMNS | {"domain": "domain"}, test=10)
@@ -184,7 +184,7 @@ def test_a_method_starts_from_what_is_nearest(domains, encoder, write_params, to
 
 def test_nearness_needs_a_target_set(write_params):
     folder = write_params({"compare.target": "near", "warm_ups.near": {"epochs": 0, "nearness": "ngrams"}})
-    with pytest.raises(UserError, match=r"compare.target: draws what is near .* and tasks.movie-reviews names none"):
+    with pytest.raises(UserError, match=r"compare.target: draws examples near .* and tasks.movie-reviews has none"):
         plan()
     assert not (Path(folder) / "results").exists()
 

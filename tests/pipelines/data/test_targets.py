@@ -40,7 +40,7 @@ def test_a_class_that_training_lacks_is_named(prepared, tmp_path):
 
 
 @pytest.mark.usefixtures("cached")
-@pytest.mark.parametrize(("bad", "said"), [(-1, r"got -1; a split whose labels are -1 keeps them to itself"), (2, "got 2$")])
+@pytest.mark.parametrize(("bad", "said"), [(-1, r"got -1; a split whose labels are -1 has hidden labels"), (2, "got 2$")])
 def test_a_label_out_of_range_is_named(prepared, encoder, tmp_path, bad, said):
     source = hub(tmp_path, {"train": pairs(), "validation": pairs(6)})
     table = pq.read_table(tmp_path / "qqp" / "validation-00000-of-00001.parquet")

@@ -32,9 +32,9 @@ def test_what_is_not_taken_is_counted_and_the_first_named(prepared, tmp_path, ca
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ("cat/close/1.png", r"cat/close/1\.png: lies deeper than \[train\|test/\]<class>/<image>"),
+        ("cat/close/1.png", r"cat/close/1\.png: is deeper than \[train\|test/\]<class>/<image>"),
         ("test/cat/1.png", r"pets/test: has folders, and no train/ beside it; move the other classes to .*pets/train"),
-        ("train/cat/1.png", r"pets/cat: lies beside train/ and is neither that nor test/"),
+        ("train/cat/1.png", r"pets/cat: beside train/ only test/ is allowed"),
     ],
 )
 def test_a_folder_that_may_be_meant_in_two_ways_is_refused(more, said, prepared, tmp_path):

@@ -29,7 +29,7 @@ def test_a_hub_data_set_of_images(tmp_path):
     assert raw.tested.tolist() == [False] * 4 + [True] * 4
 
 
-@pytest.mark.parametrize(("bad", "said"), [(b"xx", "cannot be decoded"), (None, "there is none")])
+@pytest.mark.parametrize(("bad", "said"), [(b"xx", "cannot be decoded"), (None, "is missing")])
 def test_an_image_of_the_hub_that_cannot_be_used_is_named_by_id(bad, said, tmp_path):
     broken = None if bad is None else {"bytes": bad, "path": None}
     raw = of_datasets(TASK, [of_pictures([Image.fromarray(np.zeros((4, 4), np.uint8)), broken]), None], "own")

@@ -85,7 +85,7 @@ def test_an_archive_of_npm_is_fetched_once_and_runs_nothing(prepared, npm, tmp_p
 
 def test_an_archive_of_another_hash_is_not_kept(prepared, npm, tmp_path):
     with pytest.raises(
-        UserError, match=rf"source books@1\.0\.0 \(sha256 {'0' * 64}\): the sha256 of what was fetched is {npm['sha256']}"
+        UserError, match=rf"source books@1\.0\.0 \(sha256 {'0' * 64}\): the sha256 of the download is {npm['sha256']}"
     ):
         prepared(npm | {"sha256": "0" * 64}, {}, **LANGUAGE)
     assert not [p for p in (tmp_path / "cache").rglob("*") if p.is_file()]

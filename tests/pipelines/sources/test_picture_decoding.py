@@ -70,7 +70,7 @@ def test_sixteen_bits_are_scaled_to_eight(mode_and_suffix, prepared, tmp_path):
 
 @pytest.mark.parametrize("mode", ["F", "I"])
 def test_numbers_without_a_range_are_refused_with_their_mode(mode):
-    with pytest.raises(UserError, match=rf"image id 0 \(x\.png\): is of mode {mode}, whose numbers have no defined range"):
+    with pytest.raises(UserError, match=rf"image id 0 \(x\.png\): has mode {mode}, whose values have no defined range"):
         picture(Image.new(mode, (4, 4)), "TIFF")
 
 

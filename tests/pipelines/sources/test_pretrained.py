@@ -27,11 +27,20 @@ def half(name):
 SPOILED = {
     "no tokenizer": (no_tokenizer, r"encoder: has no tokenizer; one of tokenizer\.json"),
     "half a tokenizer": (half("tokenizer.json"), r"encoder: its tokenizer cannot be loaded"),
-    "half of the weights": (half("model.safetensors"), r"encoder/model\.safetensors: is not whole: .*; fetch or copy it again"),
-    "no weights": (lambda folder: (folder / "model.safetensors").write_bytes(b""), r"encoder/model\.safetensors: is not whole"),
+    "half of the weights": (
+        half("model.safetensors"),
+        r"encoder/model\.safetensors: is truncated or damaged: .*; fetch or copy it again",
+    ),
+    "no weights": (
+        lambda folder: (folder / "model.safetensors").write_bytes(b""),
+        r"encoder/model\.safetensors: is truncated or damaged",
+    ),
     "half a configuration": (half("config.json"), r"encoder: its .* cannot be "),
     "no configuration": (lambda folder: (folder / "config.json").unlink(), r"encoder: is no folder of a transformers model"),
-    "a tokenizer of another model": (fewer_tokens, r"knows 10 tokens, and its tokenizer, of another model perhaps, makes 14"),
+    "a tokenizer of another model": (
+        fewer_tokens,
+        r"has 10 tokens, and its tokenizer, perhaps another model's, gives the token id 14",
+    ),
 }
 
 

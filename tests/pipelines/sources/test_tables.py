@@ -21,7 +21,7 @@ def test_the_same_file_for_both_splits_is_refused(prepared, tmp_path):
     copy = tmp_path / "copy.csv"
     copy.write_bytes(Path(train).read_bytes())
     for test in (train, str(copy)):
-        with pytest.raises(UserError, match=r"csv: holds what .*own\.csv holds, and would judge by what was trained on"):
+        with pytest.raises(UserError, match=r"csv: is the same as .*own\.csv, so the test split would be the training data"):
             prepared({"from": "files", "train": train, "test": test}, {"text": "text", "label": "label"})
 
 
@@ -70,5 +70,5 @@ def test_a_tab_file_of_orange_in_two_members_of_a_package(prepared, encoder, tmp
     ]
     with pytest.raises(UserError, match=rf"test\.tab: sha256 must be {'0' * 64}, got "):
         prepared(source | {"test_member_sha256": "0" * 64}, columns, drop_empty=True)
-    with pytest.raises(UserError, match=r"test_member_sha256: is of a test_member, and there is none"):
+    with pytest.raises(UserError, match=r"test_member_sha256: needs a test_member, and there is none"):
         prepared({k: v for k, v in source.items() if k != "test_member"} | {"test_member_sha256": "0" * 64}, columns)

@@ -43,7 +43,7 @@ BAD = {
     "cut": (cut, "cannot be read: .*"),
     "empty": (lambda checkpoint: checkpoint.path.write_bytes(b""), "cannot be read: .*"),
     "renamed": (renamed, r"must be a checkpoint of the inputs [0-9a-f]{64}, got of another run"),
-    "something else": (lambda checkpoint: save_file({"a": torch.zeros(1)}, checkpoint.path), "holds no state of a run"),
+    "something else": (lambda checkpoint: save_file({"a": torch.zeros(1)}, checkpoint.path), "has no training state"),
 }
 
 

@@ -27,7 +27,7 @@ PACKAGE = {"from": "package", "package": "x", "version": "1.0", "archive": "whee
         ({}, "must name a member or members, got neither"),
         ({"member": ["a.csv"], "members": {"one": ["a.csv"]}}, "must name a member or members, got both"),
         ({"members": {"one": ["a.csv"]}, "members_sha256": {"two": "0" * 64}}, "members_sha256: 'two' is none of the members"),
-        ({"member": ["a.csv"], "test_member_sha256": "0" * 64}, "test_member_sha256: is of a test_member, and there is none"),
+        ({"member": ["a.csv"], "test_member_sha256": "0" * 64}, "test_member_sha256: needs a test_member, and there is none"),
         ({"member": ["a.csv"], "version": "1.0; x"}, "version\n.*pattern"),
     ],
 )

@@ -21,8 +21,8 @@ def test_bad_input_is_refused_by_name_and_nothing_is_written(refused, changes, t
     [
         ({}, "must name a file or a domain, got neither"),
         ({"file": "x.csv", "domain": "a", "rows": 3}, "must name a file or a domain, got both"),
-        ({"domain": "a"}, "rows: is how many of a domain training has"),
-        ({"file": "x.csv", "rows": 3}, "rows: is how many of a domain training has"),
+        ({"domain": "a"}, "rows: is the number of a domain's rows in training"),
+        ({"file": "x.csv", "rows": 3}, "rows: is the number of a domain's rows in training"),
     ],
 )
 def test_a_target_set_is_a_file_or_rows_of_a_domain(keys, said):

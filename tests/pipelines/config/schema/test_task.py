@@ -37,7 +37,7 @@ def test_bad_input_is_refused_by_name_and_nothing_is_written(refused, changes, t
     [
         (
             {f"{TASK}.source": {"from": "idx", "folder": "x"}},
-            r"source.from: 'idx' has nothing of kind 'text'; that comes from hub",
+            r"source.from: 'idx' has no data of kind 'text'; one that works: hub",
         ),
         ({f"{TASK}.columns": {"text": "x"}}, r"columns: must name 'text' and 'label', got text"),
         ({f"{TASK}.test": 1.0}, r"test: must be a number of rows, 1 or more, or a fraction in \(0, 1\), got 1.0"),

@@ -40,11 +40,11 @@ BAD = {
     ),
     "a proxy and a holdout": (
         {"warm_ups.proxy": PROXY | {"holdout": 0.2}},
-        r"warm_ups.proxy: proxy: is trained on everything .* take out holdout, or the proxy",
+        r"warm_ups.proxy: proxy: trains on all examples .* take out holdout, or the proxy",
     ),
     "a proxy that looks after every epoch": (
         {"warm_ups.proxy": PROXY | {"scores_in": "eval"}},
-        r"warm_ups.proxy: proxy: is trained on everything .* take out scores_in: eval, or the proxy",
+        r"warm_ups.proxy: proxy: trains on all examples .* take out scores_in: eval, or the proxy",
     ),
     "part of an epoch of a proxy": (
         {"warm_ups.proxy": PROXY | {"epochs": 0.5}},
