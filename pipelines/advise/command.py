@@ -36,7 +36,7 @@ from pipelines.report import page
 from pipelines.trials import runner
 from pipelines.trials.folder import StudyFolder
 
-#: The flags of goals, each with the unit of its costs; a tolerance is in points, and costs are CPU seconds.
+#: The goals' flags, each with the unit of its costs; with a tolerance, costs are CPU seconds.
 GOALS: dict[str, Unit] = {"tolerance": "cpu_seconds", "budget_cpu_seconds": "cpu_seconds", "budget_kwh": "energy_kwh"}
 
 
@@ -46,48 +46,48 @@ class _Parser(ArgumentParser):
 
 
 def arguments(given: list[str]) -> Namespace:
-    """Return the command line, read.
+    """Parse the command line.
 
     Raises:
-        UserError: for what it cannot be.
+        UserError: for an invalid option.
     """
     parser = _Parser(prog="python -m pipelines.advise", description=__doc__)
-    parser.add_argument("--tolerance", type=float, metavar="POINTS", help="at most so much below full, in the task's metric")
-    parser.add_argument("--budget-cpu-seconds", type=float, metavar="SECONDS", help="of one training")
-    parser.add_argument("--budget-kwh", type=float, metavar="KWH", help="of one training")
-    parser.add_argument("--methods", nargs="+", metavar="METHOD", help="of advise.methods in params.yaml; all without")
-    parser.add_argument("--seeds", nargs="+", type=int, metavar="SEED", help="of the last rung")
-    parser.add_argument("--study", type=Path, metavar="FILE", help="keys that stand in the place of params.yaml's")
-    asked = parser.parse_args(given)
-    flags = [name for name in GOALS if getattr(asked, name) is not None]
+    parser.add_argument("--tolerance", type=float, metavar="POINTS", help="how much below full is acceptable")
+    parser.add_argument("--budget-cpu-seconds", type=float, metavar="SECONDS", help="CPU seconds of one training")
+    parser.add_argument("--budget-kwh", type=float, metavar="KWH", help="energy of one training")
+    parser.add_argument("--methods", nargs="+", metavar="METHOD", help="some of advise.methods (default: all)")
+    parser.add_argument("--seeds", nargs="+", type=int, metavar="SEED", help="seeds of the last rung")
+    parser.add_argument("--study", type=Path, metavar="FILE", help="file with keys that override params.yaml")
+    options = parser.parse_args(given)
+    flags = [name for name in GOALS if getattr(options, name) is not None]
     if len(flags) != 1:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in GOALS)
         raise UserError(f"takes one of {names}, got {len(flags)}; one that works: --tolerance 0.01")
-    asked.goal, asked.bound = flags[0], getattr(asked, flags[0])
-    _check_bound(asked)
-    return asked
+    options.goal, options.bound = flags[0], getattr(options, flags[0])
+    _check_bound(options)
+    return options
 
 
-def _check_bound(asked: Namespace) -> None:
-    flag, least = f"--{asked.goal.replace('_', '-')}", "0 or more" if asked.goal == "tolerance" else "above 0"
-    if not math.isfinite(asked.bound) or asked.bound < 0 or (asked.bound == 0 and asked.goal != "tolerance"):
-        works = {"tolerance": "0.0", "budget_cpu_seconds": "1", "budget_kwh": "0.001"}[asked.goal]
-        raise UserError(f"{flag}: must be a finite number, {least}, got {asked.bound!r}; the nearest that works is {works}")
+def _check_bound(options: Namespace) -> None:
+    flag, least = f"--{options.goal.replace('_', '-')}", "0 or more" if options.goal == "tolerance" else "above 0"
+    if not math.isfinite(options.bound) or options.bound < 0 or (options.bound == 0 and options.goal != "tolerance"):
+        works = {"tolerance": "0.0", "budget_cpu_seconds": "1", "budget_kwh": "0.001"}[options.goal]
+        raise UserError(f"{flag}: must be a finite number, {least}, got {options.bound!r}; the nearest that works is {works}")
 
 
 def narrowed(read: Params, methods: list[str] | None, seeds: list[int] | None) -> Params:
-    """Return ``read`` with no other candidates than ``methods``, and other ``seeds``.
+    """Return ``read`` with only ``methods`` as candidates, and other ``seeds``, if given.
 
     Raises:
-        UserError: for a method that is no candidate, and for seeds that cannot be.
+        UserError: for a method that is not a candidate, and for invalid seeds.
     """
-    asked = section_of(read)
+    section = section_of(read)
     for name in methods or []:
-        if name not in asked.methods:
-            raise UserError(unknown(f"--methods {name}", "method in advise.methods", name, asked.methods))
-    changed = asked.model_dump() | ({"seeds": seeds} if seeds else {})
+        if name not in section.methods:
+            raise UserError(unknown(f"--methods {name}", "method in advise.methods", name, section.methods))
+    changed = section.model_dump() | ({"seeds": seeds} if seeds else {})
     if methods:
-        changed |= {k: {n: v for n, v in getattr(asked, k).items() if n in methods} for k in ("methods", "vary")}
+        changed |= {k: {n: v for n, v in getattr(section, k).items() if n in methods} for k in ("methods", "vary")}
     try:
         return read.model_copy(update={"advise": Advise.model_validate(changed)})
     except ValidationError as error:
@@ -95,11 +95,11 @@ def narrowed(read: Params, methods: list[str] | None, seeds: list[int] | None) -
 
 
 def advise(given: list[str]) -> int:
-    """Run what trials are missing, write and print the advice, and return the exit status."""
-    asked = arguments(given)
-    read = narrowed(loader.load(over=asked.study), asked.methods, asked.seeds)
-    unit, metric = GOALS[asked.goal], read.chosen.judging_metric
-    goal = Goal("tolerance" if asked.goal == "tolerance" else "budget", asked.bound, metric.higher)
+    """Run the missing trials, write and print the advice, and return the exit status."""
+    options = arguments(given)
+    read = narrowed(loader.load(over=options.study), options.methods, options.seeds)
+    unit, metric = GOALS[options.goal], read.chosen.judging_metric
+    goal = Goal("tolerance" if options.goal == "tolerance" else "budget", options.bound, metric.higher)
     before: dict[str, Spent] = {}
     with alone("study"), ExitStack() as stack:
         run = _runner(stack, before)
@@ -118,7 +118,10 @@ def advise(given: list[str]) -> int:
 
 
 def _runner(stack: ExitStack, before: dict[str, Spent]) -> advise_rungs.Run:
-    """Return what runs trials in flows that share a server, started for the first; ``before`` takes the costs spent earlier."""
+    """Return a function that runs trials in flows with one server, started on demand.
+
+    Costs of earlier calls are added to ``before``.
+    """
     flows: list[Callable[..., dict[tuple[int, str], str]]] = []
 
     def run(study: StudyFolder, missing: list[tuple[int, str]]) -> dict[tuple[int, str], str]:
@@ -126,7 +129,7 @@ def _runner(stack: ExitStack, before: dict[str, Spent]) -> advise_rungs.Run:
         if not missing:
             return {}
         if not flows:
-            # Prefect takes two seconds to import: not where there is nothing to do.
+            # Importing Prefect takes two seconds: only if there is something to run.
             from pipelines.flows.trials import trial_flows
 
             flows.append(stack.enter_context(trial_flows("advise")))
@@ -154,9 +157,9 @@ def _log(text: str) -> None:
 def _test(
     read: Params, answer: Answer | Nothing, run: advise_rungs.Run, metric: Metric
 ) -> tuple[ProposalScore | NoProposalScore | None, dict[str, Spent]]:
-    """Train the proposal once on all training data, and return its metric on the test split, and what that cost.
+    """Train the proposal once on all data, and return its test metric and the costs.
 
-    Nothing is chosen by it. Who is told to train on everything does so next.
+    The metric has no influence on the advice. If the advice is to train on everything, nothing is trained here.
     """
     if not isinstance(answer, Answer) or answer.kind == "full":
         return None, {}
@@ -193,8 +196,8 @@ def show(task: str) -> None:
 
 
 def _table(written: Advice) -> Table:
-    """Return the trials, and how far each came."""
-    table = Table(title=f"{written.task}: trials by share of the training data; in () what did not go on")
+    """Return the table of the trials, with their metrics rung by rung."""
+    table = Table(title=f"{written.task}: trials by share of the training data; dropped ones in ()")
     rungs = written.rungs
     for head in ("", *(f"{written.metric} at {r.share:g}" for r in rungs), UNITS[written.unit]):
         table.add_column(head, justify="right" if head else "left", no_wrap=not head)

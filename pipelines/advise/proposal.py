@@ -1,4 +1,4 @@
-"""Proposal of an advice, its certainty, its cost and when that is paid back."""
+"""Proposal of an advice, its certainty, its cost and its payback."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from pipelines.trials.rows import TrialRow, scores
 from pipelines.trials.search_space import settings_text
 from pipelines.trials.study_summary import rivals
 
-#: Standard errors on each side of a mean over many examples that make its interval.
+#: Half the interval of a mean over many examples, in standard errors.
 QUANTILE = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 
@@ -55,17 +55,17 @@ def advice(
     test: ProposalScore | NoProposalScore | None,
     balance: Balance,
 ) -> Advice:
-    """Return what was found.
+    """Return the record of an advice.
 
     Args:
-        params: that the advice was asked of.
-        goal: that was asked for.
+        params: with the section ``advise``.
+        goal: the requested goal.
         unit: of its costs.
-        metric: what models are judged by.
+        metric: the judging metric.
         rungs: of the trials.
-        answer: what is proposed.
-        test: what it has on the test split; None where it was not trained.
-        balance: what all this cost.
+        answer: the proposal.
+        test: its score on the test split; None if it was not trained.
+        balance: the cost of the advice.
     """
     last = rungs[-1]
     return Advice(
@@ -88,7 +88,7 @@ def advice(
 
 
 def answer_of(last: Rung, goal: Goal, metric: Metric) -> Answer | Nothing:
-    """Return what the ``last`` rung proposes for a goal."""
+    """Return the proposal of the last rung for a goal."""
     winner, full = proposal(last.outcomes, goal), full_of(last.outcomes)
     return Nothing(kind="nothing", name=None) if winner is None else _answer(winner, full, last, goal, metric)
 
@@ -117,7 +117,7 @@ def _answer(winner: Outcome, full: Outcome, last: Rung, goal: Goal, metric: Metr
 
 
 def _cost_ratio(last: Rung, trial: Trial, metric: Metric) -> Ratio | None:
-    """Return what a method costs over what the best control needs for the same metric, in epochs over everything."""
+    """Return a method's cost relative to the best control's at the same metric."""
     if trial.role != "method":
         return None
     rows: dict[str, list[TrialRow]] = {}
@@ -131,7 +131,7 @@ def _cost_ratio(last: Rung, trial: Trial, metric: Metric) -> Ratio | None:
 
 
 def _trained(rows: Sequence[TrialRow]) -> Trained | None:
-    """Return the costs and scores of a trial by seed; None where it failed with any, since seeds are paired."""
+    """Return a trial's costs and scores by seed."""
     found = [(r.cost_epochs, r.score) for r in rows if r.cost_epochs is not None and r.score is not None]
     if len(found) < len(rows):
         return None
@@ -140,9 +140,9 @@ def _trained(rows: Sequence[TrialRow]) -> Trained | None:
 
 
 def _gain(last: Rung, name: str, other: str, goal: Goal, metric: Metric, held: str) -> Gain:
-    """Return the gain over another trial, paired by seed, and whether it is surely what it must be.
+    """Return the gain over another trial, and whether it surely meets the requirement.
 
-    Over ``full`` it must be above minus the tolerance, or anything where there is a budget; over a control above 0.
+    Over ``full`` the gain must be above minus the tolerance (with a budget there is no requirement); over a control, above 0.
     """
     value, seeds = scores(last.rows), last.study.seeds
     gain = paired(*([value[trial, seed] for seed in seeds] for trial in (name, other)), higher=metric.higher)
@@ -152,16 +152,16 @@ def _gain(last: Rung, name: str, other: str, goal: Goal, metric: Metric, held: s
 
 
 def _predictions(last: Rung, name: str) -> list[dict[str, Array]]:
-    """Return what the trial's models of all seeds said of the examples that judge."""
+    """Return the predictions of a trial's models on the judging examples, by seed."""
     path = result("evaluate", name, "predictions.parquet")
     return [read_table(last.study.of(seed) / path)[0] for seed in last.study.seeds]
 
 
 def surely(gain: Paired, error: float, least: float | None) -> bool | None:
-    """Return whether a gain is above ``least`` by its whole interval, be it that over seeds or that over the examples.
+    """Return whether both intervals of a gain, over seeds and over examples, are above ``least``.
 
     Returns:
-        None where it need not be anything, and where seeds are too few to say.
+        None if there is no requirement, or too few seeds.
     """
     if least is None or gain.pairs < LEAST_SEEDS or gain.low is None or gain.mean is None:
         return None
@@ -169,10 +169,10 @@ def surely(gain: Paired, error: float, least: float | None) -> bool | None:
 
 
 def sentence(answer: Answer | Nothing, unit: str, last: Rung, metric: Metric) -> str:
-    """Return the answer in words."""
+    """Return the answer as a sentence."""
     if isinstance(answer, Nothing):
         cheapest = min(last.outcomes, key=lambda o: o.cost)
-        return f"none: nothing fits the budget; the cheapest that was tried, {cheapest.name}, takes {cheapest.cost:.3g} {unit}"
+        return f"none: nothing fits the budget; the cheapest trial, {cheapest.name}, takes {cheapest.cost:.3g} {unit}"
     had = f"{metric.name} {answer.score:.4f} at {answer.cost:.3g} {unit}, full {answer.full_score:.4f}"
     had += f" at {answer.full_cost:.3g}"
     if answer.kind == "full":
@@ -200,7 +200,7 @@ def _rung(rung: Rung) -> RungRecord:
 
 
 def block(params: Params, last: Rung, winner: Trial) -> str:
-    """Return what to put into params.yaml: the proposal, ``full``, and two controls at its cost."""
+    """Return YAML for params.yaml: the proposal, ``full``, and two controls at its cost."""
     grid = last.study.grid
     compare, methods = {"full": grid.start}, dict[str, Block]()
     if winner.role == "control":
@@ -214,13 +214,13 @@ def block(params: Params, last: Rung, winner: Trial) -> str:
 
 
 def balance(answer: Answer | Nothing, unit: Unit, spent: dict[str, Spent], before: dict[str, Spent]) -> Balance:
-    """Return what the advice cost, and after how many trainings that is paid back.
+    """Return the cost of the advice, and the number of trainings that pay it back.
 
     Args:
-        answer: what is proposed.
+        answer: the proposal.
         unit: of the goal's costs.
-        spent: costs of all trials, by record.
-        before: of the records that were there when the advice began.
+        spent: costs of all trials, by path of the record.
+        before: costs that were recorded before this run of the advice.
     """
     cost, now = _sum(spent.values()), _sum(each for path, each in spent.items() if before.get(path) != each)
     saving = answer.full_cost - answer.cost if isinstance(answer, Answer) and answer.kind != "full" else 0.0

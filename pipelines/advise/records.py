@@ -12,19 +12,26 @@ from components.costs.halving import Role
 from pipelines.core.records import Record
 from pipelines.trials.rows import Columns, TrialRow
 
-#: What costs are in.
+#: Units of costs.
 Unit = Literal["cpu_seconds", "energy_kwh"]
 
 
 class Spent(Record):
-    """What was spent, in each unit of a goal."""
+    """Costs in each unit of a goal."""
 
     cpu_seconds: int | float
     energy_kwh: int | float
 
 
 class Balance(Record):
-    """What the advice cost, in all and now, and after how many trainings the saving of each pays it back, if ever."""
+    """Cost of the advice, and the number of trainings whose savings pay it back.
+
+    Attributes:
+        cost: of all its trials.
+        cost_now: of the trials in this run.
+        saving: of each training, in the goal's unit.
+        paid_back_after: number of trainings; None if nothing is saved.
+    """
 
     cost: Spent
     cost_now: Spent
@@ -33,7 +40,7 @@ class Balance(Record):
 
 
 class Ratio(Record):
-    """What a method costs over what the best control needs for the same metric, with the fields of a ``Ratio`` of costs."""
+    """A method's cost relative to the best control's at the same metric."""
 
     value: float
     low: float | None
@@ -42,10 +49,10 @@ class Ratio(Record):
 
 
 class Gain(Record):
-    """A gain over another trial, with the fields of a ``Gain`` paired by seed.
+    """A gain over another trial, paired by seed.
 
-    ``sure`` says whether it is at ``least`` what it must be, None where that is nothing or cannot be said;
-    ``examples_error`` is its standard error over the examples that judge.
+    ``least`` is the required gain, None without a requirement; ``sure`` is whether it is surely met, None without one or with
+    too few seeds; ``examples_error`` is the gain's standard error over the judging examples.
     """
 
     mean: float | None
@@ -60,14 +67,14 @@ class Gain(Record):
 
 
 class Nothing(Record):
-    """The answer where nothing fits the goal."""
+    """The answer if nothing fits the goal."""
 
     kind: Literal["nothing"]
     name: None
 
 
 class Answer(Record):
-    """The trial that is proposed, beside ``full``; ``gains`` by what it is held against."""
+    """The proposed trial beside ``full``, with ``gains`` by what it is compared with."""
 
     kind: Role
     name: str
@@ -81,7 +88,7 @@ class Answer(Record):
 
 
 class OutcomeRecord(Record):
-    """An outcome of a rung, and whether it was ``kept`` for the next."""
+    """An outcome of a rung; ``kept`` is whether it goes on to the next."""
 
     name: str
     role: Role
@@ -100,7 +107,7 @@ class FailedTrial(Record):
 
 
 class RungRecord(Record):
-    """What the trials on a ``share`` of the training data found."""
+    """Outcomes and failures of the trials on a ``share`` of the training data."""
 
     share: float
     seeds: list[int]
@@ -109,7 +116,7 @@ class RungRecord(Record):
 
 
 class ProposalScore(Record):
-    """What the proposal has on the test split."""
+    """The proposal's score on the test split."""
 
     seed: int
     score: float
@@ -117,24 +124,24 @@ class ProposalScore(Record):
 
 
 class NoProposalScore(Record):
-    """Why the proposal was not judged by the test split."""
+    """The reason why the proposal has no score on the test split."""
 
     error: str
 
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """A trial with one seed, on a ``share`` of the training data."""
+    """A trial with one seed on a ``share`` of the training data."""
 
     share: float
     row: TrialRow
 
     @classmethod
     def of(cls, columns: Mapping[str, JsonValue], metric: str) -> TrialRecord:
-        """Return the trial that has these ``columns``.
+        """Return the trial with these ``columns``.
 
         Raises:
-            pydantic.ValidationError: for a column that is missing or of another type.
+            pydantic.ValidationError: if a column is missing or of another type.
         """
         return cls(TypeAdapter(float).validate_python(columns.get("share")), TrialRow.of(columns, metric))
 
@@ -165,9 +172,9 @@ class _Flat(_Facts):
 
 
 class Advice(_Facts):
-    """What was found for a goal of so much, its ``bound``.
+    """An advice for a goal with its ``bound``.
 
-    ``seeds`` are those of the last rung, ``validation_rows`` the examples that judge, and ``block`` what to put into
+    ``seeds`` are those of the last rung, ``validation_rows`` is the number of judging examples, and ``block`` is YAML for
     params.yaml.
     """
 
@@ -175,15 +182,15 @@ class Advice(_Facts):
 
     @classmethod
     def of(cls, value: object) -> Advice:
-        """Return the advice whose trials are written as columns.
+        """Return the advice from its written form.
 
         Raises:
-            pydantic.ValidationError: for a key that is unknown, missing or of another type.
+            pydantic.ValidationError: if a key is unknown, missing or of another type.
         """
         flat = _Flat.of(value)
         return cls(**vars(flat) | {"trials": [TrialRecord.of(row, flat.metric) for row in flat.trials]})
 
     def dumped(self) -> dict[str, object]:
-        """Return the advice as JSON holds it."""
+        """Return the advice in its written form."""
         facts = self.model_dump(mode="json", exclude={"trials"})
         return {**facts, "trials": [trial.columns() for trial in self.trials]}

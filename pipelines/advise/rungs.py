@@ -22,23 +22,23 @@ from pipelines.trials.folder import DATA, StudyFolder
 from pipelines.trials.grid import grid_of
 from pipelines.trials.rows import TrialRow, collect
 
-#: Runs trials of a place, which may be none, and returns why some failed.
+#: Runs the given trials, possibly none, of a study's folder, and returns the reasons of failures.
 Run = Callable[[StudyFolder, list[tuple[int, str]]], dict[tuple[int, str], str]]
-#: What a goal's costs are, by their column in a study's rows.
+#: Names of the goals' cost units, by their column in a study's rows.
 UNITS: dict[Unit, str] = {"cpu_seconds": "CPU seconds", "energy_kwh": "kWh"}
 
 
 @dataclass(frozen=True)
 class Rung:
-    """What the trials of one rung found.
+    """Results of one rung's trials.
 
     Attributes:
-        share: of the training data, what is left for validation apart.
-        study: where they lie.
-        scale: what a cost on all training data is of one here.
-        rows: of the trials, one a seed and trial, as a study has them.
-        outcomes: of the trials that all seeds have.
-        kept: names of those that go on; at the last rung, all.
+        share: of the training data, without the validation part.
+        study: folder of the trials.
+        scale: factor from a cost here to one on all training data.
+        rows: a study's rows, one for each trial and seed.
+        outcomes: of the trials that have results with all seeds.
+        kept: names of the trials that go on; at the last rung, all.
     """
 
     share: float
@@ -50,7 +50,7 @@ class Rung:
 
     @property
     def failed(self) -> list[TrialRow]:
-        """The rows of the trials without results."""
+        """The rows of trials without results."""
         return [r for r in self.rows if r.error]
 
 
@@ -58,7 +58,7 @@ def section_of(params: Params) -> Advise:
     """Return the section ``advise``.
 
     Raises:
-        UserError: where there is none.
+        UserError: if it is missing.
     """
     if params.advise is None:
         raise UserError("params.yaml: advise: is missing; it names methods with their warm-ups, fractions, seeds and rungs")
@@ -66,25 +66,27 @@ def section_of(params: Params) -> Advise:
 
 
 def study_at(params: Params, share: float, seeds: list[int]) -> StudyFolder:
-    """Return the folder of the trials on ``share`` of the training data, their plans written.
+    """Write the plans of the trials on a share of the data, and return their folder.
 
     Raises:
-        UserError: for what cannot work, paths as in params.yaml.
+        UserError: for an invalid setting, named by its path in params.yaml.
     """
-    asked, task = section_of(params), params.chosen
-    parts = {"limit": limit_at(task.limit, share), "validation": asked.validation}
+    section, task = section_of(params), params.chosen
+    parts = {"limit": limit_at(task.limit, share), "validation": section.validation}
     tasks = {**params.tasks, params.task: task.model_copy(update=parts)}
     return _laid_out(params.model_copy(update={"tasks": tasks}), seeds)
 
 
 def study_of_test(params: Params) -> StudyFolder:
-    """Return the folder where the task itself is trained, with the seed of params.yaml, and judged by its test split."""
+    """Write the plans of the trials on the whole task, and return their folder."""
     return _laid_out(params, [params.seed])
 
 
 def _laid_out(params: Params, seeds: list[int]) -> StudyFolder:
-    asked = section_of(params)
-    study = Study(methods=asked.methods, fractions=asked.fractions, vary=asked.vary, seeds=seeds, controls=asked.controls)
+    section = section_of(params)
+    study = Study(
+        methods=section.methods, fractions=section.fractions, vary=section.vary, seeds=seeds, controls=section.controls
+    )
     try:
         derived = params.model_copy(update={"study": study})
         return plan_files.lay_out(derived, grid_of(derived))
@@ -93,21 +95,21 @@ def _laid_out(params: Params, seeds: list[int]) -> StudyFolder:
 
 
 def limit_at(limit: int | float | None, share: float) -> int | float | None:
-    """Return the ``limit`` of a task of which a share is trained on."""
+    """Return a task's ``limit`` for training on a share of its data."""
     if share == 1:
         return limit
     return max(1, round(limit * share)) if isinstance(limit, int) else (limit or 1.0) * share
 
 
 def climb(params: Params, goal: Goal, unit: Unit, run: Run) -> Iterator[Rung]:
-    """Yield the rungs, each run by ``run`` where it was not before; who goes on from one is who enters the next.
+    """Run and yield the rungs in order, each with the trials kept by the one before.
 
     Raises:
-        UserError: for a rung whose data do not suffice, or where training on everything failed.
+        UserError: if a rung has too few data, or training on everything failed.
     """
-    asked, entrants = section_of(params), set[str]()
-    for share in asked.rungs:
-        seeds = asked.seeds if share == asked.rungs[-1] else asked.seeds[:1]
+    section, entrants = section_of(params), set[str]()
+    for share in section.rungs:
+        seeds = section.seeds if share == section.rungs[-1] else section.seeds[:1]
         study = study_at(params, share, seeds)
         names = [c.name for c in study.grid.trials if c.name in entrants or not entrants]
         rung = _tried(study, params, share, names, goal, unit, run)
@@ -120,7 +122,7 @@ def _tried(study: StudyFolder, params: Params, share: float, names: list[str], g
     failed = run(study, missing)
     if not all(study.is_done(seed, "full") for seed in study.seeds):
         reason = next((r for (_, name), r in failed.items() if name == "full"), "it has no results")
-        raise UserError(f"'full' failed on {share:g} of the training data, and all is held against it: {reason}")
+        raise UserError(f"'full' failed on {share:g} of the training data, and without it nothing can be compared: {reason}")
     manifest = Manifest.read(study.path / DATA / artifacts.MANIFEST)
     metric = Metric(manifest.metric, manifest.higher)
     rows = [row for row in collect(study, metric, failed) if row.head.cell in names]
@@ -131,13 +133,13 @@ def _tried(study: StudyFolder, params: Params, share: float, names: list[str], g
 
 
 def scale_of(params: Params, share: float, examples: int) -> float:
-    """Return what a training on all data costs of one on ``examples``, a ``share`` of them: costs are in proportion."""
+    """Return the factor from the cost on ``examples``, a ``share``, to that on all data."""
     limit = params.chosen.limit
     return limit / examples if isinstance(limit, int) else 1 / (share * (1 - section_of(params).validation))
 
 
 def outcomes_of(rows: list[TrialRow], study: StudyFolder, unit: Unit, scale: float) -> list[Outcome]:
-    """Return the outcomes of the trials that have results with every seed."""
+    """Return the outcomes of the trials with results for every seed."""
     found = []
     for trial in study.grid.trials:
         mine = [r for r in rows if r.head.cell == trial.name]
@@ -148,7 +150,7 @@ def outcomes_of(rows: list[TrialRow], study: StudyFolder, unit: Unit, scale: flo
 
 
 def spent(study: StudyFolder, names: list[str]) -> dict[str, Spent]:
-    """Return CPU seconds and kWh of every cost record of the trials ``names`` at ``study``, by its path; none twice."""
+    """Return the costs in every cost record of the trials ``names``, by the record's path."""
     records = {str(study.path / DATA / cost_of("prepare")): study.path / DATA / cost_of("prepare")}
     for seed in study.seeds:
         for name in names:

@@ -10,16 +10,16 @@ from pipelines.versioning.provenance import versions
 
 
 def publish(written: Advice) -> str | None:
-    """Tell MLflow of the advice that was written, and return the id of its run.
+    """Log an advice to MLflow, unless it is there, and return its run id.
 
     Returns:
-        None where there is no tracker to tell it to: then the next call tells it.
+        None if MLflow is unreachable: then the next call logs it.
     """
     return with_tracker(lambda tracker: _publish(tracker, written))
 
 
 def _publish(tracker: Tracker, written: Advice) -> str:
-    # What was spent now is another number at each call.
+    # The balance differs at each call, since it has the costs of this run.
     key = digest(["advice", {k: v for k, v in written.dumped().items() if k != "balance"}])
     for run in tracker.runs("winnow.key", key):
         if "winnow.complete" in run.data.tags:

@@ -12,18 +12,18 @@ from pipelines.versioning import dvc_project, dvc_remote
 
 @task(retries=2, retry_delay_seconds=1, retry_condition_fn=worth_a_retry, task_run_name="{stage}")
 def run_stage(stage: str, shared: bool) -> None:
-    """Bring one stage up to date, and share it where there is a DVC remote; a retry goes on from its last checkpoint."""
+    """Reproduce one stage and, with a DVC remote, push it; a retry resumes from its checkpoint."""
     dvc_project.reproduce(stage, pull=shared)
     try:
         if shared:
             dvc_remote.push(stage)
     except AwayError as error:
-        raise StageFailedError(f"{error}; 'dvc push --run-cache {stage}' sends it later") from None
+        raise StageFailedError(f"{error}; run 'dvc push --run-cache {stage}' later") from None
 
 
 @flow(name="winnow")
 def winnow() -> list[str]:
-    """Run every stage that is not fresh, in the order of DVC's graph, and return which those were."""
+    """Run every stale stage in the order of DVC's graph, and return their names."""
     shared = bool(dvc_remote.address())
     if "plan" in dvc_project.stale():
         _run_or_mark_failed("plan", shared)
@@ -39,7 +39,7 @@ def winnow() -> list[str]:
 
 
 def _run_or_mark_failed(stage: str, shared: bool) -> None:
-    """Run a stage; where it fails, for good, MLflow shall know it as failed too."""
+    """Run a stage; if it still fails after its retries, mark it as failed in MLflow."""
     try:
         run_stage(stage, shared)
     except (UserError, StageFailedError) as error:

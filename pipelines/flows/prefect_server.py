@@ -1,6 +1,6 @@
 """Prefect server of a flow that has none, on a free loopback port.
 
-Prefect starts one by itself too, but leaves it running where the flow is killed.
+Prefect can start one by itself, but leaves it running if the flow is killed.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from pipelines.core.errors import StageFailedError, UserError, without_passwords
 from pipelines.core.subprocesses import end, start
 
-#: Making the tables of a new database takes long on a busy machine.
+#: Seconds that a new server may take to start: creating the tables of a new database is slow on a busy machine.
 START_SECONDS = 180
-#: How long one that the settings name may take to answer.
+#: Seconds that a server named by the settings may take to answer.
 ANSWER_SECONDS = 10
 APPLICATION = ("-m", "uvicorn", "--factory", "prefect.server.api.server:create_app", "--lifespan", "on")
 
 
 @contextmanager
 def server(meanwhile: Callable[[], object] | None = None) -> Iterator[None]:
-    """Give the block a Prefect server: the one that the settings name, or one of its own.
+    """Run the block with a Prefect server: the configured one, or a temporary one.
 
     Args:
-        meanwhile: is called while a server of the block's own starts, which takes seconds.
+        meanwhile: called while a temporary server starts, which takes seconds.
 
     Raises:
-        UserError: where the one that the settings name does not answer.
-        StageFailedError: where its own does not in time.
+        UserError: if the server that the settings name does not answer.
+        StageFailedError: if the temporary server does not answer in time.
     """
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -45,7 +45,7 @@ def server(meanwhile: Callable[[], object] | None = None) -> Iterator[None]:
         yield
         return
     port = free_port()
-    # The server must not take itself for one that has to start another.
+    # Without these settings the server would try to start another server.
     process = start(
         sys.executable, *APPLICATION, "--host", "127.0.0.1", "--port", str(port), "--log-level", "critical",
         PREFECT__SERVER_EPHEMERAL="1", PREFECT__SERVER_FINAL="1", PREFECT_UI_ENABLED="0",
@@ -61,30 +61,30 @@ def server(meanwhile: Callable[[], object] | None = None) -> Iterator[None]:
 
 
 def _check_reachable(address: str) -> None:
-    """Refuse a server that is not there, before Prefect does so in forty lines."""
+    """Raise a one-line UserError if the server is unreachable; Prefect's own error has forty lines."""
     silent = (OSError, ValueError, HTTPException)
     try:
         for attempt in Retrying(
             retry=retry_if_exception_type(silent), stop=stop_after_delay(ANSWER_SECONDS), wait=wait_fixed(0.5), reraise=True
         ):
-            # An error of HTTP is an answer: it is there, and may want to know who asks.
+            # An HTTP error is an answer too: the server may require authentication.
             with attempt, suppress(urllib.error.HTTPError), urllib.request.urlopen(_health(address), timeout=ANSWER_SECONDS):
                 pass
     except silent as error:
-        told, reason = without_passwords(address), getattr(error, "reason", error)
+        shown, reason = without_passwords(address), getattr(error, "reason", error)
         raise UserError(
-            f"PREFECT_API_URL: no Prefect server answers at {told}: {reason}; start it, or unset the variable "
-            "(`prefect config unset PREFECT_API_URL` where a profile says it), and the run brings its own"
+            f"PREFECT_API_URL: no Prefect server answers at {shown}: {reason}; start it, or unset the variable "
+            "(`prefect config unset PREFECT_API_URL` if a profile sets it), and the run starts its own"
         ) from None
 
 
 def _health(address: str) -> str:
-    """Return the page by which a server says that it is there."""
+    """Return the address of a server's health check."""
     return f"{address.rstrip('/')}/health"
 
 
 def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
+    """Return a free loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -93,8 +93,13 @@ def free_port() -> int:
 def wait_for(address: str, ended: Callable[[], int | None], of: str = "Prefect's server") -> None:
     """Wait until ``address`` answers.
 
+    Args:
+        address: to request.
+        ended: returns the exit status of the server's process, None while it runs.
+        of: name of the server in the error.
+
     Raises:
-        StageFailedError: where it does not in time, or the process ``of`` it has ended.
+        StageFailedError: if it does not answer in time, or the process has ended.
     """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Retry condition: failures that another try may mend."""
+"""Retry condition: failures that a retry may fix."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pipelines.core.errors import Stopped, UserError
 
 
 def worth_a_retry(task: object, run: object, state: State[object]) -> bool:
-    """Return whether another try may end better: not so for bad input, nor for a stage that was asked to end."""
+    """Return whether a retry may succeed: not after bad input or a stop by signal."""
     try:
         state.result()
     except (UserError, Stopped):

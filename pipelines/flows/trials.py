@@ -25,7 +25,7 @@ from pipelines.flows.retry import worth_a_retry
     cache_policy=NO_CACHE,
 )
 def run_trial(seed: int, name: str, work: Callable[[int, str], None]) -> State[None] | None:
-    """Run one trial of a study, in this process; a retry goes on from its last checkpoint."""
+    """Run one trial of a study in this process; a retry resumes from its checkpoint."""
     try:
         work(seed, name)
     except UserError as error:
@@ -40,8 +40,8 @@ def run_trial(seed: int, name: str, work: Callable[[int, str], None]) -> State[N
 
 @flow(name="study", validate_parameters=False)
 def study(trials: list[tuple[int, str]], work: Callable[[int, str], None], failed: dict[tuple[int, str], str]) -> State[None]:
-    """Run the trials of a study, each whatever became of the others, and put into ``failed`` why some did not end well."""
-    # Prefect has put its own answer to SIGTERM in the place of ours.
+    """Run all trials of a study, also after a failure; add failures to ``failed``."""
+    # Prefect has replaced our handler of SIGTERM.
     handle_signals()
     for seed, name in trials:
         state = run_trial(seed, name, work, return_state=True)
@@ -53,10 +53,10 @@ def study(trials: list[tuple[int, str]], work: Callable[[int, str], None], faile
 
 
 def run_study(trials: list[tuple[int, str]], work: Callable[[int, str], None]) -> dict[tuple[int, str], str]:
-    """Run the trials of a study, given by seed and name, and return the reasons of those that failed.
+    """Run trials, given by seed and name, and return the reasons of those that failed.
 
     Raises:
-        Stopped: where the study was asked to end.
+        Stopped: after SIGINT or SIGTERM.
     """
     with trial_flows("study") as run:
         return run(trials, work)
@@ -66,7 +66,7 @@ def run_study(trials: list[tuple[int, str]], work: Callable[[int, str], None]) -
 def trial_flows(
     name: str,
 ) -> Iterator[Callable[[list[tuple[int, str]], Callable[[int, str], None]], dict[tuple[int, str], str]]]:
-    """Give what runs trials as ``run_study`` does, flows called ``name`` that share one server."""
+    """Yield a function like ``run_study`` whose flows are called ``name`` and share one server."""
     named = study.with_options(name=name)
 
     def run(trials: list[tuple[int, str]], work: Callable[[int, str], None]) -> dict[tuple[int, str], str]:

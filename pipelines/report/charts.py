@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Stands for the colour of the page's text, which is not known before the page is shown.
+#: Placeholder for the text colour of the page, which depends on the reader's theme.
 INK = "#123456"
-#: Seen on a light page and on a dark one.
+#: Colours of lines and points; visible on light and dark pages.
 COLOURS = ("#4c8fd6", "#e08a2e", "#3fa66b", "#c85a7c", "#8f79d6", "#8c9a2e", "#2ea6a6", "#b5763d", "#d8523f", "#7d8aa0")
 STYLE: Any = {
     "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "text.color": INK,
@@ -30,7 +30,12 @@ Course = dict[str, list[tuple[float, float]]]
 
 @dataclass(frozen=True)
 class Series:
-    """Points of one kind: time, value, and the value's error or None; joined by a line where they belong together."""
+    """Points of one label: time, value, and the value's error or None.
+
+    Attributes:
+        joined: whether a line joins them.
+        best: the point of highest AGOT, if it is to be marked.
+    """
 
     label: str
     points: Sequence[tuple[float, float, float | None]]
@@ -40,7 +45,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Best:
-    """The point of highest AGOT of a method: time, value, and its ceiling, the time that its passes alone take."""
+    """A method's point of highest AGOT; ``ceiling`` is the time of its passes alone."""
 
     time: float
     value: float
@@ -48,7 +53,7 @@ class Best:
 
 
 def against_time(series: Sequence[Series], value: str, higher: bool) -> Figure:
-    """Return a figure of ``value`` against normalised time: the Pareto front, and each method's best by AGOT."""
+    """Return a figure of ``value`` against normalised time, with the Pareto front."""
     with chart_style() as plt:
         figure: Figure
         figure, axes = plt.subplots(figsize=(7.5, 5.0), layout="constrained")
@@ -63,7 +68,7 @@ def against_time(series: Sequence[Series], value: str, higher: bool) -> Figure:
             if one.best:
                 _mark(axes, one.best, COLOURS[number % len(COLOURS)])
         _explain(axes, marked=any(one.best for one in series))
-        axes.set_xlabel("normalised time: CPU seconds over those of full, all included")
+        axes.set_xlabel("normalised time: all CPU seconds over those of full")
         axes.set_ylabel(value)
         axes.set_xlim(0, 1.05 * max(x for x, _ in every))
         axes.grid(alpha=0.25, color=INK)
@@ -72,21 +77,21 @@ def against_time(series: Sequence[Series], value: str, higher: bool) -> Figure:
 
 
 def _mark(axes: Axes, best: Best, colour: str) -> None:
-    """Put a star on the best point, and draw a dotted line from it to a bar at its ceiling."""
+    """Mark the best point with a star, and its ceiling with a dotted line and a bar."""
     axes.plot([best.ceiling, best.time], [best.value] * 2, ":", color=colour, linewidth=1.2, zorder=2)
     axes.plot([best.ceiling], [best.value], "|", markersize=12, markeredgewidth=2, color=colour, linewidth=1.2, zorder=2)
     axes.plot([best.time], [best.value], "*", color=colour, markeredgecolor=INK, markersize=14, zorder=3)
 
 
 def _explain(axes: Axes, *, marked: bool) -> None:
-    """Say in the legend what the marks are."""
+    """Add the marks to the legend."""
     if marked:
         axes.plot([], [], "*", color="none", markeredgecolor=INK, markersize=11, label="best AGOT of a method")
         axes.plot([], [], ":|", color=INK, markeredgewidth=2, markersize=9, label="its ceiling in time")
 
 
 def courses(panels: Sequence[tuple[str, Course]]) -> Figure:
-    """Return a figure of what one method said of itself over its epochs: a panel each, given by title and lines."""
+    """Return a figure of one method's own figures by epoch, one panel for each title."""
     with chart_style() as plt:
         columns = min(3, len(panels))
         rows = -(-len(panels) // columns)
@@ -109,7 +114,7 @@ def courses(panels: Sequence[tuple[str, Course]]) -> Figure:
 
 
 class chart_style:  # noqa: N801 - a context
-    """Gives pyplot in the style of the figures."""
+    """Context that gives pyplot in the style of the figures."""
 
     def __enter__(self) -> ModuleType:
         import matplotlib as mpl
@@ -126,13 +131,19 @@ class chart_style:  # noqa: N801 - a context
 
 
 def to_png(figure: Figure, path: Path) -> None:
-    """Write ``figure`` on white."""
+    """Write ``figure`` to ``path`` on a white background."""
     figure.savefig(path, dpi=120, facecolor="white")
     _close(figure)
 
 
 def to_svg(figure: Figure, name: str, text: str) -> str:
-    """Return ``figure`` as an element of a page, in the colour of its text; ``name`` keeps its ids apart from others'."""
+    """Return ``figure`` as an SVG element in the page's text colour.
+
+    Args:
+        figure: to draw; it is closed.
+        name: prefix of its ids, unique on the page.
+        text: alternative text.
+    """
     import matplotlib as mpl
 
     out = StringIO()

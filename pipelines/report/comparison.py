@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 CONTROLS = ("uniform", "short")
 
 
-def page(told: Comparison, metric: Metric) -> str:
+def page(written: Comparison, metric: Metric) -> str:
     """Return the page of a comparison."""
     manifest, training = Manifest.prepared(), TrainingPlan.read(plan_of("training"))
-    rows, epochs = told.rows, training.training.epochs
+    rows, epochs = written.rows, training.training.epochs
     order, controls = [r.method for r in rows], _controls(rows)
-    times = report_tables.times([r.columns() for r in rows], ["method"], [[name] for name in order], told.agot_epsilon)
+    times = report_tables.times([r.columns() for r in rows], ["method"], [[name] for name in order], written.agot_epsilon)
     runs = [Run(name, manifest.content) for name in order]
     sections = [_table(rows, metric), _figure(rows, metric), *diagnosis.of_comparison(), times]
     sections += energy.of_comparison(rows, controls)
@@ -43,23 +43,23 @@ def page(told: Comparison, metric: Metric) -> str:
     sections += course.of_comparison(order)
     cost = CostRecord.of_stage("train", "full")
     facts = report_page.provenance(manifest, cost, [training.seed], "dvc repro, or python -m pipelines.flow (make demo)")
-    title = f"{told.task}: what selecting examples saved"
+    title = f"{written.task}: what selecting examples saved"
     first = comparison_verdict.of_comparison(rows, controls, metric, epochs)
     return report_page.render(title, headline(rows, metric, controls), sections, facts, first)
 
 
 def summary(rows: list[ComparisonRow], metric: Metric, root: Path = HERE) -> tuple[list[str], Section]:
-    """Return the headline and the table of the comparison in ``root``: what there is room for beside the page."""
+    """Return the headline and the table of methods, as a run's description has them."""
     return headline(rows, metric, _controls(rows, root)), _table(rows, metric)
 
 
 def _controls(rows: list[ComparisonRow], root: Path = HERE) -> set[str]:
-    """Return the names of the methods that draw blindly or stop early, and nothing else."""
+    """Return the names of the controls: methods that only draw blindly or only stop early."""
     return {r.method for r in rows if Run(r.method, root=root).kind in CONTROLS}
 
 
 def headline(rows: list[ComparisonRow], metric: Metric, controls: set[str]) -> list[str]:
-    """Return what the numbers say, and no more: one seed, and the error of the test split where it is known."""
+    """Return what one seed supports, with the standard error of the test split if known."""
     return [*_compared(rows, metric, controls), *chance_note((r.method, r.above_chance) for r in rows)]
 
 
@@ -72,14 +72,14 @@ def _compared(rows: list[ComparisonRow], metric: Metric, controls: set[str]) -> 
     best = max(others, key=lambda r: r.score if metric.higher else -r.score)
     first += f"; {best.method} has {_value(best)} in {best.time_measured:.2f} of its time."
     if full.standard_error is None:
-        return [first, "One seed, and no error of the test split: how much of a difference is chance is not known."]
+        return [first, "One seed, and no standard error of the test split: differences may be chance."]
     rivals = [r for r in rows if r.method in controls]
     above = [r.method for r in others if rivals and all(_beats(r, c, metric) for c in rivals)]
     apart = "by more than two standard errors of the difference"
     if above:
         return [first, f"Above every control here, {apart}: {', '.join(above)}. One seed."]
     if not rivals:
-        return [first, "There is no control here to hold a method against. One seed."]
+        return [first, "There is no control here to compare a method with. One seed."]
     return [first, f"No method is above every control here {apart}. One seed."]
 
 
@@ -89,7 +89,10 @@ def _value(row: ComparisonRow) -> str:
 
 
 def _beats(row: ComparisonRow, other: ComparisonRow, metric: Metric) -> bool:
-    """Return whether ``row`` is better by more than two errors of the difference, as if the test examples were others."""
+    """Return whether ``row`` is better by more than two standard errors of the difference.
+
+    The errors are taken as independent, although both models have the same test examples.
+    """
     gain = (row.score - other.score) * (1 if metric.higher else -1)
     errors = [r.standard_error or 0.0 for r in (row, other)]
     return bool(gain > 2 * sum(e**2 for e in errors) ** 0.5)
@@ -97,7 +100,7 @@ def _beats(row: ComparisonRow, other: ComparisonRow, metric: Metric) -> bool:
 
 def _table(rows: list[ComparisonRow], metric: Metric) -> Section:
     heads = ["method", metric.name, "trained", "looked at", "CPU s", "time counted", "time measured", "AGOT"]
-    told = [
+    shown = [
         [
             r.method,
             _value(r),
@@ -112,14 +115,14 @@ def _table(rows: list[ComparisonRow], metric: Metric) -> Section:
     ]
     better = "higher" if metric.higher else "lower"
     text = [
-        f"{metric.name}: {better} is better; ± is the standard error of the test split, where there is one. Times are over "
-        "those of full, with warm-up and selection; a control has the planned cost of the method that it is set to."
+        f"{metric.name}: {better} is better; ± is the standard error over the test examples, if known. Times are relative to "
+        "full and include warm-up and selection. A control has the planned cost of the method that it is set to."
     ]
-    return Section("Methods", text, Table(heads, told))
+    return Section("Methods", text, Table(heads, shown))
 
 
 def score_against_time(rows: list[ComparisonRow], metric: Metric) -> Figure:
-    """Return the figure of the metric against measured time, a point a block, the best of each method marked."""
+    """Return the figure of the metric against measured time, each method's best AGOT marked."""
     kinds = [Run(r.method).kind for r in rows]
     best = best_by_gain(kinds, [None if kind in BLIND else r.gains.agot for kind, r in zip(kinds, rows, strict=True)])
     series = []
@@ -130,7 +133,7 @@ def score_against_time(rows: list[ComparisonRow], metric: Metric) -> Figure:
 
 
 def _figure(rows: list[ComparisonRow], metric: Metric) -> Section:
-    caption = f"{metric.name} against measured time, and the front that no other method beats in both. {MARKS}"
+    caption = f"{metric.name} against measured time, with the Pareto front. {MARKS}"
     return Section(
         f"{metric.name} against time", figures=[report_page.drawing(score_against_time(rows, metric), "time", caption)]
     )

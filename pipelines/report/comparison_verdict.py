@@ -16,13 +16,13 @@ ERRORS = 1.96
 
 
 def of_comparison(rows: Sequence[ComparisonRow], controls: set[str], metric: Metric, epochs: float) -> Verdict | None:
-    """Return the verdict of a comparison of one seed; None where there is no method beside full and controls.
+    """Return the verdict of a comparison; None without a method beside full and controls.
 
     Args:
-        rows: of its table.
-        controls: names of those that are controls.
-        metric: what models are judged by.
-        epochs: of full.
+        rows: the comparison's rows.
+        controls: names of the controls.
+        metric: the judging metric.
+        epochs: epochs of full.
     """
     full = next(r for r in rows if r.method == "full")
     others = [r for r in rows if r.method != "full" and r.method not in controls]
@@ -50,10 +50,7 @@ def of_comparison(rows: Sequence[ComparisonRow], controls: set[str], metric: Met
         return Point(row.method, cost(row) / epochs, row.score, ERRORS * (row.standard_error or 0.0))
 
     figure = against_cost([point(r) for r in blind], [point(r) for r in others], f"test {metric.name}", metric.higher)
-    caption = (
-        f"{metric.name} against cost, full being 1: one seed; bars are 95 % intervals over the test examples, where these are "
-        "known."
-    )
+    caption = f"{metric.name} against cost, full being 1: one seed; bars are 95 % intervals over the test examples, if known."
     sentence = of_chance(best.method, best.above_chance, best.chance, metric.name)
     sentence = sentence or _of_one(best, full, [r for r in blind if r is not full], metric)
     return Verdict(sentence, figures, drawing(figure, "verdict", caption))
@@ -65,12 +62,12 @@ def _over_examples(row: ComparisonRow) -> str:
 
 
 def _of_one(best: ComparisonRow, full: ComparisonRow, blind: Sequence[ComparisonRow], metric: Metric) -> str:
-    """Return what one seed supports: a gain over the best control, with its interval over the test examples."""
+    """Return the gain over the best control, with its interval over the test examples."""
     sign, name = 1 if metric.higher else -1, metric.name
     over_full = points(sign * (best.score - full.score), name)
     head = f"{best.method} took {best.time_measured:.2f} of the time of full and differs from it by {over_full}"
     if not blind:
-        return f"{head}. There is no control here to hold it against."
+        return f"{head}. There is no control here to compare it with."
     rival = max(blind, key=lambda r: sign * r.score)
     gain = sign * (best.score - rival.score)
     errors = [e for e in (best.standard_error, rival.standard_error) if e is not None]

@@ -18,7 +18,7 @@ TICKS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.4, 2.0)
 
 @dataclass(frozen=True)
 class Point:
-    """A trial: its label, its cost over that of full, its value, and half of that one's interval."""
+    """A trial: label, cost relative to full, value, and half the width of the value's interval."""
 
     label: str
     cost: float
@@ -27,7 +27,14 @@ class Point:
 
 
 def against_cost(controls: Sequence[Point], methods: Sequence[Point], value: str, higher: bool) -> Figure:
-    """Return the figure; ``full`` is among the ``controls``, ``value`` is what the axis is called."""
+    """Return the figure of a metric against cost.
+
+    Args:
+        controls: joined by a line; ``full`` is among them.
+        methods: drawn as points.
+        value: label of the y-axis.
+        higher: whether a higher value is better.
+    """
     with chart_style() as plt:
         figure: Figure
         figure, axes = plt.subplots(figsize=(6.2, 3.9), layout="constrained")
@@ -41,7 +48,7 @@ def against_cost(controls: Sequence[Point], methods: Sequence[Point], value: str
             style = {"fmt": "o", "elinewidth": 1.4, "capsize": 4, "markersize": 7, "color": colour, "label": label}
             axes.errorbar([p.cost for p in own], [p.value for p in own], yerr=[p.half for p in own], **style)
         _scale(axes, every)
-        axes.set_xlabel("cost over that of full: examples trained, looks at a third")
+        axes.set_xlabel("cost relative to full: examples trained, a look counted as a third")
         axes.set_ylabel(value)
         axes.margins(y=0.02)
         axes.grid(alpha=0.25, color=INK)
@@ -50,7 +57,7 @@ def against_cost(controls: Sequence[Point], methods: Sequence[Point], value: str
 
 
 def _shade(axes: Axes, controls: Sequence[Point], every: Sequence[Point], higher: bool) -> None:
-    """Draw the line of the best controls, and shade what lies on its worse side."""
+    """Draw the line of the best controls, and shade its worse side."""
     sign = 1 if higher else -1
     line = [(cost, sign * value) for cost, value in envelope([(p.cost, sign * p.value) for p in controls])]
     line.append((max(p.cost for p in every) * 1.05, line[-1][1]))
@@ -61,7 +68,7 @@ def _shade(axes: Axes, controls: Sequence[Point], every: Sequence[Point], higher
 
 
 def _scale(axes: Axes, every: Sequence[Point]) -> None:
-    """Let costs go by their logarithm, and be told as plain numbers."""
+    """Make the cost axis logarithmic, with plain numbers as labels."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     axes.set_xscale("log")

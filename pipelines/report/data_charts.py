@@ -15,14 +15,14 @@ from pipelines.report.charts import COLOURS, INK, chart_style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Of kept and left out.
+#: Colours of kept and left-out examples.
 KEPT, LEFT = COLOURS[0], COLOURS[1]
 BINS = 30
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A part of stacked bars: its value in each; ``apart`` parts are hatched."""
+    """One part of stacked bars, with its value in each; ``apart`` parts are hatched."""
 
     label: str
     values: Sequence[float]
@@ -30,7 +30,7 @@ class Bar:
 
 
 def bars(parts: Sequence[Bar], names: Sequence[str]) -> Figure:
-    """Return stacked bars, one a name, in CPU seconds; parts that are 0 everywhere are left out."""
+    """Return stacked bars of CPU seconds by name, without parts that are 0 everywhere."""
     with chart_style() as plt:
         figure: Figure
         figure, axes = plt.subplots(figsize=(7.5, 1.6 + 0.42 * len(names)), layout="constrained")
@@ -50,7 +50,7 @@ def bars(parts: Sequence[Bar], names: Sequence[str]) -> Figure:
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of N examples ``(N,)``, NaN where there is none, and which of them were ``kept`` ``(N,)``."""
+    """Scores of N examples ``(N,)``, NaN if missing, and a mask of those ``kept`` ``(N,)``."""
 
     title: str
     values: Array
@@ -58,13 +58,13 @@ class Scores:
 
     @property
     def cut(self) -> float | None:
-        """The lowest score kept, where nothing above it was left out."""
+        """The lowest kept score; None if a higher one was left out."""
         known = ~np.isnan(self.values)
         kept, left = self.values[known & self.kept], self.values[known & ~self.kept]
         return float(kept.min()) if len(kept) and len(left) and kept.min() >= left.max() else None
 
     def finite(self) -> Scores:
-        """Return these scores to be drawn: infinite ones (an example that never was right) stand a step beyond the others."""
+        """Return the scores with infinite ones (never right) a step beyond the others."""
         known = self.values[np.isfinite(self.values)]
         low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
         step = max(1.0, (high - low) / BINS)
@@ -74,7 +74,7 @@ class Scores:
 
 
 def histograms(found: Sequence[Scores]) -> Figure:
-    """Return a panel for each of the scores ``found``: kept stacked on left out, and the cut."""
+    """Return a histogram for each of ``found``: kept stacked on left out, and the cut."""
     with chart_style() as plt:
         figure: Figure
         columns = min(2, len(found))
@@ -98,11 +98,11 @@ def histograms(found: Sequence[Scores]) -> Figure:
 
 @dataclass(frozen=True)
 class Curve:
-    """A value at the end of epochs, against what had been spent by then.
+    """A value by epoch against the cost so far.
 
     Attributes:
-        spent: by axis, None where it is not known.
-        parts: what it is the mean of, drawn thin behind it.
+        spent: cost so far by axis, None if not known.
+        parts: the curves that it is the mean of, drawn thin behind it.
     """
 
     label: str
@@ -111,12 +111,12 @@ class Curve:
     parts: Sequence[Curve] = ()
 
     def at(self, axis: int) -> list[tuple[float, float]]:
-        """Return the points that are known against one axis."""
+        """Return the known points against one axis."""
         return [(x, y) for x, y in zip(self.spent[axis], self.values, strict=True) if x is not None]
 
 
 def curves(found: Sequence[Curve], axes_named: Sequence[str], value: str) -> Figure:
-    """Return a panel for each of ``axes_named``, in which the curves are drawn against it."""
+    """Return the curves in one panel for each of ``axes_named``, the x-axes."""
     with chart_style() as plt:
         figure: Figure
         size = (9.0, 3.6)
@@ -129,7 +129,7 @@ def curves(found: Sequence[Curve], axes_named: Sequence[str], value: str) -> Fig
                     axes.plot(*zip(*known, strict=True), "o-", color=colour, label=curve.label, markersize=3, linewidth=1.2)
             axes.set_xlabel(name)
             axes.set_xlim(left=0)
-            # A panel is narrow, and what is measured in Wh may need many digits.
+            # A panel is narrow, and Wh may need many digits.
             axes.locator_params(axis="x", nbins=4)
             axes.grid(alpha=0.25, color=INK)
         if all(y > 0 for curve in found for one in (curve, *curve.parts) for y in one.values):
@@ -141,14 +141,21 @@ def curves(found: Sequence[Curve], axes_named: Sequence[str], value: str) -> Fig
 
 @dataclass(frozen=True)
 class Map:
-    """How often M examples ``(M,)`` were trained on by a method."""
+    """How often a method trained on each of M examples ``(M,)``."""
 
     title: str
     trained: Array
 
 
 def data_map(variability: Array, confidence: Array, maps: Sequence[Map], most: int) -> Figure:
-    """Return a panel a method: examples by ``variability`` and ``confidence`` ``(M,)``, coloured by 0 to ``most`` passes."""
+    """Return the data map, one panel for each method.
+
+    Args:
+        variability: of M examples ``(M,)``, the x-axis.
+        confidence: of M examples ``(M,)``, the y-axis.
+        maps: the methods' training counts, shown as colour.
+        most: the count at the end of the colour scale.
+    """
     with chart_style() as plt:
         from matplotlib.colors import LinearSegmentedColormap
 

@@ -25,11 +25,13 @@ NOTHING = "–"  # noqa: RUF001 - a dash
 
 @dataclass(frozen=True)
 class Table:
-    """Texts in rows, each row's first its name; a cell that is ``Markup`` is not escaped.
+    """A table of texts, each row's first its name; ``Markup`` is not escaped.
 
     Attributes:
-        best: places, by row and column, that stand out.
-        prose: columns of running text, which is broken into lines.
+        heads: headings of the columns.
+        rows: texts by row and column.
+        best: entries to highlight, by row and column.
+        prose: columns of running text, which is wrapped.
     """
 
     heads: Sequence[str]
@@ -40,7 +42,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure as an element of the page."""
+    """A chart as an SVG element of the page."""
 
     svg: Markup
     caption: str = ""
@@ -48,7 +50,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page."""
+    """A section of the page: title, text, table and charts."""
 
     title: str
     text: Sequence[str] = ()
@@ -58,7 +60,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number that stands by itself, with what it is of and its interval."""
+    """A single number with its label and interval."""
 
     value: str
     label: str
@@ -67,7 +69,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The first screen of a page."""
+    """The first screen of a page: a sentence, numbers and a chart."""
 
     sentence: str
     figures: Sequence[Figure] = ()
@@ -81,7 +83,15 @@ def render(
     facts: Sequence[tuple[str, str]],
     verdict: Verdict | None = None,
 ) -> str:
-    """Return the page; whatever is not a drawing is escaped. Where there is a ``verdict``, all else is folded below it."""
+    """Return the page as HTML; everything but drawings is escaped.
+
+    Args:
+        title: of the page.
+        headline: lines below the title.
+        sections: in order.
+        facts: provenance, by name.
+        verdict: shown first, everything else folded below it.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     pages = Environment(
@@ -92,18 +102,18 @@ def render(
 
 
 def write(path: Path, page: str) -> None:
-    """Write the page to ``path``."""
+    """Write the page atomically to ``path``."""
     with artifacts.whole(path) as part:
         part.write_text(page, encoding="utf-8")
 
 
 def drawing(figure: MatplotlibFigure, name: str, caption: str) -> Drawing:
-    """Return ``figure`` drawn into the page; the caption is also what is read out in its place."""
+    """Return ``figure`` as an SVG element; the caption is also its alternative text."""
     return Drawing(Markup(to_svg(figure, name, caption)), caption)
 
 
 def provenance(manifest: Manifest, cost: CostRecord, seeds: Sequence[int], command: str) -> list[tuple[str, str]]:
-    """Return what the results were made of and by, by name."""
+    """Return the provenance of the results (data, code, machine, energy meter), by name."""
     machine, energy = cost.machine, cost.metered
     assert machine is not None, "the record of a training"
     threads = f"{machine.threads} thread{'s' * (machine.threads != 1)} on {machine.cores} cores"
@@ -126,12 +136,12 @@ def provenance(manifest: Manifest, cost: CostRecord, seeds: Sequence[int], comma
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """Return a number of so many digits after the point, or a dash."""
+    """Return a number with ``digits`` decimals, or a dash for None."""
     return NOTHING if value is None else f"{value:,.{digits}f}"
 
 
 def with_error(value: float | None, error: float | None, digits: int | None = None) -> str:
-    """Return a value and its error, if it has one; with four digits, or two where the value is large."""
+    """Return a value and its error, if any, with ``digits`` decimals (default: 4, 2 from 10 on)."""
     if digits is None:
         digits = 4 if value is None or abs(value) < 10 else 2
     return number(value, digits) if error is None else f"{number(value, digits)} ± {error:.{digits}f}"

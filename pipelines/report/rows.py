@@ -15,14 +15,14 @@ from pipelines.costs.account import CostColumns, Gains
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """What a method reached, and what it cost.
+    """A method's metrics and costs.
 
     Attributes:
         method: its name in params.yaml.
-        metric: what models are judged by, which is one of the ``metrics``.
-        metrics: of the trained model on the test split, by name.
+        metric: the judging metric, one of ``metrics``.
+        metrics: metrics of the trained model on the test split, by name.
         examples_trained: over the whole run.
-        examples_looked: without a step, over the whole run.
+        examples_looked: looked at without a step, over the whole run.
     """
 
     method: str
@@ -35,10 +35,10 @@ class ComparisonRow:
 
     @classmethod
     def of(cls, columns: Mapping[str, JsonValue], metric: str) -> ComparisonRow:
-        """Return the row that has these ``columns``: whatever is no other column is a metric.
+        """Return the row with these ``columns``; every column of another name is a metric.
 
         Raises:
-            pydantic.ValidationError: for a column that is missing or of another type.
+            pydantic.ValidationError: if a column is missing or of another type.
         """
         own: dict[str, JsonValue] = {key: columns[key] for key in OWN if key in columns}
         costs, gains = ({f.name: columns[f.name] for f in fields(kind) if f.name in columns} for kind in (CostColumns, Gains))
@@ -47,32 +47,32 @@ class ComparisonRow:
 
     @property
     def score(self) -> float:
-        """What the model is judged by."""
+        """The value of the judging metric."""
         return self.metrics[self.metric]
 
     @property
     def standard_error(self) -> float | None:
-        """The standard error of the score over the test examples; None where it is not known."""
+        """The standard error of the score over the test examples; None if not known."""
         return self.metrics.get(f"{self.metric}_standard_error")
 
     @property
     def chance(self) -> float | None:
-        """The score of a model that says the same of every example; None where it is not known."""
+        """The score of a constant prediction; None if not known."""
         return self.metrics.get(f"chance_{self.metric}")
 
     @property
     def above_chance(self) -> float | None:
-        """How far above chance the model surely is; None where it is not known."""
+        """How far the model is surely above chance; None if not known."""
         return self.metrics.get("above_chance")
 
     @property
     def time_measured(self) -> float:
-        """The CPU seconds of the run over those of ``full``."""
+        """The CPU seconds of the run, relative to ``full``."""
         return _known(self.costs.time_measured)
 
     @property
     def time_counted(self) -> float:
-        """The seconds that the run's passes should take over those of ``full``."""
+        """The counted seconds of the run's passes, relative to ``full``."""
         return _known(self.costs.time_counted)
 
     def columns(self) -> dict[str, float | str | None]:
@@ -82,7 +82,7 @@ class ComparisonRow:
 
 
 COUNTS = ("examples_trained", "examples_looked")
-#: The columns that are a row's own: neither metrics nor of its account.
+#: The columns that are neither metrics nor costs.
 OWN = ("method", *COUNTS)
 ROW = TypeAdapter(ComparisonRow)
 
@@ -93,7 +93,7 @@ def _known(cost: float | None) -> float:
 
 
 class _Flat(Record):
-    """The comparison as it is written: a row's metrics and costs stand beside its own columns."""
+    """The comparison as it is written: each row is flat, with metrics and costs as columns."""
 
     task: str
     metric: str
@@ -102,7 +102,7 @@ class _Flat(Record):
 
 
 class Comparison(Record):
-    """What all planned methods of a ``task`` reached and cost; AGOT is with ``agot_epsilon``."""
+    """The rows of all planned methods of a ``task``; AGOT has epsilon ``agot_epsilon``."""
 
     task: str
     metric: str
@@ -111,10 +111,10 @@ class Comparison(Record):
 
     @classmethod
     def of(cls, value: object) -> Comparison:
-        """Return the comparison whose rows are written as columns.
+        """Return the comparison from its written form, in which rows are flat.
 
         Raises:
-            pydantic.ValidationError: for a key that is unknown, missing or of another type.
+            pydantic.ValidationError: if a key is unknown, missing or of another type.
         """
         flat = _Flat.of(value)
         rows = [ComparisonRow.of(row, flat.metric) for row in flat.rows]
@@ -122,14 +122,14 @@ class Comparison(Record):
 
     @classmethod
     def written(cls, root: Path = HERE) -> Comparison:
-        """Return the comparison that was written last in ``root``.
+        """Read the comparison that was written last in ``root``.
 
         Raises:
-            UserError: where there is none.
+            UserError: if there is none.
         """
         return cls.read(root / COMPARISON / "comparison.json")
 
     def dumped(self) -> dict[str, object]:
-        """Return the comparison as JSON holds it."""
+        """Return the comparison in its written form."""
         rows = [row.columns() for row in self.rows]
         return {"task": self.task, "metric": self.metric, "agot_epsilon": self.agot_epsilon, "rows": rows}

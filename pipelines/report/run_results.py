@@ -19,18 +19,18 @@ from pipelines.core.tables import read_table
 from pipelines.costs.history import history_of
 from pipelines.data.manifest import LabelScale, Manifest
 
-#: Methods that look at no example before they draw or stop.
+#: Methods that select without looking at examples.
 BLIND = ("full", "uniform", "short")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One method's run, each part of it read when it is asked for.
+    """Results of one method's run; each file is read on first use.
 
     Attributes:
-        name: of the method's block in params.yaml.
-        data: the hash of the data that it must have been made from; None for any.
-        root: the folder of the run.
+        name: the method's block in params.yaml.
+        data: hash of the data that the results must come from; None for any.
+        root: folder of the run.
     """
 
     name: str
@@ -39,22 +39,22 @@ class Run:
 
     @cached_property
     def kind(self) -> str:
-        """The class that the block sets; of a stack, all of them."""
+        """The method's class; for a stack, all classes joined by ``+``."""
         return "+".join(member.method for member in MethodPlan.read(self.root / plan_of("methods", self.name)).members)
 
     @property
     def history(self) -> list[EpochRecord]:
-        """The epochs' records, those of the warm-up first where training went on from it."""
+        """The epochs' records, after those of the warm-up if training continued from it."""
         return history_of(self.root / result("train", self.name, "history.json"))
 
     @cached_property
     def ledger(self) -> dict[str, Array]:
-        """The columns of the ledger, ``(N,)`` each, in the order of the training split."""
+        """The ledger's columns, ``(N,)`` each, in the order of the training split."""
         return self._table(self.root / result("train", self.name, "ledger.parquet"))
 
     @cached_property
     def subset(self) -> dict[str, Array]:
-        """The columns of the subset that training started from, best first."""
+        """The columns of the subset that training started from, best example first."""
         return self._table(self.root / result("subset", self.name, "subset.parquet"))
 
     @cached_property
@@ -65,14 +65,14 @@ class Run:
 
     @cached_property
     def predictions(self) -> dict[str, Array]:
-        """What the model says of the test split."""
+        """The model's predictions on the test split."""
         return self._table(self.root / result("evaluate", self.name, "predictions.parquet"))
 
     def _table(self, path: Path) -> dict[str, Array]:
         """Return the columns of a table.
 
         Raises:
-            UserError: where it was made from other data.
+            UserError: if it was made from other data.
         """
         columns, facts = read_table(path)
         check_origin(path, facts, {} if self.data is None else {"data": self.data})
@@ -80,12 +80,15 @@ class Run:
 
     @cached_property
     def in_subset(self) -> Array:
-        """``(N,)`` bool, which of the training split are in the subset."""
+        """Mask ``(N,)`` bool of the training examples in the subset."""
         return np.isin(self.ledger["id"], self.subset["id"])
 
     @cached_property
     def selected_by(self) -> str | None:
-        """The column of the score table that the subset's scores are; None where it keeps all, or scores by none of them."""
+        """The column of the score table that has the subset's scores.
+
+        None if the subset is everything, or has scores of its own.
+        """
         score = self.subset["score"]
         if len(score) == len(self.scores["id"]) or not np.ptp(score):
             return None
@@ -95,17 +98,17 @@ class Run:
 
 
 def indices_of(ids: Array, wanted: Array) -> Array:
-    """Return where in ``ids`` ``(N,)`` each of ``wanted`` ``(M,)`` is; all of them are there."""
+    """Return the index in ``ids`` ``(N,)`` of each of ``wanted`` ``(M,)``; none may be missing."""
     order = np.argsort(ids)
     found: Array = order[np.searchsorted(ids, wanted, sorter=order)]
     return found
 
 
 def prepared(split: str, root: Path = artifacts.HERE) -> pa.Table:
-    """Return the prepared ``split`` of the run in the folder ``root``, memory-mapped.
+    """Return a prepared split of the run in ``root``, memory-mapped.
 
     Raises:
-        UserError: where it is missing or not whole.
+        UserError: if it is missing or truncated.
     """
     path = root / artifacts.PREPARED / f"{split}.arrow"
     try:
@@ -115,7 +118,7 @@ def prepared(split: str, root: Path = artifacts.HERE) -> pa.Table:
 
 
 def label_of(manifest: Manifest, label: float) -> str:
-    """Return what a label is called: its class where it is the place of one, or the number itself in its own unit."""
+    """Return the name of a label: its class, or the number in its original unit."""
     if manifest.classes:
         return manifest.classes[int(label)]
     scale = manifest.label_scale or LabelScale(mean=0.0, deviation=1.0)

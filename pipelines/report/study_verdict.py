@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipelines.trials.method_rows import MethodRow
     from pipelines.trials.study_tables import Point, StudyTables
 
-#: Metrics that are told in points, a hundredth each.
+#: Metrics whose differences are shown in points (hundredths).
 IN_POINTS = ("accuracy", "macro_f1", "balanced_accuracy", "worst_class_accuracy")
 
 
@@ -28,13 +28,16 @@ def of_study(written: StudyTables) -> Verdict:
 
 
 def best_of(methods: Iterable[MethodRow]) -> MethodRow | None:
-    """Return the row of the largest gain over the best control, of those above all controls if any is; None without gains."""
+    """Return the row of the largest gain over the best control; None without gains.
+
+    If any row is above all controls, it is chosen among these.
+    """
     gained = [(bool(r.above_controls), gain, r) for r in methods if (gain := r.best_control.gain.mean) is not None]
     return max(gained, key=lambda each: each[:2])[-1] if gained else None
 
 
 def name_of(row: MethodRow) -> str:
-    """Return what a row of a study is called: the method, what it keeps, and its settings."""
+    """Return the name of a study's row: method, kept fraction and settings."""
     kept = [] if row.fraction is None else [f"{row.fraction:g} kept"]
     parts = [*kept, *([settings_text(settings_in(row.settings))] if row.settings else [])]
     return f"{row.method} ({', '.join(parts)})" if parts else row.method
@@ -42,26 +45,25 @@ def name_of(row: MethodRow) -> str:
 
 def _sentence(best: MethodRow, written: StudyTables) -> str:
     metric, name, found = written.metric, name_of(best), best.best_control.gain
-    if said := of_chance(best.method, best.means.above_chance, best.means.chance, metric):
-        return said
+    if warning := of_chance(best.method, best.means.above_chance, best.means.chance, metric):
+        return warning
     gain = f"{points(_known(found.mean), metric)} ({_between(found.low, found.high, metric)})"
     seeds = len(written.seeds)
     if best.above_controls is None:
         few = "one seed is" if seeds == 1 else f"{seeds} seeds are"
-        return f"{name} is {gain} above the best control of its cost, of which {few} too few to be sure."
+        return f"{name} is {gain} above the best control of its cost; {few} too few to be sure."
     if not best.above_controls:
-        nearest = f"What comes nearest is {name}, {gain}."
+        nearest = f"The nearest is {name}, {gain}."
         return f"No method is surely above the best control of its cost: take the short schedule. {nearest}"
     return f"{name} is surely above the best control of its cost, by {gain}{_saved(best, metric)}."
 
 
 def of_chance(method: str, above: float | None, chance: float | None, metric: str) -> str:
-    """Return what is said where even the best method may be at chance, "" where it is above."""
+    """Return a warning if even the best method may be at chance, else ""."""
     if not at_chance(above):
         return ""
     value = "" if chance is None else f", which has {metric} {chance:.4f}"
-    same = "a model that says the same of every example"
-    return f"Nothing is compared here: {method} is not surely better than {same}{value}."
+    return f"Nothing is compared here: {method} is not surely better than a constant prediction{value}."
 
 
 def _saved(best: MethodRow, metric: str) -> str:
@@ -73,7 +75,7 @@ def _saved(best: MethodRow, metric: str) -> str:
 
 
 def points(value: float, metric: str, *, sign: bool = True) -> str:
-    """Return a difference of a metric, in points where it is a share."""
+    """Return a difference of a metric, in points for metrics that are shares."""
     scaled, unit = (100 * value, " points") if metric in IN_POINTS else (value, "")
     return f"{scaled:+.2f}{unit}" if sign else f"{scaled:.2f}{unit}"
 
@@ -100,7 +102,7 @@ def _figures(best: MethodRow, written: StudyTables) -> list[Figure]:
 
 
 def _time(best: MethodRow) -> Figure:
-    """Return the CPU time of a row, in that of full where it is known."""
+    """Return the CPU time of a row, relative to full if known."""
     mean, deviation = best.means.costs, best.deviations.costs
     if mean.time_measured is None:
         between = _interval(mean.cpu_seconds, deviation.cpu_seconds, best.seeds, 1)
@@ -110,7 +112,7 @@ def _time(best: MethodRow) -> Figure:
 
 
 def ratio_of(value: float | None, low: float | None, high: float | None, bound: str | None, metric: str) -> Figure:
-    """Return the number of a cost ratio with its interval."""
+    """Return a cost ratio with its interval."""
     mark = {"at most": "≤ ", "at least": "≥ "}.get(bound or "", "")
     between = "" if low is None or high is None else f"{low:.2f} to {high:.2f}"
     return Figure(
@@ -119,13 +121,13 @@ def ratio_of(value: float | None, low: float | None, high: float | None, bound: 
 
 
 def _interval(mean: float | None, deviation: float | None, seeds: int, digits: int) -> str:
-    """Return the interval of a mean over seeds, by Student's t."""
+    """Return the interval of a mean over seeds as text, by Student's t."""
     half = _half(deviation, seeds)
     return f"{mean - half:.{digits}f} to {mean + half:.{digits}f}" if half and mean is not None else ""
 
 
 def _half(deviation: float | None, seeds: int) -> float:
-    """Return half of the interval of a mean over seeds, by Student's t; 0 of seeds that are too few for one."""
+    """Return half a mean's interval, by Student's t; 0 with too few seeds."""
     if seeds < LEAST_SEEDS or deviation is None:
         return 0.0
     from scipy.stats import t
@@ -144,17 +146,17 @@ def _chart(written: StudyTables) -> Drawing | None:
     methods = [_dot(p, full, seeds) for p in _placed(written) if p.head.role == "method"]
     figure = against_cost(blind, methods, f"test {metric}", written.higher_is_better)
     bars = "; bars are 95 % intervals of the mean over seeds" if seeds >= LEAST_SEEDS else ""
-    line = "The line is the best of the controls at each cost, and what is shaded they reach"
+    line = "The line is the best control at each cost; the shaded area is what controls reach"
     return drawing(figure, "verdict", f"{metric} against cost, full being 1. {line}{bars}.")
 
 
 def _placed(written: StudyTables) -> list[Point]:
-    """Return the points that have a score and a cost."""
+    """Return the points with a score and a cost."""
     return [p for p in written.points if p.score.mean is not None and p.cost_epochs.mean]
 
 
 def _dot(point: Point, full: float, seeds: int) -> Dot:
-    """Return the place in the figure of a point with a score and a cost, over that of ``full``."""
+    """Return a point of the chart, its cost relative to ``full``."""
     from pipelines.report.cost_charts import Point as Dot
 
     cost, score = _known(point.cost_epochs.mean), _known(point.score.mean)
@@ -162,5 +164,5 @@ def _dot(point: Point, full: float, seeds: int) -> Dot:
 
 
 def _known(value: float | None) -> float:
-    assert value is not None, "what has a gain or a place has a score"
+    assert value is not None, "a row with a gain and a point with a cost have a score"
     return value

@@ -14,24 +14,24 @@ from pipelines.trials.method_rows import GainOver, MethodRow, RatioOver
 from pipelines.trials.rows import Columns, TrialRow
 from pipelines.trials.study_tables import StudyTables
 
-#: What of a task is told beside its name.
+#: Keys of a task that are shown beside its name.
 OPTIONS = ("limit", "long_tail", "duplicates", "label_noise", "stream")
 
 
 @dataclass(frozen=True)
 class RegimeRow:
-    """Where a method was best on a task, beside its controls.
+    """A method's best trial on a task, beside its controls.
 
     Attributes:
-        task: of the study.
-        of: the task that it is made of.
-        options: what its training split was made into, as JSON.
-        metric: what models are judged by.
+        task: the study's task.
+        of: the task that it is derived from.
+        options: changes to its training split, as JSON.
+        metric: the judging metric.
         full: the mean score of training on everything.
         method: its name in params.yaml.
-        trials: how many it has.
-        above: in how many of them it is surely above all controls; None where that is not known of each.
-        best: its trial of the largest gain; None where no trial has one.
+        cells: number of its trials.
+        above: number of trials that are surely above all controls; None if not known for each.
+        best: the trial of the largest gain; None if no trial has a gain.
     """
 
     task: str
@@ -46,7 +46,7 @@ class RegimeRow:
 
     @property
     def gain(self) -> GainOver:
-        """The gain of the best trial over the best control of its cost."""
+        """The gain of the best trial over the best control at its cost."""
         return self.best.best_control.gain if self.best else GainOver()
 
     @property
@@ -78,24 +78,23 @@ class RegimeRow:
 
 
 def joined(tables: Mapping[str, Sequence[MethodRow] | Sequence[TrialRow]]) -> list[Columns]:
-    """Return the rows of all tasks under the columns that any has, the task first; None where it has not."""
+    """Return the rows of all tasks with all their columns; missing values are None."""
     rows: list[Columns] = [{"task": task, **row.columns()} for task, table in tables.items() for row in table]
     keys = dict.fromkeys(key for row in rows for key in row)
     return [{key: row.get(key) for key in keys} for row in rows]
 
 
 def options_of(params: Params) -> dict[str, JsonValue]:
-    """Return the regime of the task: what its training split was made into."""
+    """Return the regime of the task: the changes to its training split."""
     task = params.chosen.model_dump(mode="json")
     return {key: task[key] for key in OPTIONS if task[key]}
 
 
 def by_regime(written: dict[str, StudyTables], asked: dict[str, Params], bases: dict[str, str]) -> list[RegimeRow]:
-    """Return a row a task and method: where it was best beside its controls, and in how many trials surely above all of them.
+    """Return a row for each task and method, with the method's best trial.
 
-    A gain is that over the best control at a trial's cost, the mean over seeds of paired differences; of a method's trials that
-    one is told whose gain is largest, of those that are above all controls if any is. It is chosen by the test split that it
-    is told of.
+    A gain is over the best control at a trial's cost: the mean over seeds of paired differences. The best trial has the largest
+    gain, among the trials above all controls if there are any. It is chosen by the same test scores that it is shown with.
     """
     rows = []
     for task, found in written.items():
@@ -111,7 +110,7 @@ def by_regime(written: dict[str, StudyTables], asked: dict[str, Params], bases: 
 
 
 def verdicts(rows: list[RegimeRow]) -> list[str]:
-    """Return what may be said of each task: which methods are above the controls of their cost, and by how much."""
+    """Return a line for each task: methods above the controls at their cost, with gains."""
     return [f"{task}: {_verdict([r for r in rows if r.task == task])}" for task in dict.fromkeys(r.task for r in rows)]
 
 
@@ -124,5 +123,5 @@ def _verdict(rows: list[RegimeRow]) -> str:
             for r, best, gain in sorted(won, key=lambda each: -each[2])
         )
     if any(r.above is None for r in rows):
-        return "too few seeds, or trials without results, to say"
+        return "not known: too few seeds, or trials without results"
     return "none"

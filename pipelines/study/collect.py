@@ -18,7 +18,7 @@ from pipelines.trials.exchange import Handover
 from pipelines.trials.folder import StudyFolder
 from pipelines.trials.grid import grid_of
 
-#: Why trials failed, by task and seed, and by name.
+#: Reasons of failed trials, by unit (task and seed) and by name.
 Failed = dict[str, dict[str, str]]
 #: Key of the reason that holds for every failed trial not listed by name.
 REST = ""
@@ -26,10 +26,11 @@ NOTHING = "no result in the DVC remote; check that all agents use the same WINNO
 
 
 def gather(ended: str | None = None) -> int:
-    """Restore the trials that are there; write which units are missing, or, where none is or all have ended, the tables.
+    """Restore the shared trials, and write the tables, or which units are still missing.
 
     Args:
-        ended: a file that says by unit why its trials failed, by name; None where none was sent.
+        ended: file with the reasons of failed trials by unit and name, after which the tables are written even if trials are
+            missing; None before any unit was sent to an agent.
     """
     read = loader.load()
     asked = tasks.each(read, artifacts.PARAMS)
@@ -40,7 +41,9 @@ def gather(ended: str | None = None) -> int:
     missing = [(task, seed) for task, study in studies.items() for seed in sorted({seed for seed, _ in study.missing()})]
     artifacts.write_json(artifacts.UNITS_MISSING, missing)
     if missing and ended is None:
-        log(f"{len(missing)} of {sum(len(study.seeds) for study in studies.values())} tasks and seeds have something missing")
+        log(
+            f"{len(missing)} of {sum(len(study.seeds) for study in studies.values())} units (task and seed) have missing trials"
+        )
         return 0
     failed: Failed = read_json(Path(ended)) if ended else {}
     written = {task: publish(study, task, _reasons(study, task, failed)) for task, study in studies.items()}
@@ -48,17 +51,17 @@ def gather(ended: str | None = None) -> int:
 
 
 def _reasons(study: StudyFolder, task: str, failed: Failed) -> dict[tuple[int, str], str]:
-    """Return why trials of one task are not there, by seed and name.
+    """Return the reasons of a task's missing trials, by seed and name.
 
     Raises:
-        UserError: where nothing is there, not even the data: with the first reason.
+        UserError: if even the prepared data are missing, with the first reason.
     """
     found: dict[tuple[int, str], str] = {}
     for seed, name in study.missing():
         reasons = failed.get(f"{task}{AT}{seed}", {})
         found[seed, name] = reasons.get(name) or reasons.get(REST) or NOTHING
     if not study.has_data:
-        raise UserError(next(iter(found.values()), f"{task}: its data are not there"))
+        raise UserError(next(iter(found.values()), f"{task}: the prepared data are missing"))
     return found
 
 

@@ -19,10 +19,10 @@ from pipelines.trials.study_tables import StudyTables
 
 
 def study(over: str | None = None) -> int:
-    """Run what is missing of the study, write its tables, and return the exit status.
+    """Run the missing trials of the study, write its tables, and return the exit status.
 
     Args:
-        over: a file whose keys stand in the place of those of params.yaml.
+        over: file whose keys override those of params.yaml.
     """
     file = Path(over) if over else artifacts.PARAMS
     read = loader.load(over=Path(over) if over else None)
@@ -34,27 +34,27 @@ def study(over: str | None = None) -> int:
 
 
 def _one_server(needed: bool) -> AbstractContextManager[None]:
-    """Return what gives all flows of this process the same Prefect server: its client keeps to the first one that it met."""
+    """Return a context with one Prefect server for all flows; Prefect's client keeps its first."""
     if not needed:
         return nullcontext()
-    # Prefect takes two seconds to import: not where there is nothing to do.
+    # Importing Prefect takes two seconds: only if there is something to run.
     from pipelines.flows.prefect_server import server
 
     return server()
 
 
 def _one(study: StudyFolder, task: str) -> StudyTables:
-    """Run what is missing of the study of one task, and return its tables.
+    """Run the missing trials of one task, and return its tables.
 
     Raises:
-        UserError: where not even the data could be prepared: with the first trial's reason.
+        UserError: if the data could not be prepared, with the first trial's reason.
     """
     missing = study.missing()
     failed = _run(study, missing, task) if missing else {}
     if failed and not study.has_data:
         raise UserError(next(iter(failed.values())))
     if not missing:
-        log(f"{task}: nothing had changed; these are the trials that were run before")
+        log(f"{task}: nothing had changed; these are the results of earlier trials")
     return publish(study, task, failed)
 
 

@@ -12,7 +12,7 @@ from pipelines.trials.folder import StudyFolder
 
 
 def timed_runner(study: StudyFolder, missing: list[tuple[int, str]]) -> Callable[[int, str], None]:
-    """Return what runs one of the ``missing`` trials and says so, with the time that is left if all go at the speed so far."""
+    """Return a function that runs a trial and logs it with the remaining time."""
     cost = {trial: study.grid[trial[1]].cost for trial in missing}
     begun, seen = time.monotonic(), set[tuple[int, str]]()
 
@@ -29,5 +29,5 @@ def timed_runner(study: StudyFolder, missing: list[tuple[int, str]]) -> Callable
 
 
 def log(text: str) -> None:
-    """Say to whoever started this process what happens."""
+    """Write a progress line to stderr."""
     sys.stderr.write(f"winnow study: {text}\n")

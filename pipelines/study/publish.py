@@ -27,12 +27,12 @@ from pipelines.trials.study_tables import StudyTables, tables_of
 
 
 def publish(study: StudyFolder, task: str, failed: dict[tuple[int, str], str]) -> StudyTables:
-    """Write the tables of the study of one task, publish and print them, and return them.
+    """Write, publish, print and return the tables of one task.
 
     Args:
-        study: where the trials are.
+        study: folder of the trials.
         task: of params.yaml, or of the study.
-        failed: why trials did not end well, by seed and name.
+        failed: reasons of failed trials, by seed and name.
     """
     written = tables_of(study, task, failed)
     _write(study, written)
@@ -46,14 +46,17 @@ def publish(study: StudyFolder, task: str, failed: dict[tuple[int, str], str]) -
 def publish_across_tasks(
     read: Params, file: Path, asked: dict[str, Params], studies: dict[str, StudyFolder], written: dict[str, StudyTables]
 ) -> int:
-    """Write, publish and print what the tasks of a study have together, where it names any; return how many trials failed.
+    """Write, publish and print the joint tables of a study's tasks, if it names any.
 
     Args:
-        read: the params that name the study.
-        file: which says what the study is.
-        asked: by task, the params of its study.
-        studies: by task.
-        written: by task, what ``tell`` returned.
+        read: params with the study.
+        file: file that defines the study.
+        asked: params of each task's study.
+        studies: folder of each task's study.
+        written: tables of each task, as ``publish`` returned them.
+
+    Returns:
+        How many trials failed.
     """
     if read.study is not None and read.study.tasks:
         rows = regimes.by_regime(written, asked, tasks.bases(read))
@@ -90,7 +93,7 @@ def _write_tables(folder: Path, tables: dict[str, list[Columns]]) -> None:
 def _write_together(
     target: Path, studies: dict[str, StudyFolder], written: dict[str, StudyTables], rows: list[RegimeRow]
 ) -> None:
-    """Write the tables of all tasks as one, into the folder ``target``."""
+    """Write the joint tables of all tasks into the folder ``target``."""
     columns = [row.columns() for row in rows]
     methods = regimes.joined({task: found.methods for task, found in written.items()})
     trials = regimes.joined({task: found.cells for task, found in written.items()})
@@ -104,7 +107,7 @@ def _write_together(
 
 
 def _as_in_the_paper(columns: dict[str, Column]) -> list[Columns]:
-    """Return the rows of the paper's tables, under one column a method."""
+    """Return the rows of the paper's table, with a column for each method."""
     values: tuple[tuple[str, Callable[[Column], float | None]], ...] = (
         ("mean", lambda column: column.mean),
         ("deviation", lambda column: column.deviation),
@@ -114,7 +117,7 @@ def _as_in_the_paper(columns: dict[str, Column]) -> list[Columns]:
 
 
 def show(task: str) -> None:
-    """Print the study of ``task`` that was written last."""
+    """Print the tables of ``task`` that were written last."""
     written = StudyTables.read(STUDY / task / "study.json")
     seeds = len(written.seeds)
     table = Table(title=f"{task}: means over fractions, and over {seeds} seed{'s' * (seeds > 1)}")
@@ -132,7 +135,7 @@ def show(task: str) -> None:
 
 def _show_together(folder: Path, rows: list[RegimeRow]) -> None:
     console = Console()
-    console.print("above the best control of their own cost, by regime:")
+    console.print("methods above the best control at their own cost, by regime:")
     for verdict in regimes.verdicts(rows):
         console.print(f"  {verdict}", highlight=False)
     console.print(f"written to {folder}/ (csv, parquet, json, report.html)")

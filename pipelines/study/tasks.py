@@ -13,17 +13,17 @@ from pipelines.config.schema.task import Task
 from pipelines.core.artifacts import STUDY
 from pipelines.core.errors import UserError, unknown
 
-#: Where the tables of all tasks together are, beside those of each: a folder a study.
+#: Folder of joint tables, one folder for each study, beside the folders of tasks.
 TOGETHER = "regimes"
-#: How deep a task's settings are changed one by one: ``training: { epochs: 3 }`` leaves the batch size.
+#: Depth to which a task's settings are merged key by key: ``training: { epochs: 3 }`` leaves the batch size.
 DEPTH = 2
 
 
 def each(params: Params, path: Path) -> dict[str, Params]:
-    """Return the params of one study a task, by name; where the study names no tasks, those that there are.
+    """Return the params by task of the study; without tasks, ``params`` alone.
 
     Raises:
-        UserError: for a task that is not there, or that cannot be with what is changed of it.
+        UserError: for an unknown task, or one that is invalid with the study's changes.
     """
     if params.study is None or not params.study.tasks:
         return {params.task: params}
@@ -31,12 +31,12 @@ def each(params: Params, path: Path) -> dict[str, Params]:
 
 
 def bases(params: Params) -> dict[str, str]:
-    """Return which task each task of the study is made of."""
+    """Return the task that each task of the study is derived from."""
     return {name: str(changes.get("task", name)) for name, changes in _changes_by_task(params).items()}
 
 
 def together(file: Path) -> Path:
-    """Return the folder of the tables that the study of ``file`` makes of all its tasks."""
+    """Return the folder of the joint tables of the study in ``file``."""
     return STUDY / TOGETHER / file.stem
 
 
@@ -49,13 +49,13 @@ def _changes_by_task(params: Params) -> dict[str, dict[str, JsonValue]]:
 def _of(params: Params, name: str, changes: dict[str, JsonValue], path: Path) -> Params:
     where = f"{path}: study.tasks.{name}"
     if name == TOGETHER:
-        raise UserError(f"{where}: is what the tables of all tasks are called; give it another name")
+        raise UserError(f"{where}: is the folder of the joint tables of all tasks; give the task another name")
     base = changes.get("task", name)
     if base not in params.tasks:
         raise UserError(unknown(f"{where}: {base!r}", "task", str(base), params.tasks))
-    # What was not said stays unsaid: some settings are refused for being said at all.
-    held = params.tasks[base].model_dump(by_alias=True, exclude_unset=True)
-    wanted = laid_over(held, {key: value for key, value in changes.items() if key != "task"}, DEPTH)
+    # Unset keys stay unset: some settings are refused if they are set at all, even to their default.
+    written = params.tasks[base].model_dump(by_alias=True, exclude_unset=True)
+    wanted = laid_over(written, {key: value for key, value in changes.items() if key != "task"}, DEPTH)
     try:
         task = Task.model_validate(wanted)
     except ValidationError as error:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 def publish(study: StudyFolder, written: StudyTables) -> str | None:
-    """Tell MLflow what is new in the tables of the study at ``study``, and return the id of its run.
+    """Log a study's new results to MLflow, and return its run id.
 
     Returns:
-        None where there is no tracker to tell it to: then the next call tells it.
+        None if MLflow is unreachable: then the next call logs them.
     """
     return with_tracker(lambda tracker: _publish(tracker, study, written))
 
@@ -37,10 +37,10 @@ def _publish(tracker: Tracker, study: StudyFolder, written: StudyTables) -> str:
     parent = _parent(tracker, study, tags)
     parent_id = str(parent.info.run_id)
     children = tracker.runs("mlflow.parentRunId", parent_id)
-    told_before = {r.data.tags["winnow.key"]: r for r in children if {"winnow.complete", "winnow.failed"} & r.data.tags.keys()}
+    logged = {r.data.tags["winnow.key"]: r for r in children if {"winnow.complete", "winnow.failed"} & r.data.tags.keys()}
     keys = {digest(row.columns()): row for row in written.cells}
     for key, row in keys.items():
-        if key not in told_before:
+        if key not in logged:
             own = shared(parent.data.tags, "comparison") | {"mlflow.parentRunId": parent_id, "winnow.key": key}
             _log_trial(tracker, study, row, tags | own)
     _forget_the_old(tracker, children, keys)
@@ -54,19 +54,19 @@ def _publish(tracker: Tracker, study: StudyFolder, written: StudyTables) -> str:
 
 
 def key_of(study: StudyFolder) -> str:
-    """Return what the run of the study at ``study`` is found by."""
+    """Return the key by which a study's run is found."""
     return digest(["study", study.path.name])
 
 
 def _parent(tracker: Tracker, study: StudyFolder, tags: dict[str, str]) -> TrackedRun:
     key = key_of(study)
     found = tracker.runs("winnow.key", key)
-    told = {**tags, "winnow.key": key, "comparison": f"{tags['task']}-{key[:8]}"}
-    return found[0] if found else tracker.create(f"{tags['task']} study", told)
+    run_tags = {**tags, "winnow.key": key, "comparison": f"{tags['task']}-{key[:8]}"}
+    return found[0] if found else tracker.create(f"{tags['task']} study", run_tags)
 
 
 def _forget_the_old(tracker: Tracker, children: list[TrackedRun], keys: dict[str, TrialRow]) -> None:
-    """Delete the runs that another one has replaced, and those that a publish which died left unfinished."""
+    """Delete replaced runs, and unfinished runs of an interrupted publish."""
     now = {(row.head.cell, str(row.seed)) for row in keys.values()}
     for run in children:
         tags = run.data.tags
@@ -76,12 +76,12 @@ def _forget_the_old(tracker: Tracker, children: list[TrackedRun], keys: dict[str
 
 
 def _log_trial(tracker: Tracker, study: StudyFolder, row: TrialRow, tags: dict[str, str]) -> None:
-    """Make the run of one trial; the mark that it is complete comes last."""
+    """Create a trial's run; the tag that marks it as complete is set last."""
     name, role, method = row.head.cell, row.head.role, row.head.method
     found = {"cell": name, "method": method, "seed": str(row.seed)}
     root = study.of(row.seed)
     planned = root / plan_of("methods", name)
-    # A control at the cost that another trial had is not planned before that has run.
+    # A control at the cost of another trial has no plan before that trial has run.
     plan = MethodPlan.read(planned) if planned.exists() else None
     params = (params_of(plan, TrainingPlan.read(root / plan_of("training"))) if plan else {}) | found
     metrics = [] if row.error else [*metrics_of(name, root=root), *points(_costs(row), root / cost_of("train", name))]
@@ -96,7 +96,7 @@ def _log_trial(tracker: Tracker, study: StudyFolder, row: TrialRow, tags: dict[s
 
 
 def _costs(row: TrialRow) -> list[tuple[str, float, int]]:
-    """Return the numbers of a row that no file of the trial says alone; energy with how it was come by in its name."""
+    """Return a row's costs and gains; an energy metric is named after its source."""
     ended = dict.fromkeys(("energy_kwh", "co2e_kg"), f"_{row.costs.energy_label}")
     numbers = {k: v for k, v in row.columns().items() if isinstance(v, int | float) and k not in ("fraction", "seed")}
     return [(f"{k}{ended.get(k, '')}", v, 0) for k, v in numbers.items() if _is_cost(k)]
@@ -108,29 +108,29 @@ def _is_cost(key: str) -> bool:
 
 
 def _called(row: MethodRow) -> str:
-    """Return what a method's trial is called in the name of a metric, which takes few signs."""
+    """Return a trial's name for use in a metric's name, which allows few characters."""
     return name_of(row.method, settings_in(row.settings), row.fraction)
 
 
 def _method_metrics(row: MethodRow) -> dict[str, float | None]:
-    """Return what the parent's run has of a method beside its controls, as ``<column>/<method>``."""
+    """Return the parent run's metrics of a method beside its controls, as ``<column>/<method>``."""
     gain, name = row.best_control.gain, f"gain_over_{BEST}"
     gains = {name: gain.mean, f"{name}_low": gain.low, f"{name}_high": gain.high}
     return {**gains, "cost_ratio": row.cost_ratio.value, "cpu_ratio": row.cpu_ratio.value}
 
 
 def _log_tables(tracker: Tracker, parent: TrackedRun, written: StudyTables) -> None:
-    """Log the tables, where they are new."""
-    told_last = digest(written.dumped())
-    if parent.data.tags.get("winnow.tables") == told_last:
+    """Log the tables if they are new."""
+    tables_key = digest(written.dumped())
+    if parent.data.tags.get("winnow.tables") == tables_key:
         return
     run_id, folder = parent.info.run_id, STUDY / written.task
     means = [(f"mean_{written.metric}/{c}", written.summary[c].mean) for c in written.columns]
     ranks = [(f"mean_rank/{c}", written.summary[c].rank) for c in written.columns]
-    told = [(f"{key}/{_called(r)}", value) for r in written.methods for key, value in _method_metrics(r).items()]
-    found = [(name, value, 0) for name, value in means + ranks + told if value is not None]
+    methods = [(f"{key}/{_called(r)}", value) for r in written.methods for key, value in _method_metrics(r).items()]
+    found = [(name, value, 0) for name, value in means + ranks + methods if value is not None]
     seeds = ", ".join(map(str, written.seeds))
     tags = {"methods": ", ".join(written.columns), "seeds": seeds} | note(*page.summary(written), "study")
     tracker.log(run_id, points(found, folder / "study.json"), {}, tags)
     tracker.client.log_artifacts(run_id, str(folder), "study")
-    tracker.client.set_tag(run_id, "winnow.tables", told_last)
+    tracker.client.set_tag(run_id, "winnow.tables", tables_key)

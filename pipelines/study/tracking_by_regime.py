@@ -20,15 +20,15 @@ PARENT = "mlflow.parentRunId"
 
 
 def publish(file: Path, folders: dict[str, StudyFolder], rows: list[RegimeRow]) -> str | None:
-    """Put the runs of the studies at ``folders`` under one, and tell it the rows ``by_regime``; return its id.
+    """Log the joint rows to a run above the tasks' runs, and return its id.
 
     Args:
-        file: which says what the study is; its run is the same while the file grows.
-        folders: by task; their runs are there.
-        rows: what is told.
+        file: file that defines the study; a changed file keeps its run.
+        folders: of the tasks' studies, whose runs exist.
+        rows: to log.
 
     Returns:
-        None where there is no tracker to tell it to: then the next call tells it.
+        None if MLflow is unreachable: then the next call logs them.
     """
     return with_tracker(lambda tracker: _publish(tracker, file, folders, rows))
 
@@ -53,11 +53,11 @@ def _publish(tracker: Tracker, file: Path, folders: dict[str, StudyFolder], rows
 
 
 def _log_rows(tracker: Tracker, parent: TrackedRun, folder: Path, rows: list[RegimeRow], tasks: list[str]) -> None:
-    """Log the rows, and what ``folder`` holds, where they are new."""
-    if parent.data.tags.get("winnow.tables") == (told_last := digest([row.columns() for row in rows])):
+    """Log the rows and the files in ``folder``, if they are new."""
+    if parent.data.tags.get("winnow.tables") == (tables_key := digest([row.columns() for row in rows])):
         return
     run_id = parent.info.run_id
     gains = [(f"gain/{r.task}/{r.method}", gain, 0) for r in rows if (gain := r.gain.mean) is not None]
     tracker.log(run_id, points(gains, folder / "regimes.json"), {}, {"tasks": ", ".join(tasks)})
     tracker.client.log_artifacts(run_id, str(folder), "study")
-    tracker.client.set_tag(run_id, "winnow.tables", told_last)
+    tracker.client.set_tag(run_id, "winnow.tables", tables_key)

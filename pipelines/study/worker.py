@@ -15,14 +15,14 @@ from pipelines.trials import plan_files
 from pipelines.trials.exchange import Handover
 from pipelines.trials.grid import grid_of
 
-#: Between the task and the seed in the name of a part.
+#: Separator of task and seed in the name of a unit.
 AT = "@"
-#: How often a trial that failed is tried again; it goes on from its last checkpoint.
+#: Number of retries of a failed trial; each resumes from the last checkpoint.
 AGAIN = 2
 
 
 def part(unit: str) -> int:
-    """Run what no agent has run of the trials of a ``unit``, a task and a seed; return the exit status."""
+    """Run a unit's missing trials (one task and seed), and return the exit status."""
     task, _, of = unit.rpartition(AT)
     seed, asked = int(of), tasks.each(loader.load(), artifacts.PARAMS)[task]
     study = plan_files.lay_out(asked, grid_of(asked))
@@ -41,7 +41,7 @@ def part(unit: str) -> int:
 
 
 def _tried(work: Callable[[int, str], None], seed: int, name: str) -> str:
-    """Run a trial, and return why it failed, or nothing; one may be tried again, unless its input is bad."""
+    """Run a trial with retries, except after bad input; return why it failed, or ""."""
     reason = ""
     for _ in range(AGAIN + 1):
         try:
@@ -50,7 +50,7 @@ def _tried(work: Callable[[int, str], None], seed: int, name: str) -> str:
             return str(error)
         except Stopped:
             raise
-        except Exception as error:  # whatever a method or a library does: the other trials run
+        except Exception as error:  # whatever a method or a library raises: the other trials still run
             traceback.print_exc()
             reason = f"{type(error).__name__}: {error}"
         else:
@@ -59,10 +59,10 @@ def _tried(work: Callable[[int, str], None], seed: int, name: str) -> str:
 
 
 def units() -> list[str]:
-    """Return what a study may be divided into: a task and a seed each.
+    """Return the units of the study, each a task and a seed.
 
     Raises:
-        UserError: where params.yaml asks for no study, or for one that cannot be.
+        UserError: if params.yaml has no study, or an invalid one.
     """
     asked = tasks.each(loader.load(), artifacts.PARAMS)
     return [f"{task}{AT}{seed}" for task, p in asked.items() for seed in (p.study.seeds if p.study else ())]

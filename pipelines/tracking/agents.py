@@ -1,4 +1,4 @@
-"""Agents, devices and waits of a method's stages in MLflow."""
+"""Agents, devices and queue times of a method's stages in MLflow."""
 
 from __future__ import annotations
 
@@ -15,12 +15,18 @@ from pipelines.costs.records import CostRecord
 from pipelines.tracking.client import Tracker, points, with_tracker
 from pipelines.tracking.run_facts import TOLD
 
-#: What the flow that sent the stages writes, never among results: by stage, how it was ended.
+#: Written by the flow that submits the stages: each stage's result by name. It is no result and is never versioned.
 SENT = artifacts.SCRATCH / "sent.json"
 
 
 class AgentResult(Record):
-    """How an agent ended what it was sent: its name, the wait before it began, and why parts ``failed``, by name."""
+    """Result of work that an agent ran.
+
+    Attributes:
+        agent: its name.
+        queued_seconds: from submission to start.
+        failed: reasons of the parts that failed, by name.
+    """
 
     agent: str | None
     queued_seconds: float
@@ -28,7 +34,7 @@ class AgentResult(Record):
 
 
 def write_agent_results(sent: dict[str, AgentResult], root: Path = HERE) -> None:
-    """Write into ``root`` how the stages that were ``sent`` have ended."""
+    """Write the agents' results by stage."""
     write_json(root / SENT, {stage: ended.dumped() for stage, ended in sent.items()})
 
 
@@ -37,7 +43,14 @@ def _read_agent_results(root: Path) -> dict[str, AgentResult]:
 
 
 def log_agents(tracker: Tracker, runs: dict[str, str]) -> None:
-    """Log, once, who ran the stages of the methods whose MLflow runs are ``runs``; of what was restored nothing is known."""
+    """Log the agents, devices and queue times of the methods' stages, each once.
+
+    A stage whose outputs were restored from a cache has none.
+
+    Args:
+        tracker: where to log.
+        runs: MLflow run ids by method.
+    """
     root = tracker.root
     if not (root / SENT).exists():
         return
@@ -60,7 +73,7 @@ def _tags(kind: str, name: str, ended: AgentResult, root: Path) -> dict[str, str
 
 
 def links(comparison: str, root: Path = HERE) -> dict[str, str]:
-    """Return the pages of the comparison's run and of its methods' runs, by name; none where MLflow is not on the web."""
+    """Return the web addresses of a comparison's runs by name; none without an MLflow server."""
     return with_tracker(lambda tracker: _links(tracker, comparison), root=root) or {}
 
 

@@ -1,4 +1,4 @@
-"""Client of MLflow; where it is away, the next publish logs what is missing."""
+"""Client of MLflow; if it is unreachable, the next publish logs what is missing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Point = tuple[str, float, int]
 T = TypeVar("T")
 DEFAULT_URI = "sqlite:///mlflow.db"
-#: What MLflow is told where the user has not said otherwise: to be silent, load no pickles, and leave a dead server in seconds.
+#: Defaults of MLflow's environment variables: no output, no pickles, and a dead server is given up within seconds.
 SETTINGS = {
     "DO_NOT_TRACK": "true",
     "GIT_PYTHON_REFRESH": "quiet",
@@ -41,26 +41,26 @@ SETTINGS = {
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-#: The most values that MLflow takes in one call, and the longest reason for a failure.
+#: The most metrics and params that MLflow accepts in one call, and the longest failure reason, in characters.
 METRICS_A_CALL, PARAMS_A_CALL, REASON = 1000, 100, 500
-#: Set while the tracker cannot be told.
+#: Set while MLflow is unreachable, so that this is reported once.
 AWAY = threading.Event()
-#: The most metrics beside the most parameters and tags, a thousand in all.
+#: The most metrics in a call that also has params and tags; MLflow accepts a thousand values in all.
 METRICS_BESIDE = 800
-#: Who publishes holds it: two comparisons that agents of one clone run may be the same, the second finds what the first told.
+#: Lock of a publish: two agents of one clone may publish the same comparison, and the second must find the runs of the first.
 PUBLISHING = SCRATCH / "publish.lock"
 
 
 @dataclass(frozen=True)
 class Tracker:
-    """Where the runs are.
+    """MLflow's client, and the experiment that the runs belong to.
 
     Attributes:
-        client: MLflow's.
-        experiment: the id of ours.
-        caller: the run that this process was started under, by ``mlflow run``.
-        lock: what DVC has recorded of the working copy that is told of.
-        root: the folder of this working copy.
+        client: MLflow's client.
+        experiment: the experiment's id.
+        caller: id of the ``mlflow run`` that started this process, if any.
+        lock: dvc.lock of the working copy.
+        root: the folder of the working copy.
     """
 
     client: MlflowClient
@@ -74,23 +74,26 @@ class Tracker:
         found: list[Run] = []
         page = None
         while page is None or page.token:
-            asked = f"tags.`{tag}` = '{value}'"
-            page = self.client.search_runs([self.experiment], asked, page_token=page and page.token)
+            query = f"tags.`{tag}` = '{value}'"
+            page = self.client.search_runs([self.experiment], query, page_token=page and page.token)
             found += page
         return found
 
     def create(self, name: str, tags: dict[str, str]) -> Run:
-        """Return a new run; its tags are there from its first moment, so that no call makes it twice."""
+        """Create a run with its tags, so that a later call finds it by them."""
         return self.client.create_run(self.experiment, run_name=name, tags=tags)
 
     def forget(self, run: Run) -> None:
-        """Delete a run, and the model that it has logged."""
+        """Delete a run and its logged models."""
         for model in self.client.search_logged_models([self.experiment], f"source_run_id = '{run.info.run_id}'"):
             self.client.delete_logged_model(model.model_id)
         self.client.delete_run(run.info.run_id)
 
     def log(self, run_id: str, metrics: list[Metric], params: Mapping[str, object], tags: dict[str, str]) -> None:
-        """Log values, in as few calls as MLflow allows, since each is several transactions; the tags are the last."""
+        """Log metrics, params and tags, the tags last.
+
+        It makes as few calls as MLflow allows, since each is several transactions.
+        """
         from mlflow.entities import Param, RunTag
 
         listed = [Param(name, str(value)) for name, value in params.items()]
@@ -102,7 +105,7 @@ class Tracker:
         self.client.log_batch(run_id, metrics[:METRICS_BESIDE], listed[:PARAMS_A_CALL], marks)
 
     def finish(self, run: Run) -> None:
-        """Mark a run as complete, whatever it was before."""
+        """Mark a run as complete, also one that had failed before."""
         run_id = run.info.run_id
         if "winnow.failed" in run.data.tags:
             self.client.delete_tag(run_id, "winnow.failed")
@@ -111,10 +114,10 @@ class Tracker:
             self.client.set_tag(run_id, "winnow.complete", "true")
 
     def point_caller(self, tag: str, run_id: str) -> None:
-        """Let the run that this process was started under, if any, say which run has the results."""
+        """Tag the ``mlflow run`` that started this process, if any, with ``run_id``."""
         from mlflow.exceptions import MlflowException
 
-        # It may live with another tracker.
+        # The caller may be in another MLflow store.
         with suppress(MlflowException):
             if self.caller:
                 self.client.set_tag(self.caller, tag, run_id)
@@ -126,14 +129,14 @@ class Tracker:
 
 
 def warn(text: str) -> None:
-    """Say to whoever started this process that the tracker could not be told."""
+    """Write to stderr that MLflow could not be reached."""
     sys.stderr.write(f"winnow tracking: {text}\n")
 
 
 def with_tracker(work: Callable[[Tracker], T], report: Callable[[str], object] = warn, root: Path = HERE) -> T | None:
-    """Return what ``work`` returns; where it cannot be done, ``report`` so, once, and return None: the road goes on without.
+    """Call ``work`` with the tracker of the working copy ``root``; return its result, or None if MLflow is unreachable.
 
-    The tracker that it is given is of the working copy ``root``.
+    That is passed to ``report`` once, until a call succeeds again; the caller continues without MLflow.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -146,7 +149,7 @@ def with_tracker(work: Callable[[Tracker], T], report: Callable[[str], object] =
     except (UserError, MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         reason = without_passwords(" ".join(str(error).split()))[:REASON]
         if not AWAY.is_set():
-            report(f"not told to MLflow, the next publish will do it: {reason}")
+            report(f"not logged to MLflow; the next publish will log it: {reason}")
         AWAY.set()
         return None
     AWAY.clear()
@@ -155,11 +158,11 @@ def with_tracker(work: Callable[[Tracker], T], report: Callable[[str], object] =
 
 @contextmanager
 def _tracker(root: Path) -> Iterator[Tracker]:
-    """Give the tracker that the environment names, and leave the environment as it was."""
+    """Yield the tracker that the environment names, and restore the environment afterwards."""
     import mlflow
 
-    asked, caller = os.environ.get("MLFLOW_TRACKING_URI"), os.environ.pop("MLFLOW_RUN_ID", None)
-    uri = asked or DEFAULT_URI
+    configured, caller = os.environ.get("MLFLOW_TRACKING_URI"), os.environ.pop("MLFLOW_RUN_ID", None)
+    uri = configured or DEFAULT_URI
     if uri.startswith("sqlite:///"):
         uri = f"sqlite:///{(root / uri.removeprefix('sqlite:///')).resolve()}"
     try:
@@ -168,7 +171,7 @@ def _tracker(root: Path) -> Iterator[Tracker]:
         client = mlflow.MlflowClient(uri)
         yield Tracker(client, _experiment(client), caller, Lock(root), root)
     finally:
-        for name, value in (("MLFLOW_TRACKING_URI", asked), ("MLFLOW_RUN_ID", caller)):
+        for name, value in (("MLFLOW_TRACKING_URI", configured), ("MLFLOW_RUN_ID", caller)):
             if value is None:
                 os.environ.pop(name, None)
             else:
@@ -176,15 +179,16 @@ def _tracker(root: Path) -> Iterator[Tracker]:
 
 
 def _knock(uri: str) -> None:
-    """Raise where a database server does not answer; MLflow itself would try for minutes.
+    """Raise if a database server does not answer; MLflow itself would retry for minutes.
 
     Raises:
-        UserError: for what is no address.
+        UserError: if ``uri`` is not an address.
+        OSError: if the server does not answer.
     """
     try:
         address, _ = urlsplit(uri), urlsplit(uri).port
     except ValueError as error:
-        raise UserError(f"MLFLOW_TRACKING_URI: {uri!r} is no address, http://127.0.0.1:5000 for example: {error}") from None
+        raise UserError(f"MLFLOW_TRACKING_URI: {uri!r} is not an address such as http://127.0.0.1:5000: {error}") from None
     if address.port and not address.scheme.startswith("http"):
         socket.create_connection((address.hostname, address.port), timeout=5).close()
 
@@ -192,21 +196,21 @@ def _knock(uri: str) -> None:
 def _experiment(client: MlflowClient) -> str:
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or "winnow"
     found = client.get_experiment_by_name(name)
-    # The kind opens the experiment's page with its runs, in place of a page for language model applications.
+    # With this tag MLflow opens the experiment at its runs, instead of a page for language model applications.
     kind = {"mlflow.experimentKind": "custom_model_development"}
     if found and found.lifecycle_stage == "deleted":
         restore = f"mlflow experiments restore --experiment-id {found.experiment_id}"
-        raise UserError(f"the experiment {name!r} is deleted; '{restore}' brings it back, MLFLOW_EXPERIMENT_NAME names another")
+        raise UserError(f"the experiment {name!r} is deleted; run '{restore}', or set MLFLOW_EXPERIMENT_NAME to another")
     return str(found.experiment_id if found else client.create_experiment(name, tags=kind))
 
 
 def points(values: Sequence[Point], path: Path, model: str | None = None) -> list[Metric]:
-    """Return metrics dated by the file that they are from, so that the same point twice is one point.
+    """Return metrics dated by their file, so that logging a point twice gives one point.
 
     Args:
-        values: name, value and step of each.
-        path: the file.
-        model: the id of the logged model that they are of, too.
+        values: name, value and step of each metric.
+        path: the file that they were read from.
+        model: id of the logged model that they belong to as well.
     """
     from mlflow.entities import Metric
 

@@ -1,6 +1,6 @@
 """Publishes a comparison to MLflow: a parent run, and a child run for each method.
 
-Everything is read from files, so that a stage that DVC restored, or that ran while the tracker was down, is told of too.
+Everything is read from files, so that stages that DVC restored, or that ran while MLflow was down, are logged too.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ UNPREPARED = "unprepared"
 
 
 def publish(report: Callable[[str], object] = warn, root: Path = HERE) -> str | None:
-    """Tell MLflow of everything that is finished and not yet told, and return the id of the comparison's run.
+    """Log finished results that are not in MLflow yet, and return the comparison's run id.
 
     Args:
-        report: is called once where there is no tracker.
+        report: called once if MLflow is unreachable.
         root: the folder of the comparison.
 
     Returns:
-        None where there is nothing to tell yet, or no tracker to tell it to: then the next call tells it.
+        None if there is nothing to log yet, or MLflow is unreachable: then the next call logs it.
     """
     return with_tracker(_publish, report, root)
 
 
 def fail(stage: str, message: str, report: Callable[[str], object] = warn, root: Path = HERE) -> None:
-    """Mark the comparison as failed, and the method too where ``stage`` (``train@full``, say) belongs to one."""
+    """Mark the comparison as failed, and the method of ``stage`` (``train@full``, say), if any."""
     with_tracker(lambda tracker: _fail(tracker, stage, message), report, root)
 
 
@@ -75,7 +75,7 @@ def _publish(tracker: Tracker) -> str | None:
 
 
 def _parent(tracker: Tracker, *, prepared: bool) -> Run:
-    """Return the run of the comparison; one that failed before its data were prepared becomes it."""
+    """Return the comparison's run; a run that failed before the data were prepared is reused."""
     made_of = [tracker.lock.outs.get(str(path)) for path in (artifacts.PLAN, artifacts.PREPARED)]
     key = artifacts.digest(made_of) if prepared else UNPREPARED
     planned = tracker.root / plan_of("task")
@@ -96,7 +96,7 @@ def _parent(tracker: Tracker, *, prepared: bool) -> Run:
 
 
 def _log_comparison(tracker: Tracker, parent: Run) -> bool:
-    """Log the table and the figure where they are new; return whether there are any."""
+    """Log the comparison's files if they are new; return whether they exist and are current."""
     md5 = tracker.lock.outs.get(str(artifacts.COMPARISON))
     if not (md5 and tracker.lock.holds("account") and tracker.lock.holds("compare")):
         return False
@@ -105,8 +105,8 @@ def _log_comparison(tracker: Tracker, parent: Run) -> bool:
         plan = ComparisonPlan.read(root / plan_of("comparison"))
         params = {"task": plan.task, "methods": ", ".join(plan.methods)}
         rows = Comparison.written(root).rows
-        told_first = note(*comparison.summary(rows, Manifest.prepared(root).judging_metric, root), "compare")
-        tracker.log(run_id, [], params, versions(root) | told_first)
+        description = note(*comparison.summary(rows, Manifest.prepared(root).judging_metric, root), "compare")
+        tracker.log(run_id, [], params, versions(root) | description)
         tracker.client.log_artifacts(run_id, str(root / artifacts.COMPARISON), "compare")
         tracker.client.log_artifact(run_id, str(root / artifacts.ACCOUNT))
         tracker.client.set_tag(run_id, "winnow.compare", md5)
@@ -114,14 +114,14 @@ def _log_comparison(tracker: Tracker, parent: Run) -> bool:
 
 
 def _log_diagnosis(tracker: Tracker, parent: Run) -> None:
-    """Log what was found in the data, where that is new."""
+    """Log the diagnosis of the data if it is new."""
     md5 = tracker.lock.outs.get(str(artifacts.DIAGNOSIS))
     if not (md5 and tracker.lock.holds("diagnose")) or parent.data.tags.get("winnow.diagnosis") == md5:
         return
     path = tracker.root / artifacts.DIAGNOSIS / "diagnosis.json"
-    told, run_id = Findings.read(path), parent.info.run_id
-    found = [(f"diagnosis/{name}", value, 0) for name, value in diagnosis.measures(told).items()]
-    tracker.log(run_id, points(found, path), {}, {"winnow.advice": diagnosis.lines(told)[0]})
+    findings, run_id = Findings.read(path), parent.info.run_id
+    found = [(f"diagnosis/{name}", value, 0) for name, value in diagnosis.measures(findings).items()]
+    tracker.log(run_id, points(found, path), {}, {"winnow.advice": diagnosis.lines(findings)[0]})
     tracker.client.log_artifacts(run_id, str(path.parent), "diagnose")
     tracker.client.set_tag(run_id, "winnow.diagnosis", md5)
 
@@ -142,5 +142,5 @@ def _fail(tracker: Tracker, stage: str, message: str) -> None:
 
 
 def reach() -> None:
-    """Load MLflow and make its database, where there is none: what the first publish would wait for."""
+    """Import MLflow and create its database if missing, before the first publish needs them."""
     with_tracker(lambda tracker: None)

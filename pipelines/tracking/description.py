@@ -12,7 +12,13 @@ NOTE = "mlflow.note.content"
 
 
 def note(headline: list[str], section: Section, folder: str) -> dict[str, str]:
-    """Return the tag of a run whose report.html is in the artifacts' ``folder``; rows that are too many are left out."""
+    """Return the description tag of a run, its table cut to MLflow's length limit.
+
+    Args:
+        headline: lines above the table.
+        section: the table, and the text below it.
+        folder: artifact folder that has report.html.
+    """
     after = ["", *section.text, "", f"Figures, tables and report.html: under Artifacts, in `{folder}`."]
     lines = [*headline, "", *_rows(section)]
     while len("\n".join([*lines, *after])) > LONGEST_TAG:

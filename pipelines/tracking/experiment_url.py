@@ -8,9 +8,9 @@ from pipelines.tracking.client import with_tracker
 
 
 def page(server: str) -> str:
-    """Return the page with the runs of the experiment that the environment names, made where it is not there yet.
+    """Return the address of the experiment's runs, or the server's if MLflow's store is unreachable.
 
-    Where MLflow's store cannot be asked it is the server's first page.
+    The experiment is the one that the environment names; it is created if missing.
     """
     experiment = with_tracker(lambda tracker: tracker.experiment)
     return f"{server}/#/experiments/{experiment}/runs" if experiment else server

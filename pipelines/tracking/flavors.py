@@ -15,31 +15,28 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-#: What of the manifest a user of a logged model needs: how its input is made, and what its output means.
+#: Keys of the manifest that a user of a logged model needs to build its input and to read its output.
 TO_READ_BY = ("target", "classes", "mean", "deviation", "features", "label_scale")
-#: Where in a model's folder the exported graph of a module is, and the files of one of the transformers library.
+#: Path of a module's exported graph, and of a transformers model's files, in a model's folder.
 EXPORTED = Path("data", "model.pt2")
 PARTS = Path("model")
-#: How the input of a model is made, by the kind of data; MLflow shows it with the model.
+#: How to build a model's input, by kind of data; MLflow shows it with the model.
 INPUT = {
-    "text": "texts as they are; a pair as two columns, text and text_pair",
-    "language": "the text to go on from",
+    "text": "the plain text; a pair as two columns, text and text_pair",
+    "language": "the prompt, as plain text",
     "image": "float32 (N, channels, height, width): (pixel - mean) / deviation, of pixels from 0 to 255",
-    "table": "float32 (N, columns): what features lists, side by side; of a number (value - mean) / deviation, of a category "
-    "a 1 in the place of its value, the last for any other, and 0 elsewhere",
+    "table": "float32 (N, columns): the entries of features in order; a number as (value - mean) / deviation, a category "
+    "one-hot, its last column for any other value",
 }
-#: What comes out of a model that takes numbers, by what it predicts.
+#: Meaning of the output of a model with numeric input, by target.
 OUTPUT = {
-    "class": "a logit for each of classes; the largest is the prediction",
-    "number": "the label; where label_scale is set, times its deviation, plus its mean",
+    "class": "one logit for each of classes, in their order; the largest is the prediction",
+    "number": "the label; if label_scale is set, multiply it by its deviation and add its mean",
 }
 
 
 def save(trained: Path, folder: Path, plan: Model, manifest: Manifest, root: Path = HERE) -> None:
-    """Write the model that the stage train left in ``trained`` into the new ``folder``, as MLflow loads it.
-
-    ``root`` is the folder of the run that the model is of.
-    """
+    """Write the model in ``trained`` to the new ``folder`` in MLflow's format."""
     kind = _save_transformer if isinstance(plan, Transformer) else _save_module
     if manifest.kind == "language":
         kind = _save_language_model
@@ -94,20 +91,20 @@ def _save_language_model(trained: Path, folder: Path, plan: Model, manifest: Man
         input_example=[parts["tokenizer"].decode(first[: block // 4])],
         pip_requirements=_requirements("mlflow", "torch", "transformers"),
         metadata=_known(manifest, "target", "block", "vocabulary") | {"input": INPUT["language"]},
-        # A prompt and what is written after it fit into what the model can read.
+        # Prompt and generated text together fit into the model's context.
         model_config={"max_new_tokens": max(1, block // 2), "do_sample": False},
     )
 
 
 class Parts(TypedDict):
-    """A model of the transformers library with what reads its texts, as MLflow takes them."""
+    """A transformers model with its tokenizer, in the form that MLflow expects."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
 
 
 def _parts(kind: str, folder: Path) -> Parts:
-    """Return model and tokenizer out of ``folder``, which holds all of both: their source may be far away."""
+    """Return model and tokenizer from the local ``folder``, without network access."""
     import transformers
 
     from pipelines.sources import pretrained
@@ -131,7 +128,7 @@ def _save_module(trained: Path, folder: Path, plan: Model, manifest: Manifest, r
     models.load_weights(model, trained)
     model.eval()
     examples = read_split("test", manifest, root / PREPARED).examples
-    # From a batch of one, the exported graph would take no other size.
+    # A graph exported from a batch of one would accept no other batch size.
     index = torch.arange(4) % len(examples)
     given = examples.fetch(Rows.unweighted(index), torch.device("cpu")).inputs["input"]
     with torch.inference_mode():
@@ -152,7 +149,7 @@ def _metadata(manifest: Manifest) -> dict[str, JsonValue]:
 
 
 def _known(manifest: Manifest, *keys: str) -> dict[str, JsonValue]:
-    """Return what the manifest says under ``keys``, where it says something."""
+    """Return the manifest's values of ``keys`` that are set."""
     known: dict[str, JsonValue] = manifest.model_dump(mode="json", include=set(keys), exclude_unset=True)
     return known
 

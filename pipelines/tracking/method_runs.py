@@ -1,4 +1,4 @@
-"""MLflow runs of a comparison's methods, each made once."""
+"""MLflow runs of a comparison's methods, each created once."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from pipelines.versioning.provenance import versions
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Run
 
-#: What MLflow calls the use of each split.
+#: MLflow's name for the use of each split.
 CONTEXTS = {"train": "training", "test": "testing"}
-#: The tags that a logged model has of its run.
+#: Tags that a logged model takes from its run.
 OF_MODEL = ("task", "seed", "method", "comparison", "data", "mlflow.source.git.commit")
 
 
 @dataclass
 class Methods:
-    """Tells MLflow of methods; what is the same for all of them is read and made once.
+    """Logs methods to MLflow; what they have in common is read once.
 
     Attributes:
         parent: the run of the comparison.
-        children: the runs that it has already.
+        children: its existing child runs.
     """
 
     tracker: Tracker
@@ -43,7 +43,7 @@ class Methods:
     models: Models
 
     def log_method(self, name: str) -> str | None:
-        """Return the run of the method ``name``, made where there is none; None where its results are not all there."""
+        """Return the id of a method's run, created if missing; None if results are missing."""
         lock, stages = self.tracker.lock, [f"{stage}@{name}" for stage in TOLD]
         if not all(lock.holds(stage) for stage in stages):
             return None
@@ -58,14 +58,14 @@ class Methods:
         return run_id
 
     def _log_costs(self, name: str, run: Run) -> str:
-        """Log what the method of a ``run`` cost, where the account of it is new."""
+        """Log a method's costs to its ``run``, if they are new; return its id."""
         metrics, tags = self._costs.of(name)
         if not tags.items() <= run.data.tags.items():
             self.tracker.log(run.info.run_id, metrics, {}, tags)
         return str(run.info.run_id)
 
     def _make(self, name: str, key: str) -> str:
-        """Make the run of one method; the mark that it is complete comes last."""
+        """Create a method's run and return its id; the tag ``winnow.complete`` is set last."""
         root, client = self.tracker.root, self.tracker.client
         plan = MethodPlan.read(root / plan_of("methods", name))
         tags = tags_of(self.tracker.lock, self.parent.info.run_id, plan, self._manifest) | self._versions
@@ -78,9 +78,9 @@ class Methods:
             for path in paths:
                 client.log_artifact(run_id, str(path), folder)
         model = self.models.log(self.tracker, run_id, name, params, shared(tags, *OF_MODEL))
-        metrics, told = self._costs.of(name)
+        metrics, marks = self._costs.of(name)
         client.set_terminated(run_id, "FINISHED")
-        self.tracker.log(run_id, [*metrics_of(name, model, root), *metrics], params, {**told, "winnow.complete": "true"})
+        self.tracker.log(run_id, [*metrics_of(name, model, root), *metrics], params, {**marks, "winnow.complete": "true"})
         return run_id
 
     @cached_property
@@ -101,20 +101,23 @@ class Methods:
 
     @cached_property
     def _datasets(self) -> list[DatasetInput]:
-        """The splits of the prepared data, as inputs of a run."""
+        """The prepared splits as inputs of a run."""
         return [_dataset(self.tracker, self._manifest, split) for split in CONTEXTS]
 
 
 def _dataset(tracker: Tracker, manifest: Manifest, split: str) -> DatasetInput:
-    """Return one split of the prepared data, by the hash of its file; the tag "data" has that of both."""
+    """Return one prepared split as a run's input, with the hash of its file.
+
+    The tag "data" of the run has the hash of both splits.
+    """
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     path = tracker.root / artifacts.PREPARED / f"{split}.arrow"
     source = json.dumps({"uri": str(path.resolve())})
     known = ("counts", "target", "classes", "licence", "label_noise", "long_tail", "duplicates")
     # With the keys in the order of the file.
-    held = json.loads(json.dumps(manifest.dumped(), sort_keys=True))
-    profile = json.dumps({key: held[key] for key in known if key in held})
+    facts = json.loads(json.dumps(manifest.dumped(), sort_keys=True))
+    profile = json.dumps({key: facts[key] for key in known if key in facts})
     data = Dataset(f"{manifest.task} {split}", md5_of(path) or "", "local", source, profile=profile)
     tags = {"mlflow.data.context": CONTEXTS[split], "dvc.md5": tracker.lock.outs[str(artifacts.PREPARED)]}
     return DatasetInput(data, [InputTag(k, v) for k, v in tags.items()])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric
 
 EACH_EPOCH = ("loss", "accuracy", "drawn", "looked", "trained", "learning_rate")
-#: Begin the names of metrics that are not of the trained model on the test split.
+#: Prefixes of metrics that do not describe the trained model on the test split.
 UNTESTED = ("base_", "chance_", "above_chance")
 IN_ACCOUNT = (
     "alpha_b", "alpha_fb", "paper_cpu_seconds", "counted_cpu_seconds", "time_paper", "time_counted", "time_measured",
@@ -30,9 +30,12 @@ IN_ACCOUNT = (
 
 
 def metrics_of(name: str, model: str | None = None, root: Path = HERE) -> list[Metric]:
-    """Return the metrics of every epoch of a run in ``root``, what the method said of itself, and those of the test split.
+    """Return a run's metrics: by epoch, the method's own, and on the test split.
 
-    These are of the logged model too, where there is one of id ``model``.
+    Args:
+        name: of the method.
+        model: id of the logged model, to which the metrics on the test split belong as well.
+        root: folder of the run.
     """
     files = (("train", name, "history.json"), ("evaluate", name, "metrics.json"))
     each_from, final_from = (root / result(*file) for file in files)
@@ -45,22 +48,21 @@ def metrics_of(name: str, model: str | None = None, root: Path = HERE) -> list[M
 
 
 def final_metrics(name: str, root: Path = HERE) -> dict[str, float]:
-    """Return the metrics of the model of the method ``name`` on the test split, by name."""
+    """Return the test split's metrics of the method ``name``, by name."""
     return read_numbers(root / result("evaluate", name, "metrics.json"))
 
 
 def _so_far(name: str, history: list[EpochRecord], **weights: float) -> list[Point]:
-    """Return the running sum of the counts in ``weights``, each times its weight, after each epoch.
+    """Return the running weighted sum of the counts in ``weights``, after each epoch.
 
-    MLflow's charts take the step, a clock or another metric for their x-axis: here the others are drawn against examples or
-    seconds, in the place of epochs.
+    MLflow's charts can have a metric as x-axis: so the other metrics can be drawn against examples or seconds, not only epochs.
     """
     sums = accumulate(sum(getattr(r, count) * weight for count, weight in weights.items()) for r in history)
     return [(f"{name}_so_far", value, r.epoch) for r, value in zip(history, sums, strict=True)]
 
 
 class CostMetrics:
-    """What methods cost and gained: all of it where the account is of what is here, and nothing where it is not."""
+    """Costs and gains of methods; empty if account.json does not match the current results."""
 
     def __init__(self, tracker: Tracker) -> None:
         self._root = tracker.root
@@ -69,7 +71,7 @@ class CostMetrics:
         self._gains = _gains(tracker)
 
     def of(self, name: str) -> tuple[list[Metric], dict[str, str]]:
-        """Return the metrics of the method ``name``, and the tag that says that these were told."""
+        """Return a method's cost metrics, and the tag that marks them as logged."""
         if self._account is None:
             return [], {}
         values = [*_costs(name, self._account, self._root), *_counted(name, self._account, self._root)]
@@ -78,7 +80,7 @@ class CostMetrics:
 
 
 def _gains(tracker: Tracker) -> dict[str, list[Point]]:
-    """Return the AGOT of each method of the comparison, where there is one and it is known."""
+    """Return the known AGOT of each method of the comparison; empty without a current comparison."""
     if not tracker.lock.holds("compare"):
         return {}
     rows = Comparison.written(tracker.root).rows
@@ -86,7 +88,7 @@ def _gains(tracker: Tracker) -> dict[str, list[Point]]:
 
 
 def _costs(name: str, account: Account, root: Path) -> list[Point]:
-    """Return what a method cost; energy with its unit and how it was come by in its name."""
+    """Return a method's costs; an energy metric is named after its unit and its source."""
     mine, full = account.methods[name], account.methods["full"]
     costs: dict[str, float | None] = {key: getattr(mine, key) for key in IN_ACCOUNT}
     costs |= {"cpu_seconds": mine.measured_cpu_seconds, "wall_seconds": mine.spent.total.wall_seconds}
@@ -94,7 +96,7 @@ def _costs(name: str, account: Account, root: Path) -> list[Point]:
     costs |= {"saved_cpu_seconds": full.measured_cpu_seconds - mine.measured_cpu_seconds}
     for energy, whole in ((mine.energy, full.energy), (mine.energy_modelled, full.energy_modelled)):
         costs |= {f"energy_kwh_{energy.label}": energy.kwh, f"co2e_kg_{energy.label}": energy.co2e_kg}
-        # What was measured on one machine and estimated on another has no difference.
+        # A measured value and an estimated one cannot be subtracted.
         if energy.label == whole.label:
             costs[f"saved_energy_kwh_{energy.label}"] = whole.kwh - energy.kwh
     laps = CostRecord.of_stage("train", name, root).laps
@@ -103,7 +105,7 @@ def _costs(name: str, account: Account, root: Path) -> list[Point]:
 
 
 def _counted(name: str, account: Account, root: Path) -> list[Point]:
-    """Return the seconds that the passes done should have taken, after each epoch: nobody times epochs apart."""
+    """Return the counted seconds so far after each epoch; single epochs are not timed."""
     unit = account.unit_cpu_seconds
     seconds = {"looked": unit.forward, "trained": unit.forward + unit.backward}
     return _so_far("counted_cpu_seconds", history_of(root / result("train", name, "history.json")), **seconds)

@@ -27,19 +27,20 @@ if TYPE_CHECKING:
 
 @contextmanager
 def models_of(plan: Model, manifest: Manifest, root: Path = HERE) -> Iterator[Models]:
-    """Give what logs the trained models of the comparison in ``root``, each of them planned by ``plan``."""
+    """Yield the logger of a comparison's trained models, all built from ``plan``."""
     with TemporaryDirectory(prefix="winnow-") as folder:
         yield Models(Path(folder) / "model", plan, manifest, root)
 
 
 @dataclass
 class Models:
-    """Logs models that differ in their weights alone: what MLflow writes beside is made for the first of them.
+    """Logs models that differ only in their weights.
 
-    That is signature, input example, requirements and, of modules, the exported graph, which takes longer than all the rest.
+    Signature, input example, requirements and the exported graph of a module, which is the slowest part, are made for the
+    first model and reused.
 
     Attributes:
-        folder: where a model is written before it is logged; not there before the first.
+        folder: where a model is written before it is logged; created by the first.
         root: the folder of the comparison.
     """
 
@@ -61,7 +62,7 @@ class Models:
         return str(logged.model_id)
 
     def _fill(self, trained: Path) -> None:
-        """Let the folder hold the model in ``trained``."""
+        """Write the model in ``trained`` to the folder."""
         if not self.folder.exists():
             save(trained, self.folder, self.plan, self.manifest, self.root)
         elif (self.folder / EXPORTED).exists():
@@ -71,22 +72,22 @@ class Models:
                 shutil.copyfile(path, self.folder / PARTS / path.name)
 
     def _export(self, trained: Path) -> None:
-        """Put other weights into the exported graph."""
+        """Replace the weights of the exported graph by those in ``trained``."""
         import torch
 
         from pipelines.training import models
 
         model, program = self._module
         models.load_weights(model, trained)
-        held = model.state_dict()
+        weights = model.state_dict()
         with torch.no_grad():
             for key, value in program.state_dict.items():
-                value.copy_(held[key])
+                value.copy_(weights[key])
         torch.export.save(program, self.folder / EXPORTED)
 
     @cached_property
     def _module(self) -> tuple[nn.Module, ExportedProgram]:
-        """The planned module, and the graph that was exported of the first."""
+        """The planned module, and the graph exported from the first model."""
         import torch
 
         from pipelines.training import models
@@ -94,7 +95,7 @@ class Models:
         return models.build(self.plan, self.manifest), torch.export.load(self.folder / EXPORTED)
 
     def _sign(self, logged: LoggedModel, run_id: str) -> None:
-        """Write into the folder whose model it is."""
+        """Write the ids of model and run into the folder's MLmodel file."""
         description = self._description
         description.model_id = description.model_uuid = logged.model_id
         description.artifact_path, description.run_id = logged.artifact_location, run_id

@@ -14,14 +14,14 @@ from pipelines.data.manifest import Manifest
 from pipelines.tracking.client import Point
 from pipelines.versioning.dvc_lock import Lock
 
-#: Characters of a tag that MLflow takes.
+#: Length that MLflow allows for a tag, in characters.
 LONGEST_TAG = 5000
-#: The stages that a child run tells of; each is named ``<stage>@<method>`` in dvc.lock.
+#: The stages of a child run; each is named ``<stage>@<method>`` in dvc.lock.
 TOLD = ("subset", "train", "evaluate")
 
 
 def tags_of(lock: Lock, parent: str, plan: MethodPlan, manifest: Manifest) -> dict[str, str]:
-    """Return the tags of a method's run: what it is found by, and the hashes of what it was made of."""
+    """Return the tags of a method's run: names, and hashes of inputs and outputs."""
     name = plan.name
     hashes = {
         "scores": result("warm_up", plan.warm_up, "scores.parquet"),
@@ -34,12 +34,12 @@ def tags_of(lock: Lock, parent: str, plan: MethodPlan, manifest: Manifest) -> di
 
 
 def shared(tags: dict[str, str], *names: str) -> dict[str, str]:
-    """Return those of ``tags`` that a parent run hands on, where it has them."""
+    """Return those of ``tags`` that are among ``names``."""
     return {name: tags[name] for name in names if name in tags}
 
 
 def keep_of(plan: MethodPlan) -> dict[str, str]:
-    """Return the fraction that a method was planned to keep: 1 for full, none where it finds out by itself."""
+    """Return the planned fraction as the tag ``keep``; no tag if the method has none."""
     fractions = [member.arguments.get("fraction") for member in plan.members]
     planned = [fraction for fraction in fractions if isinstance(fraction, int | float)]
     if not planned and [member.method for member in plan.members] != ["full"]:
@@ -48,7 +48,7 @@ def keep_of(plan: MethodPlan) -> dict[str, str]:
 
 
 def params_of(plan: MethodPlan, training: TrainingPlan) -> dict[str, str]:
-    """Return the settings of a method's run, flat, as MLflow keeps them."""
+    """Return the settings of a method's run under dotted names, as MLflow's params."""
     members = {member.method: member.arguments for member in plan.members}
     of_all = training.dumped()
     flat = {"method": "+".join(members), "warm_up": plan.warm_up, "epochs": str(plan.length), "seed": str(plan.seed)}
@@ -56,7 +56,7 @@ def params_of(plan: MethodPlan, training: TrainingPlan) -> dict[str, str]:
 
 
 def _flat(values: Mapping[str, object], before: str = "") -> dict[str, str]:
-    """Return nested values under dotted names, without those that are not set."""
+    """Return nested values under dotted names, leaving out None."""
     flat: dict[str, str] = {}
     for name, value in values.items():
         if isinstance(value, dict):
@@ -67,24 +67,28 @@ def _flat(values: Mapping[str, object], before: str = "") -> dict[str, str]:
 
 
 def events_of(history: list[EpochRecord]) -> dict[str, str]:
-    """Return a tag that tells what happened to the method, if anything did."""
-    told = [f"epoch {e['place']:.3f}: {e['event']}" for record in history for e in record.events]
-    return {"events": "\n".join(told)[:LONGEST_TAG]} if told else {}
+    """Return a tag that lists the method's events, if it has any."""
+    lines = [f"epoch {e['place']:.3f}: {e['event']}" for record in history for e in record.events]
+    return {"events": "\n".join(lines)[:LONGEST_TAG]} if lines else {}
 
 
 def chance_of(above: float | None) -> dict[str, str]:
-    """Return a tag that says so if a model is not surely above chance; ``above`` is how far it is, None where not known."""
+    """Return a tag if a model is not surely above chance.
+
+    Args:
+        above: how far the model is above chance, None if not known.
+    """
     return {"winnow.at_chance": "true"} if at_chance(above) else {}
 
 
 def course_of(history: list[EpochRecord]) -> list[Point]:
-    """Return what a method said of itself while it trained: name, value, and the place in thousandths of an epoch."""
-    told = [facts for record in history for facts in record.course]
-    return [(k, v, round(1000 * facts["place"])) for facts in told for k, v in facts.items() if k != "place"]
+    """Return a method's own figures: name, value, and step in thousandths of an epoch."""
+    records = [facts for record in history for facts in record.course]
+    return [(k, v, round(1000 * facts["place"])) for facts in records for k, v in facts.items() if k != "place"]
 
 
 def files_of(name: str, warm_up: str, root: Path = HERE) -> dict[str, list[Path]]:
-    """Return the files in ``root`` that go with a method's run, by the folder they are kept in there."""
+    """Return the files to log to a method's run, by artifact folder."""
     files = {
         "cost": [cost_of("warm_up", warm_up), *(cost_of(stage, name) for stage in TOLD)],
         "tables": [result("subset", name, "subset.parquet"), result("train", name, "ledger.parquet")],

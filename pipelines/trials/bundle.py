@@ -1,6 +1,6 @@
 """Packs a study's data, warm-ups and trials into tar files, with completion markers.
 
-Nothing in one is unpickled. What comes out of one is taken whole or not at all, and only what the part is made of.
+Nothing is unpickled. A file is unpacked completely or not at all, and only the expected files are taken from it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pipelines.core.artifacts import PREPARED, SCRATCH, cost_of, digest, plan_of
 from pipelines.trials import folder as trials_folder
 from pipelines.trials.folder import DATA, StudyFolder, is_marked, mark_of
 
-#: What a trial keeps of each of its stages; no model.
+#: Files that a trial keeps of each stage; the model is not among them.
 KEPT = {
     "warm_up": ("scores.parquet", "state.safetensors", "history.json"),
     "subset": ("subset.parquet",),
@@ -28,13 +28,13 @@ KEPT = {
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a study.
+    """A part of a study that is packed into one tar file.
 
     Attributes:
-        study: the name of its folder, a digest of what all its parts depend on.
-        folder: in which the part lies.
-        paths: its files and folders, relative to that.
-        marks: by address of a step, the digest of what the step depends on.
+        study: name of the study's folder, a digest of everything that all its parts depend on.
+        folder: base folder of the part.
+        paths: its files and folders, relative to ``folder``.
+        marks: completion markers: by a step's address, the digest of its dependencies.
     """
 
     study: str
@@ -44,24 +44,24 @@ class Part:
 
     @property
     def name(self) -> str:
-        """Of its file: a digest of everything that decides what is in it."""
+        """The name of its tar file: a digest of everything that the content depends on."""
         return f"{digest([self.study, self.marks])}.tar"
 
     @property
     def is_restored(self) -> bool:
-        """Whether it is here."""
+        """Whether all its steps are marked as completed in the folder."""
         return all(is_marked(self.folder, address, key) for address, key in self.marks.items())
 
 
 def data_of(study: StudyFolder) -> Part:
-    """Return the prepared data of a study."""
+    """Return the part with a study's prepared data."""
     root = study.path / DATA
     marks = {"prepare": trials_folder.data_key(root)}
     return Part(study.path.name, root, (PREPARED, cost_of("prepare")), marks)
 
 
 def parts_of(study: StudyFolder, seed: int, name: str) -> tuple[Part, Part]:
-    """Return the warm-up of a trial that is planned, which others may share, and what is its own."""
+    """Return the parts of a planned trial: its warm-up, which others may share, and the rest."""
     root = study.of(seed)
     marks = trials_folder.steps(root, name)
     start = MethodPlan.read(root / plan_of("methods", name)).warm_up
@@ -75,7 +75,7 @@ def _paths(stage: str, name: str) -> list[Path]:
 
 
 def pack(part: Part, path: Path) -> None:
-    """Write a part that is here to ``path``, its marks last: what is torn has none."""
+    """Write a part to the tar file ``path``, its markers last: a truncated file has none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, "w") as tar:
         for each in (*part.paths, *_marks(part)):
@@ -89,7 +89,11 @@ def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def unpack(part: Part, path: Path) -> bool:
-    """Put what the file ``path`` holds in the place of a part, its marks last; return whether that file is whole, and of it."""
+    """Replace a part by the content of the tar file ``path``, the markers last.
+
+    Returns:
+        False, with nothing changed, if the file is incomplete or of another part.
+    """
     aside = part.folder / SCRATCH / "arriving"
     shutil.rmtree(aside, ignore_errors=True)
     try:
@@ -106,7 +110,7 @@ def unpack(part: Part, path: Path) -> bool:
 
 
 def _is_whole(part: Part, path: Path, aside: Path) -> bool:
-    """Unpack a file to ``aside``, and return whether all of the part is there."""
+    """Unpack a tar file to ``aside``, and return whether it has the complete part."""
     try:
         with tarfile.open(path, "r:") as tar:
             for member in tar:
@@ -118,16 +122,16 @@ def _is_whole(part: Part, path: Path, aside: Path) -> bool:
 
 
 def _take_out(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
-    """Write a file or a folder that leads nowhere else: its bytes and its time, and neither owner nor mode.
+    """Extract a plain file or folder inside ``folder``, with its time but without owner and mode.
 
-    Not every Python 3.11 has the filters that ``extractall`` takes for this.
+    Not every Python 3.11 has the extraction filters of ``extractall``.
 
     Raises:
-        ReadError: for anything else.
+        ReadError: for links, devices, and paths outside ``folder``.
     """
     name = Path(member.name)
     if not (member.isfile() or member.isdir()) or name.is_absolute() or ".." in name.parts:
-        raise tarfile.ReadError(f"{member.name}: is no plain file or folder of a part")
+        raise tarfile.ReadError(f"{member.name}: is not a plain file or folder inside the part")
     target, source = folder / name, tar.extractfile(member)
     if source is None:
         target.mkdir(parents=True, exist_ok=True)

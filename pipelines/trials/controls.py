@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 
 def cost_had(name: str, root: Path) -> float:
-    """Return what the trial ``name``, which has run in ``root``, cost in epochs over everything, to four digits.
+    """Return the cost of a finished trial, in epochs over all data, to four decimals.
 
-    Its warm-up is in it, and of timings nothing: the same seed has the same cost on every machine of one arithmetic.
+    It includes the warm-up and is computed from counts, not timings: a seed has the same cost on all machines with the same
+    arithmetic.
     """
     train = CostRecord.of_stage("train", name, root).counted
     spent = counts_of(name, train, root)
@@ -27,7 +28,7 @@ def cost_had(name: str, root: Path) -> float:
 
 
 def plan_at(grid: Grid, trial: Trial, seed: int, cost: float) -> MethodPlan:
-    """Return the plan of the control ``trial`` with ``seed`` at ``cost`` epochs, and at no more than ``full`` has."""
+    """Return the plan of a control at a cost in epochs, at most that of ``full``."""
     changes = {"seed": seed, "compare": {trial.name: grid.start}}
     methods = grid.params.methods | {trial.name: block_at(trial, cost, grid.params.chosen.training.epochs)}
     return planning.method_plan(grid.params.model_copy(update={**changes, "methods": methods}), trial.name)

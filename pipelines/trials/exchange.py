@@ -20,33 +20,33 @@ if TYPE_CHECKING:
     from pipelines.trials.folder import StudyFolder
     from pipelines.trials.grid import Trial
 
-#: In the DVC remote, beside what DVC keeps there; and where there is none, what a worktree has in common with its clone.
+#: Folder in the DVC remote, beside DVC's own; and without a remote, the folder that worktrees share with their clone.
 FOLDER, HERE = "winnow-cells", SCRATCH / "cells"
 ARRIVING = SCRATCH / "arriving"
 LOG = logging.getLogger(__name__)
 
 
 class Handover:
-    """What has been handed over of a study, as far as it is known here."""
+    """Restores and shares parts of studies; the shared files are listed once, at creation."""
 
     def __init__(self) -> None:
-        """Look what is there.
+        """List the shared files.
 
         Raises:
-            AwayError: where the DVC remote stays away.
+            AwayError: if the DVC remote stays unreachable.
         """
         self._files, self._folder = dvc_remote.folder(FOLDER, without=HERE)
         self._there = dvc_remote.patiently(self._names, LOG)
 
     def restore(self, study: StudyFolder, *seeds: int) -> None:
-        """Bring here all that is there of a study: its data, and its trials with these ``seeds``.
+        """Download a study's data, and its shared trials with these ``seeds``.
 
         Raises:
-            AwayError: where the DVC remote stays away.
+            AwayError: if the DVC remote stays unreachable.
             Stopped: after SIGINT or SIGTERM.
         """
         if not self._take(bundle.data_of(study)):
-            return  # a trial is handed over after its data: without them there is none
+            return  # data are uploaded before trials: without data there are no trials
         for seed in seeds:
             folder.link_data(study.of(seed))
             for trial in study.grid.trials:
@@ -56,11 +56,11 @@ class Handover:
                     all(self._take(part) for part in bundle.parts_of(study, seed, trial.name))
 
     def share(self, study: StudyFolder, seed: int, name: str) -> None:
-        """Hand over what is done of a trial and is not there: the data, its warm-up, which others may share, and its own part.
+        """Upload the completed parts of a trial that are not shared yet, with its data.
 
         Raises:
-            AwayError: where the DVC remote stays away.
-            UserError: where it is full.
+            AwayError: if the DVC remote stays unreachable.
+            UserError: if it is full.
         """
         own = bundle.parts_of(study, seed, name) if _is_planned(study, seed, study.grid[name]) else ()
         for part in (bundle.data_of(study), *own):
@@ -74,7 +74,7 @@ class Handover:
                 self._there.add(part.name)
 
     def _take(self, part: Part) -> bool:
-        """Bring a part here, and return whether it is; one that is torn counts as not there."""
+        """Download a part unless it is here; return False if it is missing or incomplete."""
         if part.is_restored:
             return True
         if part.name not in self._there:
@@ -106,7 +106,7 @@ class Handover:
         return True
 
     def _put(self, path: Path) -> None:
-        """Put a file there, whole or not at all, and remove what killed ones have left of the same."""
+        """Upload a file atomically, and remove leftovers of interrupted uploads of the same file."""
         target = self._at(path)
         with dvc_remote.asking():
             try:
@@ -120,8 +120,8 @@ class Handover:
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
                     size, where = path.stat().st_size, dvc_remote.address() or self._folder
-                    said = f"{where}: is full: a part of the study has {size:,} bytes; make room there, and run it again"
-                    raise UserError(said) from None
+                    message = f"{where}: is full: a part of the study has {size:,} bytes; make room there, and run it again"
+                    raise UserError(message) from None
                 raise
 
     def _at(self, path: Path) -> str:
@@ -129,7 +129,7 @@ class Handover:
 
 
 def _is_planned(study: StudyFolder, seed: int, trial: Trial) -> bool:
-    """Return whether a trial has a plan with ``seed``; that of a control is made when the trial that it is after is done."""
+    """Return whether a trial has a plan; plan a control whose trial is done."""
     if not trial.after:
         return True
     if not study.is_done(seed, trial.after):

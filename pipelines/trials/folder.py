@@ -15,12 +15,12 @@ DATA = "data"
 
 @dataclass(frozen=True)
 class StudyFolder:
-    """The folder of a study, with what is to be run in it.
+    """The folder of a study, with its trials and seeds.
 
     Attributes:
-        path: relative to the project's.
-        grid: what is to be run.
-        seeds: of training.
+        path: relative to the project's folder.
+        grid: the trials to run.
+        seeds: training seeds.
     """
 
     path: Path
@@ -29,7 +29,7 @@ class StudyFolder:
 
     @property
     def has_data(self) -> bool:
-        """Whether its data were prepared."""
+        """Whether its data are prepared."""
         return (self.path / DATA / artifacts.MANIFEST).exists()
 
     def of(self, seed: int) -> Path:
@@ -37,18 +37,18 @@ class StudyFolder:
         return self.path / f"seed-{seed}"
 
     def missing(self) -> list[tuple[int, str]]:
-        """Return the trials, by seed and name, that are not done, in the order in which to run them."""
+        """Return the trials to run, by seed and name, in their order."""
         return [(s, c.name) for s in self.seeds for c in self.grid.trials if not self.is_done(s, c.name)]
 
     def is_done(self, seed: int, name: str) -> bool:
-        """Return whether the trial ``name`` was run with ``seed`` and with the settings that it has now."""
+        """Return whether a trial is completed with its current settings."""
         root = self.of(seed)
         planned = (root / plan_of("methods", name)).exists()
         return planned and all(is_marked(root, *step) for step in steps(root, name))
 
 
 def steps(root: Path, name: str) -> list[tuple[str, str]]:
-    """Return the steps to the end of a trial that is planned in ``root``, each: address, digest of what it depends on."""
+    """Return the steps of a trial planned in ``root``: addresses, and digests of their dependencies."""
     planned = MethodPlan.read(root / plan_of("methods", name))
     warmed = WarmUpPlan.read(root / plan_of("warm_ups", planned.warm_up)).dumped()
     own = digest([planned.dumped(), warmed])
@@ -57,12 +57,12 @@ def steps(root: Path, name: str) -> list[tuple[str, str]]:
 
 
 def data_key(root: Path) -> str:
-    """Return the digest of what the data in the folder ``root`` depend on."""
+    """Return the digest of the dependencies of the data in ``root``."""
     return digest(TaskPlan.read(root / plan_of("task")).dumped())
 
 
 def link_data(folder: Path) -> None:
-    """Let the study's data be seen from the folder of a seed."""
+    """Link the study's data into the folder of a seed."""
     for path in (PREPARED, cost_of("prepare")):
         link = folder / path
         if not link.is_symlink():
@@ -71,11 +71,11 @@ def link_data(folder: Path) -> None:
 
 
 def mark_of(address: str) -> Path:
-    """Return where in a run's folder it is marked that the step at ``address`` is done, by the digest of what it depends on."""
+    """Return the path of a step's completion marker, which holds the digest of its dependencies."""
     return SCRATCH / "done" / f"{address}.json"
 
 
 def is_marked(root: Path, address: str, key: str) -> bool:
-    """Return whether a step is done in ``root`` with what it depends on now."""
+    """Return whether a step is completed in ``root`` with its current dependencies."""
     path = root / mark_of(address)
     return path.exists() and read_json(path) == key

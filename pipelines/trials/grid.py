@@ -21,36 +21,35 @@ from pipelines.core.errors import UserError, unknown
 from pipelines.trials import search_space
 from pipelines.trials.search_space import Settings, control_name, name_of
 
-#: The kinds of controls, each with its block: what a study holds every method against, at the method's own cost.
+#: Blocks of the controls by kind; a study compares every method with them at the method's own cost.
 CONTROLS: dict[str, dict[str, JsonValue]] = {"uniform": {"method": "uniform"}, "short": {"method": "short"}}
-#: Those beside them where models are judged by class.
+#: Further controls if models are judged by class.
 CONTROLS_BY_CLASS: dict[str, dict[str, JsonValue]] = {
     "balanced": {"method": "balanced", "budget": "equal", "rare": "keep"},
     "short-weighted": {"method": "short", "class_weights": "balanced"},
     "short-root-weighted": {"method": "short", "class_weights": "square-root"},
 }
-#: What params.yaml says of a method, or the names of those that are stacked.
+#: A method's block in params.yaml, or the names of stacked methods.
 Block = dict[str, JsonValue] | list[str]
-#: Factors of a control's learning rate and batch size; (1, 1) is as the task has them.
+#: Factors of a control's learning rate and batch size; (1, 1) leaves the task's settings as they are.
 Factors = tuple[float, float | str]
 PLAIN: Factors = (1.0, 1.0)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A training of a grid.
+    """A trial of a grid: one training, for each seed.
 
     Attributes:
-        name: of its block: ``<method>-<fraction>``, with settings between them where these are varied; of a control
-            ``<control>-at-<epochs>``, after the cost that it has, or ``<control>-at-<trial>``, after the one whose cost, and
-            then its factors.
-        role: what it stands for in the tables.
-        method: the block of params.yaml that it is of; of a control, the control.
-        fraction: None for a method that takes none, and for a control.
-        cost: planned, in epochs over everything; of a control ``after`` a trial, what was planned for that.
-        controls: all trials of controls at the same cost; for a trial that is known to cost no less than ``full``, that.
-        settings: the arguments that are varied, with its values of them; of a control, its factors.
-        after: the trial whose cost a control has where that is known only when the trial has run, with each seed another.
+        name: ``<method>-<fraction>``, with varied settings in between; for a control ``<control>-at-<epochs>``, or
+            ``<control>-at-<trial>`` if it is at the cost of that trial, and then its factors.
+        role: its role in the tables.
+        method: its block in params.yaml; for a control, the control's kind.
+        fraction: None for a method without one, and for a control.
+        cost: planned cost in epochs over all data; for a control ``after`` a trial, that trial's.
+        controls: names of the controls at the same cost; ``full`` if the trial costs no less than that.
+        settings: values of the varied arguments; for a control, its factors.
+        after: the trial whose measured cost the control gets, seed by seed, if the cost is not known before it has run.
     """
 
     name: str
@@ -64,21 +63,24 @@ class Trial:
 
     @property
     def column(self) -> str:
-        """What it and its other fractions are called together."""
+        """The name that it shares with its other fractions."""
         return name_of(self.method, self.settings)
 
     @property
     def settings_json(self) -> str:
-        """Its settings as a row has them, since no two methods have the same; empty where there are none."""
+        """Its settings as JSON, as a row has them; empty if there are none."""
         return json.dumps(dict(self.settings)) if self.settings else ""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The trials of a study, ``full`` first, the params that compare them all, with the seed of the data, and no warm-up.
+    """The trials of a study, ``full`` first.
 
-    The params lack the controls ``after`` a trial; like all controls, which are of ``kinds``, they start from the warm-up
-    ``start``, of no epochs.
+    Attributes:
+        trials: including the controls.
+        params: params that compare all trials but the controls ``after`` a trial, with the seed of the data.
+        start: the warm-up of no epochs, from which ``full`` and the controls start.
+        kinds: of the controls.
     """
 
     trials: tuple[Trial, ...]
@@ -91,10 +93,10 @@ class Grid:
 
 
 def grid_of(params: Params) -> Grid:
-    """Return the grid that ``params`` asks for.
+    """Return the grid of the section ``study``.
 
     Raises:
-        UserError: where there is no section for it, or a method cannot be part of it.
+        UserError: if the section is missing, or a method cannot be part of it.
     """
     if params.study is None:
         raise UserError("params.yaml: study: is missing; it names methods with their warm-ups, fractions and seeds")
@@ -104,7 +106,9 @@ def grid_of(params: Params) -> Grid:
     for method in params.study.methods:
         for trial, block in _trials(params, method):
             if trial.name in blocks:
-                raise UserError(f"params.yaml: study.methods.{method}: its trial '{trial.name}' has the name of another one")
+                raise UserError(
+                    f"params.yaml: study.methods.{method}: its trial '{trial.name}' has the same name as another trial"
+                )
             trials.append(trial)
             blocks[trial.name] = block
     start, warm_ups = _nothing(params)
@@ -116,13 +120,13 @@ def grid_of(params: Params) -> Grid:
 
 
 def _nothing(params: Params) -> tuple[str, dict[str, WarmUp]]:
-    """Return the warm-up of no epochs, from which ``full`` and the controls start, and what to add where there is none."""
+    """Return the name of a warm-up of no epochs, and that warm-up if params.yaml has none."""
     name = next((n for n, w in params.warm_ups.items() if not w.epochs and not w.apart), None)
     return (name, {}) if name else ("nothing", {"nothing": WarmUp(epochs=0)})
 
 
 def _trials(params: Params, method: str) -> list[tuple[Trial, Block]]:
-    """Return the trials of one method, each with its block: one a fraction and setting, or a single one where it takes none."""
+    """Return a method's trials with their blocks, one for each fraction and setting."""
     assert params.study is not None
     block = params.methods[method]
     if isinstance(block, list):
@@ -131,9 +135,7 @@ def _trials(params: Params, method: str) -> list[tuple[Trial, Block]]:
     if kind not in METHODS:
         raise UserError(unknown(f"params.yaml: methods.{method}", "method", str(kind), METHODS))
     if kind in ("full", "short"):
-        raise UserError(
-            f"params.yaml: study.methods.{method}: '{kind}' is in every study by itself; what works is to leave it out"
-        )
+        raise UserError(f"params.yaml: study.methods.{method}: '{kind}' is part of every study; leave it out")
     arguments = {k: v for k, v in block.items() if k not in ("controls", "method")}
     found: list[tuple[Trial, Block]] = []
     for fraction, settings in search_space.combinations(params, method, kind, arguments):
@@ -144,9 +146,10 @@ def _trials(params: Params, method: str) -> list[tuple[Trial, Block]]:
 
 
 def _controlled(trials: list[Trial], params: Params, start: str) -> Grid:
-    """Return the grid of ``trials`` with the controls at each cost that one of them has; trials of one cost share them.
+    """Return the grid of ``trials`` with controls at each of their costs.
 
-    A trial whose cost is not known yet has controls of its own, which are planned when it has run.
+    Trials of equal cost share controls. A trial whose cost is not known before it has run has controls of its own, which are
+    planned after it.
     """
     assert params.study is not None
     planned, asked = planning.plans_of(params).methods, params.study.controls
@@ -175,18 +178,18 @@ def _controlled(trials: list[Trial], params: Params, start: str) -> Grid:
 
 
 def kinds_of(params: Params) -> tuple[str, ...]:
-    """Return the kinds of controls that a method is held against: those by class too where models are judged by class."""
+    """Return the kinds of controls, including those by class if models are judged by class."""
     return (*CONTROLS, *(CONTROLS_BY_CLASS if params.chosen.judging_metric.name in BY_CLASS else ()))
 
 
 def _factors(asked: Controls, *, tuned: bool) -> list[Factors]:
-    """Return the factors of the controls at a cost: none first, and where they are ``tuned`` every combination."""
+    """Return the factors of controls: (1, 1) first, then, if ``tuned``, all others."""
     both = product(asked.learning_rates, asked.batches) if tuned else []
     return [PLAIN, *(factors for factors in both if factors != PLAIN)]
 
 
 def _controls_at(kinds: tuple[str, ...], cost: float, factors: list[Factors], after: str = "") -> list[Trial]:
-    """Return a control of each kind with each of ``factors``, at a cost in epochs, or at that of the trial ``after``."""
+    """Return the controls of all kinds and factors, at a cost in epochs or ``after`` a trial."""
     found = []
     for control, (rate, batch) in product(kinds, factors):
         settings = tuple((k, v) for k, v in (("learning_rate", rate), ("batch", batch)) if v != 1)
@@ -202,5 +205,5 @@ def block_at(trial: Trial, cost: float, epochs: int) -> dict[str, JsonValue]:
 
 
 def _rounded(cost: float) -> float:
-    """Return a planned cost to the four digits that a control's settings have."""
+    """Return a planned cost, rounded to the four decimals of a control's settings."""
     return round(cost, 4)

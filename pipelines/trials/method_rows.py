@@ -12,48 +12,48 @@ from components.costs.savings import mean_and_deviation
 from pipelines.costs.account import CostColumns, Gains
 from pipelines.trials.rows import Columns, TrialRow
 
-#: The best of the controls of all kinds, beside the best of each kind.
+#: Key of the best control of all kinds, beside the best of each kind.
 BEST = "best_control"
-#: The columns of costs that are numbers.
+#: The numeric columns of costs.
 NUMBERS = tuple(f.name for f in fields(CostColumns) if f.name != "energy_label")
 
 
 @dataclass(frozen=True)
 class Named:
-    """Columns that share a name: the first field has that alone, each other one its own name as an ending."""
+    """Columns with a common prefix, the column of the first field; other fields add their names."""
 
     @classmethod
     def ends(cls) -> dict[str, str]:
-        """Return the ending of each field's column."""
+        """Return the suffix of each field's column."""
         first, *rest = (f.name for f in fields(cls))
         return {first: "", **{name: f"_{name}" for name in rest}}
 
     @classmethod
     def nested(cls, columns: Mapping[str, JsonValue], name: str) -> dict[str, JsonValue]:
-        """Return the fields as the columns that are called ``name`` have them."""
+        """Return the fields from the columns with the prefix ``name``."""
         return {field: columns.get(f"{name}{end}") for field, end in cls.ends().items()}
 
     def columns(self, name: str) -> Columns:
-        """Return the columns, called ``name``."""
+        """Return the columns with the prefix ``name``."""
         return {f"{name}{end}": getattr(self, field) for field, end in self.ends().items()}
 
 
 @dataclass(frozen=True)
 class Spread(Named):
-    """The mean and the standard deviation over seeds; None of fewer than one, and than two."""
+    """Mean and standard deviation over seeds; None with fewer than one and two seeds."""
 
     mean: float | None = None
     deviation: float | None = None
 
     @staticmethod
     def of(values: Iterable[float | None]) -> Spread:
-        """Return the spread of those ``values`` that there are."""
+        """Return the spread of the ``values`` that are not None."""
         return Spread(*mean_and_deviation([value for value in values if value is not None]))
 
 
 @dataclass(frozen=True)
 class GainOver(Named):
-    """A gain over a control, paired by seed, positive where the method is better: the columns of a ``Gain``."""
+    """A gain over a control, paired by seed, positive if the method is better."""
 
     mean: float | None = None
     deviation: float | None = None
@@ -64,7 +64,7 @@ class GainOver(Named):
 
 @dataclass(frozen=True)
 class RatioOver(Named):
-    """What a method costs over what the best control needs for the same score: the columns of a ``Ratio``."""
+    """A method's cost relative to the best control's at the same score."""
 
     value: float | None = None
     low: float | None = None
@@ -74,7 +74,7 @@ class RatioOver(Named):
 
 @dataclass(frozen=True)
 class Control(Named):
-    """The best control of a kind at a method's cost, by its mean: its score over the method's seeds, and its trial."""
+    """The best control of a kind: its score over the method's seeds, and its trial."""
 
     mean: float | None = None
     deviation: float | None = None
@@ -83,14 +83,14 @@ class Control(Named):
 
 @dataclass(frozen=True)
 class AgainstControl:
-    """The control that a method is held against, and the gain over it; all None beside ``full``."""
+    """A method's control and the gain over it; all None for ``full``."""
 
     control: Control = Control()
     gain: GainOver = GainOver()
 
     @staticmethod
     def nested(columns: Mapping[str, JsonValue], kind: str) -> dict[str, JsonValue]:
-        """Return the fields as the ``columns`` of a ``kind`` have them."""
+        """Return the fields from the ``columns`` of a ``kind`` of control."""
         return {"control": Control.nested(columns, kind), "gain": GainOver.nested(columns, f"gain_over_{kind}")}
 
     def columns(self, kind: str) -> Columns:
@@ -100,7 +100,7 @@ class AgainstControl:
 
 @dataclass(frozen=True)
 class Means:
-    """Means over the seeds of a trial, or deviations; the label of ``costs`` is that of the first seed."""
+    """Means over a trial's seeds, or deviations; the energy label is that of the first seed."""
 
     score: float | None = None
     chance: float | None = None
@@ -112,7 +112,7 @@ class Means:
 
     @staticmethod
     def of(rows: Sequence[TrialRow], fold: Callable[[Spread], float | None]) -> Means:
-        """Return of each column of the ``rows`` what ``fold`` takes of its spread."""
+        """Return each column's mean or deviation over the ``rows``, as ``fold`` takes it from the spread."""
 
         def of(values: Iterable[float | None]) -> float | None:
             return fold(Spread.of(values))
@@ -132,13 +132,13 @@ class Means:
 
     @staticmethod
     def nested(columns: Mapping[str, JsonValue], metric: str, end: str = "") -> dict[str, JsonValue]:
-        """Return the fields as the columns with the ending ``end`` have them."""
+        """Return the fields from the columns with the suffix ``end``."""
         found = {name.removesuffix(end): value for name, value in columns.items() if name.endswith(end)}
         parts: dict[str, JsonValue] = {"costs": found | {"energy_label": columns.get("energy_label")}, "gains": found}
         return {**found, **parts, "score": found.get(metric), "chance": found.get(f"chance_{metric}")}
 
     def columns(self, metric: str) -> dict[str, float | None]:
-        """Return the numbers by name, the score under that of the ``metric``."""
+        """Return the numbers by column, the score under the name of the ``metric``."""
         first = {metric: self.score, f"chance_{metric}": self.chance, "above_chance": self.above_chance}
         counts = {"cost_epochs": self.cost_epochs, "examples_trained": self.examples_trained}
         return {**first, **counts, **{key: getattr(self.costs, key) for key in NUMBERS}, **asdict(self.gains)}
@@ -146,21 +146,21 @@ class Means:
 
 @dataclass(frozen=True)
 class MethodRow:
-    """What is known of ``full``, or of a method at one fraction and setting, beside the controls at the same cost.
+    """Row of ``full``, or of a method at one fraction and setting, with its controls.
 
     Attributes:
         method: its name in params.yaml.
-        fraction: that it keeps; None where it takes none.
-        settings: its arguments that are varied, as JSON; "" where none is.
-        planned_cost_epochs: in epochs over everything.
-        seeds: how many have results.
-        metric: what models are judged by.
+        fraction: the kept fraction; None without one.
+        settings: its varied arguments as JSON; "" if none.
+        planned_cost_epochs: in epochs over all data.
+        seeds: number of seeds with results.
+        metric: the judging metric.
         means: over seeds.
-        deviations: over seeds.
-        above_controls: whether it is surely above all that it is held against; None where the seeds are too few to say so.
+        deviations: standard deviations over seeds.
+        above_controls: whether it is surely above all its controls; None with too few seeds.
         agot_best: whether its mean AGOT is the highest of its method.
-        held: by kind of control, and against the best of all kinds.
-        cost_ratio: in epochs over everything.
+        held: comparisons by kind of control, and with the best of all kinds.
+        cost_ratio: in epochs over all data.
         cpu_ratio: in CPU seconds.
     """
 
@@ -180,10 +180,10 @@ class MethodRow:
 
     @classmethod
     def of(cls, columns: Mapping[str, JsonValue], metric: str) -> MethodRow:
-        """Return the row that has these ``columns``.
+        """Return the row with these ``columns``.
 
         Raises:
-            pydantic.ValidationError: for a column that is missing or of another type.
+            pydantic.ValidationError: if a column is missing or of another type.
         """
         kinds = [name.removesuffix("_cell") for name in columns if name.endswith("_cell")]
         parts = {"means": Means.nested(columns, metric), "deviations": Means.nested(columns, metric, "_deviation")}
@@ -193,12 +193,12 @@ class MethodRow:
 
     @property
     def score(self) -> Spread:
-        """The score over seeds."""
+        """Mean and deviation of the score over seeds."""
         return Spread(self.means.score, self.deviations.score)
 
     @property
     def best_control(self) -> AgainstControl:
-        """The best of all controls at its cost."""
+        """The comparison with the best of all controls at its cost."""
         return self.held[BEST]
 
     def columns(self) -> Columns:

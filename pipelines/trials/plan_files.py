@@ -17,14 +17,14 @@ from pipelines.trials.grid import Grid
 from pipelines.versioning.dvc_lock import code_of, md5_of
 
 STUDIES = SCRATCH / "study"
-#: The stages whose code decides results; that of ``plan`` shows in what it writes.
+#: Stages whose code affects the results; that of ``plan`` only through the plan files.
 DECIDING = ("prepare", "warm_up", "subset", "train", "evaluate")
-#: The keys of a source that hold a path.
+#: Keys of a source that hold a path.
 PATHS = {"train", "test", "folder"}
 
 
 def lay_out(params: Params, grid: Grid) -> StudyFolder:
-    """Return the folder of the study, its plans written: another task, setting or code has another place."""
+    """Write a study's plans and return its folder, named by a digest of its inputs."""
     assert params.study is not None
     seeds = tuple(params.study.seeds)
     plans = {seed: _plans(grid.params, seed) for seed in seeds}
@@ -48,13 +48,13 @@ def _sources(paths: list[str]) -> Iterator[Path]:
 
 
 def _files_named(params: Params) -> dict[str, str | None]:
-    """Return the hash of each file or folder of the project that the data come from: they may be edited in place."""
+    """Return the hashes of the data's local files and folders, which may be edited."""
     source = params.chosen.source.model_dump()
     named = [Path(source[key]) for key in PATHS & set(source) if source[key] is not None]
     return {str(path): md5_of(path) for path in sorted(named) if not path.is_absolute()}
 
 
 def _plans(params: Params, seed: int) -> Plans:
-    """Return the plan of all trials with ``seed``: the data stay those of params.yaml's seed."""
+    """Return the plans of all trials with ``seed``; the data keep the seed of params.yaml."""
     plans = planning.plans_of(params.model_copy(update={"seed": seed}))
     return replace(plans, task=plans.task.model_copy(update={"seed": params.seed}))

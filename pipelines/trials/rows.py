@@ -20,13 +20,13 @@ from pipelines.trials.controls import cost_had
 from pipelines.trials.folder import StudyFolder
 from pipelines.trials.grid import Trial
 
-#: A row as tables and JSON have it.
+#: A row's values by column, as in tables and JSON.
 Columns = dict[str, float | str | None]
 
 
 @dataclass(frozen=True)
 class Head:
-    """What a trial is found by, its name under ``cell``; its settings as JSON, since no two methods have the same."""
+    """Columns that identify a trial, its name under ``cell``; settings as JSON."""
 
     cell: str
     role: Role
@@ -42,17 +42,17 @@ class Head:
 
 @dataclass(frozen=True)
 class Reached:
-    """What a trial's model reached on the test split, and the examples of its training; None where it has no results.
+    """A trial's test metrics and counts of examples; None if it has no results.
 
     Attributes:
-        score: the metric that models are judged by.
+        score: the judging metric.
         standard_error: of the score, over the test examples.
-        chance: the score of a model that says the same of every example.
-        above_chance: how far above chance the model surely is.
-        loss: of the model.
-        examples_drawn: by its training, in all epochs.
-        examples_looked: of them those with a forward pass that no gradient was taken from.
-        examples_trained: of them those that a step was made with.
+        chance: the score of a constant prediction.
+        above_chance: how far the model is surely above chance.
+        loss: on the test split.
+        examples_drawn: by training, over all epochs.
+        examples_looked: those with a forward pass without gradient.
+        examples_trained: those in a training step.
     """
 
     score: float | None = None
@@ -65,31 +65,31 @@ class Reached:
     examples_trained: int | None = None
 
     def columns(self, metric: str) -> Columns:
-        """Return the columns by name, those of the score under that of ``metric``."""
+        """Return the columns by name, those of the score named after ``metric``."""
         first = ("score", "standard_error", "chance")
         rest = {key: value for key, value in asdict(self).items() if key not in first}
         return {**dict(zip(_names(metric), (getattr(self, key) for key in first), strict=True)), **rest}
 
 
 def _names(metric: str) -> tuple[str, str, str]:
-    """Return what the columns of a score, its standard error and its chance are called."""
+    """Return the column names of a score, its standard error and its chance level."""
     return metric, f"{metric}_standard_error", f"chance_{metric}"
 
 
 @dataclass(frozen=True)
 class TrialRow:
-    """What is known of one trial with one seed.
+    """Row of one trial with one seed.
 
     Attributes:
-        head: of the trial.
+        head: columns that identify the trial.
         seed: of the training.
-        planned_cost_epochs: in epochs over everything; None of a control whose trial has not run.
-        cost_epochs: what it really had.
-        metric: what models are judged by.
-        reached: what its model did.
+        planned_cost_epochs: in epochs over all data; None for a control whose trial has not run.
+        cost_epochs: measured cost, in epochs over all data.
+        metric: the judging metric.
+        reached: test metrics and counts.
         costs: from its account.
-        gains: AGOT, over ``full`` of the same seed.
-        error: why there are no results; "" where there are.
+        gains: AGOT, relative to ``full`` with the same seed.
+        error: why it has no results; "" if it has.
     """
 
     head: Head
@@ -104,10 +104,10 @@ class TrialRow:
 
     @classmethod
     def of(cls, columns: Mapping[str, JsonValue], metric: str) -> TrialRow:
-        """Return the row that has these ``columns``.
+        """Return the row with these ``columns``.
 
         Raises:
-            pydantic.ValidationError: for a column that is missing or of another type.
+            pydantic.ValidationError: if a column is missing or of another type.
         """
         score, error, chance = (columns.get(name) for name in _names(metric))
         reached = {**columns, "score": score, "standard_error": error, "chance": chance}
@@ -116,7 +116,7 @@ class TrialRow:
 
     @property
     def score(self) -> float | None:
-        """What the model is judged by."""
+        """The value of the judging metric."""
         return self.reached.score
 
     def columns(self) -> Columns:
@@ -127,13 +127,13 @@ class TrialRow:
 
 
 def metric_of(study: StudyFolder) -> Metric:
-    """Return what the study's models are judged by."""
+    """Return the study's judging metric."""
     manifest = Manifest.read(study.path / folder.DATA / artifacts.MANIFEST)
     return Metric(manifest.metric, manifest.higher)
 
 
 def collect(study: StudyFolder, metric: Metric, failed: dict[tuple[int, str], str]) -> list[TrialRow]:
-    """Return a row a seed and trial; that of a trial without results says why, if it ``failed`` just now."""
+    """Return a row for each seed and trial; without results it has the reason from ``failed``."""
     return [row for seed in study.seeds for row in _of_seed(study, seed, metric, failed)]
 
 
@@ -154,7 +154,7 @@ def _of_seed(study: StudyFolder, seed: int, metric: Metric, failed: dict[tuple[i
 
 
 def _planned(study: StudyFolder, seed: int, trial: Trial) -> float | None:
-    """Return a trial's planned cost; that of a control after another trial is known when that has run with this seed."""
+    """Return a trial's planned cost; None for a control whose trial has not run."""
     if not trial.after:
         return trial.cost
     path = study.of(seed) / artifacts.plan_of("methods", trial.name)
@@ -171,11 +171,11 @@ def _tested(study: StudyFolder, seed: int, name: str, metric: Metric) -> Reached
 
 
 def _base(study: StudyFolder, seed: int, metric: Metric) -> float | None:
-    """Return the score before any training."""
+    """Return the score of the untrained model."""
     found = read_numbers(study.of(seed) / result("evaluate", "full", "metrics.json"))
     return found.get(f"base_{metric.name}")
 
 
 def scores(rows: Iterable[TrialRow]) -> dict[tuple[str, int], float]:
-    """Return the scores by trial and seed, of rows that have one."""
+    """Return the known scores by trial and seed."""
     return {(r.head.cell, r.seed): r.score for r in rows if r.score is not None}

@@ -1,7 +1,7 @@
 """Runs a trial: the stages' own functions, in one process and one folder.
 
-A process a stage would take longer than a small training. What was done is remembered stage by stage, by a mark that holds the
-digest of everything that only this stage depends on; what all stages depend on names the folder. DVC knows nothing of it.
+Starting a process for each stage would take longer than a small training. Each completed stage has a marker with a digest of
+the stage's own dependencies; the dependencies of all stages are in the folder's name. DVC is not involved.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from pipelines.trials.folder import DATA, StudyFolder, data_key, is_marked, link
 
 
 def run(study: StudyFolder, seed: int, name: str) -> None:
-    """Bring the trial ``name`` with ``seed`` to its end, from where an earlier call left it.
+    """Run a trial to its end, resuming an interrupted one.
 
     Raises:
         Stopped: after SIGINT or SIGTERM, with a checkpoint written.
-        UserError: for what cannot work, paths as in params.yaml; for a control of a trial that has no results.
+        UserError: for an invalid setting, named by its path in params.yaml; for a control of a trial without results.
     """
     from pipelines.core.progress import quiet
 
@@ -43,7 +43,7 @@ def run(study: StudyFolder, seed: int, name: str) -> None:
             _once(root, address, key, partial(_work, address, root))
         # A study keeps no models: a hundred of them would fill a disk.
         shutil.rmtree(root / result("train", name, "model"), ignore_errors=True)
-        gc.collect()  # a model and what it holds may refer to each other, and kept states are large
+        gc.collect()  # a model may be in a reference cycle, and cached states are large
 
 
 def _prepare(study: StudyFolder) -> None:
@@ -55,7 +55,7 @@ def _prepare(study: StudyFolder) -> None:
 
 
 def _work(address: str, root: Path) -> None:
-    """Run the stages of one of a trial's ``steps``."""
+    """Run the stages of one step of a trial."""
     stage, _, name = address.partition("@")
     {"warm_up": _warm_up, "train": _train, "evaluate": _evaluate}[stage](name, root)
 
@@ -81,7 +81,10 @@ def _evaluate(name: str, root: Path) -> None:
 
 
 def _once(root: Path, address: str, key: str, work: Callable[[], None]) -> None:
-    """Run ``work`` unless its marker matches; it is removed first, so that an interrupted run never counts as done."""
+    """Run ``work`` unless its marker matches.
+
+    The marker is removed first, so that an interrupted run never counts as done.
+    """
     if is_marked(root, address, key):
         return
     if STOP.is_set():
@@ -93,7 +96,7 @@ def _once(root: Path, address: str, key: str, work: Callable[[], None]) -> None:
 
 
 def account(study: StudyFolder, seed: int) -> dict[str, MethodAccount]:
-    """Return the accounts of the trials that are done with ``seed``, by name; they need ``full``, and there is none without."""
+    """Return the accounts of the completed trials with ``seed``, by name; empty without ``full``."""
     from pipelines.account import account as settle
 
     names = [c.name for c in study.grid.trials if study.is_done(seed, c.name)]

@@ -18,20 +18,20 @@ from pipelines.config.schema.sections import Study
 from pipelines.core.artifacts import digest
 from pipelines.core.errors import UserError, unknown
 
-#: Values of arguments by name.
+#: Names and values of arguments.
 Settings = tuple[tuple[str, JsonValue], ...]
-#: Trials of methods a seed; there may be twice as many controls beside them.
+#: The most trials of methods for each seed; controls may add twice as many.
 MOST_CELLS = 1000
-#: Characters of a method's trial's name, and of any name: that of a control is longer than its trial's.
+#: The most characters in the name of a method's trial, and in any name; a control's name contains its trial's.
 LONGEST, MOST = 52, 63
 VARY = "params.yaml: study.vary"
 
 
 def check(params: Params) -> None:
-    """Check that ``vary`` names methods of the study and arguments of theirs, and that the trials are not too many.
+    """Check that ``vary`` names methods of the study, and that there are not too many trials.
 
     Raises:
-        UserError: for the first that is not so.
+        UserError: for the first violation.
     """
     study = params.study
     assert study is not None
@@ -39,12 +39,12 @@ def check(params: Params) -> None:
         if method not in study.methods:
             raise UserError(unknown(f"{VARY}.{method}", "method in 'study.methods'", method, study.methods))
         if isinstance(params.methods[method], list):
-            raise UserError(f"{VARY}.{method}: is a stack, which has no arguments; vary one of a block of a single method")
+            raise UserError(f"{VARY}.{method}: is a stack, which has no arguments; vary arguments of a single method's block")
     many = {method: _count(params, study, method) for method in study.methods}
     if (total := sum(many.values())) > MOST_CELLS:
         most = max(many, key=many.__getitem__)
         raise UserError(
-            f"params.yaml: study: may have {MOST_CELLS:,} trials of methods a seed, got {total:,}, of which {most} has "
+            f"params.yaml: study: may have {MOST_CELLS:,} trials of methods per seed, got {total:,}, of which {most} has "
             f"{many[most]:,}; the nearest that works is a shorter list under study.vary.{most} or in study.fractions"
         )
 
@@ -70,10 +70,10 @@ def combinations(
         params: with a study.
         method: the block.
         kind: its class.
-        arguments: of the block, which those that are varied take the place of.
+        arguments: of the block; varied values replace them.
 
     Raises:
-        UserError: for an argument or a value that the class does not take, or where it needs a fraction and there is none.
+        UserError: for an argument or value that the class does not accept, or if it needs a fraction and there is none.
     """
     study = params.study
     assert study is not None
@@ -98,9 +98,10 @@ def _settings(varied: dict[str, list[JsonValue]]) -> Iterable[Iterable[tuple[str
 
 
 def name_of(method: str, settings: Settings, fraction: float | None = None) -> str:
-    """Return the name of a trial, ``<method>-<argument>-<value>-<fraction>``, or with no fraction that of its column.
+    """Return the name of a trial, ``<method>-<argument>-<value>-<fraction>``.
 
-    What a name may not hold becomes a dash. A name that is too long is cut and ends in a digest of the whole.
+    Without a fraction it is the name of the trial's column. Characters that a name may not have become dashes; a name that is
+    too long is cut, with a digest of the whole at its end.
     """
     parts = [part for key, value in settings for part in (key, value)]
     whole = "-".join([method, *map(_spelled, parts), *([] if fraction is None else [repr(fraction)])])
@@ -110,7 +111,7 @@ def name_of(method: str, settings: Settings, fraction: float | None = None) -> s
 
 
 def control_name(first: str, settings: Settings) -> str:
-    """Return the name of a control, ``<first>-rate-2.0-batch-drawn``, cut as a trial's is."""
+    """Return the name of a control, ``<first>-rate-2.0-batch-drawn``, cut like a trial's."""
     whole = "-".join([first, *(part for key, value in settings for part in (key.removeprefix("learning_"), _spelled(value)))])
     return whole if len(whole) <= MOST else f"{whole[: MOST - 9].rstrip('-._')}-{digest(whole)[:8]}"
 
@@ -120,10 +121,10 @@ def _spelled(value: object) -> str:
 
 
 def settings_text(settings: Settings) -> str:
-    """Return settings to be read."""
+    """Return settings as readable text."""
     return ", ".join(f"{key} {value}" for key, value in settings)
 
 
 def settings_in(text: str) -> Settings:
-    """Return the settings that a row of a table holds as JSON, "" where there are none."""
+    """Return the settings from their JSON in a row, which is "" if there are none."""
     return tuple(json.loads(text).items()) if text else ()

@@ -1,4 +1,4 @@
-"""Summary of a study: a row a method, and the table of means and ranks.
+"""Summary of a study: rows of methods, and the table of means and ranks.
 
 The table has the form of tables 3 and 4 of AdaSelection (arXiv 2306.10728). It needs no torch.
 """
@@ -17,16 +17,21 @@ from pipelines.trials.grid import Grid, Trial
 from pipelines.trials.method_rows import BEST, AgainstControl, Control, GainOver, Means, MethodRow, RatioOver, Spread
 from pipelines.trials.rows import Head, TrialRow, scores
 
-#: Names the best of some trials.
+#: Returns the best of the named trials.
 Best = Callable[[Sequence[str]], str]
 #: Scores by trial and seed.
 Scores = Mapping[tuple[str, int], float]
 
 
 class Column(Record):
-    """A column of the paper's table: a mean over fractions, its deviation over seeds, and a mean rank.
+    """A column of the paper's table.
 
-    A seed counts whose trials are there at every fraction; ``ranked`` is the number of fractions and seeds that have a rank.
+    Attributes:
+        mean: over fractions and seeds.
+        deviation: over seeds.
+        seeds: number of seeds that have trials at every fraction; only these count.
+        rank: mean rank.
+        ranked: number of pairs of fraction and seed that have a rank.
     """
 
     mean: float | None
@@ -37,11 +42,11 @@ class Column(Record):
 
 
 def columns_at(grid: Grid, fraction: float | None, best: Best) -> dict[str, list[str]]:
-    """Return the trials that stand under each column of the table at ``fraction``.
+    """Return the trials of each column of the paper's table at ``fraction``.
 
-    Settings that are varied have columns of their own. ``full`` and the methods that take no fraction are the same at all
-    fractions. Each control has a trial at every cost that a method has at this fraction, the best of those that are tuned; a
-    control that is a method of the study too stands apart, at the fraction itself.
+    Varied settings have columns of their own. ``full`` and methods without a fraction are the same at all fractions. A
+    control's column has a trial for every cost of a method at this fraction, the best one if they are tuned. A control that
+    is also a method of the study has a second column, ``by fraction``.
     """
     methods = [c for c in grid.trials if c.role == "method" and c.fraction in (None, fraction)]
     placed = {control: [best(names) for c in methods if (names := rivals(c, grid)[control])] for control in grid.kinds}
@@ -50,14 +55,17 @@ def columns_at(grid: Grid, fraction: float | None, best: Best) -> dict[str, list
 
 
 def rivals(trial: Trial, grid: Grid) -> dict[str, list[str]]:
-    """Return the controls of each kind that a trial is held against; ``full`` where it costs no less than that."""
+    """Return a trial's controls by kind; ``full`` if it costs no less than that."""
     if trial.controls == ("full",):
         return {kind: ["full"] for kind in grid.kinds}
     return {kind: [name for name in trial.controls if grid[name].method == kind] for kind in grid.kinds}
 
 
 def best_of(value: Scores, seeds: Sequence[int], metric: Metric) -> Best:
-    """Return what names the best of some trials: by its mean over ``seeds``, of those that have most of these."""
+    """Return a function that names the best trial by its mean over ``seeds``.
+
+    It chooses among the trials with results for most of the seeds.
+    """
 
     def best(names: Sequence[str]) -> str:
         def merit(name: str) -> tuple[int, float]:
@@ -70,9 +78,9 @@ def best_of(value: Scores, seeds: Sequence[int], metric: Metric) -> Best:
 
 
 def summary(rows: Iterable[TrialRow], grid: Grid, metric: Metric) -> dict[str, Column]:
-    """Return the paper's table: for each column the mean over fractions, its deviation over seeds, and the mean rank.
+    """Return the columns of the paper's table by name.
 
-    A seed counts for a column whose trials it has at every fraction; ranks are among the trials that are there.
+    A seed counts for a column if it has results at every fraction; ranks are among the trials with results.
     """
     value = scores(rows)
     fractions: list[float | None] = [*sorted({c.fraction for c in grid.trials if c.fraction is not None})] or [None]
@@ -84,7 +92,7 @@ def summary(rows: Iterable[TrialRow], grid: Grid, metric: Metric) -> dict[str, C
 
 
 def _column(there: list[list[str]], value: Scores, seeds: list[int], studies: list[float]) -> Column:
-    """Return a column whose trials at each fraction are ``there``, and its ranks ``studies``."""
+    """Return a column from its trials at each fraction, ``there``, and its ranks, ``studies``."""
     each = [_mean([_mean([value.get((n, s)) for n in names]) for names in there]) for s in seeds]
     mean, deviation = mean_and_deviation([e for e in each if e is not None])
     whole = sum(e is not None for e in each)
@@ -92,7 +100,7 @@ def _column(there: list[list[str]], value: Scores, seeds: list[int], studies: li
 
 
 def _mean(values: list[float | None]) -> float | None:
-    """Return the mean, None where a value is missing."""
+    """Return the mean, None if any value is missing."""
     known = [value for value in values if value is not None]
     return fmean(known) if known and len(known) == len(values) else None
 
@@ -110,18 +118,18 @@ def _ranked(table: dict[str, list[str]], value: Scores, seed: int, metric: Metri
 
 
 def by_method(rows: list[TrialRow], grid: Grid, metric: Metric) -> list[MethodRow]:
-    """Return a row for ``full`` and for every method, fraction and setting, beside the controls at the same cost.
+    """Return a row for ``full`` and every method, fraction and setting, with its controls.
 
-    Of each kind of control, and of all, the best by its mean stands there: it is chosen by the scores that judge, which favours
-    the controls. Gains are paired by seed, and positive where the method is better; ``low`` and ``high`` are of their 95 %
-    interval, ``p`` of a paired t-test. ``above_controls`` is None where the seeds are too few to say so. ``cost_ratio`` and
-    ``cpu_ratio`` are what the method costs over what the best control needs for the same score. The row of highest mean AGOT
-    of its method is its ``agot_best``.
+    The control of each kind, and of all kinds, is the best by its mean. It is chosen by the test scores themselves, which
+    favours the controls. Gains are paired by seed, and positive if the method is better; ``low`` and ``high`` are the bounds
+    of their 95 % interval, ``p`` is that of a paired t-test. ``above_controls`` is None with too few seeds. ``cost_ratio`` and
+    ``cpu_ratio`` are the method's cost relative to the cost at which the best control reaches the same score. ``agot_best``
+    marks the row of highest mean AGOT of each method.
     """
-    told = [_of_method(trial, grid, rows, metric) for trial in grid.trials if trial.role != "control"]
-    best = best_by_gain([r.method for r in told], [r.means.gains.agot for r in told])
-    told = [replace(row, agot_best=study in best) for study, row in enumerate(told)]
-    return sorted(told, key=lambda r: r.method != "full")
+    table = [_of_method(trial, grid, rows, metric) for trial in grid.trials if trial.role != "control"]
+    best = best_by_gain([r.method for r in table], [r.means.gains.agot for r in table])
+    table = [replace(row, agot_best=study in best) for study, row in enumerate(table)]
+    return sorted(table, key=lambda r: r.method != "full")
 
 
 def _of_method(trial: Trial, grid: Grid, rows: list[TrialRow], metric: Metric) -> MethodRow:
@@ -146,7 +154,7 @@ def with_scores(rows: Iterable[TrialRow], trial: str) -> list[TrialRow]:
 
 
 def _with_control_gains(row: MethodRow, trial: Trial, grid: Grid, rows: list[TrialRow], metric: Metric) -> MethodRow:
-    """Return the row of a method with the gains over its controls, and with its cost ratios."""
+    """Return the row of a method, completed with gains over its controls and cost ratios."""
     value = scores(rows)
     mine = {seed: score for (name, seed), score in value.items() if name == trial.name}
     best = best_of(value, list(mine), metric)
@@ -156,7 +164,7 @@ def _with_control_gains(row: MethodRow, trial: Trial, grid: Grid, rows: list[Tri
     sure = [surely for _, surely in held.values()]
     return replace(
         row,
-        held={kind: told for kind, (told, _) in held.items()},
+        held={kind: against for kind, (against, _) in held.items()},
         cost_ratio=_ratio(trial, rows, lambda r: r.cost_epochs, metric),
         cpu_ratio=_ratio(trial, rows, lambda r: r.costs.cpu_seconds, metric),
         above_controls=None if None in sure else all(sure),
@@ -164,16 +172,16 @@ def _with_control_gains(row: MethodRow, trial: Trial, grid: Grid, rows: list[Tri
 
 
 def _against(name: str, mine: dict[int, float], value: Scores, metric: Metric) -> tuple[AgainstControl, bool | None]:
-    """Return the control ``name`` with the gain of scores by seed over it, and whether that is sure; over common seeds."""
+    """Return the comparison with a control over common seeds, and whether it is sure."""
     pairs = [(score, value[name, seed]) for seed, score in mine.items() if (name, seed) in value]
     gain = paired([m for m, _ in pairs], [c for _, c in pairs], higher=metric.higher)
     spread = Spread.of(c for _, c in pairs)
-    told = GainOver(gain.mean, gain.deviation, gain.low, gain.high, gain.p)
-    return AgainstControl(Control(spread.mean, spread.deviation, name), told), gain.sure
+    over = GainOver(gain.mean, gain.deviation, gain.low, gain.high, gain.p)
+    return AgainstControl(Control(spread.mean, spread.deviation, name), over), gain.sure
 
 
 def _ratio(trial: Trial, rows: list[TrialRow], cost: Callable[[TrialRow], float | None], metric: Metric) -> RatioOver:
-    """Return a method's cost over that of the controls that have all its seeds, at an equal score."""
+    """Return a method's cost relative to controls at an equal score, over all its seeds."""
     mine = with_scores(rows, trial.name)
     seeds = [r.seed for r in mine]
     blind: dict[str, dict[int, TrialRow]] = {}
@@ -190,6 +198,6 @@ def _ratio(trial: Trial, rows: list[TrialRow], cost: Callable[[TrialRow], float 
 
 
 def _trained(trial: list[TrialRow], cost: Callable[[TrialRow], float | None]) -> Trained | None:
-    """Return the costs and scores of a trial by seed; None where a cost is not known, or 0."""
+    """Return a trial's costs and scores by seed; None if a cost is unknown or 0."""
     costs, found = [c for c in map(cost, trial) if c], [r.score for r in trial if r.score is not None]
     return Trained(costs, found) if len(costs) == len(trial) else None

@@ -15,13 +15,13 @@ from pipelines.trials.method_rows import MethodRow, Spread
 from pipelines.trials.rows import Columns, Head, TrialRow, collect, metric_of
 from pipelines.trials.study_summary import Column, by_method, summary, with_scores
 
-#: The spreads of a point that are called as they are in a trial's row.
+#: The spreads of a point that have the same names as in a trial's row.
 SPREADS = ("cost_epochs", "time_measured", "time_counted", "agot")
 
 
 @dataclass(frozen=True)
 class Point:
-    """A trial's place in a figure: means and deviations over seeds."""
+    """A trial's point in a chart: means and deviations over seeds."""
 
     head: Head
     metric: str
@@ -33,10 +33,10 @@ class Point:
 
     @classmethod
     def of(cls, columns: Mapping[str, JsonValue], metric: str) -> Point:
-        """Return the point that has these ``columns``.
+        """Return the point with these ``columns``.
 
         Raises:
-            pydantic.ValidationError: for a column that is missing or of another type.
+            pydantic.ValidationError: if a column is missing or of another type.
         """
         spreads = {name: Spread.nested(columns, name) for name in SPREADS}
         parts = {"head": columns, "metric": metric, "score": Spread.nested(columns, metric)}
@@ -61,7 +61,7 @@ class _Facts(Record):
 
 
 class _Flat(_Facts):
-    """The tables as they are written, rows as columns by name."""
+    """The tables in their written form, rows as values by column."""
 
     methods: list[dict[str, JsonValue]]
     cells: list[dict[str, JsonValue]]
@@ -69,10 +69,14 @@ class _Flat(_Facts):
 
 
 class StudyTables(_Facts):
-    """What the study of a task found; AGOT is with ``agot_epsilon``.
+    """Results of the study of a task; AGOT has epsilon ``agot_epsilon``.
 
-    ``summary`` is the paper's table by its ``columns``; ``methods`` has a row a method beside its controls, ``cells`` one a
-    trial and seed, and ``points`` one a trial.
+    Attributes:
+        methods: a row for each method, fraction and setting, with its controls.
+        cells: a row for each trial and seed.
+        points: a point for each trial.
+        columns: order of the columns of ``summary``.
+        summary: the paper's table by column.
     """
 
     methods: list[MethodRow]
@@ -81,10 +85,10 @@ class StudyTables(_Facts):
 
     @classmethod
     def of(cls, value: object) -> StudyTables:
-        """Return the tables whose rows are written as columns.
+        """Return the tables from their written form.
 
         Raises:
-            pydantic.ValidationError: for a key that is unknown, missing or of another type.
+            pydantic.ValidationError: if a key is unknown, missing or of another type.
         """
         flat = _Flat.of(value)
         tables = {
@@ -95,18 +99,18 @@ class StudyTables(_Facts):
         return cls(**vars(flat) | tables)
 
     def dumped(self) -> dict[str, object]:
-        """Return the tables as JSON holds them."""
+        """Return the tables in their written form."""
         tables = {name: [row.columns() for row in getattr(self, name)] for name in ("methods", "cells", "points")}
         return {**self.model_dump(mode="json", exclude=set(tables)), **tables}
 
     @property
     def failed(self) -> list[TrialRow]:
-        """The rows of the trials without results."""
+        """The rows of trials without results."""
         return [row for row in self.cells if row.error]
 
 
 def tables_of(study: StudyFolder, task: str, failed: dict[tuple[int, str], str]) -> StudyTables:
-    """Return the tables of the study at ``study``; ``failed`` says by seed and name why trials did not end well."""
+    """Return the tables of a study; ``failed`` has reasons by seed and name."""
     metric, grid = metric_of(study), study.grid
     rows = collect(study, metric, failed)
     columns = summary(rows, grid, metric)
@@ -125,7 +129,7 @@ def tables_of(study: StudyFolder, task: str, failed: dict[tuple[int, str], str])
 
 
 def points(rows: list[TrialRow], grid: Grid, metric: Metric) -> list[Point]:
-    """Return for every trial its place in a figure."""
+    """Return the point of every trial."""
     return [_point(Head.of(trial), with_scores(rows, trial.name), metric) for trial in grid.trials]
 
 

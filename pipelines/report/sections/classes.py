@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from pipelines.trials.folder import StudyFolder
     from pipelines.trials.grid import Trial
 
-#: Classes that are shown, the largest of the training split first.
+#: The most classes shown, the largest of the training split first.
 MOST = 20
-#: Of each class ``(C,)`` how often a run trained on its examples, and how many test examples it has right.
+#: By class ``(C,)``: a run's number of training passes over its examples, and of correct test predictions.
 Counts = tuple[Array, Array]
 
 
 def of_comparison(runs: Sequence[Run], manifest: Manifest, epochs: int) -> list[Section]:
-    """Return both tables of the methods' ``runs``; none where there are no classes.
+    """Return the sections by class of a comparison; none for other targets.
 
     Args:
-        runs: the methods'.
+        runs: the methods' runs.
         manifest: of the data.
-        epochs: in which full trains on everything.
+        epochs: epochs of full.
     """
     if not (names := manifest.classes):
         return []
@@ -40,14 +40,14 @@ def of_comparison(runs: Sequence[Run], manifest: Manifest, epochs: int) -> list[
 
 
 def of_study(study: StudyFolder, best: Sequence[Trial], manifest: Manifest, epochs: int) -> list[Section]:
-    """Return both tables of a study's ``best`` trials, means over seeds; none where there are no classes or no runs."""
+    """Return the sections by class of a study's ``best`` trials; none without classes or runs."""
     if not (names := manifest.classes):
         return []
     root = study.of(study.seeds[0])
     label, tested = (prepared(split, root)["label"].to_numpy() for split in ("train", "test"))
     found = {title(c): [_counts(r, label, len(names)) for r in runs_of(study, c, manifest.content)] for c in best}
     found = {name: seeds for name, seeds in found.items() if seeds}
-    text = " Of each method the trial of highest AGOT."
+    text = " For each method, the trial of highest AGOT."
     text += " Means over seeds, ± their standard deviation." if len(study.seeds) > 1 else ""
     return _tables(found, names, label, tested, epochs, text) if found else []
 
@@ -60,12 +60,12 @@ def _counts(run: Run, label: Array, classes: int) -> Counts:
 def _tables(
     found: dict[str, list[Counts]], names: Sequence[str], label: Array, tested: Array, epochs: int, text: str
 ) -> list[Section]:
-    """Return both tables; a run's column is the mean over its seeds, with their deviation where there are several."""
+    """Return both sections; a column is the mean over seeds, ± its deviation."""
     sizes, tests = (np.bincount(each, minlength=len(names)) for each in (label, tested))
     shown = np.argsort(-sizes, kind="stable")[:MOST]
     cut = f" The {MOST} largest of {len(sizes)} classes." if len(sizes) > MOST else ""
-    passes = f"The share, in %, of the passes over each class, {epochs} an example, that were trained.{cut}{text}"
-    right = f"The share, in %, of the test examples of each class that were predicted right.{cut}{text}"
+    passes = f"Passes trained in each class, in % of all its passes, {epochs} for each example.{cut}{text}"
+    right = f"Test examples of each class that were predicted right, in %.{cut}{text}"
     trained = [[counts[0] / epochs for counts in seeds] for seeds in found.values()]
     good = [[counts[1] for counts in seeds] for seeds in found.values()]
     return [
@@ -75,12 +75,12 @@ def _tables(
 
 
 def _rows(names: Sequence[str], shown: Array, sizes: Array, parts: Sequence[Sequence[Array]]) -> list[list[str]]:
-    """Return a row for each class ``shown``, and one for all classes, with what each of ``parts`` is of ``sizes``, in %."""
+    """Return a row for each class ``shown`` and one for all: ``parts`` in % of ``sizes``."""
     rows = [[names[c], number(sizes[c], 0), *(_percent([s[c] for s in p], sizes[c]) for p in parts)] for c in map(int, shown)]
     return [*rows, ["all", number(sizes.sum(), 0), *(_percent([s.sum() for s in p], sizes.sum()) for p in parts)]]
 
 
 def _percent(seeds: Sequence[float], whole: float) -> str:
-    """Return the mean over ``seeds`` of their shares of ``whole``."""
+    """Return the mean over ``seeds`` in % of ``whole``."""
     mean, deviation = mean_and_deviation([100 * part / whole for part in seeds] if whole else [])
     return with_error(mean, deviation, 1)

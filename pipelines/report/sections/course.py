@@ -18,28 +18,28 @@ if TYPE_CHECKING:
     from pipelines.trials.folder import StudyFolder
 
 History = list[EpochRecord]
-#: Rows of the table of events; a study may have more, and each trial's history holds them all.
+#: The most rows in the table of events; each trial's history has all.
 MOST = 200
 
 
 def of_comparison(names: list[str]) -> list[Section]:
-    """Return what the methods ``names`` said."""
+    """Return the sections of a comparison's methods ``names``."""
     histories = [(name, _history(result("train", name, "history.json"))) for name in names]
     return [*_lines({name: [("", course_of(history))] for name, history in histories}), *_events(histories)]
 
 
 def of_study(study: StudyFolder) -> list[Section]:
-    """Return what the methods of a study said: a panel a trial, the mean over seeds, and each seed's events."""
+    """Return the sections of a study: a panel for each trial, and events by seed."""
     return [*_lines(_courses(study)), *_events([(f"{name}, seed {s}", h) for name, s, h in _histories(study)])]
 
 
 def _history(path: Path) -> History:
-    """Return a method's history; none where it is not here."""
+    """Return a method's history; empty if the file is missing."""
     return history_of(path) if path.exists() else []
 
 
 def course_of(history: History) -> Course:
-    """Return the lines of what a method said of itself, by name: (epochs, value)."""
+    """Return a method's own figures by name, as points (epochs, value)."""
     lines: Course = {}
     for facts in (f for record in history for f in record.course):
         for name, value in facts.items():
@@ -49,22 +49,22 @@ def course_of(history: History) -> Course:
 
 
 def _lines(panels: dict[str, list[tuple[str, Course]]]) -> list[Section]:
-    """Return the section with a figure for every method that has a course, if there is any."""
-    told = {method: [p for p in found if p[1]] for method, found in panels.items()}
+    """Return the section with a chart for every method that has figures of its own."""
+    shown = {method: [p for p in found if p[1]] for method, found in panels.items()}
     drawings = [
-        drawing(courses(found), f"course-{number}", f"{method}: what it said of itself, sixteen times an epoch")
-        for number, (method, found) in enumerate(told.items())
+        drawing(courses(found), f"course-{number}", f"{method}: its own figures, sixteen times an epoch")
+        for number, (method, found) in enumerate(shown.items())
         if found
     ]
     text = [
-        "Of a method that mixes rules the weight of each; of one in stages its stage, its threshold, and the loss of its "
-        "predictor in nats."
+        "For a method that mixes rules, the weight of each rule; for a method in stages, its stage, its threshold and its "
+        "predictor's loss in nats."
     ]
-    return [Section("What the methods said", text, figures=drawings)] if drawings else []
+    return [Section("The methods' own figures", text, figures=drawings)] if drawings else []
 
 
 def _events(histories: list[tuple[str, History]]) -> list[Section]:
-    """Return the section that tells of every event in the named ``histories``, if there is any."""
+    """Return the section with the table of events in the named ``histories``, if any."""
     rows = [
         [name, f"{event['place']:.3f}", f"{event['step']:,}", event["event"]]
         for name, history in histories
@@ -74,11 +74,11 @@ def _events(histories: list[tuple[str, History]]) -> list[Section]:
     if not rows:
         return []
     text = [f"The first {MOST} of {len(rows):,} events."] if len(rows) > MOST else []
-    return [Section("What happened when", text, Table(["method", "epochs", "steps", "event"], rows[:MOST]))]
+    return [Section("Events", text, Table(["method", "epochs", "steps", "event"], rows[:MOST]))]
 
 
 def _histories(study: StudyFolder) -> Iterator[tuple[str, int, History]]:
-    """Yield the methods' trials that are done, by name and seed, with their histories."""
+    """Yield name, seed and history of the methods' completed trials."""
     for trial in study.grid.trials:
         for seed in study.seeds if trial.role == "method" else ():
             if study.is_done(seed, trial.name):
@@ -86,7 +86,7 @@ def _histories(study: StudyFolder) -> Iterator[tuple[str, int, History]]:
 
 
 def _courses(study: StudyFolder) -> dict[str, list[tuple[str, Course]]]:
-    """Return for each method a panel a fraction, the mean over seeds."""
+    """Return the panels of each method, one for each trial: the mean over seeds."""
     panels: dict[str, list[tuple[str, Course]]] = {}
     for trial in study.grid.trials:
         paths = [study.of(s) / result("train", trial.name, "history.json") for s in study.seeds if study.is_done(s, trial.name)]
@@ -97,7 +97,7 @@ def _courses(study: StudyFolder) -> dict[str, list[tuple[str, Course]]]:
 
 
 def _mean_course(found: list[Course]) -> Course:
-    """Return the mean of each line at the places that all seeds have."""
+    """Return the mean of each line, at the epochs that all seeds have."""
     lines: Course = {}
     for name in found[0]:
         each = [dict(course.get(name, [])) for course in found]

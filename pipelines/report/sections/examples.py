@@ -17,7 +17,7 @@ from pipelines.report.data_charts import Scores, histograms
 from pipelines.report.page import NOTHING, Section, Table, drawing
 from pipelines.report.run_results import BLIND, Run, indices_of, label_of, prepared
 
-#: Examples from either end, and characters of a text.
+#: Number of examples from either end, and the most characters shown of a text.
 SHOWN, LONGEST = 10, 200
 
 
@@ -27,15 +27,15 @@ def of_comparison(runs: Sequence[Run], manifest: Manifest) -> list[Section]:
 
 
 def _distribution(runs: Sequence[Run]) -> Section:
-    """Return the section with a histogram for every method that took a subset by a score."""
+    """Return the section with a histogram for every method that chose its subset by a score."""
     scored = [run for run in runs if run.selected_by]
     others = [run.name for run in runs if not run.selected_by]
-    text = [f"No subset by a column of the score table, and so no cut: {', '.join(others)}."] if others else []
+    text = [f"Not chosen by a column of the score table, so without a cut: {', '.join(others)}."] if others else []
     if not scored:
         return Section("Scores, and the cut", text)
     found = [Scores(f"{r.name}: {r.selected_by}", _by_ledger(r, r.scores[r.selected_by or ""]), r.in_subset) for r in scored]
-    caption = "Histogram of the score that each subset was taken by, over all training examples: kept on top of left out."
-    caption += " The dashed line is the lowest score kept, where every score above it was kept."
+    caption = "Histogram of the score that each subset was chosen by, over all training examples: kept on top of left out."
+    caption += " The dashed line is the lowest kept score, if every score above it was kept."
     return Section("Scores, and the cut", text, figures=[drawing(histograms(found), "scores", caption)])
 
 
@@ -47,7 +47,13 @@ def _by_ledger(run: Run, column: Array) -> Array:
 
 @dataclass(frozen=True)
 class Ranking:
-    """All training examples by a method's own score: their places, highest first, and how each score is told."""
+    """All training examples ranked by a method's score.
+
+    Attributes:
+        by: name of the score.
+        order: indices ``(N,)``, highest score first.
+        score: shown with the examples, ``(N,)``.
+    """
 
     by: str
     order: Array
@@ -55,17 +61,18 @@ class Ranking:
 
 
 def ranking(run: Run) -> Ranking | None:
-    """Return how a method ranked all examples: by the score of its subset, else by how often it trained on each.
+    """Return a method's ranking of all examples; None for a method that draws blindly.
 
-    Of those trained on equally often, the one whose last loss was higher comes first. None for a method that draws blindly.
+    It is by the score of the subset, else by the number of times that the method trained on each; ties go to the higher last
+    loss.
     """
     if run.kind in BLIND:
         return None
     if run.selected_by:
         score = _by_ledger(run, run.scores[run.selected_by])
-        return Ranking(f"{run.selected_by}, by which its subset was taken", np.argsort(-score, kind="stable"), score)
+        return Ranking(f"{run.selected_by}, by which its subset was chosen", np.argsort(-score, kind="stable"), score)
     trained, loss = run.ledger["trained"], np.nan_to_num(run.ledger["loss"].astype(np.float64))
-    by = "how often it was trained on, of equals by the loss last seen"
+    by = "how often it was trained on, ties by the last loss"
     return Ranking(by, np.lexsort((-loss, -trained)), trained)
 
 
@@ -76,19 +83,19 @@ def _extremes(runs: Sequence[Run], manifest: Manifest) -> list[Section]:
             most, least = ranked.order[:SHOWN], ranked.order[::-1][:SHOWN]
             shown = _strips if manifest.kind == "image" else _lines
             text = [f"The first and the last {SHOWN} of {len(ranked.order):,}, by {ranked.by}. {_cut(manifest)}"]
-            told = shown(table, ranked, {"most": most, "least": least}, manifest)
-            sections.append(Section(f"{run.name}: the most and the least important examples", text, told))
+            examples = shown(table, ranked, {"most": most, "least": least}, manifest)
+            sections.append(Section(f"{run.name}: the most and the least important examples", text, examples))
     return sections
 
 
 def _cut(manifest: Manifest) -> str:
-    """Return what is not shown of an example."""
-    told = {"text": f"Texts are cut after {LONGEST} characters.", "table": "Rows are told by their id."}
-    return told.get(manifest.kind, "")
+    """Return a sentence on what is left out of each example."""
+    texts = {"text": f"Texts are cut after {LONGEST} characters.", "table": "Rows are shown by their id."}
+    return texts.get(manifest.kind, "")
 
 
 def _lines(table: pa.Table, ranked: Ranking, ends: dict[str, Array], manifest: Manifest) -> Table:
-    """Return a row an example."""
+    """Return a table with one row for each example."""
     rows = []
     for end, indices in ends.items():
         for rank, index in enumerate(indices, 1):
@@ -98,7 +105,7 @@ def _lines(table: pa.Table, ranked: Ranking, ends: dict[str, Array], manifest: M
 
 
 def _strips(table: pa.Table, ranked: Ranking, ends: dict[str, Array], manifest: Manifest) -> Table:
-    """Return a column an example, with its picture."""
+    """Return a table with one column for each example, with its picture."""
     rows: list[list[str]] = []
     shape = shape_of(manifest)
     for end, indices in ends.items():
@@ -118,22 +125,22 @@ def _score(value: float) -> str:
 
 
 def _text(table: pa.Table, index: int, manifest: Manifest) -> str:
-    """Return an example's texts, or of a block of running text the document that it is of."""
+    """Return an example's texts, or for a block of running text its document."""
     if manifest.kind == "language":
         return f"a block of document {table['document'][index]}"
     names = [f.name for f in table.schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
-    told = " / ".join(str(table[n][index]) for n in names) or NOTHING
-    return told if len(told) <= LONGEST else f"{told[:LONGEST]}…"
+    text = " / ".join(str(table[n][index]) for n in names) or NOTHING
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def shape_of(manifest: Manifest) -> list[int]:
-    """Return the shape of a picture."""
-    assert manifest.shape is not None, "the manifest of pictures"
+    """Return the shape of an image, ``(C, H, W)``."""
+    assert manifest.shape is not None, "the manifest of images"
     return manifest.shape
 
 
 def picture(pixels: Array, shape: Sequence[int]) -> Markup:
-    """Return an image element of ``pixels`` ``(C * H * W,)`` uint8, its PNG inside it."""
+    """Return an image element with ``pixels`` ``(C * H * W,)`` uint8 as embedded PNG."""
     from matplotlib.image import imsave
 
     rows, file = pixels.reshape(shape).transpose(1, 2, 0), BytesIO()

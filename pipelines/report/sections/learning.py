@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     from pipelines.trials.folder import StudyFolder
     from pipelines.trials.grid import Trial
 
-#: Points of a data map: more would make the page large, and hide each other.
+#: The most points of a data map: more would overlap, and make the page large.
 POINTS = 2000
 AXES = ("examples trained", "CPU seconds", "Wh, {}")
-#: Curves of a figure: more have no colours of their own.
+#: The most curves of a figure: one for each colour.
 MOST = len(COLOURS)
 MEANING = (
-    "A point an epoch. The loss is the mean over what a method trained on in that epoch, as its steps found it: a method "
-    "that chooses hard examples has a higher one for that alone. The test split is looked at once, after training: "
-    "there is no test metric by epoch."
+    "One point for each epoch. The loss is the mean over the examples that a method trained on in that epoch, before each "
+    "step: a method that chooses hard examples has a higher loss for that reason alone. The test split is evaluated once, "
+    "after training: there is no test metric by epoch."
 )
 CAPTION = "Training loss against examples trained, CPU seconds and energy, warm-up and subset included."
 
 
 class Point(NamedTuple):
-    """Examples trained, CPU seconds and kWh by an epoch's end, None where these are not known, and the epoch's loss."""
+    """Examples trained, CPU seconds and kWh (None if not known) at an epoch's end, and its loss."""
 
     examples: float
     seconds: float | None
@@ -48,12 +48,12 @@ class Point(NamedTuple):
     loss: float
 
 
-#: By epoch.
+#: Points by epoch.
 Points = dict[int, Point]
 
 
 def of_comparison(runs: Sequence[Run], manifest: Manifest) -> list[Section]:
-    """Return the sections on the methods' ``runs``."""
+    """Return the sections on a comparison's ``runs``."""
     return [_curves(runs), *(_data_map(runs) if manifest.target == "class" else [])]
 
 
@@ -69,25 +69,25 @@ def _drawing(found: Sequence[Curve], label: str, name: str, caption: str) -> Dra
 
 
 def of_study(study: StudyFolder, best: Sequence[Trial]) -> list[Section]:
-    """Return the section on a study: its ``best`` trials side by side, then each method's trials; none where none has run."""
+    """Return the section on a study: its ``best`` trials, then each method's; none without runs."""
     trials = [trial for trial in study.grid.trials if trial.role != "control"]
     known = {trial.name: seeds for trial in trials if (seeds := [_points(run) for run in runs(study, trial)])}
     labels = [CostRecord.of_stage("train", run.name, run.root).metered.label for run in runs(study, study.grid["full"])]
     if not labels:
         return []
-    groups = {"full, and of each method the trial of highest AGOT": best}
+    groups = {"full, and the trial of highest AGOT of each method": best}
     groups |= {f"the trials of {m}": [c for c in trials if c.method == m] for m in dict.fromkeys(c.method for c in trials)}
     drawings: list[Drawing] = []
     for of, group in groups.items():
         found = {title(c) if group is best else distinguishing_setting(c): known[c.name] for c in group if c.name in known}
         if group is best or len(found) > 1:
             drawings.append(_of_group(f"learning-{len(drawings)}", of, found, labels[0]))
-    several = "Lines are means over the seeds, which are drawn thin, at the epochs that all of them have."
+    several = "Thick lines are means over the seeds at the epochs that all have; thin lines are the seeds."
     return [Section("Learning curves", [MEANING, several] if len(study.seeds) > 1 else [MEANING], figures=drawings)]
 
 
 def _of_group(name: str, of: str, found: dict[str, list[Points]], label: str) -> Drawing:
-    """Return the figure of the trials ``found``, each the mean over its seeds."""
+    """Return the figure of the trials ``found``, each as the mean over its seeds."""
     cut = f", the first {MOST} of {len(found)} trials" if len(found) > MOST else ""
     means = [mean_curve(trial, points) for trial, points in list(found.items())[:MOST]]
     return _drawing(means, label, name, f"{of}{cut}. {CAPTION}")
@@ -113,10 +113,10 @@ def curve_of(name: str, points: Points) -> Curve:
 
 
 def points_of(history: Sequence[EpochRecord], warm_up: CostRecord, subset: CostRecord, train: CostRecord) -> Points:
-    """Return the points of a run by its history and cost records; none where an epoch trained nothing.
+    """Return the points of a run, without epochs that trained nothing.
 
-    What an epoch of the warm-up had cost stands in the warm-up's record; a later one comes on top of warm-up and subset. An
-    epoch that a record knows nothing of has no place in time.
+    The cost of a warm-up epoch is in the warm-up's record; a later epoch's is added to the costs of warm-up and subset. An
+    epoch that is in no record has neither seconds nor kWh.
     """
     ends: dict[int, tuple[float | None, float | None]] = {end.epoch: (end.cpu_seconds, end.kwh) for end in warm_up.ends}
     before = warm_up.laps["train"].cpu_seconds if "train" in warm_up.laps else 0.0
@@ -132,7 +132,7 @@ def points_of(history: Sequence[EpochRecord], warm_up: CostRecord, subset: CostR
 
 
 def mean_curve(name: str, found: Sequence[Points]) -> Curve:
-    """Return the mean of several runs' curves over the epochs that all of them have, each of them behind it."""
+    """Return the mean curve of several runs over their common epochs, with the runs as parts."""
     common = [epoch for epoch in found[0] if all(epoch in points for points in found)]
     means = {epoch: _mean_point([points[epoch] for points in found]) for epoch in common}
     return replace(curve_of(name, means), parts=[curve_of(name, points) for points in found] if len(found) > 1 else ())
@@ -149,7 +149,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _data_map(runs: Sequence[Run]) -> list[Section]:
-    """Return the section with a map a method that chooses, of the examples as the run of full saw them."""
+    """Return the section with a data map for each selecting method, by full's training dynamics."""
     full, choosing = next(r for r in runs if r.name == "full").ledger, [r for r in runs if r.kind not in BLIND]
     known = np.flatnonzero(~np.isnan(full["confidence"]))
     if not choosing or not len(known):

@@ -21,8 +21,14 @@ from pipelines.trials.study_tables import StudyTables
 
 
 def page(studies: dict[str, StudyFolder], written: dict[str, StudyTables], rows: list[RegimeRow]) -> str:
-    """Return the page of the studies at ``studies``, by task, from their tables and the rows ``by_regime``."""
-    lines = ["Which methods are above the best control of their own cost, with 95 % intervals, paired by seed, that exclude 0:"]
+    """Return the joint page of a study's tasks.
+
+    Args:
+        studies: folders by task.
+        written: tables by task.
+        rows: one for each task and method.
+    """
+    lines = ["Methods above the best control at their own cost, with 95 % intervals, paired by seed, that exclude 0:"]
     parts = [replace(part, title=f"{task}: {part.title[0].lower()}{part.title[1:]}") for task, part in _parts(written)]
     title = f"{len(written)} tasks: a study of selecting examples"
     return report_page.render(title, [*lines, *verdicts(rows)], [_summary(rows), *parts], _facts(studies))
@@ -37,10 +43,10 @@ def _summary(rows: list[RegimeRow]) -> Section:
     heads += ["over", "cost ratio", "95 % interval", "trials above"]
     best = {(study, heads.index("gain")) for study, r in enumerate(rows) if r.best and r.best.above_controls}
     text = [
-        "A row a task and method: its trial with the largest gain over the best control of its cost, of those surely above if "
-        "any is. It is chosen by the test split that it is shown on, so of many trials the best is in part luck; p is of a "
-        "paired t-test and not corrected for their number. Those that stand out are above every control, with intervals that "
-        "exclude 0. The page of each task, with its figure, is in the folder of its name beside this one."
+        "One row for each task and method: its trial with the largest gain over the best control at its cost, among those "
+        "surely above if there are any. It is chosen by the same test scores that it is shown with, so the best of many trials "
+        "is in part luck; p is that of a paired t-test, not corrected for their number. Highlighted trials are above every "
+        "control, with intervals that exclude 0. Each task has a page of its own, in the folder of its name beside this one."
     ]
     return Section("By regime", text, Table(heads, [_line(r) for r in rows], frozenset(best)))
 
@@ -55,7 +61,7 @@ def _line(row: RegimeRow) -> list[str]:
 
 
 def _best(best: MethodRow | None) -> list[str]:
-    """Return what a method's best trial keeps, its settings, its score and its cost."""
+    """Return the kept fraction, settings, score and cost of a method's best trial."""
     if best is None:
         return ["", "", NOTHING, NOTHING]
     kept = "" if best.fraction is None else f"{best.fraction:g}"
@@ -63,12 +69,12 @@ def _best(best: MethodRow | None) -> list[str]:
 
 
 def _options(options: dict[str, JsonValue]) -> str:
-    """Return a task's regime to be read: what is not left at its usual value, without seeds."""
+    """Return a task's regime as readable text: its options that are set, without seeds."""
     each = {k: v if isinstance(v, dict) else {"": v} for k, v in options.items()}
-    said = {
+    shown = {
         k: [f"{n} {v:g}".strip() if v is not True else n for n, v in o.items() if n != "seed" and v] for k, o in each.items()
     }
-    return "; ".join(f"{key.replace('_', ' ')} {', '.join(values)}" for key, values in said.items())
+    return "; ".join(f"{key.replace('_', ' ')} {', '.join(values)}" for key, values in shown.items())
 
 
 def _facts(studies: dict[str, StudyFolder]) -> list[tuple[str, str]]:

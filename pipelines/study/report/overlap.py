@@ -16,23 +16,23 @@ from pipelines.trials.search_space import settings_text
 
 
 def jaccard(one: Array, other: Array) -> float:
-    """Return the share that two sets of ids have in common of all that are in either."""
+    """Return the Jaccard index of two sets of ids."""
     common = len(np.intersect1d(one, other, assume_unique=True))
     return common / (len(one) + len(other) - common)
 
 
 def by_chance(sizes: tuple[int, int], examples: int) -> float:
-    """Return the overlap of two subsets drawn blindly, by the mean of their hypergeometric common part.
+    """Return the expected overlap of two blindly drawn subsets, by the hypergeometric mean.
 
-    ``k l / N`` ids are in common on average; that the mean of a ratio is not the ratio of means is left out, which for N of a
-    hundred or more is under a hundredth.
+    ``k l / N`` ids are in common on average. Using the ratio of means as mean of the ratio is off by less than 0.01 for N of
+    a hundred or more.
     """
     common = sizes[0] * sizes[1] / examples
     return common / (sum(sizes) - common)
 
 
 def of_study(study: StudyFolder) -> list[Section]:
-    """Return the table of the trials that take a subset; none where no trial does, or has it of fewer than two seeds."""
+    """Return the table of the trials that have subsets of two or more seeds, if any."""
     rows = []
     for trial in study.grid.trials:
         seeds = [s for s in study.seeds if trial.role == "method" and study.is_done(s, trial.name)]
@@ -47,8 +47,8 @@ def of_study(study: StudyFolder) -> list[Section]:
                 [trial.method, kept, settings_text(trial.settings), str(len(parts)), number(overlap, 3), number(chance, 3)]
             )
     text = [
-        "Of the subsets that training started from: the mean, over all pairs of seeds, of the share that two have in common of "
-        "all ids in either (Jaccard), and what two blind draws of the same sizes would have, by the mean of the hypergeometric "
+        "For the subsets that training started from: the mean Jaccard index (common ids over all ids in either) over all pairs "
+        "of seeds, and its expected value for two blind draws of the same sizes, by the mean of the hypergeometric "
         "distribution. 1 is the same subset with every seed. Methods that choose while they train have no subset.",
     ]
     heads = ["method", "kept", "settings", "seeds", "overlap", "by chance"]
@@ -56,7 +56,7 @@ def of_study(study: StudyFolder) -> list[Section]:
 
 
 def _subset_ids(study: StudyFolder, seed: int, name: str) -> tuple[Array, int]:
-    """Return the ids of a trial's subset, and how many examples there were to choose from."""
+    """Return the ids of a trial's subset, and the number of examples to choose from."""
     columns, facts = read_table(study.of(seed) / result("subset", name, "subset.parquet"))
     examples = facts["examples"]
     assert isinstance(examples, int), "subset writes how many there are"

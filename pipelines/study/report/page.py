@@ -25,11 +25,11 @@ from pipelines.trials.search_space import settings_in, settings_text
 from pipelines.trials.study_tables import Point, StudyTables
 
 GAIN = "gain over it"
-#: A point that has a time and a score, and where it is in the figure.
+#: A point with a time and a score, and its position in the figure.
 Timed = tuple[Point, Best]
-#: A number of a method's means or deviations.
+#: Returns a number from a method's means or deviations.
 Value = Callable[[Means], float | None]
-#: What is told of each method's best trial: head, value, digits, and what it is multiplied by.
+#: Columns of the table of best trials: heading, value, digits, and factor of the value.
 OF_BEST: tuple[tuple[str, Value, int, int], ...] = (
     ("alpha_b %", lambda of: of.costs.alpha_b, 1, 100),
     ("alpha_fb %", lambda of: of.costs.alpha_fb, 1, 100),
@@ -43,7 +43,7 @@ OF_BEST: tuple[tuple[str, Value, int, int], ...] = (
 
 
 def page(study: StudyFolder, written: StudyTables) -> str:
-    """Return the page of the study at ``study``, from its tables."""
+    """Return the page of a study."""
     manifest = Manifest.read(study.path / DATA / artifacts.MANIFEST)
     names, heads = [_name(r, written) for r in written.methods], _heads(written)
     columns = [r.columns() for r in written.methods]
@@ -62,12 +62,12 @@ def page(study: StudyFolder, written: StudyTables) -> str:
 
 
 def summary(written: StudyTables) -> tuple[list[str], Section]:
-    """Return the headline and the table of means: what there is room for beside the page."""
+    """Return the headline and the table of means, as a run's description has them."""
     return headline(written), _means(written)
 
 
 def headline(written: StudyTables) -> list[str]:
-    """Return what the numbers say, and no more."""
+    """Return the lines below the title: what the seeds support, and methods at chance."""
     return [*_compared(written), *chance_note((r.method, r.means.above_chance) for r in written.methods)]
 
 
@@ -75,15 +75,15 @@ def _compared(written: StudyTables) -> list[str]:
     seeds, full = len(written.seeds), written.summary["full"]
     first = f"full has {written.metric} {with_error(full.mean, full.deviation)}."
     if seeds == 1:
-        return [first, "One seed: there is no standard deviation, and how much of a difference is chance is not known."]
+        return [first, "One seed: there is no standard deviation, and differences may be chance."]
     if seeds < LEAST_SEEDS:
-        return [first, f"{seeds} seeds are too few to say which method is above the best control of its own cost."]
+        return [first, f"{seeds} seeds are too few to say which method is above the best control at its own cost."]
     won = {m: [r.above_controls for r in written.methods if r.method == m] for m in _methods(written)}
-    beats = "above the best control of its own cost, with a 95 % interval of the gain, paired by seed, that excludes 0,"
+    beats = "above the best control at its own cost, with a 95 % interval of the gain, paired by seed, that excludes 0,"
     if not any(any(wins) for wins in won.values()):
-        return [first, f"Nowhere is a method {beats} over {seeds} seeds: {', '.join(won)}."]
-    told = [f"{method} in {sum(map(bool, wins))} of {len(wins)} trials" for method, wins in won.items()]
-    return [first, f"How often each is {beats} over {seeds} seeds: {', '.join(told)}."]
+        return [first, f"No method is {beats} over {seeds} seeds: {', '.join(won)}."]
+    counts = [f"{method} in {sum(map(bool, wins))} of {len(wins)} trials" for method, wins in won.items()]
+    return [first, f"Trials {beats} over {seeds} seeds: {', '.join(counts)}."]
 
 
 def _methods(written: StudyTables) -> list[str]:
@@ -91,18 +91,18 @@ def _methods(written: StudyTables) -> list[str]:
 
 
 def _heads(written: StudyTables) -> list[str]:
-    """Return what a row's first trials are called."""
+    """Return the headings of the columns that name a row."""
     return ["method", "kept", *(["settings"] if any(r.settings for r in written.methods) else [])]
 
 
 def _name(row: MethodRow, written: StudyTables) -> list[str]:
-    """Return a row's first trials: its method, the fraction it keeps, and its settings where any are varied."""
+    """Return the texts that name a row: method, fraction, and settings if any vary."""
     trials = [row.method, "" if row.fraction is None else f"{row.fraction:g}", settings_text(settings_in(row.settings))]
     return trials[: len(_heads(written))]
 
 
 def _means(written: StudyTables) -> Section:
-    """Return the table in the paper's form."""
+    """Return the table of means and ranks, in the paper's form."""
     columns, metric = [written.summary[name] for name in written.columns], written.metric
     better = "higher" if written.higher_is_better else "lower"
     means = [with_error(column.mean, column.deviation) for column in columns]
@@ -114,25 +114,25 @@ def _means(written: StudyTables) -> Section:
     deviation = "± is the standard deviation over seeds of the mean over fractions" if len(written.seeds) > 1 else "one seed"
     text = [
         f"{metric}: {better} is better; {deviation}. uniform and short are the controls, at each method's own cost. Ranks are "
-        "among all trials of one fraction and seed, 1 for the best, equal ones sharing the mean of their places."
+        "among all trials of one fraction and seed, 1 for the best; ties share their mean rank."
     ]
     return Section("Means and mean ranks over the kept fractions", text, Table(["", *written.columns], rows, frozenset(best)))
 
 
 def _best_column(values: list[float | None], higher: bool) -> int:
-    """Return the column of the best value, counted with the rows' names before it; 0 where there is none."""
+    """Return the column of the best value, after the rows' names; 0 without values."""
     known = [(v if higher else -v, -i) for i, v in enumerate(values) if v is not None]
     return 1 - max(known)[1] if known else 0
 
 
 def _best(written: StudyTables) -> list[Section]:
-    """Return the table of the Multistage paper: of each method the trial of highest AGOT."""
+    """Return the table of the Multistage paper: each method's trial of highest AGOT."""
     rows = [r for r in written.methods if r.agot_best]
     heads = [*_heads(written), written.metric, *(head for head, *_ in OF_BEST)]
     lines = [[*_name(r, written), _score(r), *(_spread(r, of, digits, by) for _, of, digits, by in OF_BEST)] for r in rows]
     text = [
-        f"Of each method the trial with the highest mean AGOT (epsilon {written.agot_epsilon:g}, measured time), as in the "
-        "main table of arXiv 2207.14386. It is chosen by the test split that it is shown on: of many trials the best is in "
+        f"Each method's trial with the highest mean AGOT (epsilon {written.agot_epsilon:g}, measured time), as in the main "
+        "table of arXiv 2207.14386. It is chosen by the same test scores that it is shown with: the best of many trials is in "
         "part luck."
     ]
     return [Section("The best of each method by AGOT", text, Table(heads, lines))] if rows else []
@@ -148,7 +148,7 @@ def _score(row: MethodRow) -> str:
 
 
 def by_method(written: StudyTables) -> Section:
-    """Return the table of every method beside the best control of its cost."""
+    """Return the table of every method beside the best control at its cost."""
     metric = written.metric
     heads = [*_heads(written), "cost, epochs", metric, "best control", "its score", GAIN, "95 % interval", "p"]
     heads += ["cost ratio", "95 % interval", "CPU ratio", "95 % interval", "trained"]
@@ -160,49 +160,49 @@ def by_method(written: StudyTables) -> Section:
         if r.above_controls:
             best.add((study, heads.index(GAIN)))
     text = [
-        "The controls of a method have its cost, in epochs over everything: that which was planned, or where the losses decide "
-        "it, that which the method really had with the same seed. Where they are tuned, the best by its mean stands here: it "
-        "is chosen by the scores that judge, which favours it. Gains are paired by seed and positive where the method is "
-        "better, p is of Student's paired t-test and not corrected for the number of rows. " + _claim(len(written.seeds)),
-        "The cost ratio is what the method costs over what the best control needs for the same "
+        "The controls of a method have its cost, in epochs over all data: the planned cost, or, if the cost depends on the "
+        "losses, the method's measured cost with the same seed. Of tuned controls the best by its mean is shown: it is chosen "
+        "by the test scores themselves, which favours it. Gains are paired by seed and positive if the method is better; p is "
+        "that of Student's paired t-test, not corrected for the number of rows. " + _claim(len(written.seeds)),
+        "The cost ratio is the method's cost over the cost at which the best control reaches the same "
         f"{metric}, on the line through the best controls of all costs that were tried; its interval is a bootstrap over "
-        "seeds. The CPU ratio is the same in CPU seconds. Under 1 is a saving; of a score that no control has it is only known "
-        "that the ratio is at most so much.",
+        "seeds. The CPU ratio is the same in CPU seconds. Under 1 is a saving; for a score that no control reaches, only an "
+        "upper bound of the ratio is known.",
     ]
     return Section("Each method beside its controls", text, Table(heads, rows, frozenset(best)))
 
 
 def _claim(seeds: int) -> str:
-    """Return what stands out, and how many seeds that takes."""
+    """Return a sentence on which rows are highlighted, and how many seeds that takes."""
     if seeds == 1:
         return "With one seed there is no deviation, no interval and no test."
     if seeds < LEAST_SEEDS:
-        return f"With {seeds} seeds it is not said which is better than its controls: that takes {LEAST_SEEDS}."
-    return "Those that stand out are above every control of their cost, with intervals that exclude 0."
+        return f"With {seeds} seeds no row is highlighted as better than its controls: that takes {LEAST_SEEDS}."
+    return "Highlighted rows are above every control at their cost, with intervals that exclude 0."
 
 
 def _control_columns(held: AgainstControl) -> list[str]:
-    """Return the best control with its score, and the gain over it with its deviation, its interval and its p."""
+    """Return the best control and its score, and the gain with deviation, interval and p."""
     control, gain = held.control, held.gain
     first = [control.cell or NOTHING, with_error(control.mean, control.deviation), with_error(gain.mean, gain.deviation)]
     return [*first, between(gain.low, gain.high), number(gain.p, 3)]
 
 
-def ratio(told: RatioOver) -> list[str]:
-    """Return a ratio, with what bounds it, and its interval."""
-    bound = {"": "", "at most": "≤ ", "at least": "≥ "}[told.bound or ""]
-    return [f"{bound}{number(told.value, 2)}", between(told.low, told.high, 2)]
+def ratio(value: RatioOver) -> list[str]:
+    """Return a ratio with its bound, and its interval."""
+    bound = {"": "", "at most": "≤ ", "at least": "≥ "}[value.bound or ""]
+    return [f"{bound}{number(value.value, 2)}", between(value.low, value.high, 2)]
 
 
 def between(low: float | None, high: float | None, digits: int = 4) -> str:
-    """Return an interval."""
+    """Return an interval as text."""
     return NOTHING if low is None else f"{number(low, digits)} to {number(high, digits)}"
 
 
 def series_of(written: StudyTables) -> list[Series]:
-    """Return the points of the figure: a line a method over its fractions, and one a control over its costs.
+    """Return the figure's series: methods over fractions, and controls over costs.
 
-    Where a method's settings are varied its points are no line.
+    Points of a method with varied settings are not joined.
     """
     grouped: dict[str, list[Timed]] = {}
     for point in written.points:
@@ -226,7 +226,7 @@ def _figure(written: StudyTables) -> list[Section]:
         return []
     figure = against_time(series, f"test {written.metric}", written.higher_is_better)
     means = "means over seeds" if len(written.seeds) > 1 else "one seed"
-    caption = f"{written.metric} against measured time: {means}, and the front that no other trial beats in both. {MARKS}"
+    caption = f"{written.metric} against measured time: {means}, with the Pareto front. {MARKS}"
     return [Section(f"{written.metric} against time", figures=[report_page.drawing(figure, "time", caption)])]
 
 

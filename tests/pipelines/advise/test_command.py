@@ -230,7 +230,7 @@ def test_asked_again_nothing_is_trained_and_a_budget_asks_only_for_what_is_new(a
     assert again["balance"]["cost_now"] == {"cpu_seconds": 0, "energy_kwh": 0}
     assert {**again, "balance": 0} == {**found, "balance": 0}
     assert again["balance"]["cost"] == found["balance"]["cost"]
-    assert "0 CPU seconds of them now" in said
+    assert "0 CPU seconds of it in this run" in said
     most = found["answer"]["full_cost"] * 0.8
     finish(start(folder, "--budget-cpu-seconds", str(most), **prefect_home))
     budget = read(folder)

@@ -36,7 +36,7 @@ def test_a_budget_that_nothing_fits_is_told_with_what_is_cheapest():
     nothing = Nothing(kind="nothing", name=None)
     assert proposal.answer_of(last, Goal("budget", 1.0, higher=True), Metric("accuracy", True)) == nothing
     told = proposal.sentence(nothing, "kWh", last, Metric("accuracy", True))
-    assert told == "none: nothing fits the budget; the cheapest that was tried, short-at-2.0, takes 3 kWh"
+    assert told == "none: nothing fits the budget; the cheapest trial, short-at-2.0, takes 3 kWh"
 
 
 @pytest.mark.parametrize(

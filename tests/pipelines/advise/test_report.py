@@ -42,8 +42,8 @@ def test_an_advice_in_sentences():
         f"gain over short: 0.0300, {error}; must be above 0: too few seeds to be sure",
         f"gain over uniform: 0.0400, {error}",
         "it costs at most 0.50 (0.40 to 0.60) of what the best control needs for the same accuracy",
-        "on the test split: accuracy 0.9000 ± 0.0100, one seed, judged by once",
-        "the advice cost 42 CPU seconds and 0.3 kWh, 12 CPU seconds of them now",
+        "on the test split: accuracy 0.9000 ± 0.0100, one seed, evaluated once",
+        "the advice cost 42 CPU seconds and 0.3 kWh, 12 CPU seconds of it in this run",
         "paid back after 11 trainings (4 CPU seconds saved by each)",
         "failed and dropped: c, seed 1, on 1 of the data",
     ]

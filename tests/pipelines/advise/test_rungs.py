@@ -9,7 +9,7 @@ from pipelines.core.errors import UserError
 
 def test_what_a_candidate_cannot_be_is_said_of_the_section(write_params):
     write_params({"task": "digits", "advise.methods": {"short": "none"}})
-    with pytest.raises(UserError, match=r"params.yaml: advise.methods.short: 'short' is in every study by itself"):
+    with pytest.raises(UserError, match=r"params.yaml: advise.methods.short: 'short' is part of every study"):
         rungs.study_at(load(), 0.5, [0])
     write_params({"advise": None})
     with pytest.raises(UserError, match="advise: is missing"):

@@ -229,7 +229,7 @@ def test_a_remote_that_is_full_is_said_and_the_stage_runs_again_when_there_is_ro
 
 
 def told_of_mlflow(lines):
-    return sum("not told to MLflow, the next publish will do it" in line for line in lines)
+    return sum("not logged to MLflow; the next publish will log it" in line for line in lines)
 
 
 def test_a_comparison_outlives_prefects_server_and_does_without_mlflow(place, finished_copy):

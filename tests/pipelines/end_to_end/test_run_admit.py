@@ -27,7 +27,7 @@ def test_digits_in_three_stages(compared, copy_of_finished, run_in):
     assert account["multistage"]["alpha_fb"] > 0.1
     assert account["loss-threshold"]["alpha_fb"] == 0
     page = (copy_of_finished / "results/compare/report.html").read_text()
-    assert "What happened when" in page
+    assert "<h2>Events</h2>" in page
     assert "stage 1: stage 0 ended after" in page
     ledger, _ = read_table(copy_of_finished / "results/train/multistage/ledger.parquet")
     assert (ledger["looked"] < ledger["drawn"]).any()

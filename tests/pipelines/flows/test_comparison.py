@@ -66,6 +66,6 @@ def test_a_result_that_cannot_be_shared_is_a_failure_that_says_how_to_send_it(mo
     monkeypatch.setattr(comparison.dvc_project, "reproduce", lambda stage, pull: done.append((stage, pull)))
     monkeypatch.setattr(comparison.dvc_remote, "push", push)
     comparison.run_stage.fn("train@full", False)
-    with pytest.raises(StageFailedError, match=r"^the remote is away; 'dvc push --run-cache train@full' sends it later$"):
+    with pytest.raises(StageFailedError, match=r"^the remote is away; run 'dvc push --run-cache train@full' later$"):
         comparison.run_stage.fn("train@full", True)
     assert done == [("train@full", False), ("train@full", True)]

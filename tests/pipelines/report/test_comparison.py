@@ -36,5 +36,5 @@ def test_without_errors_the_headline_says_that_chance_is_not_known():
     lines = comparison.headline(rows, Metric("r2", True), set())
     assert lines == [
         "full has r2 0.9000; a has 0.9500 in 1.00 of its time.",
-        "One seed, and no error of the test split: how much of a difference is chance is not known.",
+        "One seed, and no standard error of the test split: differences may be chance.",
     ]

@@ -39,5 +39,5 @@ def test_a_comparison_without_errors_or_controls_or_methods():
 
 def test_what_may_be_at_chance_is_not_compared():
     at = {"above_chance": -0.001, "chance_accuracy": 0.9}
-    said = "Nothing is compared here: a is not surely better than a model that says the same of every example"
+    said = "Nothing is compared here: a is not surely better than a constant prediction"
     assert compared(row("full", 0.91, 1000), row("short", 0.9, 350), row("a", 0.9, 350, **at)).sentence.startswith(said)

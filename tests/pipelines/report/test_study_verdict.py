@@ -56,7 +56,7 @@ def test_the_best_cell_that_is_surely_above_has_the_word():
 def test_where_nothing_is_sure_the_short_schedule_is_named():
     found = study_verdict.of_study(written(method("a", 0.9, -0.01, False), method("b", 0.905, 0.001, False)))
     assert found.sentence.startswith(
-        "No method is surely above the best control of its cost: take the short schedule. What comes nearest is b, +0.10"
+        "No method is surely above the best control of its cost: take the short schedule. The nearest is b, +0.10"
     )
 
 
@@ -94,7 +94,7 @@ def test_everything_else_is_folded_below_the_verdict():
 
 def test_what_may_be_at_chance_is_not_compared():
     at = {"above_chance": -0.001, "chance_accuracy": 0.9}
-    said = "Nothing is compared here: a is not surely better than a model that says the same of every example"
+    said = "Nothing is compared here: a is not surely better than a constant prediction"
     assert study_verdict.of_study(written(method("a", 0.9, 0.01, True) | at)).sentence == f"{said}, which has accuracy 0.9000."
     above = at | {"above_chance": 0.01}
     assert "surely above the best control" in study_verdict.of_study(written(method("a", 0.9, 0.01, True) | above)).sentence

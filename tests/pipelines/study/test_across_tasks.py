@@ -60,7 +60,7 @@ def test_the_verdict_names_those_above_both_or_says_none(rows):
     assert verdicts(rows) == [
         "digits: a by 0.0200 (0.0100 to 0.0300) over uniform, in 1 of 2 trials",
         "noisy: none",
-        "few: too few seeds, or trials without results, to say",
+        "few: not known: too few seeds, or trials without results",
     ]
 
 

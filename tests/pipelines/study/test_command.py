@@ -223,7 +223,7 @@ def test_publishing_again_adds_nothing_and_a_dead_tracker_costs_one_line(told, m
     with monkeypatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
         assert study_command.study() == 0
-    assert "not told to MLflow, the next publish will do it" in capfd.readouterr().err
+    assert "not logged to MLflow; the next publish will log it" in capfd.readouterr().err
     begun = time.monotonic()
     client, _, runs = told()
     assert time.monotonic() - begun < 30

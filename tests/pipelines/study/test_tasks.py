@@ -73,7 +73,7 @@ REFUSED = {
         r"schedule.ramp: must be under the 6 of tasks.digits",
     ),
     "twice": (["digits", "digits"], r"study: tasks: each must be there once, got 'digits' 2 times"),
-    "the name of all": ({"regimes": {"task": "digits"}}, r"study.tasks.regimes: is what the tables of all tasks are called"),
+    "the name of all": ({"regimes": {"task": "digits"}}, r"study.tasks.regimes: is the folder of the joint tables"),
 }
 
 

@@ -185,7 +185,7 @@ def test_the_first_publish_makes_the_database_and_is_silent_too(project, run_in)
         "models.Models._sign",
         "method_runs.metrics_of",
         "client.Tracker.log",
-        "comparison._tell_comparison",
+        "comparison._log_comparison",
         "client.Tracker.finish",
     ],
 )
@@ -221,7 +221,7 @@ def test_a_dead_tracker_costs_one_line(project, monkeypatch, capfd, run_in):
         assert tracking.publish() is None
     said = capfd.readouterr()
     assert said.out == ""
-    assert said.err.startswith("winnow tracking: not told to MLflow, the next publish will do it: ")
+    assert said.err.startswith("winnow tracking: not logged to MLflow; the next publish will log it: ")
     assert said.err.count("\n") == 1
     assert "secret" not in said.err
     run_in(project, sys.executable, "-m", "pipelines.tracking", MLFLOW_TRACKING_URI=DEAD)
@@ -234,7 +234,7 @@ def test_an_address_that_is_none_costs_one_line_too(project, monkeypatch, capfd,
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     assert tracking.publish() is None
     said = capfd.readouterr().err
-    assert said.startswith("winnow tracking: not told to MLflow, the next publish will do it: ")
+    assert said.startswith("winnow tracking: not logged to MLflow; the next publish will log it: ")
     assert said.count("\n") == 1
     assert address.partition("://")[0] in said
 
@@ -245,7 +245,8 @@ def test_an_experiment_that_was_deleted_is_named_with_the_way_back(project, capf
     place = found.experiment_id if found else client.create_experiment("winnow")
     client.delete_experiment(place)
     assert tracking.publish() is None
-    assert f"the experiment 'winnow' is deleted; 'mlflow experiments restore --experiment-id {place}'" in capfd.readouterr().err
+    restore = f"mlflow experiments restore --experiment-id {place}"
+    assert f"the experiment 'winnow' is deleted; run '{restore}'" in capfd.readouterr().err
     client.restore_experiment(place)
     parent_id = tracking.publish()
     assert is_complete(Seen(), parent_id)

@@ -133,7 +133,7 @@ BAD = {
     "a value twice": ({"study.vary": {"infobatch": {"prune": [0.5, 0.5]}}}, r"vary.infobatch.prune: each must be there once"),
     "too many cells": (
         {"study.vary": {"infobatch": {"prune": [i / 100 for i in range(50)], "until": [i / 50 for i in range(1, 31)]}}},
-        r"study: may have 1,000 trials of methods a seed, got 1,502, of which infobatch has 1,500; .*study.vary.infobatch",
+        r"study: may have 1,000 trials of methods per seed, got 1,502, of which infobatch has 1,500; .*study.vary.infobatch",
     ),
     "fraction of nothing": ({"study.fractions": [0.0]}, r"study.fractions.0: .*greater than 0, got 0.0"),
     "fraction above one": ({"study.fractions": [0.1, 1.5]}, r"study.fractions.1: .*got 1.5; the nearest that works is 1"),
@@ -143,12 +143,12 @@ BAD = {
     "a fraction twice": ({"study.fractions": [0.3, 0.3]}, r"study: fractions: each must be there once, got 0.3 2 times"),
     "unknown key": ({"study.seed": 1}, r"study: 'seed': no such key, did you mean 'seeds'\?"),
     "a negative seed": ({"study.seeds": [-1]}, r"study.seeds.0: .*greater than or equal to 0, got -1"),
-    "full": ({"study.methods.full": "none"}, r"study.methods.full: 'full' is in every study by itself"),
-    "a control": ({"study.methods.short": "none"}, r"study.methods.short: 'short' is in every study by itself"),
+    "full": ({"study.methods.full": "none"}, r"study.methods.full: 'full' is part of every study"),
+    "a control": ({"study.methods.short": "none"}, r"study.methods.short: 'short' is part of every study"),
     "a warm-up too short": ({"study.methods.swiftlearn": "none"}, r"swiftlearn-0.1: needs a warm-up of at least 2 epochs"),
     "one name twice": (
         {"study.fractions": [1e-05], "methods.swiftlearn-1e-05": ["infobatch"], "study.methods.swiftlearn-1e-05": "none"},
-        r"study.methods.swiftlearn-1e-05: its trial 'swiftlearn-1e-05' has the name of another one",
+        r"study.methods.swiftlearn-1e-05: its trial 'swiftlearn-1e-05' has the same name as another trial",
     ),
 }
 

@@ -81,7 +81,7 @@ def test_a_study_has_a_figure_of_the_best_cells_and_one_of_each_method_with_seve
     assert [trial_names.title(c) for c in best] == ["full", "a, 0.3 kept"]
     (section,) = learning.of_study(study, best)
     assert [f.caption.split(". ")[0] for f in section.figures] == [
-        "full, and of each method the trial of highest AGOT",
+        "full, and the trial of highest AGOT of each method",
         "the trials of a",
     ]
     assert "Wh, measured" in section.figures[0].svg
