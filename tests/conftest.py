@@ -2,6 +2,7 @@
 
 import copy
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import settings
 
 # No test is timed, also one that runs alone and pays for what others had imported.
 settings.register_profile("repeatable", max_examples=60, deadline=None, derandomize=True, database=None)
-settings.load_profile("repeatable")
+settings.register_profile("fast", settings.get_profile("repeatable"), max_examples=15)
 
 ROOT = Path(__file__).parent.parent
 #: Takes a key out.
@@ -23,9 +24,19 @@ TASK, METHODS = (
 CONTROLS = {name: {"controls": "swiftlearn"} for name in ("uniform", "short")}
 
 
+def pytest_configure(config):
+    """Draw fewer examples where the fast tests are asked for; all of them take the whole profile."""
+    settings.load_profile("fast" if config.option.markexpr == "not slow" else "repeatable")
+
+
+@cache
+def _params():
+    return yaml.load((ROOT / "params.yaml").read_text(), yaml.CSafeLoader)
+
+
 def defaults():
     """Return what params.yaml says, with the task and methods that tests start from."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = copy.deepcopy(_params())
     params["methods"] |= copy.deepcopy(CONTROLS)
     return params | {"task": TASK, "compare": dict(METHODS)}
 
@@ -64,7 +75,7 @@ def write_params(tmp_path, monkeypatch):
 
     def write(changes):
         params = change(defaults(), changes)
-        Path("params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+        Path("params.yaml").write_text(yaml.dump(params, Dumper=yaml.CSafeDumper, sort_keys=False))
         return tmp_path
 
     return write

@@ -30,8 +30,11 @@ def read(path: Path, root: Path = HERE) -> object:
     """
     text = text_of(path, root)
     try:
-        _check(YAML(typ="safe", pure=True).compose(text), path, set())
-        content: object = YAML(typ="safe", pure=True).load(text)
+        reader = YAML(typ="safe", pure=True)
+        node = reader.compose(text)
+        _check(node, path, set())
+        # ``reader.load`` would parse the text a second time, which takes as long again.
+        content: object = None if node is None else reader.constructor.construct_document(node)
     except MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise UserError(f"{path}: cannot be read: {line}{error.problem or error.context}") from None

@@ -91,6 +91,7 @@ def test_rows_that_are_there_twice_are_named_by_id(known):
     assert [c["rows"] for c in told["classes"]] == [100, 100]
 
 
+@pytest.mark.slow
 def test_twice_is_the_same_to_the_byte(known):
     found = []
     for _ in range(2):

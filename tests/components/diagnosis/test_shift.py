@@ -16,6 +16,7 @@ def test_two_parts_of_one_set_are_not_told_apart_and_two_sets_are():
     assert apart.sure
 
 
+@pytest.mark.slow
 def test_the_error_is_that_of_the_same_over_other_examples():
     rng = np.random.default_rng(0)
     found = [shift(rng.normal(size=(150, 1)), rng.normal(0.7, 1, size=(150, 1))) for _ in range(60)]

@@ -161,6 +161,7 @@ if "LEFT_BY_RANKS" in os.environ:
         assert ranks.all({"rank": ranks.rank}) == [{"rank": 0}, {"rank": 1}]
 
 
+@pytest.mark.slow
 def test_two_ranks_do_what_one_process_does(left_by_ranks):
     """The tests called ``as_a_rank`` have passed in both processes."""
     assert {p.name for p in left_by_ranks.glob("done.*")} == {"done.0", "done.1"}

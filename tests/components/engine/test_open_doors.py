@@ -82,7 +82,7 @@ def text_inputs(texts):
     return collate
 
 
-@pytest.fixture(params=["images", "texts"])
+@pytest.fixture(params=["images", pytest.param("texts", marks=pytest.mark.slow)])
 def job(request, make_images, make_texts, make_mlp, make_bert):
     """The examples, how to make a model, a batch size that does not divide N, and the plain loop's inputs."""
     if request.param == "images":
@@ -92,7 +92,7 @@ def job(request, make_images, make_texts, make_mlp, make_bert):
     return examples, lambda: make_bert(SEED), 2, text_inputs(examples)
 
 
-@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("fused", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("clip", [None, 0.5])
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
 def test_open_doors_are_a_plain_loop_to_the_bit(job, make_ledger, name, clip, fused):

@@ -27,6 +27,7 @@ def drawn(kind, rng, n=400):
         yield {"target": target, "predicted": predicted, "loss": loss, "tokens": np.full(n, 7)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "metric"),
     [

@@ -114,6 +114,7 @@ def deterministic():
     torch.set_deterministic_debug_mode(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), [("resnet18", {}), ("vit", VIT), ("swin", SWIN)])
 def test_models_learn_small_images_with_kernels_that_repeat(deterministic, make_images, make_rows, name, options):
     examples = make_images(n=16, size=8)

@@ -274,6 +274,7 @@ def test_what_is_easy_is_learnt(begin, make_images, name):
     assert training.ledger.column("correct").mean() > 0.4  # chance is a quarter
 
 
+@pytest.mark.slow
 @every_method
 def test_a_run_goes_on_from_any_moment_as_if_it_had_not_stopped(begin, name):
     training, records = begin(name)
@@ -325,6 +326,7 @@ def methods_of_ranks(left_by_ranks):
     return [pickle.loads((left_by_ranks / f"methods.{rank}").read_bytes()) for rank in range(2)]
 
 
+@pytest.mark.slow
 @every_method
 def test_two_ranks_leave_what_one_process_leaves(begin, methods_of_ranks, name):
     for left in methods_of_ranks:
@@ -355,6 +357,7 @@ def assert_near(theirs, own):
         assert [(e["place"], e["step"]) for e in record["events"]] == [(e["place"], e["step"]) for e in other["events"]]
 
 
+@pytest.mark.slow
 @every_method
 def test_ranks_agree_to_the_bit(methods_of_ranks, name):
     (numbers, arrays), (their_numbers, their_arrays) = (left[name] for left in methods_of_ranks)

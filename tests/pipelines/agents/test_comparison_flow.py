@@ -100,6 +100,7 @@ def test_every_pool_of_params_has_a_deployment():
         assert hasattr({"comparison_flow": comparison_flow, "study_flow": study_flow}[Path(file).stem], flow)
 
 
+@pytest.mark.slow
 def test_a_flow_needs_neither_torch_nor_mlflow_to_begin():
     heavy = ("torch", "mlflow", "dvc", "transformers")
     flows = "pipelines.agents.comparison_flow, pipelines.agents.study_flow"

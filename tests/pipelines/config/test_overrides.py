@@ -97,7 +97,8 @@ AWKWARD = st.sampled_from(["yes", "010", "1e-3", "*x", "&x", "null", "a: b", "- 
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
+@pytest.mark.slow
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 @given(AWKWARD, st.floats(1e-12, 1))
 def test_what_is_written_is_what_was_asked_for(word, number):
     shutil.copy(ROOT / "params.yaml", "params.yaml")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from pipelines.config import plan_freshness
@@ -57,6 +58,7 @@ def test_dvc_and_the_plan_go_by_the_same_sections():
     assert stages["plan"]["params"] == list(plan_freshness.PLANNED)
 
 
+@pytest.mark.slow
 def test_the_command_says_it(write_params, monkeypatch):
     folder = write_params({"task": "digits"})
     plan()

@@ -29,6 +29,7 @@ def test_it_rests_while_a_process_loads_and_only_then(run_in):
     assert said == ["True False", "False False", "True True", ""]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "name"), [("warm_up", "two-epochs"), ("train", "swiftlearn"), ("evaluate", "full"), ("compare", "")]
 )

@@ -134,6 +134,7 @@ def test_a_task_without_regimes_says_nothing_of_them(prepared):
     assert "copy_of" not in train.table.column_names
 
 
+@pytest.mark.slow
 def test_regimes_are_part_of_the_hash_and_the_same_twice(prepared):
     tasks = [{}, *2 * [{"duplicates": {"fraction": 0.5}}], {"duplicates": {"fraction": 0.5, "near": True}}]
     tasks += [{"long_tail": {"ratio": 9.0}}, {"long_tail": {"ratio": 9.0, "seed": 1}}]

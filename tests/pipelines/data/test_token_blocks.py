@@ -31,6 +31,7 @@ def test_cutting_by_hand():
         token_blocks.cut(["a"], np.array([0]), Letters(), 4, "here")
 
 
+@pytest.mark.slow
 def test_the_tokenizer_is_the_same_for_the_same_texts_in_another_process():
     texts = [f"{LINE} {'by and by ' * i}" for i in range(6)]
     code = "import json, sys; from pipelines.data.token_blocks import trained\n"

@@ -64,6 +64,7 @@ def test_a_page_needs_no_other_file():
     assert 'name="viewport"' in text
 
 
+@pytest.mark.slow
 def test_compare_and_the_tables_of_a_study_need_no_torch():
     modules = "pipelines.compare, pipelines.study.report.page, pipelines.trials.study_summary"
     script = f"import sys, {modules}; print('torch' in sys.modules)"

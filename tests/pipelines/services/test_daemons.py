@@ -43,6 +43,7 @@ def test_down_ends_what_was_started_and_nothing_else(monkeypatch):
             process.wait()
 
 
+@pytest.mark.slow
 def test_one_that_does_not_listen_is_killed_with_those_below_it(monkeypatch):
     monkeypatch.setattr(daemons, "END_SECONDS", 0.5)
     deaf = "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"

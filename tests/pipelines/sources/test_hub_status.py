@@ -3,10 +3,13 @@
 import subprocess
 import sys
 
+import pytest
+
 from pipelines.flows.prefect_server import free_port
 from pipelines.sources import hub_status
 
 
+@pytest.mark.slow
 def test_a_hub_that_does_not_answer_is_named_in_a_line():
     port = free_port()
     program = f"""

@@ -7,6 +7,7 @@ from pipelines.core.errors import UserError
 from pipelines.study import collect, worker
 
 
+@pytest.mark.slow
 def test_gathering_tells_what_is_missing_then_what_failed_and_of_a_whole_study_the_tables_at_once(
     machine, running, monkeypatch
 ):

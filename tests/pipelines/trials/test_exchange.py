@@ -19,6 +19,7 @@ def times(folder):
     return {p.relative_to(folder): p.stat().st_mtime for p in folder.glob("results/[!p]*/*/*")}
 
 
+@pytest.mark.slow
 def test_what_one_hands_over_the_other_has_to_the_byte_and_the_second(machine):
     study = machine("one")
     shared(study, "full", "swiftlearn-0.5")

@@ -22,6 +22,7 @@ def test_a_control_of_a_cell_without_results_says_so(study, monkeypatch):
         runner.run(laid, 1, "short-at-infobatch")
 
 
+@pytest.mark.slow
 def test_paths_are_relative_to_the_projects_folder(study, tmp_path):
     rng = np.random.default_rng(0)
     for split in ("train", "test"):

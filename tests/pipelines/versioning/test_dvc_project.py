@@ -55,6 +55,7 @@ def copies(tmp_path, monkeypatch):
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # DVC's
 def test_a_working_copy_is_asked_and_worked_in_from_elsewhere(copies, monkeypatch):
     assert dvc_project.stages(copies) == ["a", "b@x", "b@y"]

@@ -104,6 +104,7 @@ def test_the_rate_by_a_fake_class(share):
     assert rate_by_fake(margin, fake) == pytest.approx(share, abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("selector", [Importance(0.5), Clean(after=3)], ids=["importance", "clean"])
 def test_with_wrong_labels_what_is_right_is_learnt(make_training, make_images, selector):
     """With the sign of the margin the wrong way round it would leave out what is right, and say nothing of it."""

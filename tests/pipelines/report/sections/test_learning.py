@@ -65,6 +65,7 @@ def test_the_mean_over_seeds_is_of_the_epochs_that_all_have_and_of_what_all_know
     assert learning.mean_curve("m", [one, {5: Point(1, 1.0, 1.0, 1.0)}]).values == []
 
 
+@pytest.mark.slow
 def test_a_study_has_a_figure_of_the_best_cells_and_one_of_each_method_with_several(tmp_path, monkeypatch):
     trials = [trial("full"), trial("a", 0.1), trial("a", 0.3), trial("once"), trial("short-at-1", role="control")]
     study = StudyFolder(tmp_path, Grid(tuple(trials), None), (0, 1))
