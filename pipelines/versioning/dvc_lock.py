@@ -1,4 +1,4 @@
-"""dvc.lock and dvc.yaml: the hashes that DVC recorded, held against the disk."""
+"""dvc.lock and dvc.yaml: the hashes that DVC recorded, compared with the files on disk."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from pipelines.core.errors import UserError
 
 
 class Hashed(TypedDict):
-    """A file or folder, and the hash that DVC recorded of it."""
+    """Path of a file or folder, and its MD5 as DVC recorded it."""
 
     path: str
     md5: str
 
 
 class Recorded(TypedDict, total=False):
-    """What DVC has recorded of a stage: what it read and wrote."""
+    """DVC's record of a stage: its dependencies and outputs."""
 
     deps: list[Hashed]
     outs: list[Hashed]
 
 
 def code_of(stages: Iterable[str], path: Path = Path("dvc.yaml")) -> list[str]:
-    """Return the paths of the code that dvc.yaml says the ``stages`` depend on, in order.
+    """Return the sorted code paths that the ``stages`` of dvc.yaml depend on.
 
     Raises:
-        UserError: where the file cannot be read, or lacks a stage.
+        UserError: if the file cannot be read, or lacks a stage.
     """
     try:
         known = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
@@ -43,21 +43,21 @@ def code_of(stages: Iterable[str], path: Path = Path("dvc.yaml")) -> list[str]:
 
 
 def read_lock(path: Path = Path("dvc.lock")) -> dict[str, Recorded]:
-    """Return what DVC has recorded of the stages, by name; none where there is no file.
+    """Return DVC's records of the stages by name; empty if there is no file.
 
     Raises:
-        UserError: where the file is not whole.
+        UserError: if the file cannot be parsed.
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        held = yaml.load(path.read_text(encoding="utf-8"), loader) if path.exists() else None
+        lock = yaml.load(path.read_text(encoding="utf-8"), loader) if path.exists() else None
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
-    return (held or {}).get("stages") or {}
+    return (lock or {}).get("stages") or {}
 
 
 class Lock:
-    """What dvc.lock says of the stages, held against what is on disk."""
+    """The stages in dvc.lock, compared with the files on disk."""
 
     def __init__(self, root: Path = artifacts.HERE) -> None:
         """Read the dvc.lock of the working copy ``root``."""
@@ -65,13 +65,16 @@ class Lock:
         self.outs: dict[str, str] = {o["path"]: o["md5"] for s in self.stages.values() for o in s.get("outs", [])}
 
     def key(self, *stages: str) -> str | None:
-        """Return the digest of all that ``stages`` wrote; None where one has not run."""
+        """Return the digest of all outputs of ``stages``; None if one has not run."""
         if any(stage not in self.stages for stage in stages):
             return None
         return artifacts.digest([[o["path"], o["md5"]] for s in stages for o in self.stages[s]["outs"]])
 
     def holds(self, stage: str, *, bytes_too: bool = False) -> bool:
-        """Return whether ``stage`` ran on what is here now, and what it wrote is here: with ``bytes_too``, unchanged."""
+        """Return whether ``stage`` ran on the present inputs and its outputs exist.
+
+        With ``bytes_too`` the outputs must also have their recorded hashes.
+        """
         if stage not in self.stages:
             return False
         entry = self.stages[stage]
@@ -83,7 +86,7 @@ class Lock:
 
 
 def md5_of(path: Path) -> str | None:
-    """Return the hash that DVC gives the file or folder ``path``; None where there is none."""
+    """Return DVC's hash of the file or folder ``path``; None if it does not exist."""
     if path.is_dir():
         files = sorted((f.relative_to(path).as_posix(), md5_of(f)) for f in path.rglob("*") if f.is_file())
         listing = json.dumps([{"md5": md5, "relpath": name} for name, md5 in files])

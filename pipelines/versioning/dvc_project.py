@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 class Holder(TypedDict):
-    """A process that DVC's lock file says holds a path."""
+    """A process that holds a path, as DVC's lock file records it."""
 
     pid: int
     cmd: str
 
 
 def repo(root: Path = artifacts.HERE) -> Repo:
-    """Return what DVC knows of the working copy ``root``.
+    """Return DVC's ``Repo`` of the working copy ``root``.
 
     Raises:
-        UserError: where it is none.
+        UserError: if ``root`` is not a working copy.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
@@ -39,27 +39,27 @@ def repo(root: Path = artifacts.HERE) -> Repo:
     try:
         found = Repo(root)
     except DvcException as error:
-        raise UserError(f"{root.resolve()}: is no working copy: {error}") from None
+        raise UserError(f"{root.resolve()}: is not a DVC working copy: {error}") from None
     found.stage_cache = RunCache(found)
     return found
 
 
-def _as_in(root: Path, said: str) -> str:
-    """Return what DVC says as it says it in ``root``: seen from elsewhere, its paths and stages begin with the way there."""
+def _as_in(root: Path, text: str) -> str:
+    """Return DVC's output without the path to ``root``, with which its paths and stages begin in other folders."""
     way = os.path.relpath(root)
-    return said if way == os.curdir else re.sub(rf"(?<![\w-])(?<![\w-]/){re.escape(way)}/(dvc\.yaml:)?", "", said)
+    return text if way == os.curdir else re.sub(rf"(?<![\w-])(?<![\w-]/){re.escape(way)}/(dvc\.yaml:)?", "", text)
 
 
 def target(stage: str, root: Path) -> str:
-    """Return what DVC, asked from anywhere, takes for the ``stage`` of the working copy ``root``."""
+    """Return the DVC target of a stage in ``root``, valid from any working directory."""
     return str(root / stage) if stage.endswith(".dvc") else f"{root / 'dvc.yaml'}:{stage}"
 
 
 def stages(root: Path = artifacts.HERE) -> list[str]:
-    """Return DVC's stages, each after those it depends on.
+    """Return DVC's stages in topological order.
 
     Raises:
-        UserError: where dvc.yaml or what it takes from params.yaml cannot be read.
+        UserError: if dvc.yaml, or the params.yaml it refers to, cannot be read.
     """
     import networkx
     from dvc.exceptions import DvcException
@@ -69,21 +69,21 @@ def stages(root: Path = artifacts.HERE) -> list[str]:
         graph = index.graph
     except DvcException as error:
         raise UserError(f"dvc.yaml: {_as_in(root, str(error))}") from None
-    # Those that could run at once go in the order of dvc.yaml.
-    written = {stage: place for place, stage in enumerate(index.stages)}
-    order = networkx.lexicographical_topological_sort(graph.reverse(), key=written.__getitem__)
+    # Stages that do not depend on each other keep the order of dvc.yaml.
+    position = {stage: index for index, stage in enumerate(index.stages)}
+    order = networkx.lexicographical_topological_sort(graph.reverse(), key=position.__getitem__)
     return [_as_in(root, stage.addressing) for stage in order]
 
 
 def depends_on(root: Path = artifacts.HERE) -> dict[str, set[str]]:
-    """Return for each stage the stages that it depends on, directly."""
+    """Return the direct dependencies of each stage."""
     graph = repo(root).index.graph
     named = {stage: _as_in(root, stage.addressing) for stage in graph}
     return {name: {named[d] for d in graph.successors(stage)} for stage, name in named.items()}
 
 
 def before(stage: str, root: Path = artifacts.HERE) -> list[str]:
-    """Return the stages that ``stage`` depends on, directly or not, each after those it depends on itself."""
+    """Return all direct and indirect dependencies of ``stage``, in topological order."""
     needs, found = depends_on(root), {stage}
     order = stages(root)
     for other in reversed(order):
@@ -93,10 +93,10 @@ def before(stage: str, root: Path = artifacts.HERE) -> list[str]:
 
 
 def stale(root: Path = artifacts.HERE) -> set[str]:
-    """Return the stages whose code, input, parameters or outputs are not those of dvc.lock.
+    """Return the stages whose code, inputs, parameters or outputs differ from dvc.lock.
 
     Raises:
-        UserError: where another DVC is at work there, or dvc.yaml cannot be read.
+        UserError: if another DVC process holds the lock, or dvc.yaml cannot be read.
     """
     from dvc.exceptions import DvcException
 
@@ -108,16 +108,16 @@ def stale(root: Path = artifacts.HERE) -> set[str]:
 
 
 def release_the_dead(root: Path = artifacts.HERE) -> None:
-    """Take out of DVC's lock file what processes hold that were killed.
+    """Remove the entries of dead processes from DVC's lock file.
 
-    DVC does so itself, but takes a process that nobody has buried yet, and another one of the same number, for the same.
+    DVC does so too, but takes a zombie, or another process with a reused pid, for the holder.
     """
     path = root / ".dvc/tmp/rwlock"
     if not path.exists() or not path.read_text(encoding="utf-8"):
         return
-    held = json.loads(path.read_text(encoding="utf-8"))
-    read = {p: [h for h in holders if _lives(h)] for p, holders in held.get("read", {}).items()}
-    write = {p: h for p, h in held.get("write", {}).items() if h and _lives(h)}
+    locks = json.loads(path.read_text(encoding="utf-8"))
+    read = {p: [h for h in holders if _lives(h)] for p, holders in locks.get("read", {}).items()}
+    write = {p: h for p, h in locks.get("write", {}).items() if h and _lives(h)}
     artifacts.write_json(path, {"read": {p: h for p, h in read.items() if h}, "write": write})
 
 
@@ -132,7 +132,10 @@ def _lives(holder: Holder) -> bool:
 
 
 def identity(stage: str, root: Path = artifacts.HERE) -> str:
-    """Return a digest of all that decides what a stage makes, as DVC's run cache has it; what the stage needs must be there."""
+    """Return a digest of the stage's command, dependencies and parameters.
+
+    They are those by which DVC's run cache finds a run; the dependencies must be on disk.
+    """
     from dvc.repo import lock_repo
     from dvc.stage.serialize import to_single_stage_lockfile
 
@@ -140,30 +143,30 @@ def identity(stage: str, root: Path = artifacts.HERE) -> str:
     with lock_repo(here):
         found = here.stage.collect(target(stage, root))[0]
         found.save_deps()
-        held = to_single_stage_lockfile(found)
-    return artifacts.digest({k: v for k, v in held.items() if k != "outs"})
+        entry = to_single_stage_lockfile(found)
+    return artifacts.digest({k: v for k, v in entry.items() if k != "outs"})
 
 
 def reproduce(
     stage: str, *, pull: bool = False, said: Callable[[str], None] | None = None, root: Path = artifacts.HERE
 ) -> None:
-    """Bring one stage up to date by ``dvc repro``.
+    """Bring one stage up to date with ``dvc repro``.
 
-    Those before it are taken for fresh: the flow has seen to them, and DVC would look at all of them again.
+    Its dependencies are assumed to be up to date: the flow has run them, and DVC would check all of them again.
 
     Args:
-        stage: its address.
-        pull: whether to restore it from the DVC remote where that has it.
-        said: is given each line that the stage writes, which otherwise go where this process writes.
+        stage: address of the stage, for example ``train@full``.
+        pull: whether to restore its outputs from the DVC remote if they are there.
+        said: receives each output line of the stage; without it they go to this process's output.
         root: the folder of the working copy.
 
     Raises:
         UserError: for a mistake in the input.
-        Stopped: where the stage was asked to end, and saved itself.
-        StageFailedError: for anything else.
+        Stopped: if the stage was asked to stop, and saved a checkpoint.
+        StageFailedError: for any other failure.
     """
-    asked = ["--pull"] if pull else []
-    code = call("dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *asked, stage, said=said, root=root)
+    options = ["--pull"] if pull else []
+    code = call("dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *options, stage, said=said, root=root)
     if code:
         raise _failed(stage, code, root)
 

@@ -1,4 +1,4 @@
-"""DVC remote, through which machines share results; retried while it is away."""
+"""DVC remote, through which machines share results; retried while it is unreachable."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ if TYPE_CHECKING:
     from pipelines.core.progress import Log
 
 T = TypeVar("T")
-#: How long an agent waits for a remote that is away, and between two tries how long.
+#: How long an agent retries while the remote is unreachable, and the pause between two tries.
 PATIENCE_SECONDS, PAUSE_SECONDS = 600.0, 5.0
 FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
-#: The most of a reason that is repeated: clients of storage may write pages.
+#: The most characters of an error to repeat: storage clients may write pages.
 REASON = 300
 
 
 def address(root: Path = HERE) -> str:
-    """Return the address of the remote of the working copy ``root``, without a password; empty where there is none."""
+    """Return the DVC remote's address of ``root``, without a password; empty without a remote."""
     config = dvc_project.repo(root).config
     name = config["core"].get("remote")
     return without_passwords(str(config["remote"][name]["url"])) if name else ""
 
 
 def folder(name: str, *, without: Path, root: Path = HERE) -> tuple[FileSystem, str]:
-    """Return DVC's file system with the remote's folder ``name``, or with the local one ``without`` a remote."""
+    """Return a DVC file system and a folder: ``name`` in the remote, or the local ``without``."""
     if address(root):
-        there = dvc_project.repo(root).cloud.get_remote()
-        return there.fs, there.fs.join(there.path, name)
+        remote = dvc_project.repo(root).cloud.get_remote()
+        return remote.fs, remote.fs.join(remote.path, name)
     from dvc.fs import LocalFileSystem
 
     return LocalFileSystem(), str((root / without).resolve())
 
 
 def patiently(work: Callable[[], T], log: Log) -> T:
-    """Return what ``work`` returns, tried again while the remote is away, which is said once.
+    """Call ``work`` until the remote answers, and return its result; warn once.
 
     Raises:
-        AwayError: where it is away for longer than ``PATIENCE_SECONDS``.
+        AwayError: if the remote is unreachable for longer than ``PATIENCE_SECONDS``.
     """
 
     def warn(state: RetryCallState) -> None:
@@ -71,10 +71,10 @@ def patiently(work: Callable[[], T], log: Log) -> T:
 
 
 def learn_runs(root: Path = HERE) -> None:
-    """Learn from the remote, where there is one, which stages were run, in whatever clone.
+    """Pull the run cache, the list of stages run in any clone, from the remote if there is one.
 
     Raises:
-        AwayError: where it does not answer.
+        AwayError: if the remote does not answer.
     """
     if address(root):
         with asking(root):
@@ -82,35 +82,35 @@ def learn_runs(root: Path = HERE) -> None:
 
 
 def restore(stage: str, root: Path = HERE) -> bool:
-    """Restore one stage that is known to have been run, and return whether it could be; execute nothing.
+    """Restore one stage's outputs from the run cache, without running it; return whether they were there.
 
-    Those that it depends on must be there.
+    The outputs of its dependencies must be on disk.
 
     Raises:
-        AwayError: where the remote does not answer.
+        AwayError: if the remote does not answer.
     """
     from dvc.repo import lock_repo
     from dvc.stage.cache import RunCacheNotFoundError
 
-    repo, pull, asked = dvc_project.repo(root), bool(address(root)), dvc_project.target(stage, root)
-    # It says at length what it restores.
+    repo, pull, target = dvc_project.repo(root), bool(address(root)), dvc_project.target(stage, root)
+    # DVC logs every file that it restores.
     logging.getLogger("dvc").setLevel(logging.WARNING)
     try:
         with asking(root), lock_repo(repo):
-            repo.stage_cache.restore(repo.stage.collect(asked)[0], pull=pull)
+            repo.stage_cache.restore(repo.stage.collect(target)[0], pull=pull)
     except RunCacheNotFoundError:
         return False
-    # Its results are there, and DVC writes dvc.lock.
-    repo.reproduce(asked, single_item=True)
+    # The outputs are in place, so that this only writes dvc.lock.
+    repo.reproduce(target, single_item=True)
     return True
 
 
 @contextmanager
 def asking(root: Path = HERE) -> Iterator[None]:
-    """Say that it was the remote which did not answer, whatever its kind of storage says then.
+    """Turn any storage client's exception in the block into an AwayError that names the remote.
 
     Raises:
-        AwayError: where it did not.
+        AwayError: if the remote did not answer.
     """
     from dvc.exceptions import DvcException
 
@@ -123,26 +123,26 @@ def asking(root: Path = HERE) -> Iterator[None]:
 
 
 def push(stage: str, root: Path = HERE) -> None:
-    """Share what a stage has made, and that it was run.
+    """Push a stage's outputs and its entry in the run cache to the remote.
 
     Raises:
-        UserError: where the remote is full: another try, here or elsewhere, would end no better.
-        AwayError: where it does not take it for another reason.
+        UserError: if the remote is full: a retry would fail too.
+        AwayError: if the push fails for another reason.
     """
     lines: list[str] = []
     code = call("dvc", "push", "--run-cache", stage, said=lines.append, root=root)
-    # Of what it knows of runs, DVC says that it could not be pushed and ends well.
+    # DVC exits with 0 even if it could not push the run cache, and only logs an error.
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     if not code and not errors:
         return
     reason = _reason(errors[0] if errors else f"'dvc push --run-cache {stage}' exited with {code}")
     if reason in FULL:
         raise UserError(f"DVC remote {address(root)}: {_full(stage, root)}; make room there, and run it again")
-    raise AwayError(f"{stage}: is done, and not in the DVC remote {address(root)}: {reason}")
+    raise AwayError(f"{stage}: finished, but could not be pushed to the DVC remote {address(root)}: {reason}")
 
 
 def _reason(line: str) -> str:
-    """Return why DVC could not do something, without the paths of its caches."""
+    """Return the reason in DVC's error line, without the paths of its caches."""
     if known := re.search(r"\[Errno \d+\] ([^:]+)", line):
         return known[1]
     return without_passwords(" ".join(line.partition(" - ")[2].split() or line.split()))[:REASON]

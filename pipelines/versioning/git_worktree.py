@@ -17,39 +17,41 @@ from pipelines.core.environment import CLONE, DVC_REMOTE, GIT_REMOTE
 from pipelines.core.errors import StageFailedError, UserError, without_passwords
 from pipelines.core.locks import alone, in_turn
 
-#: The branches of the git remote, as this clone knows them.
+#: Prefix of the refs to which this clone fetches the branches of the git remote.
 BRANCHES = "refs/winnow"
 WORKTREES, KEPT = artifacts.SCRATCH / "worktrees", artifacts.SCRATCH / "kept"
-#: A retry on this machine goes on from the last checkpoint; a study's trials are handed over there where there is no remote.
+#: Folders that all worktrees share: checkpoints, for retries on this machine, and a study's trials if there is no remote.
 SHARED = (artifacts.SCRATCH / "checkpoints", artifacts.SCRATCH / "cells")
-#: Who changes git's own files holds it.
+#: The lock to hold while changing git's own files.
 GIT_LOCK = artifacts.SCRATCH / "git.lock"
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """A worktree: its ``folder``, an absolute path, and what its params.yaml holds."""
+    """A worktree: its ``folder``, an absolute path, and the values of its params.yaml."""
 
     folder: Path
     params: Params
 
 
 def enter() -> dict[str, str]:
-    """Return the agent's clone: Prefect, whose step this is, goes there and finds the flows' code, wherever an agent has it."""
+    """Return the agent's clone as Prefect's working directory, where it finds the flows' code."""
     return {"directory": CLONE.value()}
 
 
 @contextmanager
 def worktree(revision: str, text: str = "") -> Iterator[Checkout]:
-    """Give a new worktree of this clone at ``revision``, which is removed afterwards; several may be there at once.
+    """Yield a new worktree of this clone at ``revision``, and remove it afterwards.
+
+    Several may exist at once.
 
     Args:
         revision: 40 hex digits, a commit on a branch of the git remote.
-        text: stands in the place of the revision's own params.yaml.
+        text: replaces the text of the revision's own params.yaml.
 
     Raises:
-        UserError: for a revision that is on no branch, or a params.yaml that cannot work.
-        StageFailedError: where the git remote does not answer.
+        UserError: for a revision that is on no branch, or an invalid params.yaml.
+        StageFailedError: if the git remote does not answer.
     """
     clone = Path.cwd()
     folder = clone / WORKTREES / f"{os.getpid()}-{uuid4().hex}"
@@ -62,10 +64,15 @@ def worktree(revision: str, text: str = "") -> Iterator[Checkout]:
 
 @contextmanager
 def kept(name: str, revision: str, text: str = "") -> Iterator[Checkout]:
-    """Give the worktree ``name``, as ``worktree`` does, and leave it where the block is stopped: the next one goes on there.
+    """Yield the worktree ``name``, and keep it if the block is interrupted, so that the next call continues in it.
+
+    Args:
+        name: of the worktree's folder.
+        revision: as for ``worktree``.
+        text: as for ``worktree``.
 
     Raises:
-        UserError: as ``worktree`` does, and where another process is in it; it is removed for bad input.
+        UserError: as ``worktree`` does, or if another process uses it; on bad input the worktree is removed.
         StageFailedError: as ``worktree`` does.
     """
     clone = Path.cwd()
@@ -103,13 +110,13 @@ def _prepared(clone: Path, folder: Path, text: str) -> Checkout:
 
 
 def head() -> str:
-    """Return the revision that the git remote's own branch is at."""
-    found = _git("ls-remote", "--exit-code", _remote(), "HEAD").split()
-    return found[0]
+    """Return the commit of the git remote's HEAD."""
+    fields = _git("ls-remote", "--exit-code", _remote(), "HEAD").split()
+    return fields[0]
 
 
 def fetch() -> None:
-    """Bring the branches of the git remote into this clone, beside its own."""
+    """Fetch the branches of the git remote into this clone, without changing its own branches."""
     _git("fetch", "--quiet", "--no-tags", "--prune", _remote(), f"+refs/heads/*:{BRANCHES}/*")
 
 
@@ -124,7 +131,7 @@ def _known(revision: str) -> str:
 
 
 def _share(clone: Path, folder: Path) -> None:
-    """Let the worktree use what its clone keeps for all, and the remote that the agent was given."""
+    """Set the worktree's DVC cache, shared folders and DVC remote to those of the clone and agent."""
     from dvc.repo import Repo
 
     cache = Repo(clone).cache.local_cache_dir
@@ -141,7 +148,7 @@ def _share(clone: Path, folder: Path) -> None:
 
 
 def _remove_the_dead(clone: Path) -> None:
-    """Remove the worktrees of processes that were killed."""
+    """Remove the worktrees of dead processes."""
     import psutil
 
     for folder in (clone / WORKTREES).glob("*-*"):
@@ -150,7 +157,7 @@ def _remove_the_dead(clone: Path) -> None:
 
 
 def _git(*arguments: str, said: str | None = None) -> str:
-    """Return what git answers; it must ask nobody for a password."""
+    """Return the output of a git command, which may not prompt for a password."""
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
     done = subprocess.run(["git", *arguments], env=environment, input=said or "", capture_output=True, text=True, check=False)
     if done.returncode:

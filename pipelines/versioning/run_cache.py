@@ -12,10 +12,10 @@ from dvc.stage.loader import StageLoader
 
 
 class RunCache(StageCache):  # type: ignore[misc] # DVC has no types
-    """A run cache whose stages are of the dvc.yaml of its working copy; DVC's own takes that of the working directory."""
+    """A run cache that resolves stages in its working copy's dvc.yaml; DVC's own uses the working directory's."""
 
     def _create_stage(self, cache: Mapping[str, Any], wdir: str | None = None) -> PipelineStage:
-        """Return the stage that the entry ``cache`` tells of; DVC calls it with the folder ``wdir`` in which the stage runs."""
+        """Return the stage of the run cache entry ``cache``; DVC passes the folder ``wdir`` in which the stage runs."""
         path, outs = Path(self.repo.root_dir, "dvc.yaml"), [out["path"] for out in cache["outs"]]
         stage = create_stage(PipelineStage, repo=self.repo, path=path, cmd=cache["cmd"], wdir=wdir, outs=outs)
         StageLoader.fill_from_lock(stage, cache)

@@ -193,7 +193,7 @@ def test_what_is_asked_for_twice_is_trained_once_and_waits_for_a_remote_that_is_
     remote, away = place.folder / "remote", place.folder / "away"
     remote.rename(away)
     remote.touch()
-    reason = "^train@twice: is done, and not in the DVC remote .*/remote: Not a directory; trying again"
+    reason = "^train@twice: finished, but could not be pushed to the DVC remote .*/remote: Not a directory; trying again"
     wait_for(lambda: said(reason), told, pause=0.5)
     remote.unlink()
     away.rename(remote)

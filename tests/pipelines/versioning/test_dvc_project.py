@@ -98,10 +98,10 @@ def test_what_is_wrong_is_said_in_the_same_words_from_elsewhere(copies, monkeypa
 
 
 def test_a_folder_that_is_no_working_copy_is_named(tmp_path, monkeypatch):
-    with pytest.raises(UserError, match=f"^{tmp_path}: is no working copy: "):
+    with pytest.raises(UserError, match=f"^{tmp_path}: is not a DVC working copy: "):
         dvc_project.stages(tmp_path)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=f"^{tmp_path}: is no working copy: "):
+    with pytest.raises(UserError, match=f"^{tmp_path}: is not a DVC working copy: "):
         dvc_project.stages()
 
 

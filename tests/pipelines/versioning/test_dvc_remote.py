@@ -49,7 +49,7 @@ def test_a_remote_that_takes_nothing_is_said_in_a_line_with_the_reason(dvc_says,
     dvc_says(*says)
     with pytest.raises(AwayError) as caught:
         dvc_remote.push("train@full")
-    assert str(caught.value) == f"train@full: is done, and not in the DVC remote /mnt/team: {reason}"
+    assert str(caught.value) == f"train@full: finished, but could not be pushed to the DVC remote /mnt/team: {reason}"
 
 
 @pytest.mark.parametrize("why", [(28, "No space left on device"), (122, "Disk quota exceeded")])
