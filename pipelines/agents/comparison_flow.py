@@ -1,6 +1,6 @@
 """Prefect flows of a comparison: one stage on an agent, and their coordinator.
 
-No data travel through Prefect: what a stage made goes through DVC's run cache, in the remote or in a cache that agents share.
+No data travel through Prefect: stage outputs go through DVC's run cache, in the remote or in a cache that agents share.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ if TYPE_CHECKING:
     from pipelines.config.schema.sections import Pools
     from pipelines.core.progress import Log
 
-#: What arrives over the API becomes an argument of git and DVC, never a part of a shell's line.
+#: Checked values from the API, passed to git and DVC as arguments and never through a shell.
 Address = Annotated[str, Field(pattern=r"^[a-z_]{1,32}(@[a-z0-9][a-z0-9._-]{0,62})?$")]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Flows = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9.!_-]{1,64}$")]
 Packages = Annotated[dict[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")], Version], Field(max_length=64)]
-#: Where the processes of stages say how far they are.
+#: Folder of the progress files that stage processes write.
 PROGRESS = artifacts.SCRATCH / "progress"
-#: What the table of a comparison's run shows beside the score.
+#: Columns of a comparison run's table, besides the method and the score.
 SHOWN = ("examples_trained", "cpu_seconds", "time_counted", "time_measured", "agot")
 
 
@@ -53,14 +53,14 @@ SHOWN = ("examples_trained", "cpu_seconds", "time_counted", "time_measured", "ag
 def run_stage(
     stage: Address, revision: Revision, params: Text = "", packages: Packages | None = None, flows: Flows = ""
 ) -> State[None] | None:
-    """Run one stage of DVC's graph on this agent, what it depends on being restored, and share what it made.
+    """Run one DVC stage on this agent: restore its dependencies, run it, and push its outputs.
 
     Args:
-        stage: its address in DVC's graph, for example train@full.
+        stage: address of the stage in DVC's graph, for example train@full.
         revision: the commit to run, 40 hex digits, on a branch of the agent's git remote.
-        params: the text of a params.yaml to run in the place of the revision's own.
-        packages: the versions of the packages that results depend on, by name; an agent that has others refuses.
-        flows: the SHA-256 of the flows' code (pipelines/agents/compatibility.py); an agent whose clone has another refuses.
+        params: the text of a params.yaml that replaces the revision's own.
+        packages: the required package versions by name; an agent with other versions refuses the run.
+        flows: the required SHA-256 of the flows' code (pipelines/agents/compatibility.py); an agent with another one refuses.
     """
     log = get_run_logger()
     try:
@@ -73,12 +73,12 @@ def run_stage(
 
 @contextmanager
 def at_work(what: str, packages: Mapping[str, str], flows: str, log: Log) -> Iterator[Callable[[], None]]:
-    """Let it be heard that this agent is at ``what`` while the block runs; give what confirms that this run still counts.
+    """Send heartbeats for the work ``what`` while the block runs; yield a function that checks that the run is still valid.
 
     Raises:
-        UserError: where this agent has not the ``packages`` and ``flows`` of who sent it the work.
-        GivenUpError: where the run was given up, and the block ended for that.
-        Stopped: where it was to be cancelled.
+        UserError: if this agent's packages or flows differ from the coordinator's.
+        GivenUpError: if the run was marked lost or deleted, which ended the block.
+        Stopped: if the run was cancelled.
     """
     file = (PROGRESS / f"{flow_run.id}.json").resolve()
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -99,23 +99,23 @@ def winnow(
     methods: Words | None = None,
     overrides: Keys | None = None,
 ) -> State[None] | None:
-    """Run a comparison over work pools: every stage of DVC's graph that no agent has run before, on the pool it belongs to.
+    """Run a comparison on work pools: submit each stage without results to its pool.
 
     Args:
-        revision: the commit to run, 40 hex digits, on a branch of the agents' git remote; that of its HEAD where none is given.
-        params: the text of a params.yaml to run in the place of the revision's own.
-        task: of params.yaml, in the place of the one that it names.
-        methods: to compare, in the place of those of params.yaml, each with its warm-up there or in its study, or with none.
-        overrides: values by dotted key of params.yaml, {"methods.swiftlearn.fraction": 0.1} for example, at most 64.
+        revision: the commit to run, 40 hex digits, on a branch of the agents' git remote; by default the remote's HEAD.
+        params: the text of a params.yaml that replaces the revision's own.
+        task: a task of params.yaml; replaces the selected one.
+        methods: the methods to compare instead of those of params.yaml, each with its warm-up there or in its study, if any.
+        overrides: at most 64 values by dotted key of params.yaml, for example {"methods.swiftlearn.fraction": 0.1}.
     """
     try:
         LOST_SECONDS.value()
-        asked = revision or git_worktree.head()
-        with git_worktree.worktree(asked, params) as there:
-            held, params = resolve(there.params, params, task, methods or [], overrides or {}, there.folder)
-            planning.plans_of(held)
+        commit = revision or git_worktree.head()
+        with git_worktree.worktree(commit, params) as there:
+            resolved, params = resolve(there.params, params, task, methods or [], overrides or {}, there.folder)
+            planning.plans_of(resolved)
             log = get_run_logger()
-            walk(partial(_send, held.pools, asked, params), log, there.folder)
+            walk(partial(_send, resolved.pools, commit, params), log, there.folder)
             _show(tracking.publish(log.warning, there.folder), there.folder)
     except (UserError, StageFailedError, Stopped) as error:
         return state_of(error)
@@ -155,13 +155,13 @@ def _share(stage: str, root: Path, confirm: Callable[[], None]) -> None:
 
 
 def _show(comparison: str | None, root: Path) -> None:
-    """Leave the comparison as a table in the flow's run, with the pages of its runs in MLflow, ``comparison`` among them."""
+    """Write the comparison as a table artifact of the flow run, with links to its runs in MLflow."""
     written = Comparison.written(root)
     pages = agents.links(comparison, root) if comparison else {}
     columns = ("method", written.metric, *SHOWN)
     table = [{column: shown[column] for column in columns} for shown in (row.columns() for row in written.rows)]
-    told = ", ".join(f"[{name}]({page})" for name, page in pages.items())
-    description = f"{written.task}: what selecting examples saved" + (f". In MLflow: {told}" if told else "")
+    links = ", ".join(f"[{name}]({page})" for name, page in pages.items())
+    description = f"{written.task}: what selecting examples saved" + (f". In MLflow: {links}" if links else "")
     prefect_client.answer(
         lambda: create_table_artifact(table, key="winnow-comparison", description=description), get_run_logger()
     )

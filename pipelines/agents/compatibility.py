@@ -10,17 +10,17 @@ from pathlib import Path
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
 
-#: What the bytes of results depend on.
+#: Packages on whose versions the bytes of results depend.
 PACKAGES = (
     "datasets", "numpy", "pyarrow", "safetensors", "scikit-learn", "scipy", "tokenizers", "torch", "torchvision",
     "transformers",
 )  # fmt: skip
-#: What a stage's flow is made of, in the clone of the agent; the stage itself is of the revision.
+#: Folders of the flows' code, taken from the agent's clone; the stage's own code is taken from the revision.
 FLOWS = ("agents", "config", "core", "flows", "versioning")
 
 
 def packages() -> dict[str, str]:
-    """Return the versions that results depend on.
+    """Return the versions of Python and of the packages that results depend on.
 
     Builds of one version (``2.14.1+cpu``) count as one: agents with and without a GPU serve one comparison.
     """
@@ -40,16 +40,16 @@ def flows() -> str:
     return artifacts.digest({path.relative_to(root).as_posix(): artifacts.digest_of(path) for path in files})
 
 
-def check(agent: str, asked: Mapping[str, str], flows_asked: str) -> None:
-    """Refuse work that was sent from another set of packages, or by other flows; what is not asked for is not compared.
+def check(agent: str, requested: Mapping[str, str], flows_requested: str) -> None:
+    """Raise unless this agent has the requested package versions and flow code.
 
     Raises:
-        UserError: naming the agent and all that differs.
+        UserError: with the agent's name and every difference.
     """
     own = packages()
-    differ = [f"{name} {own.get(name, 'none')} (asked: {v})" for name, v in sorted(asked.items()) if own.get(name) != v]
+    differ = [f"{name} {own.get(name, 'none')} (requested: {v})" for name, v in sorted(requested.items()) if own.get(name) != v]
     if differ:
-        raise UserError(f"agent {agent}: has other packages than the comparison: {', '.join(differ)}; see constraints.txt")
-    if flows_asked and flows_asked != flows():
+        raise UserError(f"agent {agent}: its packages differ from the coordinator's: {', '.join(differ)}; see constraints.txt")
+    if flows_requested and flows_requested != flows():
         mend = f"run 'git pull' in {Path.cwd()} on that machine"
         raise UserError(f"agent {agent}: its code differs from the coordinator's; {mend}")

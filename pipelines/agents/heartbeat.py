@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
     from pipelines.core.progress import Log
 
-#: Between two beats; and how many a busy server may miss before it is worth a line.
+#: Seconds between two heartbeats, and failed ones in a row before a warning is logged.
 BEAT_SECONDS, MISSED = 3.0, 4
-#: After so many, a stage that is to be cancelled ends itself: a worker whose server was away for long does not hear of it.
+#: Heartbeats after which a cancelling stage stops itself: a worker that lost its server for long misses the request.
 CANCELLING = 5
 
 
 class Heart:
-    """Beats in the run ``run_id`` of one stage; its progress artifact is where it is seen."""
+    """Sends the heartbeats of one stage's flow run, in its progress artifact."""
 
     def __init__(self, stage: str, run_id: UUID, progress: Path, log: Log) -> None:
-        """Let it say what the file ``progress`` says, which pipelines/core/progress.py writes."""
+        """Publish the file ``progress``, which pipelines/core/progress.py writes, with each heartbeat."""
         self._run_id, self._progress, self._log = run_id, progress, log
         self._key = f"winnow-{''.join(c if c.isalnum() else '-' for c in stage)}"
         self._artifact: UUID | None = None
@@ -45,7 +45,10 @@ class Heart:
         self._end: Exception | None = None
 
     def beat_until(self, over: threading.Event) -> None:
-        """Beat until ``over``, whether the server hears it or not; end this process's work where it is not wanted any more."""
+        """Send heartbeats until ``over`` is set, also while the server is unreachable.
+
+        A run that was cancelled, deleted or marked lost is ended by a SIGTERM to this process.
+        """
         with prefect_client.client() as client:
             for number in count():
                 if self._is_over(client, number):
@@ -55,21 +58,21 @@ class Heart:
                     return
 
     def check(self) -> None:
-        """Raise GivenUpError or Stopped where it was this that ended the work."""
+        """Raise the GivenUpError or Stopped for which the heartbeat ended the work, if any."""
         if self._end is not None:
             raise self._end from None
 
     def finish(self) -> None:
-        """Say that all is done, where the server hears it."""
+        """Publish that the stage is done, if the server answers."""
         with suppress(httpx.HTTPError), prefect_client.client() as client:
             self._publish(client, 100.0, "done", "done")
 
     def confirm(self) -> None:
-        """Check that the run still counts, before what it made is shared.
+        """Check that the run is still valid, before its outputs are pushed.
 
         Raises:
-            GivenUpError: where it was given up meanwhile.
-            Stopped: where it was cancelled.
+            GivenUpError: if the run was marked lost meanwhile.
+            Stopped: if it was cancelled.
         """
         with prefect_client.client() as client:
             state = state_of(prefect_client.answer(lambda: client.read_flow_run(self._run_id), self._log))
@@ -79,12 +82,12 @@ class Heart:
             raise Stopped
 
     def _is_over(self, client: SyncPrefectClient, number: int) -> bool:
-        """Beat; return whether this run was given up or deleted, or was to be cancelled and nobody has done it."""
+        """Send one heartbeat; return whether this run was marked lost, deleted, or is overdue to be cancelled."""
         try:
             state = state_of(client.read_flow_run(self._run_id))
             self._cancelling = self._cancelling + 1 if state.is_cancelling() else 0
             if state.name == LOST:
-                self._log.warning("this run was given up while its agent was not heard of; it ends here")
+                self._log.warning("this run was marked lost because its heartbeats did not arrive; it ends here")
                 self._end = GivenUpError(state.message)
             elif self._cancelling >= CANCELLING:
                 self._end = Stopped()
@@ -92,7 +95,7 @@ class Heart:
                 self._publish(client, *progress_of(self._progress), beat=str(number))
             self._missed = 0
         except ObjectNotFound:
-            self._end = GivenUpError("was deleted")
+            self._end = GivenUpError("this run was deleted")
         except httpx.HTTPError as error:
             self._missed += 1
             if self._missed == MISSED:
@@ -112,14 +115,14 @@ class Heart:
 
 @contextmanager
 def beating(stage: str, run_id: UUID, progress: Path, log: Log) -> Iterator[Callable[[], None]]:
-    """Let the agent be heard while the block runs; give what confirms that the run still counts.
+    """Send heartbeats while the block runs; yield a function that checks that the run is still valid.
 
     Raises:
-        GivenUpError: where the run was given up, and the block ended for that.
-        Stopped: where it was to be cancelled.
+        GivenUpError: if the run was marked lost or deleted, which ended the block.
+        Stopped: if the run was cancelled.
     """
     heart, over = Heart(stage, run_id, progress, log), threading.Event()
-    # Prefect's settings live in the context; a thread would have its own.
+    # Prefect's settings are context variables, which a new thread does not inherit.
     thread = threading.Thread(target=copy_context().run, args=(heart.beat_until, over), daemon=True)
     thread.start()
     try:
@@ -135,11 +138,14 @@ def beating(stage: str, run_id: UUID, progress: Path, log: Log) -> Iterator[Call
 
 
 def progress_of(path: Path) -> tuple[float, str]:
-    """Return percent and words of where the stage is that writes to ``path``; a stage that does not train writes nothing."""
+    """Return the percentage and a text of a stage's progress from the file ``path``.
+
+    A stage that does not train writes no such file.
+    """
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        written = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return 0.0, "has begun"
-    left = said["seconds_left"]
-    words = f"{said['title']}: epoch {said['epoch'] + 1} of {said['epochs']:g}, {said['done']:,} of {said['total']:,} examples"
-    return said["percent"], words if left is None else f"{words}, {left:,.0f} s left"
+        return 0.0, "started"
+    left, epoch = written["seconds_left"], f"epoch {written['epoch'] + 1} of {written['epochs']:g}"
+    text = f"{written['title']}: {epoch}, {written['done']:,} of {written['total']:,} examples"
+    return written["percent"], text if left is None else f"{text}, {left:,.0f} s left"

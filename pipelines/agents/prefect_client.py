@@ -1,4 +1,4 @@
-"""Client of Prefect's server that retries while the server is away."""
+"""Client of Prefect's server that retries while the server is unreachable."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 T = TypeVar("T")
-#: How long a server may be away, between two questions how long, and how long an answer may take.
+#: How long to retry while the server is unreachable, the pause between two requests, and the timeout of one.
 PATIENCE_SECONDS, PAUSE_SECONDS, ANSWER_SECONDS = 600.0, 2.0, 15.0
-#: A busy server refuses a question now and then; only one that is away for longer is worth a line.
+#: Seconds without an answer before a warning is logged: a busy server refuses a request now and then.
 WARN_SECONDS = 10.0
 
 
 @contextmanager
 def client() -> Iterator[SyncPrefectClient]:
-    """Give a client that says at once when the server is away: whoever asks decides for how long to go on asking."""
+    """Yield a client without retries of its own, so that callers decide how long to retry."""
     with (
         temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: ANSWER_SECONDS}),
         get_client(sync_client=True) as made,
@@ -35,17 +35,17 @@ def client() -> Iterator[SyncPrefectClient]:
 
 
 def is_away(error: BaseException) -> bool:
-    """Return whether ``error`` says that the server does not answer now, and not that it has answered no."""
+    """Return whether ``error`` is temporary: no response, or status 408, 429 or 5xx."""
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.status_code >= 500 or error.response.status_code in (408, 429)
     return isinstance(error, httpx.TransportError)
 
 
 def answer(ask: Callable[[], T], log: Log, seconds: float | None = None) -> T:
-    """Return what ``ask`` returns, asked again while the server is away.
+    """Call ``ask`` until the server answers, and return its result.
 
     Raises:
-        StageFailedError: where it is away for longer than ``seconds``, by default ``PATIENCE_SECONDS``.
+        StageFailedError: if it does not answer for ``seconds``, by default ``PATIENCE_SECONDS``.
     """
     most = PATIENCE_SECONDS if seconds is None else seconds
     warned = False
@@ -69,9 +69,9 @@ def answer(ask: Callable[[], T], log: Log, seconds: float | None = None) -> T:
     except httpx.HTTPError as error:
         if not is_away(error):
             raise
-        raise StageFailedError(f"Prefect's server has been away for {most:.0f} s: {_reason(error)}") from None
+        raise StageFailedError(f"Prefect's server has not answered for {most:.0f} s: {_reason(error)}") from None
 
 
 def _reason(error: BaseException | None) -> str:
-    """Return the first line of an error, without passwords, or its type where it says nothing."""
+    """Return the first line of an error's text, without passwords, or its type if it is empty."""
     return without_passwords(str(error).partition("\n")[0]) or type(error).__name__

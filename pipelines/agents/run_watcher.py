@@ -1,7 +1,7 @@
 """Watches a flow run until it ends or its agent is lost.
 
-An agent shows that it lives by a number that it counts up in its run (pipelines/agents/heartbeat.py). No two machines' clocks
-are ever compared: an agent is lost when its number has stood still for so long by the clock of the one who watches.
+An agent counts up a heartbeat number in its run (pipelines/agents/heartbeat.py). Clocks of two machines are never compared:
+an agent is lost when the number has not changed for ``WINNOW_LOST_SECONDS`` by the watcher's clock.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
     from pipelines.core.progress import Log
 
 POLL_SECONDS = 1.0
-#: The most that one look adds to a silence: time in which nobody could look, the server being away, is nobody's silence.
+#: The most seconds that one poll adds to a silence: time in which the server was unreachable does not count.
 LONGEST_STEP = 5.0
-#: How long a worker that lives may take to start a run: a busy machine takes long, and one that forgot about it never does.
+#: How long a live worker may take to start a run: a busy machine is slow, and a run that was forgotten never starts.
 START_SECONDS = 600.0
-#: The name of the state of a run whose agent was lost; an agent that is back ends its work when it reads it.
+#: State name of a run whose agent was lost; an agent that is back reads it and ends its work.
 LOST = "Lost"
 
 
 @dataclass
 class Silence:
-    """For how many seconds a value has not changed, as far as somebody looked.
+    """Measures for how long a polled value has not changed.
 
     Attributes:
-        seconds: of silence.
+        seconds: since the last change; each poll adds ``LONGEST_STEP`` at most.
     """
 
     seconds: float = 0.0
@@ -49,7 +49,7 @@ class Silence:
     _looked: float = math.inf
 
     def see(self, value: object, now: float) -> float:
-        """Look at ``value`` at ``now``, of a clock that only goes forward, and return the silence."""
+        """Record ``value`` at ``now``, of a monotonic clock, and return the seconds since it changed."""
         step = min(max(0.0, now - self._looked), LONGEST_STEP)
         self.seconds = self.seconds + step if value == self._value else 0.0
         self._value, self._looked = value, now
@@ -57,13 +57,13 @@ class Silence:
 
 
 def follow(client: SyncPrefectClient, run_id: UUID, log: Log) -> FlowRun:
-    """Return a run when it has ended.
+    """Wait for the end of a run, and return it.
 
     Raises:
-        StageFailedError: where its agent is lost, or the run was deleted; a lost one is marked as crashed.
-        Stopped: where its agent is lost after it was asked to cancel the run.
+        StageFailedError: if the agent is lost (the run is then marked as crashed), or the run was deleted.
+        Stopped: if the agent is lost while the run is being cancelled.
     """
-    limit, told = LOST_SECONDS.value(), False
+    limit, warned = LOST_SECONDS.value(), False
     silence, standstill = Silence(), Silence()
     while True:
         run, beat = prefect_client.answer(lambda: _look(client, run_id), log)
@@ -73,17 +73,17 @@ def follow(client: SyncPrefectClient, run_id: UUID, log: Log) -> FlowRun:
         quiet = silence.see((state.type, beat), time.monotonic())
         waited = standstill.see(state.type, time.monotonic())
         if quiet >= limit and not state.is_scheduled():
-            _give_up(client, run, f"was not heard of for {limit:.0f} s", log)
+            _give_up(client, run, f"sent no heartbeat for {limit:.0f} s", log)
         if state.is_pending() and waited >= max(limit, START_SECONDS):
-            _give_up(client, run, f"has not begun it for {waited:.0f} s", log)
-        if quiet >= limit and not told:
-            log.warning("no agent of %s has taken %s for %.0f s; it waits for one", run.work_pool_name, run.name, limit)
-            told = True
+            _give_up(client, run, f"did not start the run within {waited:.0f} s", log)
+        if quiet >= limit and not warned:
+            log.warning("no agent of %s has taken %s for %.0f s; still waiting for one", run.work_pool_name, run.name, limit)
+            warned = True
         time.sleep(POLL_SECONDS)
 
 
 def state_of(run: FlowRun) -> State[object]:
-    """Return the state of a run; the server gives each one a first."""
+    """Return the state of a run, which the server always sets."""
     assert run.state is not None, f"run {run.id} has no state"
     return run.state
 
@@ -95,29 +95,29 @@ def agent_of(run: FlowRun) -> str | None:
 
 
 def _look(client: SyncPrefectClient, run_id: UUID) -> tuple[FlowRun, object]:
-    """Return a run, and what changes while its agent lives: its count, or when the worker spoke that is starting the run."""
+    """Return a run and its sign of life: the heartbeat number, or the last heartbeat of the worker starting it."""
     try:
         run = client.read_flow_run(run_id)
     except ObjectNotFound:
-        raise StageFailedError(f"run {run_id}: was deleted") from None
+        raise StageFailedError(f"run {run_id} was deleted") from None
     state = state_of(run)
     if state.is_pending():
         workers = client.read_workers_for_work_pool(str(run.work_pool_name))
         return run, next((w.last_heartbeat_time for w in workers if w.name == agent_of(run)), None)
-    asked = ArtifactFilter.model_validate({"flow_run_id": {"any_": [run_id]}, "type": {"any_": ["progress"]}})
-    # An answer that was lost on its way has made the agent begin a second one.
-    found = client.read_artifacts(artifact_filter=asked)
+    progress = ArtifactFilter.model_validate({"flow_run_id": {"any_": [run_id]}, "type": {"any_": ["progress"]}})
+    # There are two if the response to the agent's first creation was lost.
+    found = client.read_artifacts(artifact_filter=progress)
     return run, sorted(str((artifact.metadata_ or {}).get("beat")) for artifact in found)
 
 
 def _give_up(client: SyncPrefectClient, run: FlowRun, why: str, log: Log) -> NoReturn:
     agent = agent_of(run)
-    named = f"agent {agent}" if agent else f"the agent of {run.work_pool_name}"
-    message = f"{named} {why}"
+    subject = f"agent {agent}" if agent else f"the agent of {run.work_pool_name}"
+    message = f"{subject} {why}"
     state = state_of(run)
     cancelled = state.is_cancelling()
-    given: State[None] = (Cancelled if cancelled else Crashed)(name=LOST, message=message)
-    prefect_client.answer(lambda: client.set_flow_run_state(run.id, given, force=True), log)
+    lost: State[None] = (Cancelled if cancelled else Crashed)(name=LOST, message=message)
+    prefect_client.answer(lambda: client.set_flow_run_state(run.id, lost, force=True), log)
     if cancelled:
         raise Stopped
     raise StageFailedError(message)

@@ -1,4 +1,4 @@
-"""Scheduler of a comparison: submits each stage when those before it are done."""
+"""Scheduler of a comparison: submits each stage when its dependencies are done."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ Future = PrefectFuture[agents.AgentResult]
 
 
 def walk(send: Callable[[str], Future], log: Log, root: Path = HERE) -> None:
-    """Restore in the worktree ``root`` what was run before, have the rest run, and publish what is evaluated meanwhile.
+    """Restore the finished stages in ``root``, submit the rest, and publish evaluated models as they finish.
 
     Args:
-        send: has a stage, by its address, run elsewhere; its result is how that was.
-        log: is told what is waited for.
+        send: submits a stage by its address, and returns a future of its result.
+        log: receives warnings, such as that the DVC remote is unreachable.
         root: the folder of the worktree.
 
     Raises:
         UserError: for a mistake in the input.
-        Stopped: where a stage was cancelled.
-        StageFailedError: where one failed, or what it made is not in the DVC remote.
+        Stopped: if a stage was cancelled.
+        StageFailedError: if a stage failed, or its outputs are not in the DVC remote.
     """
     dvc_remote.patiently(partial(dvc_remote.learn_runs, root), log)
     Walk(send, log, root).to_the_end()
 
 
 class Walk:
-    """What is left of the graph, what is under way, and what is in the worktree ``root``."""
+    """State of a comparison: the stages left, running, and restored in the worktree ``root``."""
 
     def __init__(self, send: Callable[[str], Future], log: Log, root: Path) -> None:
-        """Begin where nothing is there yet."""
+        """Start with all stages left to do."""
         self._send, self._log, self._root = send, log, root
         self._needs, self._left = dvc_project.depends_on(root), dvc_project.stages(root)
         self._here: set[str] = set()
@@ -50,7 +50,7 @@ class Walk:
         self._sent: dict[str, agents.AgentResult] = {}
 
     def to_the_end(self) -> None:
-        """Take up each stage that has ended, and send those that waited for it."""
+        """Submit stages as their dependencies end, until all are done."""
         self._advance()
         while self._running:
             future = next(as_completed(list(self._running)))
@@ -75,7 +75,7 @@ class Walk:
         dvc_remote.patiently(partial(dvc_remote.learn_runs, self._root), self._log)
         if not self._restore(stage):
             raise StageFailedError(
-                f"{stage}: its results are not in the DVC remote {dvc_remote.address(self._root)}; agents must share one"
+                f"{stage}: its results are not in the DVC remote {dvc_remote.address(self._root)}; agents must share it"
             )
         self._here.add(stage)
 
@@ -83,12 +83,12 @@ class Walk:
         return dvc_remote.patiently(partial(dvc_remote.restore, stage, self._root), self._log)
 
     def _result(self, stage: str, future: Future) -> agents.AgentResult:
-        """Return how a stage was ended; where it failed, wait for the others, and let MLflow know all that failed for good."""
-        told = self._outcome(stage, future)
-        if isinstance(told, agents.AgentResult):
-            return told
+        """Return a stage's result; if it failed, wait for the running ones, publish all failures to MLflow, and raise."""
+        outcome = self._outcome(stage, future)
+        if isinstance(outcome, agents.AgentResult):
+            return outcome
         others = [self._outcome(other, running) for running, other in self._running.items()]
-        raise next(e for e in (told, *others) if isinstance(e, Exception))
+        raise next(e for e in (outcome, *others) if isinstance(e, Exception))
 
     def _outcome(self, stage: str, future: Future) -> agents.AgentResult | Exception:
         try:

@@ -1,4 +1,4 @@
-"""Submits a stage, or trials of a study, to a work pool; returns its end."""
+"""Submits a stage, or trials of a study, to a work pool; returns its result."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 BAD_INPUT = "Bad input"
-#: The name of the state of a run that did what it could: its message is JSON, the reasons by the name of what failed.
+#: State name of a run in which some trials failed: its message is JSON, the reasons by trial name.
 IN_PART = "Failed in part"
-#: How often what failed, or whose agent was lost, is sent again.
+#: How often work that failed, or whose agent was lost, is submitted again.
 AGAIN = 2
 #: The states of runs that have not ended.
 OPEN = ["SCHEDULED", "PENDING", "RUNNING", "PAUSED"]
@@ -39,17 +39,17 @@ OPEN = ["SCHEDULED", "PENDING", "RUNNING", "PAUSED"]
 
 @task(retries=AGAIN, retry_delay_seconds=1, retry_condition_fn=worth_a_retry, task_run_name="{what}", cache_policy=NO_CACHE)
 def send(what: str, deployment: str, asked: Mapping[str, JsonValue]) -> AgentResult:
-    """Have an agent run ``what``, wait for its end, and return how it was.
+    """Run ``what`` on an agent, wait for its end, and return its result.
 
     Args:
-        what: as it is called in messages.
-        deployment: to run.
-        asked: its parameters, beside those by which an agent that is not up to date refuses.
+        what: name of the work in messages.
+        deployment: the deployment to run.
+        asked: its parameters, without the package versions and code hash, which are added here.
 
     Raises:
         UserError: for a mistake in the input.
-        Stopped: where it was cancelled.
-        StageFailedError: where it failed, or its agent was lost.
+        Stopped: if it was cancelled.
+        StageFailedError: if it failed, or its agent was lost.
     """
     log = get_run_logger()
     with prefect_client.client() as client:
@@ -57,26 +57,26 @@ def send(what: str, deployment: str, asked: Mapping[str, JsonValue]) -> AgentRes
         try:
             run = run_watcher.follow(client, sent.id, log)
         except StageFailedError as error:
-            again = "; it is sent again" if (task_run.run_count or 0) <= AGAIN else ""
+            again = "; submitting it again" if (task_run.run_count or 0) <= AGAIN else ""
             log.warning("%s: %s%s", what, error, again)
             raise StageFailedError(f"{what}: {error}") from None
     failed = _check(what, run)
-    # Both by the server's clock.
+    # Both times are of the server's clock.
     waited = (run.start_time - run.created).total_seconds() if run.start_time and run.created else 0.0
     ended = AgentResult(agent=run_watcher.agent_of(run), queued_seconds=max(0.0, waited))
     return ended.model_copy(update={"failed": failed}) if failed else ended
 
 
 def cancel_submitted(flow: Flow[P, R], flow_run: FlowRun, state: State[R]) -> None:
-    """Cancel what a cancelled run has sent, which would go on without it."""
-    asked = {"parent_flow_run_id": {"any_": [flow_run.id]}, "state": {"type": {"any_": OPEN}}}
+    """Cancel the runs that a cancelled run has submitted, which would go on without it."""
+    children = {"parent_flow_run_id": {"any_": [flow_run.id]}, "state": {"type": {"any_": OPEN}}}
     with get_client(sync_client=True) as client:
-        for sent in client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(asked)):
+        for sent in client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(children)):
             client.set_flow_run_state(sent.id, Cancelling())
 
 
 def state_of(error: Exception) -> State[None]:
-    """Return the state of a run that ended with ``error``; its message is all that another agent learns of it."""
+    """Return the state of a run that ended with ``error``; other agents see only its message."""
     if isinstance(error, Stopped):
         return Cancelled(message="stopped")
     if isinstance(error, GivenUpError):
@@ -86,7 +86,7 @@ def state_of(error: Exception) -> State[None]:
 
 
 def _begin(what: str, deployment: str, asked: Mapping[str, JsonValue], log: Log) -> FlowRun:
-    """Create the run, once, also where the server takes the request and is away before it answers."""
+    """Create the run exactly once, even if the server's response to the first request is lost."""
     parameters = {**asked, "packages": compatibility.packages(), "flows": compatibility.flows()}
     once = str(uuid4())
 
@@ -103,7 +103,7 @@ def _begin(what: str, deployment: str, asked: Mapping[str, JsonValue], log: Log)
 
 
 def _check(what: str, run: FlowRun) -> dict[str, str]:
-    """Raise what the end of a run means, unless it has ended well, or in part: then return why the rest failed, by name."""
+    """Return the failure reasons by trial name, empty for a completed run; raise for any other end."""
     state = run_watcher.state_of(run)
     if state.is_completed():
         return {}

@@ -1,7 +1,7 @@
 """Lock on a stage's work: one run does it, others wait for the results.
 
-A claim is a variable of Prefect's server, which lets one of a name be made once; it holds the id of the run that made it. It is
-worth what this run is: when the run has ended, or its agent is lost, the next one takes the claim over.
+The lock is a variable of Prefect's server, which creates each name only once; its value is the id of the run that holds it.
+When this run has ended, or its agent is lost, a waiting run takes the lock over.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
     from pipelines.core.progress import Log
 
-#: How long a claim is tried to be dropped: a busy server refuses now and then, and one that is away need not be waited for.
+#: How long to retry deleting a lock: a busy server refuses now and then; an unreachable one is not waited for.
 DROP_SECONDS = 30.0
 
 
 @contextmanager
 def claimed(work: str, run_id: UUID, log: Log) -> Iterator[bool]:
-    """Let the run ``run_id`` alone do what ``work`` names, a digest; give whether others have had it before.
+    """Hold the lock on ``work``, a digest, for the run ``run_id``; yield whether it had to wait for others.
 
     Raises:
-        StageFailedError: where Prefect's server stays away.
+        StageFailedError: if Prefect's server does not answer.
     """
     name, waited = f"winnow-{work}", False
     with prefect_client.client() as client:
         while (claim := _claim(client, name, run_id, log)).value != str(run_id):
-            log.info("run %s is at the same; this one waits for it", claim.value)
-            # However it ends, what it has shared is taken, and what it has not is done here.
+            log.info("run %s is doing the same work; waiting for it", claim.value)
+            # However it ends: results that it shared are restored, and missing ones are made here.
             with suppress(StageFailedError, Stopped):
                 run_watcher.follow(client, UUID(str(claim.value)), log)
             _drop(client, claim, log)
@@ -52,7 +52,7 @@ def claimed(work: str, run_id: UUID, log: Log) -> Iterator[bool]:
 
 
 def _claim(client: SyncPrefectClient, name: str, run_id: UUID, log: Log) -> Variable:
-    """Return the claim of this name, made for ``run_id`` where there is none."""
+    """Return the lock of this name; create it for ``run_id`` if there is none."""
     wanted = VariableCreate(name=name, value=str(run_id), tags=["winnow"])
 
     def ask() -> Variable | None:
@@ -62,12 +62,15 @@ def _claim(client: SyncPrefectClient, name: str, run_id: UUID, log: Log) -> Vari
             return client.read_variable_by_name(name)
 
     while (found := prefect_client.answer(ask, log)) is None:
-        pass  # it was dropped between the two questions
+        pass  # it was deleted between the two requests
     return found
 
 
 def _drop(client: SyncPrefectClient, claim: Variable, log: Log) -> None:
-    """Delete this lock by id, never a newer one of its name. If that fails, the next waiter sees that its run has ended."""
+    """Delete this lock by id, never a newer one of its name.
+
+    If that fails, the next waiter sees that its run has ended.
+    """
 
     def ask() -> object:
         return client.request("DELETE", "/variables/{id}", path_params={"id": str(claim.id)})

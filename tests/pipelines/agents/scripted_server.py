@@ -28,7 +28,7 @@ class Server:
             name="train@full",
             labels={"prefect.worker.name": "gpu-1"},
             work_pool_name="gpu-pool",
-            state=State(type=self.now[0], name=name, message="agent gpu-1 was not heard of" if name else None),
+            state=State(type=self.now[0], name=name, message="agent gpu-1 sent no heartbeat" if name else None),
         )
 
     def read_workers_for_work_pool(self, pool):

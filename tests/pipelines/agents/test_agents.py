@@ -70,7 +70,7 @@ def test_agents_of_which_one_dies_make_what_repro_makes(clones, servers, start_a
     finally:
         run.kill()
     assert "Completed" in said, said + main.read_text() + other.read_text()
-    told = r"train@full: agent [^ ]+ was not heard of for 15 s; it is sent again"
+    told = r"train@full: agent [^ ]+ sent no heartbeat for 15 s; submitting it again"
     assert re.search(told, main.read_text()), main.read_text()
     went_on = r"train\.full\.\w+\.safetensors: resumes from the shared copy, epoch "
     assert re.search(went_on, other.read_text()), other.read_text()

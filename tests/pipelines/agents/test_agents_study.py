@@ -89,7 +89,7 @@ def test_a_study_over_agents_of_which_one_dies_is_the_local_one_and_is_not_run_t
         signal_all(family(clones["one"]), signal.SIGKILL)
         said = run.communicate(timeout=300)[0].decode()
         assert "Completed" in said, said + main.read_text() + two.read_text()
-        told = rf"digits seed {seed}: agent [^ ]+ was not heard of for 10 s; it is sent again"
+        told = rf"digits seed {seed}: agent [^ ]+ sent no heartbeat for 10 s; submitting it again"
         assert re.search(told, main.read_text()), main.read_text()
         # At most the trial that it was at is lost.
         left = re.findall(rf"(\d) of {CELLS} trials to run on digits with seed {seed}", lines_of(env))

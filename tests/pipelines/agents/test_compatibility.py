@@ -15,7 +15,8 @@ def test_an_agent_with_other_packages_or_flows_refuses_and_names_them():
     assert own["python"].count(".") == 1
     assert "+" not in own["torch"]
     said = (
-        rf"^agent gpu-1: has other packages than the comparison: numpy {own['numpy']} \(asked: 1\.0\), rustc none \(asked: 2\);"
+        rf"^agent gpu-1: its packages differ from the coordinator's: numpy {own['numpy']} \(requested: 1\.0\), "
+        r"rustc none \(requested: 2\);"
     )
     with pytest.raises(UserError, match=said):
         compatibility.check("gpu-1", own | {"numpy": "1.0", "rustc": "2"}, "")

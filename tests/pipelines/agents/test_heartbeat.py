@@ -78,7 +78,7 @@ def test_what_was_given_up_ends_as_that_and_not_as_crashed_by_a_signal(monkeypat
         with pytest.raises(GivenUpError) as caught:
             ended()
         state = submit.state_of(caught.value)
-        assert (state.type, state.name, state.message) == (StateType.CRASHED, "Lost", "agent gpu-1 was not heard of")
+        assert (state.type, state.name, state.message) == (StateType.CRASHED, "Lost", "agent gpu-1 sent no heartbeat")
 
 
 def test_what_is_to_be_cancelled_ends_by_itself_where_its_worker_does_not_hear_of_it(monkeypatch, tmp_path):

@@ -175,7 +175,7 @@ def test_an_agent_that_was_cut_off_and_is_back_shares_nothing(place):
     wait_for(lambda: clone not in place.busy(), lambda: place.told(first))
     state = place.state(first)
     assert (state["type"], state["name"]) == ("CRASHED", "Lost"), place.told(first)
-    assert re.fullmatch(r"agent [^ ]+ was not heard of for 10 s", state["message"])
+    assert re.fullmatch(r"agent [^ ]+ sent no heartbeat for 10 s", state["message"])
     assert contents(place.folder / "remote") == before
     assert list((clone / ".winnow/worktrees").iterdir()) == []
 
@@ -189,7 +189,7 @@ def test_what_is_asked_for_twice_is_trained_once_and_waits_for_a_remote_that_is_
     def told():
         return place.told(runs[0]) + place.told(runs[1])
 
-    wait_for(lambda: said(r"run [-\w]+ is at the same; this one waits for it"), told, pause=0.5)
+    wait_for(lambda: said(r"run [-\w]+ is doing the same work; waiting for it"), told, pause=0.5)
     remote, away = place.folder / "remote", place.folder / "away"
     remote.rename(away)
     remote.touch()

@@ -48,7 +48,7 @@ def test_an_answer_is_asked_for_every_two_seconds_until_it_comes(clock):
 @pytest.mark.parametrize(("seconds", "ends"), [(5, 1006), (None, 1000 + PATIENCE_SECONDS)])
 def test_patience_ends_and_no_password_is_told(clock, seconds, ends):
     error = httpx.ConnectError("no http://me:secret@host\nmore")
-    with pytest.raises(StageFailedError, match=rf"^Prefect's server has been away for {seconds or 600} s: no http://host$"):
+    with pytest.raises(StageFailedError, match=rf"^Prefect's server has not answered for {seconds or 600} s: no http://host$"):
         answer(asking(error), LOG, seconds)
     assert clock.now == ends
 

@@ -140,5 +140,5 @@ def test_a_cancelled_stage_is_not_told_as_failed(told, restored, tmp_path):
 def test_agents_that_share_no_remote_are_told_so(told, restored, tmp_path):
     elsewhere = Elsewhere(at_once("plan"), shares=False)
     restored(elsewhere)
-    with pytest.raises(StageFailedError, match="plan: its results are not in the DVC remote /there; agents must share one"):
+    with pytest.raises(StageFailedError, match="plan: its results are not in the DVC remote /there; agents must share it"):
         scheduler.walk(elsewhere.send, LOG, tmp_path)

@@ -89,13 +89,13 @@ def test_cells_that_failed_are_told_of_beside_the_others_and_the_study_fails(ask
         ("digits", 1): {},
         ("digits", 2): StageFailedError("digits seed 2: lost"),
     }
-    ended = run(ends | {("digits", 3): UserError("agent gpu-1: has other packages")}, gathers=core_command.FAILED)
+    ended = run(ends | {("digits", 3): UserError("agent gpu-1: its packages differ")}, gathers=core_command.FAILED)
     assert (ended.name, ended.message) == (
         "Failed",
-        "study: trials failed, and the table of trials in MLflow says why; digits@0: full: nan",
+        "study: trials failed; see the table of trials in MLflow; digits@0: full: nan",
     )
     told = {"digits@0": {"full": "nan"}, "digits@2": {"": "digits seed 2: lost"}}
-    assert done.failed == told | {"digits@3": {"": "agent gpu-1: has other packages"}}
+    assert done.failed == told | {"digits@3": {"": "agent gpu-1: its packages differ"}}
 
 
 def test_one_that_was_cancelled_ends_the_study_so_when_the_others_have_ended(asked):
@@ -144,7 +144,7 @@ def test_a_commands_end_is_that_of_the_run(called, code, said, error, text):
 def test_a_command_may_end_in_part_and_an_old_revision_has_none(called, tmp_path):
     assert (called(0), called(1)) == (0, 1)
     (tmp_path / "pipelines/study/worker.py").unlink()
-    with pytest.raises(UserError, match=r"^revision: has no pipelines/study/worker\.py: agents cannot share its studies"):
+    with pytest.raises(UserError, match=r"^revision: has no pipelines/study/worker\.py, which agents need to run its studies"):
         called(0)
 
 

@@ -71,7 +71,7 @@ def test_one_that_comes_first_need_not_wait_and_leaves_nothing(store):
     assert store.held == {}
 
 
-@pytest.mark.parametrize("end", [None, StageFailedError("agent gpu-1 was not heard of for 10 s"), Stopped()], ids=repr)
+@pytest.mark.parametrize("end", [None, StageFailedError("agent gpu-1 sent no heartbeat for 10 s"), Stopped()], ids=repr)
 def test_the_next_one_has_it_however_the_first_has_ended(monkeypatch, store, end):
     first, second = uuid4(), uuid4()
 

@@ -21,10 +21,10 @@ def test_gathering_tells_what_is_missing_then_what_failed_and_of_a_whole_study_t
     assert collect.gather() == 0
     assert artifacts.read_json(artifacts.UNITS_MISSING) == [["digits", 1]]
     assert told == []
-    artifacts.write_json(artifacts.UNITS_FAILED, {"digits@1": {"full": "nan", "": "digits seed 1: agent x was not heard of"}})
+    artifacts.write_json(artifacts.UNITS_FAILED, {"digits@1": {"full": "nan", "": "digits seed 1: agent x sent no heartbeat"}})
     assert collect.gather(str(artifacts.UNITS_FAILED)) == 1
     assert told[0] == {
-        (1, trial.name): "nan" if trial.name == "full" else "digits seed 1: agent x was not heard of"
+        (1, trial.name): "nan" if trial.name == "full" else "digits seed 1: agent x sent no heartbeat"
         for trial in study.grid.trials
     }
     machine("other")
@@ -37,8 +37,8 @@ def test_gathering_tells_what_is_missing_then_what_failed_and_of_a_whole_study_t
 
 def test_where_nothing_was_handed_over_the_reason_is_that_of_the_study(machine):
     machine("main")
-    artifacts.write_json(artifacts.UNITS_FAILED, {"digits@0": {"": "agent x: has other packages"}})
-    with pytest.raises(UserError, match=r"^agent x: has other packages$"):
+    artifacts.write_json(artifacts.UNITS_FAILED, {"digits@0": {"": "agent x: its packages differ"}})
+    with pytest.raises(UserError, match=r"^agent x: its packages differ$"):
         collect.gather(str(artifacts.UNITS_FAILED))
     artifacts.write_json(artifacts.UNITS_FAILED, {})
     with pytest.raises(UserError, match="no result in the DVC remote; check that all agents use the same WINNOW_DVC_REMOTE"):
