@@ -22,8 +22,10 @@ from components.selection.selector import Epoch, check_at_least, check_choice, c
 if TYPE_CHECKING:
     from components.evidence.ledger import Ledger
 
+#: The pool of the paper's tables, "[Big Loss, Small Loss, uniform]": with all seven a model of texts ends at chance.
+POOL = ("uniform", "big-loss", "small-loss")
 #: The paper's whole pool M.
-POOL = ("uniform", "big-loss", "small-loss", "gradient-norm", "adaboost", "coreset-1", "coreset-2")
+SEVEN = ("uniform", "big-loss", "small-loss", "gradient-norm", "adaboost", "coreset-1", "coreset-2")
 #: Bound of losses and scores, whose square is still a float32.
 LARGEST = 1e15
 #: Lower bound of a divisor, for rules that score all examples alike.
@@ -51,21 +53,22 @@ class AdaSelection(Keeper):
         mean: str = "importance",
         change: str = "signed",
         time: str = "iteration",
-        explore: bool = False,
+        explore: bool = True,
         look: str = "fresh",
     ) -> None:
         """Create the method.
 
         Args:
             fraction: share kept of each look, in (0, 1].
-            pool: names of the blended rules; None for the paper's seven.
+            pool: names of the blended rules; None for ``POOL``, the three of the paper's tables.
             beta: rate of the weights' update (eq. 3): above 0 towards rules whose mean loss rises, below 0 whose falls.
             gamma: how fast the preference for small losses fades (eq. 4).
             temperature: of the softmax (eq. 2), for scores in standard deviations; above 0.
             mean: a rule's mean loss (eq. 3), by its "importance" over the batch, or over what it would have "kept".
             change: of that mean, "signed" or "absolute".
             time: unit of t in the reward: "iteration" for looks, or "epoch".
-            explore: whether "uniform" draws random scores; else its importance is 1/B for all, as in the paper.
+            explore: whether "uniform" draws random scores (ours); else its importance is 1/B for all, as the paper's text has it, and
+                no example is chosen by it.
             look: how examples are seen (``Keeper``).
         """
         super().__init__(fraction, look, draws=explore)
