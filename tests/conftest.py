@@ -13,6 +13,9 @@ from hypothesis import settings
 settings.register_profile("repeatable", max_examples=60, deadline=None, derandomize=True, database=None)
 settings.register_profile("fast", settings.get_profile("repeatable"), max_examples=15)
 
+# An assertion of a module beside tests says as much as one of their own.
+pytest.register_assert_rewrite("tests.components", "tests.pipelines")
+
 ROOT = Path(__file__).parent.parent
 #: Takes a key out.
 GONE = object()

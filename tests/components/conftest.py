@@ -62,7 +62,7 @@ def left_by_ranks(tmp_path_factory):
         "-k",
         "as_a_rank",
         str(here / "engine/test_distributed.py"),
-        str(here / "selection/test_contract.py"),
+        str(here / "selection/test_contract_devices.py"),
     ]
     done = subprocess.run(
         [sys.executable, *ranks, *asked], cwd=here.parents[1], env=environment, capture_output=True, text=True, check=False

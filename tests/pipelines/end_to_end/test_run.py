@@ -1,13 +1,7 @@
-"""The main job, end to end: by DVC, by the flow, killed, changed, failed, and on texts."""
+"""The main job, end to end: by DVC, by the flow, changed, and on texts."""
 
 import json
-import os
-import re
-import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -19,59 +13,10 @@ from PIL import Image
 from pipelines.core.tables import read_table
 from pipelines.data.manifest import Manifest
 from pipelines.data.split_files import read_split
+from tests.pipelines.end_to_end.flow_runs import change, hashes, lock, start_flow, wait
 
 pytestmark = pytest.mark.slow
-#: What holds timings, or is made of them: it differs from run to run.
-TIMED = ("results/cost/", "results/account/", "results/compare")
 CHANGED = {"plan", "subset@swiftlearn", "train@swiftlearn", "evaluate@swiftlearn", "account", "compare"}
-
-
-def lock(folder):
-    return yaml.safe_load((folder / "dvc.lock").read_text())["stages"]
-
-
-def hashes(folder):
-    """Return the hash of every output that does not hold timings."""
-    outs = {o["path"]: o["md5"] for stage in lock(folder).values() for o in stage["outs"]}
-    return {path: md5 for path, md5 in outs.items() if not path.startswith(TIMED)}
-
-
-def change(folder, **changes):
-    """Set dotted keys, written with __ for a dot, in the folder's params.yaml."""
-    params = yaml.safe_load((folder / "params.yaml").read_text())
-    for key, value in changes.items():
-        *parents, last = key.split("__")
-        place = params
-        for parent in parents:
-            place = place[parent]
-        place[last] = value
-    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-
-
-def start_flow(folder, prefect_home, **more):
-    """Start the flow as its user would, in a process of its own."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, "PATH": path, "PYTHONWARNINGS": "", **prefect_home, **more}
-    command = [sys.executable, "-m", "pipelines.flow"]
-    return subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def wait(process, code=0):
-    said, _ = process.communicate(timeout=400)
-    assert process.returncode == code, said
-    return said
-
-
-def stages_at_work(folder):
-    """Return the command lines of processes that run a stage in ``folder``."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if Path(os.readlink(entry / "cwd")) == folder.resolve():
-                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            continue
-    return [line for line in found if "pipelines." in line or "dvc" in line]
 
 
 def test_repro_in_another_folder_makes_the_same_bytes(finished_copy, copy_of_finished, run_in):
@@ -157,81 +102,6 @@ def test_the_flow_makes_the_bytes_that_repro_makes(finished_copy, copy_of_finish
         run_in(copy_of_finished, "rm", "-rf", name)
     wait(start_flow(copy_of_finished, prefect_home))
     assert hashes(copy_of_finished) == hashes(finished_copy)
-
-
-def test_a_killed_flow_leaves_no_orphan_and_the_next_one_goes_on(copy_of_finished, finished_copy, prefect_home, run_in):
-    change(copy_of_finished, tasks__digits__training__epochs=400)
-    # Some shells stay between dvc and a stage, and know nothing of dvc's end: Debian's sh is one.
-    process = start_flow(copy_of_finished, prefect_home, WINNOW_CHECKPOINT_SECONDS="0", SHELL="/bin/sh")
-    checkpoints = copy_of_finished / ".winnow" / "checkpoints"
-    deadline = time.monotonic() + 300
-    while not list(checkpoints.glob("train.full.*")) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert any("pipelines.train full" in line for line in stages_at_work(copy_of_finished))
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
-    deadline = time.monotonic() + 20
-    while stages_at_work(copy_of_finished) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert stages_at_work(copy_of_finished) == []
-    change(copy_of_finished, tasks__digits__training__epochs=6)
-    wait(start_flow(copy_of_finished, prefect_home))
-    assert hashes(copy_of_finished) == hashes(finished_copy)
-
-
-def test_a_killed_stage_is_tried_again_and_goes_on(copy_of_finished, finished_copy, prefect_home, run_in):
-    for name in ("dvc.lock", "results", ".winnow", ".dvc/cache", ".dvc/tmp"):
-        run_in(copy_of_finished, "rm", "-rf", name)
-    process = start_flow(copy_of_finished, prefect_home, WINNOW_CHECKPOINT_SECONDS="0")
-    checkpoints = copy_of_finished / ".winnow" / "checkpoints"
-    while not list(checkpoints.glob("train.full.*")) and process.poll() is None:
-        time.sleep(0.005)
-    pid = int((copy_of_finished / ".winnow/locks/train@full").read_text())
-    os.kill(pid, signal.SIGKILL)
-    wait(process)
-    assert hashes(copy_of_finished) == hashes(finished_copy)
-
-
-BAD = {
-    "a name": ({"task": "digit"}, "params.yaml: task: 'digit': no such task, did you mean 'digits'?"),
-    "an argument": ({"methods__swiftlearn__fraction": 3}, "params.yaml: methods.swiftlearn: fraction must be in (0, 1], got 3"),
-}
-
-
-@pytest.mark.parametrize(("changes", "text"), BAD.values(), ids=BAD)
-def test_bad_input_ends_the_flow_before_anything_runs(copy_of_finished, prefect_home, changes, text):
-    change(copy_of_finished, **changes)
-    said = wait(start_flow(copy_of_finished, prefect_home), code=2)
-    assert said.startswith(f"winnow: {text}")
-    assert len(said.splitlines()) == 1
-    assert (copy_of_finished / "results/plan/task.json").exists()
-
-
-def test_a_stage_that_fails_fails_the_flow_by_its_own_words(copy_of_finished, prefect_home):
-    change(copy_of_finished, tasks__digits__training__optimizer__learning_rate=1e30)
-    said = wait(start_flow(copy_of_finished, prefect_home), code=2)
-    assert "the loss of id " in said
-    assert "Traceback" not in said
-    assert not [p for p in (copy_of_finished / "results").rglob(".*")], "something was left half-written"
-    assert not list((copy_of_finished / "results/warm_up/two-epochs").glob("*.*"))
-    with closing(sqlite3.connect(copy_of_finished / "mlflow.db")) as runs:
-        assert ("FAILED",) in runs.execute("SELECT status FROM runs").fetchall()
-    with closing(sqlite3.connect(Path(prefect_home["PREFECT_HOME"]) / "prefect.db")) as flows:
-        last = "SELECT state_type FROM flow_run ORDER BY created DESC LIMIT 1"
-        assert flows.execute(last).fetchall() == [("FAILED",)]
-
-
-def test_two_flows_at_once_are_one_too_many(copy_of_finished, prefect_home):
-    change(copy_of_finished, tasks__digits__training__epochs=400)
-    first = start_flow(copy_of_finished, prefect_home)
-    held = copy_of_finished / ".winnow/locks/flow"
-    while first.poll() is None and not (held.exists() and held.read_text() == str(first.pid)):
-        time.sleep(0.05)
-    said = wait(start_flow(copy_of_finished, prefect_home), code=2)
-    assert re.search(rf"flow is already running in .* \(pid {first.pid}\)", said)
-    first.send_signal(signal.SIGINT)
-    first.communicate(timeout=120)
-    assert stages_at_work(copy_of_finished) == []
 
 
 def test_a_slice_of_the_movie_reviews_end_to_end(copy_of_finished, run_in):

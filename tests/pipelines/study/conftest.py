@@ -1,4 +1,4 @@
-"""Fixtures of studies over several tasks."""
+"""Fixtures of a study that has run, and of studies over several tasks."""
 
 import pytest
 
@@ -6,6 +6,7 @@ from pipelines.config.loader import load
 from pipelines.core.artifacts import PARAMS
 from pipelines.study.tasks import each
 from tests.pipelines.shared_studies import machine, running, there  # noqa: F401 - fixtures
+from tests.pipelines.study.digits import CELLS, finish, project, start
 
 STUDY = {"methods": {"infobatch": "none"}, "seeds": [0, 1, 2]}
 
@@ -19,3 +20,12 @@ def asked(write_params):
         return each(load(), PARAMS)
 
     return read
+
+
+@pytest.fixture(scope="session")
+def studied(tmp_path_factory, prefect_home):
+    """A project whose study has run; do not change it."""
+    folder = project(tmp_path_factory.mktemp("studied") / "project")
+    said = finish(start(folder, **prefect_home))
+    assert f"{CELLS} of {CELLS} trials to run" in said
+    return folder

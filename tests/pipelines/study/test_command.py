@@ -1,84 +1,23 @@
-"""A study, end to end: killed and gone on with, extended, asked for twice, and in part failing."""
+"""A study, end to end: killed and gone on with, extended, asked for twice, and refused."""
 
-import json
 import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-import mlflow
 import pytest
-import yaml
 
-from pipelines.config import loader
 from pipelines.core.artifacts import read_json
-from pipelines.core.errors import UserError
 from pipelines.core.locks import alone
 from pipelines.core.tables import read_table
-from pipelines.study import command as study_command
-from pipelines.study import tracking
-from pipelines.study.report import page as study_page
-from pipelines.trials import plan_files, runner
-from pipelines.trials.grid import grid_of
 from pipelines.trials.study_tables import StudyTables
-from tests.conftest import ROOT, defaults
+from tests.conftest import ROOT
+from tests.pipelines.study.digits import CELLS, finish, marks, project, start, write
 
-#: Two methods, two fractions, two seeds: full, three trials and controls at three costs, each twice.
-STUDY = {
-    "methods": {"swiftlearn": "two-epochs", "infobatch": "none"},
-    "fractions": [0.1, 0.3],
-    "seeds": [0, 1],
-    "controls": {"learning_rates": [1.0]},
-}
-CELLS = 20
-PUBLISH = tracking.publish
 #: What holds timings, or is made of them.
 TIMED = ("cost", "account")
-
-
-def project(folder, **section):
-    """Make a project of the study in ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("components", "pipelines"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    for name in ("dvc.yaml", "MLproject"):
-        shutil.copy(ROOT / name, folder / name)
-    write(folder, **section)
-    return folder
-
-
-def write(folder, **section):
-    params = defaults()
-    changes = {"task": "digits", "compare": {"full": "none"}, "study": STUDY | section}
-    (folder / "params.yaml").write_text(yaml.safe_dump(params | changes, sort_keys=False))
-
-
-def start(folder, **environment):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**kept, "PATH": path, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "", "PYTHONDONTWRITEBYTECODE": "1", **environment}
-    command = [sys.executable, "-m", "pipelines.study"]
-    return subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def finish(process, code=0):
-    said, _ = process.communicate(timeout=300)
-    assert process.returncode == code, said
-    return said
-
-
-@pytest.fixture(scope="session")
-def studied(tmp_path_factory, prefect_home):
-    """A project whose study has run; do not change it."""
-    folder = project(tmp_path_factory.mktemp("studied") / "project")
-    said = finish(start(folder, **prefect_home))
-    assert f"{CELLS} of {CELLS} trials to run" in said
-    return folder
 
 
 def found(folder):
@@ -86,10 +25,6 @@ def found(folder):
     (study,) = (folder / ".winnow/study").iterdir()
     files = [p.relative_to(study) for p in study.glob("seed-*/results/**/*") if p.is_file()]
     return {p: (study / p).read_bytes() for p in files if p.parts[2] not in TIMED}
-
-
-def marks(folder):
-    return {p: p.stat().st_mtime_ns for p in folder.glob(".winnow/study/*/seed-*/.winnow/done/*.json")}
 
 
 @pytest.mark.slow
@@ -175,191 +110,6 @@ def test_stopped_and_killed_it_goes_on_and_ends_with_the_same_cells(studied, tmp
     left = int(said.split("winnow study: ")[1].split(" of ")[0])
     assert 0 < left <= CELLS - 12, f"seed {seed}"
     assert found(folder) == found(studied), f"seed {seed}"
-
-
-@pytest.fixture
-def told(studied, tmp_path, monkeypatch, new_database):
-    """Go to a copy of the finished study; return what its MLflow holds, and publish again as often as called."""
-    for name in [n for n in os.environ if n.startswith("MLFLOW_")]:
-        monkeypatch.delenv(name)
-    folder = Path(shutil.copytree(studied, tmp_path / "project", symlinks=True))
-    subprocess.run(["rm", "-rf", str(folder / "mlruns")], check=True)
-    shutil.copy(new_database, folder / "mlflow.db")
-    monkeypatch.chdir(folder)
-
-    def runs():
-        study_command.study()
-        client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
-        found = client.search_runs([client.get_experiment_by_name("winnow").experiment_id])
-        (parent,) = [r for r in found if "mlflow.parentRunId" not in r.data.tags]
-        return client, parent, {r.info.run_name: r for r in found if r is not parent}
-
-    return runs
-
-
-@pytest.mark.slow
-def test_a_study_is_a_parent_and_each_cell_a_child(told, studied):
-    client, parent, runs = told()
-    assert parent.info.run_name == "digits study"
-    assert parent.info.status == "FINISHED"
-    assert len(runs) == CELLS
-    assert {r.data.tags["mlflow.parentRunId"] for r in runs.values()} == {parent.info.run_id}
-    trial = runs["swiftlearn-0.3 seed 1"]
-    for facts in (trial.data.tags, trial.data.params):
-        assert {"method": "swiftlearn", "keep": "0.3", "seed": "1"}.items() <= facts.items()
-    written = read_json(studied / "results/study/digits/study.json")
-    (row,) = [r for r in written["cells"] if (r["cell"], r["seed"]) == ("swiftlearn-0.3", 1)]
-    numbers = {"test_accuracy": "accuracy", "time_measured": "time_measured", "examples_trained": "examples_trained"}
-    numbers |= {f"energy_kwh_{row['energy_label']}": "energy_kwh", "cpu_seconds": "cpu_seconds"}
-    assert {k: trial.data.metrics[k] for k in numbers} == {k: pytest.approx(row[v]) for k, v in numbers.items()}
-    assert {r.data.tags["comparison"] for r in [parent, *runs.values()]} == {parent.data.tags["comparison"]}
-    assert study_page.headline(StudyTables.of(written))[0] in parent.data.tags["mlflow.note.content"]
-    assert parent.data.metrics["mean_accuracy/swiftlearn"] == pytest.approx(written["summary"]["swiftlearn"]["mean"])
-    assert {f.path for f in client.list_artifacts(parent.info.run_id, "study")} >= {"study/study.json", "study/cells.csv"}
-
-
-@pytest.mark.slow
-def test_publishing_again_adds_nothing_and_a_dead_tracker_costs_one_line(told, monkeypatch, capfd):
-    with monkeypatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-        assert study_command.study() == 0
-    assert "not logged to MLflow; the next publish will log it" in capfd.readouterr().err
-    begun = time.monotonic()
-    client, _, runs = told()
-    assert time.monotonic() - begun < 30
-    points = {n: client.get_metric_history(r.info.run_id, "loss") for n, r in runs.items()}
-    again, _, found = told()
-    assert {n: r.info.run_id for n, r in found.items()} == {n: r.info.run_id for n, r in runs.items()}
-    assert {n: again.get_metric_history(r.info.run_id, "loss") for n, r in found.items()} == points
-
-
-@pytest.mark.slow
-def test_a_database_that_was_deleted_is_made_again_from_the_files(told, studied, prefect_home):
-    def facts(parent, runs):
-        return {n: (r.info.status, r.data.params, r.data.metrics) for n, r in (runs | {"parent": parent}).items()}
-
-    before = marks(Path())
-    assert "nothing had changed" in finish(start(Path(), **prefect_home))
-    database = mlflow.MlflowClient(f"sqlite:///{studied / 'mlflow.db'}")
-    runs = {r.info.run_name: r for r in database.search_runs([database.get_experiment_by_name("winnow").experiment_id])}
-    parent = runs.pop("digits study")
-    _, again, found = told()
-    assert facts(again, found) == facts(parent, runs)
-    assert (len(found), marks(Path())) == (CELLS, before)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("broken", ["Tracker.log", "Tracker.finish"])
-def test_a_publish_that_died_is_made_good_by_the_next(told, monkeypatch, broken):
-    def die(*arguments, **options):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(f"pipelines.tracking.client.{broken}", die)
-        with pytest.raises(KeyboardInterrupt):
-            study_command.study()
-    _, parent, runs = told()
-    assert len(runs) == CELLS
-    assert {r.info.status for r in (parent, *runs.values())} == {"FINISHED"}
-
-
-@pytest.fixture
-def small(tmp_path, monkeypatch):
-    """Go to a project of a study that runs in this process, without Prefect."""
-
-    def run_study(todo, work):
-        failed = {}
-        for seed, name in todo:
-            try:
-                work(seed, name)
-            except UserError as error:
-                failed[seed, name] = str(error)
-        return failed
-
-    folder = project(tmp_path / "project", seeds=[0], fractions=[0.3])
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr("pipelines.study.tracking.publish", lambda study, written: None)
-    monkeypatch.setattr("pipelines.flows.trials.run_study", run_study)
-    return folder
-
-
-@contextmanager
-def failing(monkeypatch, name, reason):
-    """Let the training of the trial ``name`` fail."""
-    train = runner._train
-
-    def fails(asked, root):
-        if asked == name:
-            raise UserError(reason)
-        train(asked, root)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(runner, "_train", fails)
-        yield
-
-
-@pytest.mark.slow
-def test_a_cell_that_fails_is_told_of_and_the_others_are_compared(small, monkeypatch, capfd):
-    with failing(monkeypatch, "swiftlearn-0.3", "the loss of id 3 is nan at step 4"):
-        assert study_command.study() == 1
-    said = capfd.readouterr().err
-    assert "swiftlearn-0.3, seed 0: failed: the loss of id 3 is nan at step 4" in said
-    written = json.loads((small / "results/study/digits/study.json").read_text())
-    assert {r["cell"]: r["error"] for r in written["cells"] if r["error"]} == {
-        "swiftlearn-0.3": "the loss of id 3 is nan at step 4"
-    }
-    assert written["summary"]["swiftlearn"]["mean"] is None
-    assert {written["summary"][c]["ranked"] for c in ("full", "uniform", "short", "infobatch")} == {1}
-    assert {c["deviation"] for c in written["summary"].values()} == {None}
-    assert study_command.study() == 0
-    assert "1 of 7 trials to run" in capfd.readouterr().err
-    assert study_command.study() == 0
-
-
-@pytest.mark.slow
-def test_controls_have_the_cost_that_their_cell_had_and_none_before_it_has_run(small, monkeypatch, capfd):
-    with failing(monkeypatch, "infobatch", "no"):
-        assert study_command.study() == 1
-    rows = {r["cell"]: r for r in read_json(small / "results/study/digits/study.json")["cells"]}
-    why = "is a control at the cost of infobatch, which has no results for seed 0"
-    waiting = {f"{c}-at-infobatch": f"{c}-at-infobatch {why}" for c in ("uniform", "short")}
-    assert {n: r["error"].removeprefix(f"{n}: ") for n, r in rows.items() if r["error"]} == {"infobatch": "no", **waiting}
-    assert {rows[n]["planned_cost_epochs"] for n in waiting} == {None}
-    with monkeypatch.context() as patch:  # the rows of trials that were never planned are told too
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{small / 'mlflow.db'}")
-        assert PUBLISH(*laid_out()) is not None
-    assert study_command.study() == 0
-    assert "3 of 7 trials to run" in capfd.readouterr().err
-    rows = {r["cell"]: r for r in read_json(small / "results/study/digits/study.json")["cells"]}
-    had = rows["infobatch"]
-    assert had["cost_epochs"] == round(had["examples_trained"] / 1438, 4) != had["planned_cost_epochs"]
-    assert rows["short-at-infobatch"]["planned_cost_epochs"] == had["cost_epochs"]
-    for name in waiting:
-        # Of 1,438 examples, a fraction of four digits, in six epochs.
-        assert rows[name]["examples_trained"] == pytest.approx(had["examples_trained"], abs=6)
-
-
-def laid_out():
-    read = loader.load()
-    return plan_files.lay_out(read, grid_of(read)), StudyTables.read(Path("results/study/digits/study.json"))
-
-
-def test_without_its_data_a_study_says_what_is_wrong_with_them(small, monkeypatch):
-    monkeypatch.setattr(study_command, "_one_server", nullcontext)
-    read = yaml.safe_load((small / "params.yaml").read_text())
-    read["tasks"]["bike-sharing"]["source"] = {"from": "files", "train": "data/none.csv"}
-    (small / "params.yaml").write_text(yaml.safe_dump(read | {"task": "bike-sharing"}, sort_keys=False))
-    with pytest.raises(UserError, match=r"^data/none\.csv: no such file$"):
-        study_command.study()
-
-
-@pytest.mark.slow
-def test_without_full_there_are_metrics_and_no_times(small, monkeypatch):
-    with failing(monkeypatch, "full", "no"):
-        assert study_command.study() == 1
-    written = json.loads((small / "results/study/digits/study.json").read_text())
-    assert written["summary"]["swiftlearn"]["mean"] > 0.5
-    assert {r["time_measured"] for r in written["cells"]} == {None}
 
 
 def test_two_studies_at_once_are_one_too_many(tmp_path, monkeypatch):

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import mlflow
 
+#: The methods of the finished comparison.
+METHODS = ["full", "swiftlearn"]
+
 
 class Seen:
     """What MLflow holds of the project in the current folder."""
@@ -40,3 +43,14 @@ class Seen:
             (r.info.run_id, m): self.history(r, m) for r in self.runs for m in r.data.metrics
         }  # fmt: skip
         return points, {r.info.run_id: (r.info.status, r.data.params, r.data.tags) for r in self.runs}, len(self.models())
+
+
+def is_complete(seen, parent_id):
+    """Return whether the comparison and its methods are told, each once, finished, and with a model."""
+    return (
+        [r.info.run_id for r in seen.parents] == [parent_id]
+        and [r.info.run_name for r in seen.children] == METHODS
+        and {r.info.status for r in seen.runs} == {"FINISHED"}
+        and not any("winnow.failed" in r.data.tags for r in seen.runs)
+        and len(seen.models()) == len(METHODS)
+    )

@@ -1,22 +1,15 @@
-"""MLflow is told everything that the files say, once, whatever happened in between."""
+"""MLflow is told everything that the files say, once."""
 
-import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import pytest
 import torch
-from mlflow.entities import ViewType
 
 from components.tasks.batch import Rows
 from pipelines.core import artifacts, tables
@@ -27,31 +20,9 @@ from pipelines.tracking import comparison as tracking
 from pipelines.tracking import metrics
 from pipelines.versioning import dvc_lock
 from pipelines.versioning.dvc_lock import read_lock
-from tests.pipelines.tracking.seen import Seen
+from tests.pipelines.tracking.seen import METHODS, Seen, is_complete
 
 pytestmark = pytest.mark.slow
-DEAD = "http://127.0.0.1:9"
-METHODS = ["full", "swiftlearn"]
-PARENT = "mlflow.parentRunId"
-
-
-class Killed(BaseException):
-    """Stands for the end of the process."""
-
-
-@pytest.fixture
-def project(no_tracker):
-    return no_tracker
-
-
-def is_complete(seen, parent_id):
-    return (
-        [r.info.run_id for r in seen.parents] == [parent_id]
-        and [r.info.run_name for r in seen.children] == METHODS
-        and {r.info.status for r in seen.runs} == {"FINISHED"}
-        and not any("winnow.failed" in r.data.tags for r in seen.runs)
-        and len(seen.models()) == len(METHODS)
-    )
 
 
 def test_a_comparison_is_a_parent_and_each_method_a_child(project):
@@ -153,111 +124,6 @@ def test_the_command_is_silent_and_leaves_what_the_function_left(project, run_in
     assert Seen().whole() == before
 
 
-def test_a_database_that_was_deleted_is_made_again_from_the_files(project, run_in):
-    def published():
-        run_in(project, sys.executable, "-m", "pipelines.tracking")
-        # Under a name of its own: this process keeps what it has opened, also when that is deleted.
-        Path("mlflow.db").rename(f"seen-{len(found)}.db")
-        found.append(Seen(f"seen-{len(found)}.db"))
-        shutil.rmtree("mlruns")
-        runs = {r.info.run_name: r for r in found[-1].runs}
-        assert len(runs) == len(found[-1].runs) == 1 + len(METHODS)
-        return {n: (r.info.status, r.data.params, r.data.metrics, r.data.tags | {PARENT: ""}) for n, r in runs.items()}
-
-    found = []
-    assert published() == published()
-    assert len(found[1].models()) == len(METHODS)
-    assert {r.info.run_id for r in found[0].runs}.isdisjoint(r.info.run_id for r in found[1].runs)
-
-
-def test_the_first_publish_makes_the_database_and_is_silent_too(project, run_in):
-    (project / "mlflow.db").unlink()
-    done = run_in(project, sys.executable, "-m", "pipelines.tracking")
-    assert (done.stdout, done.stderr) == ("", "")
-    assert len(Seen().runs) == 1 + len(METHODS)
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        "method_runs._dataset",
-        "models.Models.log",
-        "models.Models._sign",
-        "method_runs.metrics_of",
-        "client.Tracker.log",
-        "comparison._log_comparison",
-        "client.Tracker.finish",
-    ],
-)
-def test_a_publish_that_died_is_made_good_by_the_next(project, monkeypatch, broken):
-    def die(*arguments, **options):
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(f"pipelines.tracking.{broken}", die)
-        with pytest.raises(Killed):
-            tracking.publish()
-    assert not any(r.info.status == "FINISHED" for r in Seen().parents)
-    parent_id = tracking.publish()
-    assert is_complete(Seen(), parent_id)
-
-
-def test_a_publish_that_died_after_its_model_leaves_no_second_model(project, monkeypatch):
-    def die(*arguments, **options):
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(mlflow.MlflowClient, "set_terminated", die)
-        with pytest.raises(Killed):
-            tracking.publish()
-    assert len(Seen().models()) == 1
-    parent_id = tracking.publish()
-    assert is_complete(Seen(), parent_id)
-
-
-def test_a_dead_tracker_costs_one_line(project, monkeypatch, capfd, run_in):
-    with monkeypatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")
-        assert tracking.publish() is None
-    said = capfd.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("winnow tracking: not logged to MLflow; the next publish will log it: ")
-    assert said.err.count("\n") == 1
-    assert "secret" not in said.err
-    run_in(project, sys.executable, "-m", "pipelines.tracking", MLFLOW_TRACKING_URI=DEAD)
-    parent_id = tracking.publish()
-    assert is_complete(Seen(), parent_id)
-
-
-@pytest.mark.parametrize("address", ["http://host:port/", "http://[::1"])
-def test_an_address_that_is_none_costs_one_line_too(project, monkeypatch, capfd, address):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    assert tracking.publish() is None
-    said = capfd.readouterr().err
-    assert said.startswith("winnow tracking: not logged to MLflow; the next publish will log it: ")
-    assert said.count("\n") == 1
-    assert address.partition("://")[0] in said
-
-
-def test_an_experiment_that_was_deleted_is_named_with_the_way_back(project, capfd):
-    client = mlflow.MlflowClient(f"sqlite:///{Path('mlflow.db').resolve()}")
-    found = client.get_experiment_by_name("winnow")
-    place = found.experiment_id if found else client.create_experiment("winnow")
-    client.delete_experiment(place)
-    assert tracking.publish() is None
-    restore = f"mlflow experiments restore --experiment-id {place}"
-    assert f"the experiment 'winnow' is deleted; run '{restore}'" in capfd.readouterr().err
-    client.restore_experiment(place)
-    parent_id = tracking.publish()
-    assert is_complete(Seen(), parent_id)
-
-
-def test_a_database_that_cannot_be_opened_costs_one_line_however_often_it_is_tried(project, monkeypatch, capfd):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://user:secret@127.0.0.1:9/winnow")
-    assert [tracking.publish(), tracking.publish()] == [None, None]
-    assert capfd.readouterr().err.count("\n") == 1
-
-
 def test_methods_are_told_as_they_finish(project, run_in):
     shutil.rmtree("results/evaluate/swiftlearn")
     parent_id = tracking.publish()
@@ -301,40 +167,6 @@ def test_a_new_account_is_told_to_runs_that_were_complete(project):
 def test_reaching_mlflow_makes_its_experiment_and_tells_it_nothing(project):
     tracking.reach()
     assert Seen().runs == []
-
-
-def test_what_failed_is_failed_until_it_succeeds(project):
-    tracking.fail("train@swiftlearn", "train@swiftlearn: the loss is nan")
-    seen = Seen()
-    assert [(r.info.run_name, r.info.status) for r in seen.children] == [("swiftlearn", "FAILED")]
-    assert seen.parents[0].info.status == "FAILED"
-    for run in seen.runs:
-        assert run.data.tags["winnow.failed"] == "train@swiftlearn: the loss is nan"
-    parent_id = tracking.publish()
-    assert parent_id == seen.parents[0].info.run_id
-    assert is_complete(Seen(), parent_id)
-
-
-def test_a_failure_stands_while_its_results_are_missing(project):
-    tracking.publish()
-    shutil.rmtree("results/train/swiftlearn")
-    tracking.fail("train@swiftlearn", "killed")
-    tracking.publish()
-    assert [r.info.status for r in Seen().parents] == ["FAILED"]
-    assert [r.info.status for r in Seen().children if r.info.run_name == "swiftlearn"].count("FAILED") == 1
-
-
-def test_a_comparison_that_failed_before_its_data_becomes_the_one_that_succeeds(project):
-    kept = Path("results/prepare").rename("kept")
-    tracking.fail("prepare", "no such file")
-    tracking.fail("prepare", "no such file")
-    (failed,) = Seen().parents
-    assert failed.info.status == "FAILED"
-    assert tracking.publish() is None
-    kept.rename("results/prepare")
-    assert tracking.publish() == failed.info.run_id
-    assert is_complete(Seen(), failed.info.run_id)
-    assert Seen().parents[0].data.tags["data"] == read_json(artifacts.MANIFEST)["content"]
 
 
 def test_another_seed_is_another_comparison(project, run_in):
@@ -390,62 +222,3 @@ def test_a_logged_model_predicts_what_evaluate_did_and_is_no_pickle(project, mon
     logits = model(split.examples.fetch(every, torch.device("cpu")).inputs["input"])
     expected, _ = tables.read_table(result("evaluate", name, "predictions.parquet"))
     np.testing.assert_array_equal(logits.argmax(1).numpy(), expected["predicted"])
-
-
-@pytest.fixture
-def server(project):
-    """Serve the published comparison on a free port, and end the server with all its processes."""
-    tracking.publish()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", "sqlite:///mlflow.db"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONWARNINGS": ""}
-    with Path("server.log").open("w") as log:
-        process = subprocess.Popen(command, env=os.environ | quiet, stdout=log, stderr=log, start_new_session=True)
-        try:
-            address = f"http://127.0.0.1:{port}"
-            wait_for(f"{address}/health", process)
-            yield address
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def wait_for(address, process):
-    end = time.monotonic() + 180
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.5)
-    pytest.fail(f"MLflow's server does not answer:\n{Path('server.log').read_text()[-3000:]}")
-
-
-def test_the_pages_of_mlflow_show_the_runs(server, project, tmp_path, browse):
-    # In the order of a metric, children stand beside their parent; in that of time, they are folded into it.
-    address = f"{server}/#/experiments/{Seen().experiment}/runs?orderByKey=metrics.%60test_accuracy%60&orderByAsc=false"
-    page = browse(address, tmp_path, "--dump-dom")
-    for name in ("digits comparison", *METHODS):
-        assert f">{name}<" in page, f"{name} is not on the page"
-    browse(address, tmp_path, f"--screenshot={tmp_path / 'runs.png'}")
-    assert (tmp_path / "runs.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_a_server_is_told_by_http_too(server, project, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
-    # What a slow machine needs; the default is for a dead server.
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
-    parent_id = tracking.publish()
-    client = mlflow.MlflowClient(server)
-    experiment = client.get_experiment_by_name("another").experiment_id
-    runs = client.search_runs([experiment], run_view_type=ViewType.ALL)
-    assert {r.info.status for r in runs} == {"FINISHED"}
-    assert sorted(r.info.run_name for r in runs) == ["digits comparison", *METHODS]
-    table = client.download_artifacts(parent_id, "compare/comparison.json", str(project))
-    assert json.loads(Path(table).read_text()) == read_json(artifacts.COMPARISON / "comparison.json")
-    assert tracking.publish() == parent_id
-    assert len(client.search_runs([experiment])) == len(runs)

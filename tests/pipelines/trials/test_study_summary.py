@@ -10,47 +10,15 @@ import pandas as pd
 import pytest
 from scipy.stats import rankdata, ttest_rel
 
-from components.costs.savings import Metric, mean_and_deviation, ranks
-from pipelines.costs.account import CostColumns, Gains
-from pipelines.trials import study_summary as study_summary
+from components.costs.savings import mean_and_deviation, ranks
+from pipelines.costs.account import Gains
 from pipelines.trials.grid import Grid, Trial
-from pipelines.trials.method_rows import NUMBERS, MethodRow
-from pipelines.trials.rows import Head, Reached, TrialRow
 from pipelines.trials.study_summary import columns_at, summary
 from pipelines.trials.study_tables import points
+from tests.pipelines.trials.study_of_two import HIGH, LOW, TRIALS, by_method, rows_of
 
-HIGH, LOW = Metric("accuracy", True), Metric("perplexity", False)
-#: Two methods at two fractions, one of none; a and b cost the same at 0.1, and b costs as much as full at 0.5.
-TRIALS = (
-    Trial("full", "full", "full", cost=6.0),
-    Trial("a-0.1", "method", "a", 0.1, 2.0, ("uniform-at-2.0", "short-at-2.0")),
-    Trial("a-0.5", "method", "a", 0.5, 4.0, ("uniform-at-4.0", "short-at-4.0")),
-    Trial("b-0.1", "method", "b", 0.1, 2.0, ("uniform-at-2.0", "short-at-2.0")),
-    Trial("b-0.5", "method", "b", 0.5, 6.0, ("full",)),
-    Trial("c", "method", "c", None, 5.0, ("uniform-at-5.0", "short-at-5.0")),
-    *(Trial(f"{k}-at-{c}", "control", k, cost=c) for c in (2.0, 4.0, 5.0) for k in ("uniform", "short")),
-)
 GRID = Grid(TRIALS, None)
 FIRST = itemgetter(0)
-COSTS = CostColumns(energy_label="estimated", **dict.fromkeys(NUMBERS, 1.0))
-
-
-def rows_of(value, metric=HIGH, trials=TRIALS, seeds=(0, 1, 2)):
-    """Return a row a seed and trial, with ``value(trial, seed)``; None is a trial that failed."""
-    head = [(c, s) for s in seeds for c in trials]
-    return [
-        TrialRow(Head.of(c), s, c.cost, 1.0, metric.name, Reached(value(c.name, s), loss=1.0), COSTS, Gains(1.0, 1.0), "")
-        for c, s in head
-    ]
-
-
-def by_method(rows, grid, metric):
-    """Return the columns of each method's row, which are the same when they are read as a row again."""
-    told = study_summary.by_method(rows, grid, metric)
-    columns = [row.columns() for row in told]
-    assert [MethodRow.of(row, metric.name) for row in columns] == told
-    assert {tuple(row) for row in columns} == {tuple(columns[0])}
-    return columns
 
 
 def drawn(levels):
@@ -208,57 +176,3 @@ def test_mean_and_deviation():
     assert mean_and_deviation([]) == (None, None)
     assert mean_and_deviation([2.0]) == (2.0, None)
     assert mean_and_deviation([1.0, 3.0]) == (2.0, pytest.approx(2**0.5))
-
-
-RATE = (("learning_rate", 2.0),)
-TUNED = (
-    Trial("full", "full", "full", cost=6.0),
-    Trial(
-        "a", "method", "a", None, 2.0, ("uniform-at-2.0", "uniform-at-2.0-rate-2.0", "short-at-2.0", "short-at-2.0-rate-2.0")
-    ),
-    *(Trial(f"{k}-at-2.0", "control", k, cost=2.0) for k in ("uniform", "short")),
-    *(Trial(f"{k}-at-2.0-rate-2.0", "control", k, cost=2.0, settings=RATE) for k in ("uniform", "short")),
-)
-#: By trial, the score with seed 0 and what each other seed adds.
-SCORES = {
-    "full": (0.90, 0.001), "a": (0.85, 0.002), "uniform-at-2.0": (0.80, 0.001), "uniform-at-2.0-rate-2.0": (0.82, 0.001),
-    "short-at-2.0": (0.81, 0.001), "short-at-2.0-rate-2.0": (0.70, 0.001),
-}  # fmt: skip
-
-
-def tuned_rows(seeds=(0, 1, 2), missing=()):
-    rows = rows_of(lambda c, s: None if (c, s) in missing else SCORES[c][0] + s * SCORES[c][1], trials=TUNED, seeds=seeds)
-    cost = {"full": (6.0, 60.0)}
-    told = [(r, *cost.get(r.head.cell, (2.0, 15.0))) for r in rows]
-    return [replace(r, cost_epochs=epochs, costs=replace(COSTS, cpu_seconds=seconds)) for r, epochs, seconds in told]
-
-
-def test_of_tuned_controls_the_best_by_its_mean_is_held_against():
-    grid = Grid(TUNED, None)
-    (row,) = (r for r in by_method(tuned_rows(), grid, HIGH) if r["method"] == "a")
-    assert (row["uniform_cell"], row["short_cell"]) == ("uniform-at-2.0-rate-2.0", "short-at-2.0")
-    assert row["best_control_cell"] == "uniform-at-2.0-rate-2.0"
-    assert row["best_control"] == pytest.approx(0.821)
-    assert row["gain_over_best_control"] == row["gain_over_uniform"] == pytest.approx(0.031)
-    assert row["above_controls"] is True
-    table = summary(tuned_rows(), grid, HIGH)
-    assert table["uniform"].mean == pytest.approx(0.821)
-    assert table["short"].mean == pytest.approx(0.811)
-
-
-def test_the_cost_ratio_is_over_the_curve_of_the_controls_and_full():
-    (row,) = (r for r in by_method(tuned_rows(), Grid(TUNED, None), HIGH) if r["method"] == "a")
-    # From .821 at 2 epochs or 15 s to .901 at 6 or 60: .852 is .031 / .08 of the way.
-    share = 0.031 / 0.08
-    assert row["cost_ratio"] == pytest.approx(1 / 3**share)
-    assert row["cpu_ratio"] == pytest.approx(1 / 4**share)
-    assert row["cost_ratio_low"] < row["cost_ratio"] < row["cost_ratio_high"] < 1
-    assert row["cost_ratio_bound"] == ""
-
-
-def test_a_control_that_lacks_a_seed_is_not_the_best_and_not_on_the_curve():
-    rows = tuned_rows(missing={("uniform-at-2.0-rate-2.0", 1)})
-    (row,) = (r for r in by_method(rows, Grid(TUNED, None), HIGH) if r["method"] == "a")
-    assert row["best_control_cell"] == "short-at-2.0"
-    assert row["cost_ratio"] == pytest.approx(1 / 3 ** (0.041 / 0.09))
-    assert row["seeds"] == 3
