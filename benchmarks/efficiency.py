@@ -16,7 +16,7 @@ from benchmarks.common import ONE_THREAD, asked, inside, params_of, repro, save,
 from pipelines.core import artifacts
 
 if TYPE_CHECKING:
-    from components.costs.energy import Lap as Running
+    from components.costs.clock import Lap as Running
     from pipelines.costs.records import Lap
     from pipelines.training.job import Job
 

@@ -44,7 +44,7 @@ def _study() -> Any:  # noqa: ANN401 - a Place
 def _copy(source: Any, study: Any) -> int:  # noqa: ANN401 - two Places
     """Copy ``source``'s files, perturbed, to every run of ``study`` by method; return the number of runs."""
     from pipelines.core import artifacts
-    from pipelines.trials import folder as trials_folder
+    from pipelines.trials import study_folder as trials_folder
 
     real = {c.method: c.name for c in source.grid.trials}
     rng = random.Random(0)

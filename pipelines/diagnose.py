@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from components.costs.energy import Clock
+from components.costs.clock import Clock
 from components.diagnosis.measures import Scores, WrongLabels, agreeing, wrong_labels
 from pipelines.config.plan_freshness import check_plan
 from pipelines.config.plans import DiagnosisPlan, WarmUpPlan

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def evaluate(name: str, root: Path = artifacts.HERE) -> None:
     """Write the metrics and predictions of the method ``name``; for ``full`` also the untrained model's score."""
-    from components.costs.energy import Clock
+    from components.costs.clock import Clock
     from components.evaluation.metrics import in_unit, metrics, predict
     from pipelines.costs.records import CostRecord
     from pipelines.data.split_files import read_split

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.arrays import Array, count_of
-from components.costs.energy import Clock
+from components.costs.clock import Clock
 from components.rng import stream
 from pipelines import sources
 from pipelines.config.plan_freshness import check_plan

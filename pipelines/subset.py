@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components.costs.energy import Clock
+from components.costs.clock import Clock
 from components.rng import stream
 from components.selection.common import choose
 from pipelines.config.methods import build

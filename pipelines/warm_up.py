@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from components.arrays import Array
     from pipelines.config.schema.warm_up import Proxy
     from pipelines.training.job import Job
-    from pipelines.training.substitute import Substitute
+    from pipelines.training.plan_changes import Substitute
 
 #: The columns of a score table, beside the id; the ledger documents them.
 SCORES = ("loss", "change", "el2n", "margin", "margin_mean", "gradient_norm", "correct", "predicted", "forgotten", "seen")
@@ -75,7 +75,7 @@ def _inputs(job: Job, plan: WarmUpPlan) -> list[object]:
 
 def _holdout(name: str, plan: WarmUpPlan, fraction: float, root: Path) -> None:
     """Train on the holdout alone: methods start from scratch, and use only this model's losses."""
-    from components.selection.draw.holdout import Holdout
+    from components.selection.draw.holdout_only import Holdout
     from pipelines.training.job import Job
 
     seed = TrainingPlan.read(root / plan_of("training")).seed
@@ -88,7 +88,7 @@ def _holdout(name: str, plan: WarmUpPlan, fraction: float, root: Path) -> None:
 
 def _proxy(name: str, plan: WarmUpPlan, proxy: Proxy, root: Path) -> None:
     """Train the proxy on all examples with a full decay, and rank them; methods start from scratch."""
-    from components.engine.proxy import rank
+    from components.engine.proxy_ranking import rank
     from components.selection.draw.short import Short
     from components.selection.selector import Selector
     from pipelines.training.job import Job
@@ -110,7 +110,7 @@ def _fake_class(name: str, plan: WarmUpPlan, root: Path) -> None:
     from components.selection.draw.short import Short
     from components.selection.selector import Selector
     from pipelines.training.job import Job
-    from pipelines.training.substitute import Substitute
+    from pipelines.training.plan_changes import Substitute
 
     manifest = Manifest.prepared(root)
     classes = len(manifest.classes)
@@ -161,7 +161,7 @@ def _features(job: Job) -> Array:
     Raises:
         UserError: for a model whose last layer does not get one vector per example.
     """
-    from components.engine.proxy import rank
+    from components.engine.proxy_ranking import rank
 
     if job.keeping is not None:
         job.keeping.compute(job.training.clock)
@@ -174,7 +174,7 @@ def _features(job: Job) -> Array:
 
 def _settings(name: str, proxy: Proxy, plan: TrainingPlan) -> Substitute:
     """Return the proxy's own settings, uncompiled, since a hook must see its last layer."""
-    from pipelines.training.substitute import Substitute
+    from pipelines.training.plan_changes import Substitute
 
     own = {"optimizer": proxy.optimizer} if proxy.optimizer else {}
     training = plan.training.model_copy(update={"compile": False, "keep_frozen": False, **own})

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from components.arrays import Array
-from components.costs.energy import Clock
+from components.costs.clock import Clock
 from components.engine.optimizers import bare_step
 from components.evidence.evidence import Evidence, refuse_non_finite
 from components.evidence.objectives import OBJECTIVES, Objective

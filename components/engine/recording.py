@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from components.costs.energy import Clock
+from components.costs.clock import Clock
 from components.evidence.evidence import Evidence
 from components.evidence.ledger import Ledger
 from components.run_position import Position

@@ -7,7 +7,7 @@ import numpy as np
 from components.arrays import Array
 from components.costs.savings import Metric
 from components.evaluation.metrics import Columns, metrics
-from components.evaluation.significance import paired_error
+from components.evaluation.standard_errors import paired_error
 
 #: Standard errors by which a difference must exceed chance.
 ERRORS = 2.0

@@ -11,7 +11,7 @@ from torch import Tensor
 from components.arrays import Array
 from components.costs.savings import BY_CLASS
 from components.engine.learner import Learner
-from components.evaluation.significance import standard_error
+from components.evaluation.standard_errors import standard_error
 from components.evidence.evidence import Evidence
 from components.tasks.batch import Rows
 from components.tasks.examples import Examples

@@ -34,7 +34,7 @@ from pipelines.core.errors import UserError, unknown
 from pipelines.core.locks import alone
 from pipelines.report import page
 from pipelines.trials import runner
-from pipelines.trials.folder import StudyFolder
+from pipelines.trials.study_folder import StudyFolder
 
 #: The goals' flags, each with the unit of its costs; with a tolerance, costs are CPU seconds.
 GOALS: dict[str, Unit] = {"tolerance": "cpu_seconds", "budget_cpu_seconds": "cpu_seconds", "budget_kwh": "energy_kwh"}

@@ -11,7 +11,7 @@ from components.costs.halving import Goal, Outcome, full_of, paid_back_after, pr
 from components.costs.paired import CONFIDENCE, LEAST_SEEDS, paired
 from components.costs.paired import Gain as Paired
 from components.costs.savings import Metric
-from components.evaluation.significance import paired_error
+from components.evaluation.standard_errors import paired_error
 from pipelines.advise.records import (
     Advice,
     Answer,
@@ -35,10 +35,10 @@ from pipelines.config.plans import MethodPlan
 from pipelines.core.artifacts import MANIFEST, plan_of, result
 from pipelines.core.tables import read_table
 from pipelines.data.manifest import Manifest
-from pipelines.trials.folder import DATA
 from pipelines.trials.grid import CONTROLS, Block, Trial
 from pipelines.trials.rows import TrialRow, scores
 from pipelines.trials.search_space import settings_text
+from pipelines.trials.study_folder import DATA
 from pipelines.trials.study_summary import rivals
 
 #: Half the interval of a mean over many examples, in standard errors.

@@ -9,7 +9,7 @@ from pipelines.costs.records import CostRecord
 from pipelines.data.manifest import Manifest
 from pipelines.report import page as report_page
 from pipelines.report.page import NOTHING, Section, Table, number, with_error
-from pipelines.trials.folder import DATA, StudyFolder
+from pipelines.trials.study_folder import DATA, StudyFolder
 
 
 def page(study: StudyFolder, written: Advice) -> str:

@@ -18,9 +18,9 @@ from pipelines.core.errors import UserError
 from pipelines.costs.records import CostRecord
 from pipelines.data.manifest import Manifest
 from pipelines.trials import plan_files
-from pipelines.trials.folder import DATA, StudyFolder
 from pipelines.trials.grid import grid_of
 from pipelines.trials.rows import TrialRow, collect
+from pipelines.trials.study_folder import DATA, StudyFolder
 
 #: Runs the given trials, possibly none, of a study's folder, and returns the reasons of failures.
 Run = Callable[[StudyFolder, list[tuple[int, str]]], dict[tuple[int, str], str]]

@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue
 from pipelines.config.schema.model import Model
 from pipelines.config.schema.sections import Energy, Training
 from pipelines.config.schema.source import ModelSource
-from pipelines.config.schema.task_keys import DataKeys
+from pipelines.config.schema.task_fields import DataKeys
 from pipelines.config.schema.warm_up import WarmUp
 from pipelines.core.records import Number, Record, Stored
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.costs.energy import Clock
+from components.costs.clock import Clock
 from pipelines.config.plans import MethodPlan, WarmUpPlan
 from pipelines.core.artifacts import HERE, cost_of, plan_of
 from pipelines.core.records import Number, Record

@@ -9,8 +9,8 @@ from typing import Literal
 from pydantic import ConfigDict, Field, JsonValue
 
 from components.costs.savings import Metric
+from pipelines.config.schema.regimes import Duplicates, LabelNoise, LongTail, TargetSet
 from pipelines.config.schema.source import DataSource
-from pipelines.config.schema.split_options import Duplicates, LabelNoise, LongTail, TargetSet
 from pipelines.core.artifacts import HERE, MANIFEST
 from pipelines.core.records import Record
 

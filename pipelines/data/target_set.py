@@ -7,7 +7,7 @@ import numpy as np
 from components.arrays import Array, count_of
 from components.rng import stream
 from pipelines.config.plans import TaskPlan
-from pipelines.config.schema.split_options import TargetSet
+from pipelines.config.schema.regimes import TargetSet
 from pipelines.core.errors import UserError
 from pipelines.data.manifest import TargetSetFacts
 from pipelines.sources.raw import Raw

@@ -12,7 +12,7 @@ from components.arrays import Array, count_of
 from components.rng import stream
 from components.tasks.column_encoding import spread, standardised
 from pipelines.config.plans import TaskPlan
-from pipelines.config.schema.split_options import LabelNoise
+from pipelines.config.schema.regimes import LabelNoise
 from pipelines.core.errors import UserError
 from pipelines.data.class_names import classes_of
 from pipelines.data.manifest import LabelNoiseFacts, LabelScale, TargetFacts, TrainCounts

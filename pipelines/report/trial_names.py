@@ -9,9 +9,9 @@ from pipelines.report.run_results import Run
 from pipelines.trials.search_space import settings_text
 
 if TYPE_CHECKING:
-    from pipelines.trials.folder import StudyFolder
     from pipelines.trials.grid import Trial
     from pipelines.trials.method_rows import MethodRow
+    from pipelines.trials.study_folder import StudyFolder
 
 
 def distinguishing_setting(trial: Trial) -> str:

@@ -13,7 +13,7 @@ from pipelines.core.command import BAD_INPUT
 from pipelines.core.environment import CHECKPOINTS, CLONE, DVC_REMOTE, LOST_SECONDS
 from pipelines.core.errors import UserError
 from pipelines.services.automations import BEAT_SECONDS
-from pipelines.training import checkpoint_store
+from pipelines.training import shared_checkpoints
 from pipelines.versioning import dvc_remote
 
 #: Defaults of Prefect and MLflow settings.
@@ -69,7 +69,7 @@ def check(environment: dict[str, str]) -> None:
             raise UserError(f"{variable}: is not set; an agent needs {meaning}")
     LOST_SECONDS.value()
     if address := environment.get(CHECKPOINTS.name):
-        checkpoint_store.check(address)
+        shared_checkpoints.check(address)
     if not (environment.get(DVC_REMOTE.name) or dvc_remote.address()):
         raise UserError(f"{DVC_REMOTE.name}: is not set, and .dvc/config has no remote; agents need a shared one")
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from components.arrays import Array
 from pipelines.config.plans import TaskPlan
 from pipelines.config.schema.source import DataSource, FromFiles, FromPackage
-from pipelines.config.schema.task_keys import Columns
+from pipelines.config.schema.task_fields import Columns
 from pipelines.core.artifacts import digest_of
 from pipelines.core.errors import UserError, unknown
 from pipelines.sources import package_index

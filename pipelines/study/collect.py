@@ -15,8 +15,8 @@ from pipelines.study.publish import publish, publish_across_tasks
 from pipelines.study.worker import AT
 from pipelines.trials import plan_files
 from pipelines.trials.exchange import Handover
-from pipelines.trials.folder import StudyFolder
 from pipelines.trials.grid import grid_of
+from pipelines.trials.study_folder import StudyFolder
 
 #: Reasons of failed trials, by unit (task and seed) and by name.
 Failed = dict[str, dict[str, str]]

@@ -13,8 +13,8 @@ from pipelines.study import tasks
 from pipelines.study.console import log, timed_runner
 from pipelines.study.publish import publish, publish_across_tasks
 from pipelines.trials import plan_files
-from pipelines.trials.folder import StudyFolder
 from pipelines.trials.grid import grid_of
+from pipelines.trials.study_folder import StudyFolder
 from pipelines.trials.study_tables import StudyTables
 
 

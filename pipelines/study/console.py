@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from pipelines.core.progress import duration
 from pipelines.trials import runner
-from pipelines.trials.folder import StudyFolder
+from pipelines.trials.study_folder import StudyFolder
 
 
 def timed_runner(study: StudyFolder, missing: list[tuple[int, str]]) -> Callable[[int, str], None]:

@@ -20,8 +20,8 @@ from pipelines.study.across_tasks import RegimeRow
 from pipelines.study.console import log
 from pipelines.study.report import by_regime as study_by_regime
 from pipelines.study.report import page as study_page
-from pipelines.trials.folder import StudyFolder
 from pipelines.trials.rows import Columns
+from pipelines.trials.study_folder import StudyFolder
 from pipelines.trials.study_summary import Column
 from pipelines.trials.study_tables import StudyTables, tables_of
 

@@ -12,10 +12,10 @@ from pipelines.tracking.client import REASON, Tracker, points, with_tracker
 from pipelines.tracking.description import note
 from pipelines.tracking.metrics import metrics_of
 from pipelines.tracking.run_facts import chance_of, keep_of, params_of, shared
-from pipelines.trials.folder import DATA, StudyFolder
 from pipelines.trials.method_rows import BEST, MethodRow
 from pipelines.trials.rows import TrialRow
 from pipelines.trials.search_space import name_of, settings_in
+from pipelines.trials.study_folder import DATA, StudyFolder
 from pipelines.trials.study_tables import StudyTables
 from pipelines.versioning.provenance import versions
 

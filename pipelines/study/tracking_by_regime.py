@@ -10,7 +10,7 @@ from pipelines.study.across_tasks import RegimeRow
 from pipelines.study.tasks import together
 from pipelines.study.tracking import key_of
 from pipelines.tracking.client import Tracker, points, with_tracker
-from pipelines.trials.folder import StudyFolder
+from pipelines.trials.study_folder import StudyFolder
 from pipelines.versioning.provenance import versions
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any, TypedDict, cast
 
 import torch
 
-from components.costs.energy import Clock
+from components.costs.clock import Clock
 from components.engine.training import Training
 from components.epoch_records import EpochRecord
 from components.run_position import Position
@@ -18,7 +18,7 @@ from pipelines.core.errors import UserError
 from pipelines.core.progress import log_line
 from pipelines.core.records import Record
 from pipelines.costs.records import EpochEnd
-from pipelines.training.checkpoint_store import Shared
+from pipelines.training.shared_checkpoints import Shared
 
 #: Optimizer state by index of the parameter and name of the moment.
 Moments = dict[int, dict[str, torch.Tensor | float | None]]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from components.models.frozen import KeptStates, check, divided
+from components.models.frozen_states import KeptStates, check, divided
 from components.tasks.batch import Rows
 from pipelines.core import artifacts
 from pipelines.core.errors import Stopped, UserError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from components.arrays import Array
-    from components.costs.energy import Clock
+    from components.costs.clock import Clock
     from components.tasks.examples import Examples
 
 #: Bytes of states kept in memory; larger ones are memory-mapped from a file.

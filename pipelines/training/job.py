@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import psutil
 
-from components.costs.energy import Clock
+from components.costs.clock import Clock
 from components.engine.training import Training
 from components.epoch_records import EpochRecord, Step
 from components.evidence.evidence import NonFiniteLossError
@@ -32,7 +32,7 @@ from pipelines.data.split_files import Split, read_split
 from pipelines.training import builders, launcher, models
 from pipelines.training.checkpoints import Checkpoint, Metered, State, unpack
 from pipelines.training.frozen_features import Keeping
-from pipelines.training.substitute import NOTHING, Substitute
+from pipelines.training.plan_changes import NOTHING, Substitute
 
 if TYPE_CHECKING:
     from components.selection.selector import Selector

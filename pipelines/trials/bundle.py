@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pipelines.config.plans import MethodPlan
 from pipelines.core.artifacts import PREPARED, SCRATCH, cost_of, digest, plan_of, result
-from pipelines.trials import folder as trials_folder
-from pipelines.trials.folder import DATA, StudyFolder, is_marked, mark_of
+from pipelines.trials import study_folder as trials_folder
+from pipelines.trials.study_folder import DATA, StudyFolder, is_marked, mark_of
 
 #: Files that a trial keeps of each stage; the model is not among them.
 KEPT = {

@@ -13,7 +13,7 @@ from pipelines.trials.grid import Grid, Trial, block_at
 
 if TYPE_CHECKING:
     from pipelines.config.plans import MethodPlan
-    from pipelines.trials.folder import StudyFolder
+    from pipelines.trials.study_folder import StudyFolder
 
 
 def cost_had(name: str, root: Path) -> float:

@@ -12,13 +12,13 @@ from uuid import uuid4
 from pipelines.core.artifacts import SCRATCH
 from pipelines.core.errors import Stopped, UserError
 from pipelines.core.signals import STOP
-from pipelines.trials import bundle, controls, folder
+from pipelines.trials import bundle, controls, study_folder
 from pipelines.versioning import dvc_remote
 
 if TYPE_CHECKING:
     from pipelines.trials.bundle import Part
-    from pipelines.trials.folder import StudyFolder
     from pipelines.trials.grid import Trial
+    from pipelines.trials.study_folder import StudyFolder
 
 #: Folder in the DVC remote, beside DVC's own; and without a remote, the folder that worktrees share with their clone.
 FOLDER, HERE = "winnow-cells", SCRATCH / "cells"
@@ -48,7 +48,7 @@ class Handover:
         if not self._take(bundle.data_of(study)):
             return  # data are uploaded before trials: without data there are no trials
         for seed in seeds:
-            folder.link_data(study.of(seed))
+            study_folder.link_data(study.of(seed))
             for trial in study.grid.trials:
                 if STOP.is_set():
                     raise Stopped

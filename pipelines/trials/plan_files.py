@@ -12,8 +12,8 @@ from pipelines.config.plans import Plans
 from pipelines.core import artifacts
 from pipelines.core.artifacts import SCRATCH, digest
 from pipelines.trials import controls
-from pipelines.trials.folder import DATA, StudyFolder
 from pipelines.trials.grid import Grid
+from pipelines.trials.study_folder import DATA, StudyFolder
 from pipelines.versioning.dvc_lock import code_of, md5_of
 
 STUDIES = SCRATCH / "study"

@@ -15,10 +15,10 @@ from pipelines.core.artifacts import read_numbers, result
 from pipelines.costs.account import CostColumns, Gains
 from pipelines.costs.records import CostRecord
 from pipelines.data.manifest import Manifest
-from pipelines.trials import folder, runner
+from pipelines.trials import runner, study_folder
 from pipelines.trials.controls import cost_had
-from pipelines.trials.folder import StudyFolder
 from pipelines.trials.grid import Trial
+from pipelines.trials.study_folder import StudyFolder
 
 #: A row's values by column, as in tables and JSON.
 Columns = dict[str, float | str | None]
@@ -128,7 +128,7 @@ class TrialRow:
 
 def metric_of(study: StudyFolder) -> Metric:
     """Return the study's judging metric."""
-    manifest = Manifest.read(study.path / folder.DATA / artifacts.MANIFEST)
+    manifest = Manifest.read(study.path / study_folder.DATA / artifacts.MANIFEST)
     return Metric(manifest.metric, manifest.higher)
 
 

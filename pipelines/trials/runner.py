@@ -19,7 +19,7 @@ from pipelines.core.errors import Stopped, UserError
 from pipelines.core.signals import STOP
 from pipelines.costs.account import Account, MethodAccount
 from pipelines.trials import controls
-from pipelines.trials.folder import DATA, StudyFolder, data_key, is_marked, link_data, mark_of, steps
+from pipelines.trials.study_folder import DATA, StudyFolder, data_key, is_marked, link_data, mark_of, steps
 
 
 def run(study: StudyFolder, seed: int, name: str) -> None:

@@ -9,10 +9,10 @@ from pydantic import JsonValue, TypeAdapter
 
 from components.costs.savings import Metric
 from pipelines.core.records import Record
-from pipelines.trials.folder import StudyFolder
 from pipelines.trials.grid import Grid
 from pipelines.trials.method_rows import MethodRow, Spread
 from pipelines.trials.rows import Columns, Head, TrialRow, collect, metric_of
+from pipelines.trials.study_folder import StudyFolder
 from pipelines.trials.study_summary import Column, by_method, summary, with_scores
 
 #: The spreads of a point that have the same names as in a trial's row.

@@ -8,7 +8,7 @@ import pytest
 from pipelines.config.loader import load
 from pipelines.core import artifacts
 from pipelines.trials import bundle, exchange, runner
-from pipelines.trials import folder as trials_folder
+from pipelines.trials import study_folder as trials_folder
 from pipelines.trials.exchange import Handover
 from pipelines.trials.grid import grid_of
 from pipelines.trials.plan_files import lay_out

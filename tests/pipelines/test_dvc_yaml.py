@@ -22,7 +22,7 @@ APART = {
     "pipelines.costs": "measures and records costs, which differ from run to run",
     "pipelines.sources.hub_status": "asks whether the hub answers",
     "pipelines.versioning": "names the commit at the foot of a report",
-    "components.costs.energy": "holds clocks and watts; cost records differ from run to run",
+    "components.costs.clock": "times a run; cost records differ from run to run",
 }
 #: The same for one stage alone.
 APART_OF = {

@@ -67,8 +67,8 @@ class AdaSelection(Keeper):
             mean: a rule's mean loss (eq. 3), by its "importance" over the batch, or over what it would have "kept".
             change: of that mean, "signed" or "absolute".
             time: unit of t in the reward: "iteration" for looks, or "epoch".
-            explore: whether "uniform" draws random scores (ours); else its importance is 1/B for all, as the paper's text has it, and
-                no example is chosen by it.
+            explore: whether "uniform" draws random scores (ours); else its importance is 1/B for all, as in the paper's text,
+                and it chooses nothing.
             look: how examples are seen (``Keeper``).
         """
         super().__init__(fraction, look, draws=explore)

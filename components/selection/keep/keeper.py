@@ -15,8 +15,8 @@ from components.arrays import Array
 from components.costs.savings import LOOK_SHARE
 from components.evidence.signals import Signals
 from components.rng import stream
+from components.selection.keep.recent_batches import WINDOW, Window
 from components.selection.keep.rules import largest
-from components.selection.keep.window import WINDOW, Window
 from components.selection.selector import Epoch, Look, Selector, check_fraction
 
 if TYPE_CHECKING:

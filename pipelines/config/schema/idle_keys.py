@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.config.schema.task_keys import TaskKeys
+from pipelines.config.schema.task_fields import TaskKeys
 
 #: The kinds of data that a key is for, by key.
 FOR = {"image_size": ("image",), "max_length": ("text",), "block": ("language",), "vocabulary": ("language",)}

@@ -7,7 +7,7 @@ from pydantic import model_validator
 from pipelines.config.schema.idle_keys import idle
 from pipelines.config.schema.model import Small, Transformer
 from pipelines.config.schema.source import FromFolder, FromPackage
-from pipelines.config.schema.task_keys import TaskKeys
+from pipelines.config.schema.task_fields import TaskKeys
 
 #: By kind of data: required columns (at least one of them), optional columns; and the sources that have such data.
 INPUTS: dict[str, tuple[set[str], set[str]]] = {

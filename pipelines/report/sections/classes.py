@@ -16,8 +16,8 @@ from pipelines.report.trial_names import runs as runs_of
 from pipelines.report.trial_names import title
 
 if TYPE_CHECKING:
-    from pipelines.trials.folder import StudyFolder
     from pipelines.trials.grid import Trial
+    from pipelines.trials.study_folder import StudyFolder
 
 #: The most classes shown, the largest of the training split first.
 MOST = 20

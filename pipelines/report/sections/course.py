@@ -15,7 +15,7 @@ from pipelines.report.page import Section, Table, drawing
 from pipelines.report.trial_names import distinguishing_setting
 
 if TYPE_CHECKING:
-    from pipelines.trials.folder import StudyFolder
+    from pipelines.trials.study_folder import StudyFolder
 
 History = list[EpochRecord]
 #: The most rows in the table of events; each trial's history has all.

@@ -13,9 +13,9 @@ from markupsafe import Markup
 
 from components.arrays import Array
 from pipelines.data.manifest import Manifest
-from pipelines.report.data_charts import Scores, histograms
 from pipelines.report.page import NOTHING, Section, Table, drawing
 from pipelines.report.run_results import BLIND, Run, indices_of, label_of, prepared
+from pipelines.report.section_charts import Scores, histograms
 
 #: Number of examples from either end, and the most characters shown of a text.
 SHOWN, LONGEST = 10, 200

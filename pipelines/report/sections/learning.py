@@ -17,14 +17,14 @@ from pipelines.core.artifacts import plan_of
 from pipelines.costs.records import CostRecord
 from pipelines.data.manifest import Manifest
 from pipelines.report.charts import COLOURS
-from pipelines.report.data_charts import Curve, Map, curves, data_map
 from pipelines.report.page import Drawing, Section, drawing
 from pipelines.report.run_results import BLIND, Run
+from pipelines.report.section_charts import Curve, Map, curves, data_map
 from pipelines.report.trial_names import distinguishing_setting, runs, title
 
 if TYPE_CHECKING:
-    from pipelines.trials.folder import StudyFolder
     from pipelines.trials.grid import Trial
+    from pipelines.trials.study_folder import StudyFolder
 
 #: The most points of a data map: more would overlap, and make the page large.
 POINTS = 2000

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pipelines.config.plans import MethodPlan
 from pipelines.core.artifacts import plan_of
 from pipelines.costs.records import CostRecord
-from pipelines.report.data_charts import Bar, bars
 from pipelines.report.page import Section, Table, drawing, number
+from pipelines.report.section_charts import Bar, bars
 
 Laps = dict[str, float]
 #: Laps of training, and of selecting; what remains of the outermost lap is ``rest``.

@@ -14,9 +14,9 @@ from pipelines.report.page import NOTHING, Section, Table, number, with_error
 from pipelines.study.across_tasks import RegimeRow, verdicts
 from pipelines.study.report import page as study_page
 from pipelines.study.report.page import between, ratio
-from pipelines.trials.folder import DATA, StudyFolder
 from pipelines.trials.method_rows import MethodRow
 from pipelines.trials.search_space import settings_in, settings_text
+from pipelines.trials.study_folder import DATA, StudyFolder
 from pipelines.trials.study_tables import StudyTables
 
 

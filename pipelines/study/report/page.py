@@ -18,10 +18,10 @@ from pipelines.report.charts import Best, Series, against_time
 from pipelines.report.cost_tables import MARKS
 from pipelines.report.page import NOTHING, Section, Table, number, with_error
 from pipelines.report.sections import classes, course, learning
-from pipelines.study.report import overlap
-from pipelines.trials.folder import DATA, StudyFolder
+from pipelines.study.report import seed_overlap
 from pipelines.trials.method_rows import AgainstControl, Means, MethodRow, RatioOver
 from pipelines.trials.search_space import settings_in, settings_text
+from pipelines.trials.study_folder import DATA, StudyFolder
 from pipelines.trials.study_tables import Point, StudyTables
 
 GAIN = "gain over it"
@@ -56,7 +56,7 @@ def page(study: StudyFolder, written: StudyTables) -> str:
     )
     sections += learning.of_study(study, shown)
     sections += classes.of_study(study, shown, manifest, training.training.epochs)
-    sections += [*overlap.of_study(study), *course.of_study(study), *_failed(written)]
+    sections += [*seed_overlap.of_study(study), *course.of_study(study), *_failed(written)]
     title = f"{written.task}: a study of selecting examples"
     return report_page.render(title, headline(written), sections, _facts(study, manifest), study_verdict.of_study(written))
 

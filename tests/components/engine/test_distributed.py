@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from components.costs.energy import Clock, Lap
+from components.costs.clock import Clock, Lap
 from components.engine.distributed import DistributedLearner, Group, Ranks
 from components.engine.learner import Learner
 from components.engine.optimizers import build_optimizer

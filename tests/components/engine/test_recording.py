@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from components.costs.energy import Clock
+from components.costs.clock import Clock
 from components.engine import recording
 from components.engine.recording import Recorder
 from components.run_position import Position

@@ -6,7 +6,7 @@ import pytest
 
 from components.epoch_records import EpochRecord
 from components.rng import stream
-from components.selection.draw.holdout import Holdout
+from components.selection.draw.holdout_only import Holdout
 from components.selection.draw.short import Short
 from components.selection.selector import Selector
 from pipelines.config.methods import build, resolve

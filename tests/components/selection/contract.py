@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from components.engine.proxy import rank
+from components.engine.proxy_ranking import rank
 from components.epoch_records import EpochRecord
 from components.rng import stream
 from components.selection import METHODS
-from components.selection.draw.holdout import Holdout
+from components.selection.draw.holdout_only import Holdout
 from components.selection.draw.short import Short
 from components.selection.keep.loss_threshold import LossThreshold
 from pipelines.config.loader import load

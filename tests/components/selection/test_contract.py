@@ -11,7 +11,7 @@ from components.epoch_records import EpochRecord
 from components.rng import stream
 from components.selection import METHODS
 from components.selection.admit.naive_bayes import NaiveBayes
-from components.selection.keep.window import Window
+from components.selection.keep.recent_batches import Window
 from components.selection.selector import Epoch
 from pipelines.training.checkpoints import pack, unpack
 from tests.components.selection.contract import (

@@ -8,9 +8,9 @@ from components.costs.savings import Metric
 from pipelines.advise import proposal, rungs
 from pipelines.advise.records import Answer, Nothing, Spent
 from pipelines.costs.account import CostColumns, Gains
-from pipelines.trials.folder import StudyFolder
 from pipelines.trials.grid import Grid, Trial
 from pipelines.trials.rows import Head, Reached, TrialRow
+from pipelines.trials.study_folder import StudyFolder
 
 
 def test_costs_are_added_up_and_paid_back():

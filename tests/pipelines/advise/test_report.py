@@ -6,7 +6,7 @@ from pipelines.advise import report
 from pipelines.advise.records import NoProposalScore, Nothing, ProposalScore
 from pipelines.core.artifacts import MANIFEST, cost_of
 from pipelines.report.page import NOTHING
-from pipelines.trials.folder import DATA, StudyFolder
+from pipelines.trials.study_folder import DATA, StudyFolder
 from tests.pipelines.advise.advices import RUNGS, advice, answer, balance, gain
 from tests.pipelines.records import cost_record, manifest
 

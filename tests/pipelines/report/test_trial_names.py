@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from pipelines.report import trial_names
-from pipelines.trials.folder import StudyFolder
 from pipelines.trials.grid import Grid, Trial
+from pipelines.trials.study_folder import StudyFolder
 from tests.pipelines.study_rows import method_row
 
 FULL, CONTROL = Trial("full", "full", "full"), Trial("short-at-2.0", "control", "short")

@@ -10,8 +10,8 @@ from pipelines.core.artifacts import STUDY, read_json
 from pipelines.costs.account import CostColumns, Gains
 from pipelines.study import publish
 from pipelines.study.across_tasks import RegimeRow
-from pipelines.trials.folder import StudyFolder
 from pipelines.trials.rows import Head, Reached, TrialRow
+from pipelines.trials.study_folder import StudyFolder
 from pipelines.trials.study_summary import Column
 from tests.pipelines.study_rows import method_row, study_tables
 

@@ -5,8 +5,8 @@ import pytest
 from pipelines.core.artifacts import MANIFEST, STUDY
 from pipelines.costs.account import CostColumns, Gains
 from pipelines.study import tracking
-from pipelines.trials.folder import DATA, StudyFolder
 from pipelines.trials.rows import Head, Reached, TrialRow
+from pipelines.trials.study_folder import DATA, StudyFolder
 from pipelines.trials.study_summary import Column
 from tests.pipelines.records import manifest
 from tests.pipelines.study_rows import method_row, study_tables

@@ -9,7 +9,7 @@ from pipelines.study import tracking_by_regime
 from pipelines.study.across_tasks import RegimeRow
 from pipelines.study.tasks import together
 from pipelines.study.tracking import key_of
-from pipelines.trials.folder import StudyFolder
+from pipelines.trials.study_folder import StudyFolder
 from tests.pipelines.study_rows import method_row
 from tests.pipelines.told_runs import Told
 

@@ -4,7 +4,7 @@ from pipelines.core import artifacts
 from pipelines.core.errors import UserError
 from pipelines.study import worker
 from pipelines.trials import bundle, runner
-from pipelines.trials import folder as trials_folder
+from pipelines.trials import study_folder as trials_folder
 from pipelines.trials.exchange import Handover
 from tests.pipelines.shared_studies import STUDY, run, shared
 

@@ -189,7 +189,7 @@ def test_many_states_lie_in_a_file_and_too_many_are_refused(write_task, monkeypa
 
 def test_a_model_that_cannot_be_divided_is_refused_by_its_class(write_task, monkeypatch):
     write_task()
-    monkeypatch.setattr("components.models.frozen.embeddings_of", lambda _: {})
+    monkeypatch.setattr("components.models.frozen_states.embeddings_of", lambda _: {})
     said = r"tasks.own.training.keep_frozen: .* has no single frozen module 'embeddings'.*; leave it out"
     with pytest.raises(UserError, match=said):
         Job("train", "full", Selector())

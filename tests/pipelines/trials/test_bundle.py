@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.core.command import SCRATCH
 from pipelines.trials import bundle
-from pipelines.trials import folder as trials_folder
+from pipelines.trials import study_folder as trials_folder
 from tests.pipelines.shared_studies import contents, run
 
 

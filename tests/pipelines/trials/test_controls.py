@@ -2,7 +2,7 @@
 
 from pipelines.core import artifacts
 from pipelines.trials import controls
-from pipelines.trials import folder as trials_folder
+from pipelines.trials import study_folder as trials_folder
 from tests.pipelines.records import cost_record
 
 

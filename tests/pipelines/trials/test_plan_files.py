@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.core import artifacts
-from pipelines.trials import folder as trials_folder
+from pipelines.trials import study_folder as trials_folder
 from tests.conftest import ROOT
 from tests.pipelines.trials.conftest import STUDY
 

@@ -5,8 +5,8 @@ import pytest
 from components.costs.savings import Metric
 from pipelines.core.artifacts import MANIFEST
 from pipelines.costs.account import CostColumns, Gains
-from pipelines.trials.folder import DATA, StudyFolder
 from pipelines.trials.rows import Head, Reached, TrialRow, collect, metric_of, scores
+from pipelines.trials.study_folder import DATA, StudyFolder
 from tests.pipelines.records import manifest
 
 REACHED = Reached(0.9, 0.01, 0.1, 0.7, loss=0.2, examples_drawn=30, examples_looked=20, examples_trained=10)

@@ -11,8 +11,8 @@ from pipelines.config.plans import MethodPlan
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
 from pipelines.core.tables import read_table
-from pipelines.trials import folder as trials_folder
 from pipelines.trials import runner
+from pipelines.trials import study_folder as trials_folder
 
 
 def test_a_control_of_a_cell_without_results_says_so(study, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from components.epoch_records import EpochRecord
 from components.evidence.signals import Signals
 from components.run_position import Plan
-from components.selection.draw.holdout import Holdout
+from components.selection.draw.holdout_only import Holdout
 from components.selection.keep.rho_loss import RhoLoss
 
 PLAN = Plan(epochs=2, batch_size=8, look_size=16, look_batch=16, seed=0)

@@ -6,8 +6,8 @@ import pyarrow as pa
 from pipelines.core import artifacts, tables
 from pipelines.report.page import NOTHING
 from pipelines.report.sections import classes
-from pipelines.trials.folder import StudyFolder
 from pipelines.trials.grid import Grid, Trial
+from pipelines.trials.study_folder import StudyFolder
 from tests.pipelines.records import manifest
 from tests.pipelines.report.given_runs import run
 

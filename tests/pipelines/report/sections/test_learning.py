@@ -8,12 +8,12 @@ import pytest
 from pipelines.core import artifacts
 from pipelines.core.artifacts import cost_of, result
 from pipelines.report import trial_names
-from pipelines.report.data_charts import curves
 from pipelines.report.run_results import Run
+from pipelines.report.section_charts import curves
 from pipelines.report.sections import learning
 from pipelines.report.sections.learning import Point
-from pipelines.trials.folder import StudyFolder
 from pipelines.trials.grid import Grid, Trial
+from pipelines.trials.study_folder import StudyFolder
 from tests.pipelines.records import cost_record, epoch_record
 from tests.pipelines.study_rows import method_row
 

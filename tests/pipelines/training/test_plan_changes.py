@@ -5,7 +5,7 @@ import numpy as np
 from pipelines.config.plans import TrainingPlan
 from pipelines.core import artifacts
 from pipelines.plan import plan
-from pipelines.training.substitute import NOTHING, Substitute
+from pipelines.training.plan_changes import NOTHING, Substitute
 from tests.pipelines.records import manifest
 
 

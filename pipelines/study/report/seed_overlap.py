@@ -11,8 +11,8 @@ from components.arrays import Array
 from pipelines.core.artifacts import result
 from pipelines.core.tables import read_table
 from pipelines.report.page import NOTHING, Section, Table, number
-from pipelines.trials.folder import StudyFolder
 from pipelines.trials.search_space import settings_text
+from pipelines.trials.study_folder import StudyFolder
 
 
 def jaccard(one: Array, other: Array) -> float:

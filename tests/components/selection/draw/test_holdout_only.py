@@ -3,7 +3,7 @@
 import numpy as np
 
 from components.epoch_records import EpochRecord
-from components.selection.draw.holdout import Holdout
+from components.selection.draw.holdout_only import Holdout
 from components.selection.selector import Epoch
 
 

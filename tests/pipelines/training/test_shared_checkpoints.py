@@ -11,7 +11,7 @@ from pipelines.core import artifacts
 from pipelines.core.environment import CHECKPOINTS
 from pipelines.core.errors import UserError
 from pipelines.services import worker
-from pipelines.training import checkpoint_store
+from pipelines.training import shared_checkpoints
 from pipelines.training.checkpoints import Checkpoint
 
 
@@ -104,7 +104,7 @@ def test_a_copy_that_is_torn_or_foreign_is_left_with_one_line(place, machine, ca
 @pytest.mark.parametrize("address", ["s3://bucket/x", "nope://me:secret@host/x", "/dev/null/x", "http://127.0.0.1:9/x"])
 def test_a_place_that_cannot_be_reached_costs_one_line(machine, monkeypatch, capsys, address):
     monkeypatch.setenv(CHECKPOINTS.name, address)
-    monkeypatch.setattr(checkpoint_store, "PUT_SECONDS", 5)
+    monkeypatch.setattr(shared_checkpoints, "PUT_SECONDS", 5)
     checkpoint = machine("first")
     save(checkpoint, 1)
     checkpoint._shared.put()
@@ -118,8 +118,8 @@ def test_a_place_that_cannot_be_reached_costs_one_line(machine, monkeypatch, cap
 
 def test_a_place_that_hangs_is_not_waited_for(place, machine, monkeypatch, capsys):
     hangs, puts = threading.Event(), []
-    monkeypatch.setattr(checkpoint_store, "PUT_SECONDS", 0.1)
-    monkeypatch.setattr(checkpoint_store.Shared, "_put", lambda self: (puts.append(1), hangs.wait(60)))
+    monkeypatch.setattr(shared_checkpoints, "PUT_SECONDS", 0.1)
+    monkeypatch.setattr(shared_checkpoints.Shared, "_put", lambda self: (puts.append(1), hangs.wait(60)))
     checkpoint = machine("first")
     begun = time.monotonic()
     for _ in range(5):
@@ -165,7 +165,7 @@ def test_without_a_place_nothing_is_said_or_done(machine, monkeypatch, capsys):
 
 @pytest.mark.parametrize("address", ["checkpoints", "nope://x", "s3-no-such://b"])
 def test_an_agent_is_told_of_an_address_that_cannot_work(address):
-    checkpoint_store.check("/srv/checkpoints")
-    checkpoint_store.check("memory://x")
+    shared_checkpoints.check("/srv/checkpoints")
+    shared_checkpoints.check("memory://x")
     with pytest.raises(UserError, match=r"^WINNOW_CHECKPOINTS: "):
         worker.check(dict.fromkeys(worker.NEEDED, "http://x") | {CHECKPOINTS.name: address})

@@ -11,9 +11,9 @@ from pydantic import Field, NonNegativeFloat, model_serializer, model_validator
 
 from components.costs.savings import METRICS, Metric
 from pipelines.config.schema.model import Model
+from pipelines.config.schema.regimes import Duplicates, LabelNoise, LongTail, TargetSet
 from pipelines.config.schema.sections import Section, Training
 from pipelines.config.schema.source import DataSource
-from pipelines.config.schema.split_options import Duplicates, LabelNoise, LongTail, TargetSet
 
 
 class Columns(Section):

@@ -7,7 +7,7 @@ import pytest
 
 from components.selection.keep.adaselection import LESSON, AdaSelection
 from components.selection.keep.keeper import CORRECTION
-from components.selection.keep.window import WINDOW, Window
+from components.selection.keep.recent_batches import WINDOW, Window
 
 
 @pytest.fixture

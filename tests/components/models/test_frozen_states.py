@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from components.models import frozen as frozen_module
-from components.models.frozen import KeptStates, check, divided
+from components.models import frozen_states as frozen_module
+from components.models.frozen_states import KeptStates, check, divided
 from components.models.small import freeze_all_but_last
 from components.selection.admit.multistage import Multistage
 from components.selection.draw.infobatch import InfoBatch

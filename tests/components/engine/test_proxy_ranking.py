@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from components.engine import proxy
-from components.engine.proxy import rank
+from components.engine import proxy_ranking
+from components.engine.proxy_ranking import rank
 from components.epoch_records import EpochRecord
 from components.selection.draw.short import Short
 from components.tasks.batch import Rows
@@ -64,7 +64,7 @@ def test_many_features_are_projected_and_keep_their_distances(trained, monkeypat
     wide = nn.Sequential(nn.Flatten(), nn.Linear(16, 800), nn.ReLU(), nn.Linear(800, 4))
     training = trained(model=wide)
     whole = rank(training)["features"]
-    monkeypatch.setattr(proxy, "FEATURES_KEPT", 60 * 400)
+    monkeypatch.setattr(proxy_ranking, "FEATURES_KEPT", 60 * 400)
     part = rank(training)["features"]
     assert (whole.shape, part.shape) == ((60, 800), (60, 400))
     far = [np.linalg.norm(f[:30] - f[30:], axis=1) for f in (whole, part)]

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from pipelines.config.schema.split_options import Duplicates, LabelNoise, LongTail, TargetSet
+from pipelines.config.schema.regimes import Duplicates, LabelNoise, LongTail, TargetSet
 
 TASK = "tasks.movie-reviews"
 BAD = {

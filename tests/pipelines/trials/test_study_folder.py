@@ -2,8 +2,8 @@
 
 from pipelines.config.plans import MethodPlan
 from pipelines.core import artifacts
-from pipelines.trials import folder as trials_folder
-from pipelines.trials.folder import DATA, StudyFolder
+from pipelines.trials import study_folder as trials_folder
+from pipelines.trials.study_folder import DATA, StudyFolder
 
 
 def test_a_cell_is_done_when_all_its_steps_are_with_the_settings_that_it_has_now(study):

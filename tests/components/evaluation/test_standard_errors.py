@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from components.evaluation.metrics import METRICS_OF
-from components.evaluation.significance import paired_error, shares
+from components.evaluation.standard_errors import paired_error, shares
 
 
 def test_by_hand_on_four_examples():

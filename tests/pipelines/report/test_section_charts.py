@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.report.data_charts import Bar, Curve, Map, Scores, bars, curves, data_map, histograms
+from pipelines.report.section_charts import Bar, Curve, Map, Scores, bars, curves, data_map, histograms
 
 
 def test_the_cut_is_drawn_only_where_scores_alone_made_it():

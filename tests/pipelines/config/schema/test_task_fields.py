@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from components.costs.savings import Metric
 from pipelines.config.loader import load
-from pipelines.config.schema.task_keys import Columns
+from pipelines.config.schema.task_fields import Columns
 from tests.conftest import ROOT
 
 TASK = "tasks.movie-reviews"
