@@ -160,10 +160,10 @@ def of_128(classes: int = 10, looks: int = 2000) -> float:
 
     from components.evidence.evidence import Evidence
     from components.evidence.objectives import OBJECTIVES
-    from components.selection.keep.adaselection import AdaSelection
+    from components.selection.keep.adaselection import SEVEN, AdaSelection
 
     torch.set_num_threads(1)
-    method, target = AdaSelection(0.2), torch.randint(0, classes, (128,))
+    method, target = AdaSelection(0.2, list(SEVEN), explore=False), torch.randint(0, classes, (128,))
     seen = [OBJECTIVES["class"].see(torch.randn(128, classes), target, norm=False) for _ in range(looks)]
     given = [Evidence(torch.arange(128), target, s.loss, s.output, True, log_p=s.log_p) for s in seen]
     start = time.process_time()
