@@ -71,10 +71,22 @@ def smaller(params):
 
 
 PARAMS = smaller(load(ROOT / "params.yaml"))
-every_method = pytest.mark.parametrize("name", sorted(PARAMS.methods))
+
+
+def cases(names):
+    """Return the blocks ``names`` as parameters; all but one of those that stand for the same classes are slow."""
+    seen, found = set(), []
+    for name in sorted(names, key=lambda n: (n not in METHODS, n)):
+        classes = tuple(classes_of(PARAMS.methods, name))
+        found.append(pytest.param(name, id=name, marks=[pytest.mark.slow] if classes in seen else []))
+        seen.add(classes)
+    return found
+
+
+every_method = pytest.mark.parametrize("name", cases(PARAMS.methods))
 #: Their cost depends on the losses, or on when their batches came: their plans are tested beside them.
 UNPLANNED = {"adaselection-whole", *(n for n in PARAMS.methods if not build(resolve(PARAMS, n, 2)).cost_known)}
-every_planned_method = pytest.mark.parametrize("name", sorted(set(PARAMS.methods) - UNPLANNED))
+every_planned_method = pytest.mark.parametrize("name", cases(set(PARAMS.methods) - UNPLANNED))
 
 
 def scores_of(training):
