@@ -22,7 +22,7 @@ from components.selection.selector import Epoch, check_at_least, check_choice, c
 if TYPE_CHECKING:
     from components.evidence.ledger import Ledger
 
-#: The pool of the paper's tables, "[Big Loss, Small Loss, uniform]": with all seven a model of texts ends at chance.
+#: The pool of the paper's tables, "[Big Loss, Small Loss, uniform]": with all seven one of movie reviews ends at chance.
 POOL = ("uniform", "big-loss", "small-loss")
 #: The paper's whole pool M.
 SEVEN = ("uniform", "big-loss", "small-loss", "gradient-norm", "adaboost", "coreset-1", "coreset-2")
