@@ -7,10 +7,14 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from pipelines.core.artifacts import HERE
 from pipelines.core.errors import UserError
+
+#: Most levels of lists and mappings inside each other; libyaml's composer recurses without a bound of its own.
+DEEPEST = 100
 
 #: Unquoted values that YAML 1.1 and 1.2 read differently, each with a remedy.
 AMBIGUOUS = (
@@ -30,16 +34,21 @@ def read(path: Path, root: Path = HERE) -> object:
     """
     text = text_of(path, root)
     try:
-        reader = YAML(typ="safe", pure=True)
+        _check_depth(text, path)
+        # As DVC does: by libyaml where ruamel.yaml.clib is installed, as it is beside Prefect. It takes a fifth of the time,
+        # and refuses some texts that the parser in Python takes, such as an unquoted address between braces.
+        reader = YAML(typ="safe")
         node = reader.compose(text)
         _check(node, path, set())
         # ``reader.load`` would parse the text a second time, which takes as long again.
         content: object = None if node is None else reader.constructor.construct_document(node)
     except MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise UserError(f"{path}: cannot be read: {line}{error.problem or error.context}") from None
+        last = len(text.splitlines())
+        line = f"line {min(error.problem_mark.line + 1, last)}: " if error.problem_mark else ""
+        remedy = "; put a text with a colon in quotes" if error.problem == "found unexpected ':'" else ""
+        raise UserError(f"{path}: cannot be read: {line}{error.problem or error.context}{remedy}") from None
     except (YAMLError, RecursionError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from None
+        raise UserError(f"{path}: cannot be read: {str(error).partition(chr(10))[0]}") from None
     return content
 
 
@@ -56,6 +65,14 @@ def text_of(path: Path, root: Path = HERE) -> str:
         raise UserError(f"{path}: cannot be read: {error}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
+
+
+def _check_depth(text: str, path: Path) -> None:
+    depth = 0
+    for event in YAML(typ="safe").parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > DEEPEST:
+            raise UserError(f"{path}: cannot be read: values are nested more than {DEEPEST} deep")
 
 
 def _check(node: Node | None, path: Path, seen: set[int]) -> None:
@@ -84,7 +101,7 @@ def _check_keys(node: MappingNode, path: Path) -> None:
 
 
 def _check_scalar(node: ScalarNode, path: Path) -> None:
-    if node.style is not None:
+    if node.style:  # in quotes, or a block
         return
     for pattern, remedy in AMBIGUOUS:
         if pattern.fullmatch(node.value):

@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from dvc.utils.serialize import load_yaml
+from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,13 +27,41 @@ from tests.conftest import ROOT
 )
 def test_what_two_readers_take_for_different_things_is_refused_with_its_line(written, remedy, tmp_path):
     path = tmp_path / "own.yaml"
-    path.write_text(f"first: 1\nkeys:\n  - {{ a: {written} }}\n")
+    path.write_text(f"first: 1\nkeys:\n  - a: {written}\n")
     with pytest.raises(UserError) as told:
         yaml_file.read(path)
     assert str(told.value).startswith(f"{path}: line 3: {written}: YAML 1.1 and 1.2 read this value differently; ")
     assert remedy in str(told.value)
     path.write_text(f"first: 1\nkeys:\n  - {{ a: '{written}' }}\n")
     assert yaml_file.read(path) == {"first": 1, "keys": [{"a": written}]}
+
+
+@pytest.mark.parametrize("written", ["{ url: http://127.0.0.1:5000 }", "[a:b]", "{ a: b?c }"])
+def test_what_dvc_cannot_read_is_refused(written, tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text(f"key: {written}")
+    with pytest.raises(YAMLFileCorruptedError):
+        load_yaml(str(path))
+    with pytest.raises(UserError, match=r"^\S+own\.yaml: cannot be read: line 1: [^\n]+$"):
+        yaml_file.read(path)
+
+
+def test_of_a_colon_the_remedy_is_named(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("key: { url: http://127.0.0.1:5000 }")
+    with pytest.raises(UserError, match="put a text with a colon in quotes"):
+        yaml_file.read(path)
+    path.write_text("key: { url: 'http://127.0.0.1:5000' }")
+    assert yaml_file.read(path) == {"key": {"url": "http://127.0.0.1:5000"}}
+
+
+def test_depth_is_bounded(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("a: " + 98 * "[" + "1" + 98 * "]")
+    assert yaml_file.read(path) == load_yaml(str(path))
+    path.write_text("a: " + 100 * "[" + "1" + 100 * "]")
+    with pytest.raises(UserError, match="values are nested more than 100 deep"):
+        yaml_file.read(path)
 
 
 NUMBERS = {"5e-4": 5e-4, "1e3": 1e3, "5.0e-4": 5e-4, "0x1F": 31, "1_000": 1000, "0": 0}
