@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,6 +59,7 @@ class Evidence:
         norm: ``(B,)`` gradient norms, if they do not follow from ``output``.
         log_p: ``(B, C)`` log-probabilities, if the objective computes them anyway.
         input_norm: ``(B,)`` norms of the loss's gradient by the input, if requested.
+        recalled: whether it is of each example's last forward pass, and not of one made now.
     """
 
     index: Tensor
@@ -69,6 +71,7 @@ class Evidence:
     norm: Tensor | None = None
     log_p: Tensor | None = None
     input_norm: Tensor | None = None
+    recalled: bool = False
     _departed: Departed | None = field(default=None, init=False)
 
     def __len__(self) -> int:
@@ -119,8 +122,8 @@ class Evidence:
             return passes[0]
         first = passes[0]
         fields = [n for n in ("index", "target", "loss", "output", *OPTIONAL) if getattr(first, n) is not None]
-        joined = {n: torch.cat([getattr(s, n) for s in passes]) for n in fields}
-        return Evidence(looked=first.looked, objective=first.objective, **joined)
+        joined: dict[str, Any] = {n: torch.cat([getattr(s, n) for s in passes]) for n in fields}
+        return Evidence(looked=first.looked, objective=first.objective, recalled=first.recalled, **joined)
 
 
 def refuse_non_finite(evidence: Evidence) -> None:

@@ -153,7 +153,7 @@ class Ledger:
         if math.isnan(loss.sum()):
             return None
         norm = self.columns["gradient_norm"].index_select(0, at) if norms else None
-        return Evidence(index, index, loss, loss[:, None], True, objective, norm)
+        return Evidence(index, index, loss, loss[:, None], True, objective, norm, recalled=True)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all tensors of the ledger, to be saved."""

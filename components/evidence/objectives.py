@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -14,6 +15,12 @@ from typing_extensions import override
 from components.arrays import Array
 from components.evidence import score_formulas
 
+if TYPE_CHECKING:
+    from components.tasks.examples import Examples
+    from components.tasks.language import Blocks
+
+#: Most blocks of tokens whose frequencies are counted.
+COUNTED = 2**16
 #: Classes up to which a look's gradient norms are computed by numpy.
 FEW = 256
 
@@ -70,6 +77,10 @@ class Objective(ABC):
         known = self.gradient_norm(output, target) if norm is None else norm
         return known, torch.full_like(known, torch.nan)
 
+    def constant_loss(self, examples: Examples) -> float:
+        """Return the mean loss of the best constant prediction for all ``examples``."""
+        return _entropy(examples.target)
+
     def predicted(self, output: Tensor) -> Tensor:
         """Return ``(B,)`` int64, the class of the largest logit; -1 without classes."""
         return torch.full((len(output),), -1, device=output.device)
@@ -112,6 +123,10 @@ class SquaredError(Objective):
     likelihood = False
 
     @override
+    def constant_loss(self, examples: Examples) -> float:
+        return float(examples.target.var(dtype=np.float64))
+
+    @override
     def see(self, output: Tensor, target: Tensor, *, norm: bool) -> PassSignals:
         return PassSignals((output.squeeze(1) - target).square(), output)
 
@@ -133,8 +148,19 @@ class NextToken(Objective):
         return PassSignals(each.mean(1), -each.detach(), token_norm(before.detach(), after) if norm else None)
 
     @override
+    def constant_loss(self, examples: Examples) -> float:
+        tokens = cast("Blocks", examples).tokens
+        return _entropy(tokens[:: 1 + len(tokens) // COUNTED, 1:])
+
+    @override
     def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
         return output.new_full((len(output),), torch.nan)
+
+
+def _entropy(codes: Array) -> float:
+    """Return the entropy, in nats, of whole numbers from 0 up."""
+    share = np.bincount(codes.ravel()) / codes.size
+    return float(-np.sum(share * np.log(share, where=share > 0, out=np.zeros_like(share))))
 
 
 def _probabilities(output: Tensor, log_p: Tensor | None) -> Tensor:

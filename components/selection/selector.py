@@ -79,6 +79,7 @@ class Selector:
     nearness: ClassVar[bool] = False  #: whether the warm-up must measure nearness to a target set
     fake_class: bool = False  #: whether the warm-up must train on a fake class
     classes: bool = False  #: whether targets must be classes
+    by_batch: bool = False  #: whether ``admit`` and ``keep`` turn away whole batches
     cost_known: bool = True  #: whether ``planned_cost`` is exact; False if the losses decide
     learning_rate: float = 1.0  #: factor of the task's learning rate
     batch: Batching = 1.0  #: factor of the task's batch size

@@ -44,6 +44,7 @@ class Stack(Selector):
         self.nearness = any(m.nearness for m in members)  # type: ignore[misc]
         self.fake_class = any(m.fake_class for m in members)
         self.classes = any(m.classes for m in members)
+        self.by_batch = any(m.by_batch for m in members)
         self.cost_known = all(m.cost_known for m in members)
         self.learning_rate = math.prod(m.learning_rate for m in members)
         self.batch = _smallest([m.batch for m in members])

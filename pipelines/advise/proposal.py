@@ -205,7 +205,7 @@ def block(params: Params, last: Rung, winner: Trial) -> str:
     compare, methods = {"full": grid.start}, dict[str, Block]()
     if winner.role == "control":
         (member,) = MethodPlan.read(last.study.of(last.study.seeds[0]) / plan_of("methods", winner.name)).members
-        compare[winner.method], methods[winner.method] = grid.start, {**member.arguments, **member.factors}
+        compare[winner.method], methods[winner.method] = grid.start, member.block()
     elif winner.role == "method":
         compare |= {winner.name: grid.params.compare[winner.name], **dict.fromkeys(CONTROLS, grid.start)}
         methods = {winner.name: grid.params.methods[winner.name], **{c: {"controls": winner.name} for c in CONTROLS}}

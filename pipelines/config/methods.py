@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ConfigDict, JsonValue, ValidationError, create_model
 
 from components.selection import METHODS
+from components.selection.guard import Guarded, can_unlearn
 from components.selection.selector import Selector
 from components.selection.stack import Stack
 from pipelines.config.params import Params
@@ -30,6 +31,8 @@ APART = {
 def build(members: Sequence[Member]) -> Selector:
     """Return the selector that a resolved plan describes."""
     selectors = [_built(m) for m in members]
+    if any(m.guard and can_unlearn(type(s)) for m, s in zip(members, selectors, strict=True)):
+        return Guarded(selectors)
     return selectors[0] if len(selectors) == 1 else Stack(selectors)
 
 
@@ -63,15 +66,16 @@ def resolve(params: Params, name: str, warm_up: float, seen: tuple[str, ...] = (
     if "controls" in arguments:
         cost = _cost_of(params, arguments.pop("controls"), where, (*seen, name))
         arguments |= _at_cost(method, where, cost, params.chosen.training.epochs, warm_up)
-    own, factors = parted(arguments)
     check(method, arguments, where)
-    return [Member.of({"method": method, "arguments": own} | ({"factors": factors} if factors else {}))]
+    own, factors = parted(arguments)
+    guard = {"guard": factors.pop("guard")} if "guard" in factors else {}
+    return [Member.of({"method": method, "arguments": own} | ({"factors": factors} if factors else {}) | guard)]
 
 
 def parted(arguments: Mapping[str, JsonValue]) -> tuple[dict[str, JsonValue], dict[str, JsonValue]]:
-    """Return a block's ``arguments`` as two mappings: the method's own, and those of ``FACTORS``."""
-    factors = {key: arguments[key] for key in FACTORS if key in arguments}
-    return {key: value for key, value in arguments.items() if key not in FACTORS}, factors
+    """Return a block's ``arguments`` as two mappings: the method's own, and those that any method may have."""
+    common = {key: arguments[key] for key in (*FACTORS, "guard") if key in arguments}
+    return {key: value for key, value in arguments.items() if key not in common}, common
 
 
 def _at_cost(method: str, where: str, cost: float, epochs: int, warm_up: float) -> dict[str, float]:
@@ -122,7 +126,9 @@ def check(method: str, arguments: Mapping[str, JsonValue], where: str) -> None:
     own, factors = parted(arguments)
     for key in own:
         if key not in known:
-            raise UserError(unknown(f"{where}.{key}", f"argument of '{method}'", key, [*known, *FACTORS]))
+            raise UserError(unknown(f"{where}.{key}", f"argument of '{method}'", key, [*known, *FACTORS, "guard"]))
+    if "guard" in factors:
+        _check_guard(f"{where}.guard", method, factors.pop("guard"))
     for key, factor in factors.items():
         _check_factor(f"{where}.{key}", key, factor)
     fields: dict[str, Any] = {n: (p.annotation, ... if p.default is p.empty else p.default) for n, p in known.items()}
@@ -135,6 +141,14 @@ def check(method: str, arguments: Mapping[str, JsonValue], where: str) -> None:
         raise UserError(f"{where}.{first['loc'][0]}: {first['msg']}{''.join(others)}, got {first['input']!r}") from None
     except ValueError as error:
         raise UserError(f"{where}: {error}") from None
+
+
+def _check_guard(where: str, method: str, given: object) -> None:
+    """Refuse what is neither true nor false, or a guard of a method that leaves the doors open."""
+    if not isinstance(given, bool):
+        raise UserError(f"{where}: must be true or false, got {given!r}; true is the default")
+    if not can_unlearn(METHODS[method]):
+        raise UserError(f"{where}: '{method}' chooses at the door 'draw' alone, which has no guard; leave the key out")
 
 
 def _check_factor(where: str, key: str, factor: object) -> None:

@@ -36,11 +36,19 @@ class TrainingPlan(Record):
 
 
 class Member(Record):
-    """A selection method of a plan: class, arguments, and factors of learning rate and batch size."""
+    """A selection method of a plan: class, arguments, and factors of learning rate and batch size.
+
+    ``guard``: whether it is watched, and replaced by random choice while it unlearns.
+    """
 
     method: str
     arguments: dict[str, JsonValue]
     factors: dict[str, Number | str] = Field(default_factory=dict)
+    guard: bool = True
+
+    def block(self) -> dict[str, JsonValue]:
+        """Return the arguments, factors and guard as a block of params.yaml."""
+        return {**self.arguments, **self.factors} | ({} if self.guard else {"guard": False})
 
 
 class MethodPlan(Record):

@@ -46,8 +46,8 @@ class Keeper(Selector):
     def __init__(self, fraction: float, look: str = "fresh", *, draws: bool = True) -> None:
         """Set the fraction, in (0, 1], how examples are seen, and whether ``score`` draws random numbers."""
         self.fraction = check_fraction("fraction", fraction)
-        self.visits, self.whole = _visits(look), look == "whole-batch"
-        self.draws, self.chance = draws, draws and not self.whole
+        self.visits, self.by_batch = _visits(look), look == "whole-batch"
+        self.draws, self.chance = draws, draws and not self.by_batch
         self.window = Window()
         self.places = np.zeros((2, 0))
         self.judged, self.kept, self.worth = 0, 0, False
@@ -63,7 +63,7 @@ class Keeper(Selector):
     def look(self, epoch: Epoch) -> Look | None:
         if self.fraction == 1:
             return None
-        if self.whole:
+        if self.by_batch:
             return "whole-batch"
         since = epoch.index - epoch.first
         return "recalled" if since > 0 and since % self.visits else "fresh"
@@ -77,14 +77,14 @@ class Keeper(Selector):
     def learn(self, evidence: Evidence, examples: Examples) -> None:
         if self.fraction == 1:
             return
-        if self.whole:
+        if self.by_batch:
             self._judge(evidence)
         else:
             self.take(evidence.signals)
 
     @override
     def keep(self, evidence: Evidence, rng: np.random.Generator) -> Array:
-        if self.whole:
+        if self.by_batch:
             return np.full(len(evidence), self.worth)
         return largest(self.score(evidence.signals, evidence.index.numpy(), rng), self.fraction)
 
@@ -114,14 +114,14 @@ class Keeper(Selector):
 
     @override
     def state(self) -> dict[str, Array]:
-        if not self.whole:
+        if not self.by_batch:
             return {}
         batches = np.array([self.judged, self.kept, self.worth])
         return {"window": self.window.means.T, "batches": batches, "places": self.places}
 
     @override
     def restore(self, state: Mapping[str, Array]) -> None:
-        if self.whole:
+        if self.by_batch:
             self.window, self.places = Window(state["window"].T), state["places"]
             judged, kept, worth = state["batches"].tolist()
             self.judged, self.kept, self.worth = judged, kept, bool(worth)
@@ -131,7 +131,7 @@ class Keeper(Selector):
         rest, begun = epochs - warm_up, math.ceil(warm_up)
         if self.fraction == 1:
             return epochs
-        if self.whole:
+        if self.by_batch:
             return warm_up + rest * (LOOK_SHARE * (1 - self.fraction) + self.fraction)
         looked = begun - warm_up + math.ceil((epochs - begun) / self.visits)
         return warm_up + rest * self.fraction + LOOK_SHARE * looked

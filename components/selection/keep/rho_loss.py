@@ -26,7 +26,7 @@ class RhoLoss(Keeper):
     def __init__(self, fraction: float = 0.1, look: str = "fresh") -> None:
         """Set the fraction kept, in (0, 1] (the authors' 0.1), and how examples are seen: "fresh" or "stale(n)"."""
         super().__init__(fraction, look, draws=False)
-        if self.whole:
+        if self.by_batch:
             raise ValueError("look must be 'fresh' or 'stale(n)' here, got 'whole-batch'; the nearest that works is 'fresh'")
         self.weight, self.irreducible = np.zeros(0, np.float32), np.zeros(0, np.float32)
 

@@ -37,7 +37,7 @@ class SelectiveBackprop(Keeper):
             look: "fresh" or "stale(n)" (``Keeper``).
         """
         super().__init__(1 / (1 + check_at_least("beta", beta, 1e-3)), look)
-        if self.whole:
+        if self.by_batch:
             raise ValueError("look must be 'fresh' or 'stale(n)' here, got 'whole-batch'; the nearest that works is 'fresh'")
         self.beta, self.memory = beta, int(check_at_least("memory", memory, 1))
         self.losses = np.zeros(0, np.float32)

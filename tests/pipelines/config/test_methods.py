@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.selection import METHODS
+from components.selection.guard import Guarded
 from pipelines.config.loader import load
 from pipelines.config.methods import build, resolve
 from pipelines.plan import plan
@@ -15,6 +16,14 @@ BAD = {
     "a learning rate of nothing": (
         {"methods.uniform.learning_rate": 0},
         r"methods.uniform.learning_rate: must be a factor in \(0, 100\], got 0; the nearest that works is 0.5",
+    ),
+    "a guard that is no yes or no": (
+        {"compare.adaselection": "none", "methods.adaselection.guard": "no"},
+        r"methods.adaselection.guard: must be true or false, got 'no'; true is the default",
+    ),
+    "a guard where nothing is looked at": (
+        {"methods.swiftlearn.guard": False},
+        r"methods.swiftlearn.guard: 'swiftlearn' chooses at the door 'draw' alone, which has no guard; leave the key out",
     ),
     "a batch by a name that there is not": (
         {"methods.short.batch": "half"},
@@ -95,7 +104,21 @@ def test_bad_input_is_refused_by_name_and_nothing_is_written(refused, changes, t
 def test_every_block_builds_and_every_method_has_one(write_params):
     params = load(write_params({"compare.importance": "none"}) / "params.yaml")
     built = {n: build(resolve(params, n, 2.0)) for n in params.methods}
-    assert {type(s) for s in built.values()} >= set(METHODS.values())
+    members = [m for s in built.values() for m in getattr(s, "members", [s])]
+    assert {type(m) for m in members} >= set(METHODS.values())
+
+
+def test_methods_behind_a_pass_are_watched_and_those_that_draw_are_not(write_params):
+    block = {"method": "adaselection", "fraction": 0.3, "guard": False}
+    params = load(write_params({"compare.importance": "none", "methods.pure": block}) / "params.yaml")
+    watched = {n: isinstance(build(resolve(params, n, 2.0)), Guarded) for n in params.methods}
+    assert watched["adaselection"]
+    assert watched["autoassist"]
+    assert watched["swiftlearn-adaselection"]
+    assert not watched["pure"]
+    assert not watched["swiftlearn"]
+    (member,) = resolve(params, "pure", 2.0)
+    assert member.block() == {"fraction": 0.3, "guard": False}
 
 
 def test_controls_cost_what_they_control(write_params):
