@@ -49,7 +49,7 @@ def keep_of(plan: MethodPlan) -> dict[str, str]:
 
 def params_of(plan: MethodPlan, training: TrainingPlan) -> dict[str, str]:
     """Return the settings of a method's run under dotted names, as MLflow's params."""
-    members = {member.method: member.arguments for member in plan.members}
+    members = {member.method: member.block() for member in plan.members}
     of_all = training.dumped()
     flat = {"method": "+".join(members), "warm_up": plan.warm_up, "epochs": str(plan.length), "seed": str(plan.seed)}
     return flat | keep_of(plan) | _flat(members) | _flat({key: of_all[key] for key in ("training", "model")})

@@ -35,6 +35,15 @@ def test_settings_are_flat_and_those_that_are_not_set_are_left_out():
     assert "training.clip_norm" not in told
 
 
+def test_factors_and_a_guard_that_is_off_are_settings_too():
+    plan = TrainingPlan.of({key: defaults()["tasks"]["digits"][key] for key in ("model", "training")} | {"seed": 3})
+    members = [member("rule", fraction=0.25) | {"factors": {"learning_rate": 2}, "guard": False}, member("uniform")]
+    logged = run_facts.params_of(method_plan("any", members=members), plan)
+    assert {k: v for k, v in logged.items() if k.startswith(("rule.", "uniform."))} == {
+        "rule.fraction": "0.25", "rule.learning_rate": "2", "rule.guard": "False",
+    }  # fmt: skip
+
+
 def test_a_run_at_chance_is_tagged():
     assert run_facts.chance_of(-0.1) == {"winnow.at_chance": "true"}
     assert run_facts.chance_of(0.1) == run_facts.chance_of(None) == {}
