@@ -21,7 +21,7 @@ APART = {
     "pipelines.core.signals": "ends a stage",
     "pipelines.costs": "measures and records costs, which differ from run to run",
     "pipelines.sources.hub_status": "asks whether the hub answers",
-    "pipelines.versioning": "names the commit at the foot of a report",
+    "pipelines.versioning": "names the commit at the foot of a report, and says if a cost record is of the present plan",
     "components.costs.clock": "times a run; cost records differ from run to run",
 }
 #: The same for one stage alone.
