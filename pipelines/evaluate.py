@@ -48,7 +48,7 @@ def evaluate(name: str, root: Path = artifacts.HERE) -> None:
     found = metrics(predictions, kind) | before | _chance_metrics(predictions, split.examples, learnt, manifest)
     artifacts.write_json(root / result("evaluate", name, "metrics.json"), found)
     origin = {"seed": plan.seed, "data": manifest.content, "params": artifacts.digest(plan.dumped())}
-    origin["checkpoint"] = artifacts.digest_of(weights / models.WEIGHTS)
+    origin["checkpoint"] = artifacts.digest_of(models.weights_in(weights))
     _write_predictions(root / result("evaluate", name, "predictions.parquet"), {"id": split.ids, **predictions}, origin)
     CostRecord.timed(clock).write(root / artifacts.cost_of("evaluate", name))
 

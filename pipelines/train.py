@@ -45,7 +45,7 @@ def train(name: str, root: Path = artifacts.HERE) -> None:
     columns = {"id": job.split.ids, **{c: job.training.ledger.column(c) for c in LEDGER}}
     folder = root / result("train", name, "model")
     artifacts.write_folder(folder, lambda part: models.save(job.model, part, job.plan.model, root / artifacts.TOKENIZER))
-    checkpoint = artifacts.digest_of(folder / models.WEIGHTS)
+    checkpoint = artifacts.digest_of(models.weights_in(folder))
     origin = provenance(job, method=plan.dumped()["members"], checkpoint=checkpoint)
     tables.write_table(root / result("train", name, "ledger.parquet"), columns, origin)
     write_history(root / result("train", name, "history.json"), job.records)

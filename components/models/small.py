@@ -116,7 +116,7 @@ def freeze_all_but_last(model: nn.Module, layers: int) -> None:
         raise ValueError(f"train_layers must be in [0, {found}], got {layers}; the nearest that works is {found}")
     for module in [*embeddings_of(model).values(), *blocks[: found - layers]]:
         module.requires_grad_(False)
-        module.train = partial(_stay, module)
+        module.train = partial(stay_in_evaluation, module)
         module.eval()
 
 
@@ -137,7 +137,7 @@ def _settle_one_value(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     norm.train(inputs[0].numel() > inputs[0].shape[1])
 
 
-def _stay(module: nn.Module, mode: bool = True) -> nn.Module:
+def stay_in_evaluation(module: nn.Module, mode: bool = True) -> nn.Module:
     """Set evaluation mode, whatever ``mode`` is."""
     return type(module).train(module, False)
 

@@ -53,7 +53,10 @@ class Models:
         """Log the model of the method ``name`` to its run, and return its id."""
         from mlflow.entities import LoggedModelOutput
 
-        self._fill(self.root / result("train", name, "model"))
+        from pipelines.training import models
+
+        with models.whole(self.root / result("train", name, "model"), self.plan, self.manifest) as trained:
+            self._fill(trained)
         logged = tracker.client.create_logged_model(tracker.experiment, "model", run_id, tags, params)
         tracker.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
         self._sign(logged, run_id)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pipelines.config.schema.model import Gpt, Model, Small, Transformer, Vision
@@ -12,7 +14,7 @@ from pipelines.core import artifacts
 from pipelines.core.errors import UserError, unknown
 from pipelines.data.manifest import Manifest
 from pipelines.sources import pretrained
-from pipelines.training import pretrained_models
+from pipelines.training import adapters, pretrained_models
 
 if TYPE_CHECKING:
     from torch import nn
@@ -96,16 +98,27 @@ def _vision(model: Vision, manifest: Manifest) -> nn.Module:
 def save(model: nn.Module, folder: Path, plan: Model, tokenizer: Path = artifacts.TOKENIZER) -> None:
     """Write ``model`` into ``folder`` as safetensors; a transformers model in its own format, with its tokenizer.
 
-    ``tokenizer`` is the folder of the tokenizer trained on the documents, for a model without its own.
+    Of a model with adapters that are not to be merged only they and the head are written, as by peft. ``tokenizer`` is the
+    folder of the tokenizer trained on the documents, for a model without its own.
     """
+    lora = plan.lora if isinstance(plan, Transformer) else None
+    if isinstance(plan, Transformer) and lora is not None and not lora.merged:
+        adapters.save(model, folder, plan.source)
+        return
     if isinstance(plan, Transformer | Gpt):
-        model.save_pretrained(folder)  # type: ignore[operator]
+        model.save_pretrained(folder, state_dict=adapters.merged(model) if lora else None)  # type: ignore[operator]
         own = pretrained.tokenizer_in(tokenizer) if isinstance(plan, Gpt) else pretrained.tokenizer(plan.source)
         own.save_pretrained(folder)
         return
     from safetensors.torch import save_model
 
     save_model(model, str(folder / WEIGHTS))
+
+
+def weights_in(folder: Path) -> Path:
+    """Return the file of weights that ``save`` wrote into ``folder``."""
+    found = folder / adapters.WEIGHTS
+    return found if found.exists() else folder / WEIGHTS
 
 
 def load_weights(model: nn.Module, folder: Path) -> None:
@@ -115,10 +128,29 @@ def load_weights(model: nn.Module, folder: Path) -> None:
         UserError: if the file is incomplete or belongs to another model.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load_model
+    from safetensors.torch import load_file, load_model
 
-    path = folder / WEIGHTS
+    path = weights_in(folder)
     try:
-        load_model(model, str(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
+        if path.name == adapters.WEIGHTS:
+            adapters.load(model, load_file(path))
+        elif adapters.has(model):
+            adapters.load_merged(model, load_file(path))
+        else:
+            load_model(model, str(path))
+    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         raise UserError(f"{path}: cannot be loaded: {error}") from None
+
+
+@contextmanager
+def whole(folder: Path, plan: Model, manifest: Manifest) -> Iterator[Path]:
+    """Yield a folder with the whole model saved in ``folder``: itself, or a temporary one with the adapters merged."""
+    if not isinstance(plan, Transformer) or weights_in(folder).name != adapters.WEIGHTS:
+        yield folder
+        return
+    assert plan.lora is not None, "the plan that the adapters were trained by"
+    model = build(plan, manifest)
+    load_weights(model, folder)
+    with TemporaryDirectory(prefix="winnow-") as place:
+        save(model, Path(place), plan.model_copy(update={"lora": plan.lora.model_copy(update={"merged": True})}))
+        yield Path(place)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from pipelines.config.schema.model import Gpt, Transformer
 from pipelines.core.errors import UserError
 from pipelines.data.manifest import Manifest
 from pipelines.sources import pretrained
+from pipelines.training import adapters
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 
 #: Name of a tensor, its saved shape, and its shape by the configuration.
 Mismatch = tuple[str, Iterable[int], Iterable[int]]
+
+
+class Loaded(TypedDict):
+    """Names of tensors that the source lacks, or has in another shape."""
+
+    missing_keys: Iterable[str]
+    mismatched_keys: Iterable[Mismatch]
 
 
 def transformer(model: Transformer, manifest: Manifest) -> nn.Module:
@@ -48,6 +56,8 @@ def transformer(model: Transformer, manifest: Manifest) -> nn.Module:
         _check_context(config, manifest.block)
     if model.train_layers is not None:
         freeze_all_but_last(built, model.train_layers)
+    if model.lora is not None:
+        adapters.add(built, model.lora, _new_in(built, found, head=not language))
     return _called_by_keyword(built)
 
 
@@ -61,6 +71,13 @@ def _head(model: Transformer, manifest: Manifest) -> dict[str, bool | int | str]
     if model.num_hidden_layers:
         head["num_hidden_layers"] = model.num_hidden_layers
     return head
+
+
+def _new_in(model: PreTrainedModel, found: Loaded, *, head: bool) -> list[str]:
+    """Return the parameters that the source did not have, and with ``head`` those of the head."""
+    absent = {*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])}
+    inside = f"{model.base_model_prefix}."
+    return [name for name, _ in model.named_parameters() if name in absent or (head and not name.startswith(inside))]
 
 
 def _check_encoder(model: PreTrainedModel, mismatched: Iterable[Mismatch], origin: str) -> None:

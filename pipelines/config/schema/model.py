@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from pipelines.config.schema.sections import Section, Share
 from pipelines.config.schema.source import ModelSource
+
+
+class Lora(Section):
+    """Low-rank adapters of a pretrained model, which are trained with its head; all else is frozen.
+
+    ``rank`` is that of each adapter, whose output is multiplied by ``alpha / rank``. ``targets`` are names of modules, or ends
+    of their names; by default those that peft takes for the architecture. A ``merged`` model is saved whole.
+    """
+
+    rank: PositiveInt = 8
+    alpha: PositiveFloat = 16.0
+    dropout: Share = 0.0
+    targets: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)] | None = None
+    merged: bool = False
 
 
 class Transformer(Section):
@@ -17,6 +31,7 @@ class Transformer(Section):
     source: ModelSource
     num_hidden_layers: PositiveInt | None = None
     train_layers: NonNegativeInt | None = None
+    lora: Lora | None = None
 
 
 class Vision(Section):

@@ -1,34 +1,19 @@
 """A stage that is killed at any instant goes on at the next call and ends with the same bytes."""
 
 import json
-import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 
-from tests.conftest import ROOT, defaults
+from tests.conftest import defaults
+from tests.pipelines.killed_stages import finish, kill_until_done, outputs, start
 
 pytestmark = pytest.mark.slow
 #: Everything a training stage writes but its cost record, which holds timings.
 TRAINED = ("model/model.safetensors", "ledger.parquet", "history.json")
-
-
-def start(folder, *arguments, seconds="0"):
-    """Start a stage that saves itself after every batch."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "WINNOW_CHECKPOINT_SECONDS": seconds}
-    command, pipe = [sys.executable, "-m", *arguments], subprocess.PIPE
-    return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True)
-
-
-def finish(process):
-    said, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, said
-    return said
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +33,6 @@ def warmed_up(tmp_path_factory):
     return folder
 
 
-def outputs(folder, stage, name, files):
-    return {file: (folder / "results" / stage / name / file).read_bytes() for file in files}
-
-
 def ends(folder, stage, name):
     """Return the epochs of whose ends the cost record knows what had been spent, which never becomes less."""
     found = json.loads((folder / "results" / "cost" / f"{stage}.{name}.json").read_text())["ends"]
@@ -59,25 +40,6 @@ def ends(folder, stage, name):
         spent = [end[key] for end in found]
         assert spent == sorted(spent)
     return [end["epoch"] for end in found]
-
-
-def kill_until_done(folder, stage, name, rng):
-    """Kill the stage by SIGKILL at random instants, once it has saved something, until it is done; return the kills."""
-    kills = 0
-    while True:
-        process = start(folder, f"pipelines.{stage}", name)
-        saved = folder / ".winnow" / "checkpoints"
-        before = {p.name: p.stat().st_mtime_ns for p in saved.glob(f"{stage}.{name}.*")}
-        while process.poll() is None and {p.name: p.stat().st_mtime_ns for p in saved.glob(f"{stage}.{name}.*")} == before:
-            time.sleep(0.005)
-        time.sleep(rng.uniform(0, 0.4))
-        if kills < 4 and process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            kills += 1
-        else:
-            finish(process)
-            return kills
 
 
 @pytest.mark.parametrize(

@@ -16,22 +16,10 @@ from pipelines.core.artifacts import result
 from pipelines.core.errors import Stopped, UserError
 from pipelines.core.signals import STOP
 from pipelines.costs.records import CostRecord
-from pipelines.plan import plan
-from pipelines.prepare import prepare
 from pipelines.training import frozen_features
 from pipelines.training import job as training_job
 from pipelines.training.job import Job
 from tests.pipelines.records import cost_record
-
-TEXTS = ("a fine film, no bore", "dull at all", "good", "no joy a bore, dull film no good at all", "a joy, good all")
-SETTINGS = {
-    "epochs": 3,
-    "batch_size": 4,
-    "look_size": 8,
-    "threads": 1,
-    "optimizer": {"name": "adamw", "learning_rate": 1e-3},
-    "schedule": {"name": "linear", "ramp": 0.1, "hold": 2},
-}
 
 
 class Meter:
@@ -56,34 +44,6 @@ class Meter:
 def on_the_cpu(torch_as_it_was, monkeypatch):
     monkeypatch.setenv("WINNOW_DEVICE", "cpu")
     monkeypatch.setattr(training_job, "EnergyMeter", Meter)
-
-
-@pytest.fixture
-def write_task(write_params, encoder):
-    """Plan and prepare a text task of a tiny BERT, whose last layer is trained."""
-    from transformers import BertConfig, BertModel
-
-    torch.manual_seed(0)
-    BertModel(BertConfig.from_pretrained(encoder)).save_pretrained(encoder)
-
-    def write(keep=True, **model):
-        planned = {"family": "transformers", "source": {"from": "folder", "folder": encoder}, "train_layers": 1} | model
-        own = {
-            "kind": "text",
-            "source": {"from": "files", "train": "texts.csv"},
-            "test": 8,
-            "licence": "none",
-            "citation": "none",
-        }
-        own |= {"columns": {"text": "text", "label": "label"}, "model": planned}
-        own["training"] = SETTINGS | {"keep_frozen": keep}
-        folder = write_params({"task": "own", "compare": {"full": "none", "swiftlearn": "two-epochs"}, "tasks": {"own": own}})
-        rows = (f'"{TEXTS[i % 5]} {"fine" if i % 3 else "bore"}",{i % 3}' for i in range(40))
-        (folder / "texts.csv").write_text("\n".join(["text,label", *rows]))
-        plan()
-        prepare()
-
-    return write
 
 
 def trained(method, warm_up_name):
