@@ -114,7 +114,7 @@ def plain(setting: Setting) -> Loop:
     from torch.nn.functional import cross_entropy
     from torch.nn.utils import clip_grad_norm_
 
-    from components.engine.learner import PRECISIONS
+    from components.engine.passes import PRECISIONS
 
     learner, size, clip = setting.learner(), setting.training.batch_size, setting.training.clip_norm
     model, optimizer, device = learner.model, learner.optimizer, learner.device

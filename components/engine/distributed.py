@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from typing_extensions import override
 
@@ -134,6 +135,12 @@ class Part(Batch):
         """Number of this rank's examples in the batch."""
         return _length(self.own_rows)
 
+    @property
+    @override
+    def fetched(self) -> Rows:
+        """This rank's rows, or the first one of the batch if it has none."""
+        return self.rows.between(self.own_rows.start, self.own_rows.stop) if self.own else self.rows.between(0, 1)
+
 
 @dataclass
 class DistributedLearner(Learner):
@@ -184,13 +191,24 @@ class DistributedLearner(Learner):
         super().restore_random({k: state[k + own] for k in ("cpu", "cuda") if k + own in state})
 
     @override
-    def _forward(self, batch: Batch, precision: str, *, looked: bool = False) -> tuple[Tensor, Evidence]:
-        assert isinstance(batch, Part)
+    def _called(self) -> nn.Module:
         # A look takes no gradient of the parameters, so there is nothing to synchronise.
-        loss, own = self._pass(self._parallel if self.model.training else self.model, batch, precision, looked)
+        return self._parallel if self.model.training and torch.is_grad_enabled() else self.model
+
+    @override
+    def _most(self, examples: int) -> int:
+        return -(-examples // self.group.count)
+
+    @override
+    def _exchange(self, *, now: bool) -> AbstractContextManager[None]:
+        return nullcontext() if now else self._parallel.no_sync()
+
+    @override
+    def _gathered(self, batch: Batch, own: Evidence) -> Evidence:
+        assert isinstance(batch, Part)
         tensors = {n: t for n in ("target", "loss", "output", *OPTIONAL) if (t := getattr(own, n)) is not None}
         everyone: dict[str, Any] = self._joined(tensors, batch.own_rows, len(batch))
-        return loss, replace(own, **everyone)
+        return replace(own, index=batch.rows.index, **everyone)
 
     @override
     def _look_by_input(self, batch: Batch) -> Evidence:

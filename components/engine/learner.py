@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from components.arrays import Array
 from components.costs.clock import Clock
 from components.engine.optimizers import bare_step
+from components.engine.passes import Passes
 from components.evidence.evidence import Evidence, refuse_non_finite
 from components.evidence.objectives import OBJECTIVES, Objective
 from components.models.small import norms_of_one_value
@@ -22,12 +23,9 @@ from components.tasks.examples import picked
 if TYPE_CHECKING:
     from components.tasks.examples import Examples
 
-#: Name -> dtype that autocast computes in; None for no autocast.
-PRECISIONS: dict[str, torch.dtype | None] = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-
 
 @dataclass
-class Learner:
+class Learner(Passes):
     """A model, its optimizer, and the settings of a step.
 
     Attributes:
@@ -38,6 +36,7 @@ class Learner:
         precision: one of ``PRECISIONS``, for steps; ``fp16`` scales gradients.
         look_precision: for looks; None for that of steps.
         clip_norm: bound of the gradient's norm; None does not clip.
+        micro_batch: most examples of a forward and backward pass of a step; None for the whole batch.
         norms: whether evidence must have gradient norms, even if they cost a pass over the logits.
         clock: times forward, backward and look. On a GPU these are the host's times.
     """
@@ -49,6 +48,7 @@ class Learner:
     precision: str = "fp32"
     look_precision: str | None = None
     clip_norm: float | None = None
+    micro_batch: int | None = None
     norms: bool = False
     clock: Clock = field(default_factory=Clock)
 
@@ -92,21 +92,6 @@ class Learner:
         if "cuda" in state and self.device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda"])
 
-    def look(self, batch: Batch, *, by_input: bool = False) -> Evidence:
-        """Return the evidence of a forward pass without side effects: no graph, no dropout, no batch statistics.
-
-        Args:
-            batch: B examples.
-            by_input: whether to compute the norms of the gradient by the input too, which takes a backward pass through the
-                activations.
-        """
-        training = [module for module in self._modules if module.training]
-        put_in_mode(training, False)
-        with self.clock.lap("look", len(batch)):
-            evidence = self._look_by_input(batch) if by_input else self._look(batch)
-        put_in_mode(training, True)
-        return evidence
-
     def step(self, batch: Batch, epoch: float, keep: Callable[[Evidence], Array] | None = None) -> Evidence:
         """Take one optimizer step on the weighted mean loss, and return the forward pass's evidence.
 
@@ -123,34 +108,70 @@ class Learner:
             self.model.train()
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * self.schedule(epoch)
+        if self.micro_batch is not None and self._most(len(batch)) > self.micro_batch:
+            return self._step_in_parts(batch, list(batch.parts(self.micro_batch)), keep)
         with self.clock.lap("forward", len(batch)), norms_of_one_value(self.model) if len(batch) == 1 else nullcontext():
             loss, evidence = self._forward(batch, self.precision)
-        weight = batch.weight
-        if keep is not None:
-            refuse_non_finite(evidence)
-            answer = keep(evidence)
-            if not answer.any():
-                return replace(evidence, looked=True)
-            weight = batch.weight if (answer == 1).all() else self._weight(batch, answer)
+        weight = batch.weight if keep is None else self._kept(batch, evidence, keep)
+        if weight is None:
+            return replace(evidence, looked=True)
         with self.clock.lap("backward", len(batch)):
-            self._descend(loss, self._share(weight, len(batch)), evidence)
+            evidence.depart()
+            self._forget_gradients()
+            self._add_gradients(loss, self._share(weight, len(batch)))
+            self._descend(evidence)
         return evidence
 
-    def _look(self, batch: Batch) -> Evidence:
-        with torch.inference_mode():
-            evidence = self._forward(batch, self.look_precision or self.precision, looked=True)[1]
-            refuse_non_finite(evidence)
-            return evidence
+    def _step_in_parts(self, batch: Batch, parts: list[Batch], keep: Callable[[Evidence], Array] | None) -> Evidence:
+        """Take the step of ``batch`` in ``parts``, whose gradients add up; only one part's graph is in memory.
 
-    def _look_by_input(self, batch: Batch) -> Evidence:
-        """Look with the gradient by the single input, which must be continuous, but not by the parameters."""
-        ((name, given),) = batch.inputs.items()
-        leaf = given.detach().requires_grad_()
-        tracked = replace(batch, inputs={name: leaf})
-        loss, evidence = self._forward(tracked, self.look_precision or self.precision, looked=True)
+        With ``keep`` the parts are forwarded once more before, without graphs but with the same dropout.
+        """
+        weight: Tensor | None = batch.weight
+        ahead = None
+        if keep is not None:
+            random_state = Learner.random_state(self)
+            with torch.no_grad(), self.clock.lap("look", len(batch)):
+                ahead = self._gathered(batch, Evidence.joined([self._pass(part, self.precision, False)[1] for part in parts]))
+            if (weight := self._kept(batch, ahead, keep)) is None:
+                return replace(ahead, looked=True)
+            Learner.restore_random(self, random_state)
+        assert weight is not None
+        own = self._parts_gradients(parts, self._share(weight, len(batch)).split(len(parts[0])))
+        evidence = self._gathered(batch, own) if ahead is None else ahead
+        with self.clock.lap("backward"):
+            evidence.depart()
+            self._descend(evidence)
+        return evidence
+
+    def _parts_gradients(self, parts: list[Batch], shares: Sequence[Tensor]) -> Evidence:
+        """Compute the sum of the gradients of ``parts``, and return this process's evidence of them."""
+        self._forget_gradients()
+        seen = []
+        for number, (part, share) in enumerate(zip(parts, shares, strict=True), 1):
+            with self._exchange(now=number == len(parts)):
+                with self.clock.lap("forward", len(part)):
+                    loss, evidence = self._pass(part, self.precision, False)
+                with self.clock.lap("backward", len(part)):
+                    self._add_gradients(loss, share)
+            seen.append(evidence)
+        return Evidence.joined(seen)
+
+    def _most(self, examples: int) -> int:
+        """Return the most examples of a batch of B ``examples`` that any process forwards."""
+        return examples
+
+    def _exchange(self, *, now: bool) -> AbstractContextManager[None]:
+        """Return a context whose backward pass exchanges gradients among processes ``now``, or leaves that to a later one."""
+        return nullcontext()
+
+    def _kept(self, batch: Batch, evidence: Evidence, keep: Callable[[Evidence], Array]) -> Tensor | None:
+        """Return the loss weights by ``keep``; None if all are 0."""
         refuse_non_finite(evidence)
-        (gradient,) = torch.autograd.grad(loss.sum(), leaf)
-        return replace(evidence, input_norm=gradient.flatten(1).norm(dim=1))
+        answer = keep(evidence)
+        if not answer.any():
+            return None
+        return batch.weight if (answer == 1).all() else self._weight(batch, answer)
 
     def _weight(self, batch: Batch, answer: Array) -> Tensor:
         """Return the loss weights of ``batch`` times a door's ``answer`` ``(B,)``."""
@@ -164,45 +185,25 @@ class Learner:
             self._shares[examples] = weight * (1 / examples)
         return self._shares[examples]
 
-    def _descend(self, loss: Tensor, share: Tensor, evidence: Evidence) -> None:
-        """Step down the gradient of ``(weight * loss).mean()``.
+    def _forget_gradients(self) -> None:
+        for parameter in self.parameters:  # as zero_grad does, but without its hooks, which take 65 microseconds
+            parameter.grad = None
 
-        Autograd gets ``weight / B`` as the gradient of each loss.
+    def _add_gradients(self, loss: Tensor, share: Tensor) -> None:
+        """Add the gradient of ``(weight * loss).sum() / B``: autograd gets ``weight / B`` as the gradient of each loss."""
+        loss.backward(self.scaler.scale(share) if self.scaler.is_enabled() else share)
+
+    def _descend(self, evidence: Evidence) -> None:
+        """Step down the gradient.
 
         A non-finite loss is only refused after the backward pass is queued: checking first would leave a GPU idle.
         """
-        evidence.depart()
-        scaled = self.scaler.is_enabled()
-        for parameter in self.parameters:  # as zero_grad does, but without its hooks, which take 65 microseconds
-            parameter.grad = None
-        loss.backward(self.scaler.scale(share) if scaled else share)
         refuse_non_finite(evidence)
         if self.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
-        if scaled:
+        if self.scaler.is_enabled():
             self.scaler.step(self.optimizer)
             self.scaler.update()
         else:
             self._move()
-
-    def _forward(self, batch: Batch, precision: str, *, looked: bool = False) -> tuple[Tensor, Evidence]:
-        return self._pass(self.model, batch, precision, looked)
-
-    def _pass(self, model: nn.Module, batch: Batch, precision: str, looked: bool) -> tuple[Tensor, Evidence]:
-        """Return the losses of the fetched part of ``batch`` with their graph, and the evidence without it."""
-        if (kind := PRECISIONS[precision]) is None:
-            output = model(**batch.inputs)
-        else:
-            with torch.autocast(self.device.type, dtype=kind):
-                output = model(**batch.inputs)
-        seen = self.objective.see(getattr(output, "logits", output).float(), batch.target, norm=self.norms)
-        loss, output = seen.loss.detach(), seen.output.detach()
-        log_p = None if seen.log_p is None else seen.log_p.detach()
-        return seen.loss, Evidence(batch.rows.index, batch.target, loss, output, looked, self.objective, seen.norm, log_p)
-
-
-def put_in_mode(modules: list[nn.Module], training: bool) -> None:
-    """Set the training flag of each of ``modules`` directly, which is faster than ``nn.Module``'s own setter."""
-    for module in modules:
-        object.__setattr__(module, "training", training)

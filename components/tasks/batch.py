@@ -84,6 +84,20 @@ class Batch:
     def __len__(self) -> int:
         return self.weight.numel()
 
+    @property
+    def fetched(self) -> Rows:
+        """The rows whose data this process has: all of them."""
+        return self.rows
+
+    def parts(self, size: int) -> Iterator[Batch]:
+        """Yield the fetched rows in order, at most ``size`` at a time, as views of the batch's data."""
+        for start in range(0, len(self.fetched), size):
+            stop = start + size
+            target = self.target[start:stop]
+            # The target may be the input itself.
+            inputs = {n: target if v is self.target else v[start:stop] for n, v in self.inputs.items()}
+            yield Batch(self.fetched.between(start, stop), inputs, target, self.weight[start:stop])
+
 
 class Refill:
     """Queue that gives out full batches only, so that all steps have the planned size.

@@ -114,7 +114,7 @@ def synchronised(model: nn.Module, ranks: Ranks, task: str) -> nn.Module:
     Raises:
         UserError: on a CPU, where that is impossible.
     """
-    norms = [name for name, module in model.named_modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]  # noqa: SLF001
+    norms = [name for name, _ in _batch_norms(model)]
     if ranks.count == 1 or not norms:
         return model
     if next(model.parameters()).device.type == "cpu":
@@ -145,10 +145,29 @@ def learner(
     if training.compile:
         model.compile()
     objective = OBJECTIVES[manifest.target]
-    precisions = (training.precision, training.look_precision)
+    if training.micro_batch is not None:
+        _check_parts(model, training, manifest.task)
+    settled = (training.precision, training.look_precision, training.clip_norm, training.micro_batch)
     if isinstance(ranks, Group):
-        return DistributedLearner(model, optimizer, schedule, objective, *precisions, training.clip_norm, group=ranks)
-    return Learner(model, optimizer, schedule, objective, *precisions, training.clip_norm)
+        return DistributedLearner(model, optimizer, schedule, objective, *settled, group=ranks)
+    return Learner(model, optimizer, schedule, objective, *settled)
+
+
+def _check_parts(model: nn.Module, training: Training, task: str) -> None:
+    """Raise UserError for a model whose batch norms would see a part of each batch."""
+    before = model.training
+    model.train()
+    norms = [name for name, module in _batch_norms(model) if module.training]
+    model.train(before)
+    if norms:
+        raise UserError(
+            f"params.yaml: tasks.{task}.training.micro_batch: must be left out for a model with batch norm (its layer "
+            f"'{norms[0]}'), whose statistics would be those of a part of each batch, got {training.micro_batch}"
+        )
+
+
+def _batch_norms(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    return [(n, m) for n, m in model.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]  # noqa: SLF001
 
 
 def look_batch(training: Training, chosen: torch.device) -> int:

@@ -69,6 +69,7 @@ class Schedule(Section):
 class Training(Section):
     """Training settings that all methods share.
 
+    With ``micro_batch`` a step forwards at most that many examples at a time, in each process, and adds up their gradients.
     ``look_size`` examples are looked at, ``look_batch`` in a forward pass, before door 3 chooses among them; by default as
     many as the method wants. Without ``refill``, the examples kept of one look are trained at once, in a smaller batch.
     With ``keep_frozen`` the frozen layers' outputs are computed once per example, before the first step. With ``devices`` a
@@ -79,6 +80,7 @@ class Training(Section):
 
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     batch_size: PositiveInt
+    micro_batch: PositiveInt | None = None
     look_size: PositiveInt | None = None
     look_batch: PositiveInt | None = None
     refill: bool = True

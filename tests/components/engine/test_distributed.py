@@ -91,11 +91,12 @@ if "LEFT_BY_RANKS" in os.environ:
 
     @pytest.mark.parametrize("keep", [None, every_other])
     @pytest.mark.parametrize("clip_norm", [None, 0.05])
+    @pytest.mark.parametrize("micro_batch", [None, 1, 3])
     @pytest.mark.parametrize("size", SIZES)
-    def test_steps_are_those_of_one_process_as_a_rank(ranks, make_images, make_mlp, size, clip_norm, keep):
+    def test_steps_are_those_of_one_process_as_a_rank(ranks, make_images, make_mlp, size, micro_batch, clip_norm, keep):
         images = make_images()
         own = learner_of(make_mlp(dropout=0.0), clip_norm=clip_norm)
-        part = learner_of(make_mlp(dropout=0.0), DistributedLearner, clip_norm=clip_norm, group=ranks)
+        part = learner_of(make_mlp(dropout=0.0), DistributedLearner, clip_norm=clip_norm, micro_batch=micro_batch, group=ranks)
         for seed in range(4):
             rows = rows_of(size, seed)
             images.fetched.clear()

@@ -70,7 +70,7 @@ def stopped_at(monkeypatch, fetches, kind):
     ("name", "keep", "training"),
     [
         ("full", False, {}), ("full", True, {}), ("swiftlearn", False, {}), ("big-loss", False, {}),
-        ("big-loss", False, {"precision": "bf16"}),
+        ("big-loss", False, {"precision": "bf16", "micro_batch": 3}),
     ],
 )  # fmt: skip
 def test_methods_of_every_door_train_the_adapters_and_go_on_from_a_stop_to_the_same_bytes(

@@ -71,3 +71,20 @@ def test_batch_norms_of_several_ranks_are_refused_on_a_cpu():
     assert synchronised(normed, SimpleNamespace(count=1), "digits") is normed
     with pytest.raises(UserError, match=r"tasks\.digits\.training\.devices: must be 1 on a CPU .*\(its layer '1'\).*, got 2"):
         synchronised(normed, SimpleNamespace(count=2), "digits")
+
+
+@pytest.mark.parametrize("size", [1, 2, 9])
+def test_parts_of_a_batch_are_refused_for_a_batch_norm_that_moves(size):
+    from tests.pipelines.records import manifest
+
+    def begun(model):
+        return builders.learner(settings(micro_batch=size), manifest(task="digits"), model, 1.0)
+
+    normed = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+    with pytest.raises(UserError, match=rf"digits\.training\.micro_batch: must be left out .* layer '1'\), .* got {size}"):
+        begun(normed)
+    assert normed.training
+    normed[1].train = lambda mode=True: normed[1]
+    normed[1].training = False
+    assert begun(normed).micro_batch == size
+    assert begun(torch.nn.Linear(2, 2).eval()).model.training is False
