@@ -10,6 +10,18 @@ TASK = "tasks.movie-reviews"
 BAD = {
     "unknown model": ({"task": "digits", "tasks.digits.model.name": "lenett"}, r"model.name: .*'lenet'.*got 'lenett'"),
     "unknown family": ({f"{TASK}.model.family": "torch"}, r"model: .*'torch'.*'transformers'"),
+    "adapters of an untrained model": (
+        {"task": "brown", "tasks.brown.model.lora": {"rank": 8}},
+        r"brown.*model.*'lora': no such key",
+    ),
+    "adapters of no rank": (
+        {f"{TASK}.model.lora": {"rank": 0}},
+        r"movie-reviews.*model.lora.rank: must be greater than 0, got 0; the nearest that works is 1",
+    ),
+    "adapters with another key": (
+        {f"{TASK}.model.lora": {"target": ["query"]}},
+        r"movie-reviews.*model.lora: 'target': no such key, did you mean 'targets'\?",
+    ),
 }
 
 

@@ -29,6 +29,10 @@ BAD = {
         {f"{TASK}.training.devices": 3, f"{TASK}.training.compile": True},
         r"movie-reviews.*training: .*compile: must be false with devices: 3, got true; leave out one of the two",
     ),
+    "no example a part": (
+        {f"{TASK}.training.micro_batch": 0},
+        r"training.micro_batch: must be greater than 0, got 0; the nearest that works is 1$",
+    ),
     "wrong type": ({f"{TASK}.training.batch_size": "32"}, r"training.batch_size: .*valid integer, got '32'"),
     "true is no number": ({f"{TASK}.training.epochs": True}, r"training.epochs: .*valid integer, got True"),
     "epochs for ever": (
