@@ -95,6 +95,15 @@ def _overhead(_: str, r: dict[str, Any]) -> list[list[object]]:
     return [[*own, f"<= {r['target']:.0%}"], ["its largest parts", largest, ""]]
 
 
+def _adapters(task: str, r: dict[str, Any]) -> list[list[object]]:
+    what = f"{task}, a step, batches of {r['batch_size']}, {{}}, over training the whole: highest memory of the process"
+    rows: list[list[object]] = []
+    for kind, m in r["over_full"].items():
+        found = f"{m['peak']} ({m['peak_above_libraries']} without libraries; CPU time {m['step_cpu_seconds']})"
+        rows.append([what.format(kind), found, f"<= {r['targets'][kind]:g}" if kind in r["targets"] else ""])
+    return rows
+
+
 def _frozen(task: str, r: dict[str, Any]) -> list[list[object]]:
     what = f"{task}, full, {r['epochs']} epochs, one layer of {{}} trained: CPU time with keep_frozen over that without"
     return [[what.format(layers), m["kept_over_whole"], ""] for layers, m in r["medians"].items()]
@@ -203,6 +212,7 @@ KINDS = {
     "keep": _keep,
     "overhead": _overhead,
     "frozen": _frozen,
+    "adapters": _adapters,
     "layout": _layout,
     "gpu": _gpu,
     "distributed": _distributed,
