@@ -32,13 +32,15 @@ class Training:
         selector: Selector,
         ledger: Ledger,
         plan: Plan,
-        position: Position | None = None,
+        augmented: Callable[[int], Examples] | None = None,
     ) -> None:
+        """Prepare a run; ``augmented`` gives the examples as steps of an epoch see them, which looks do not."""
         self.learner, self.examples, self.selector, self.plan = learner, examples, selector, plan
-        self.clock = learner.clock
-        self.length = selector.length(plan.epochs)
-        self._learns = type(selector).learn is not Selector.learn
-        self._recorder = Recorder(ledger, self.clock, position or Position())
+        self.clock, self.length = learner.clock, selector.length(plan.epochs)
+        self._learns, self._augmented = type(selector).learn is not Selector.learn, augmented
+        # A look's batch serves the step too, but a text's has the padding of rows turned away, and a step may be augmented.
+        self._reuses = examples.lengths is None and augmented is None
+        self._recorder = Recorder(ledger, self.clock, Position())
         self.go_on_from(self._recorder.position)
 
     @property
@@ -79,6 +81,7 @@ class Training:
         """Continue from ``position``."""
         self.position = position
         self._recorder.go_on_from(position)
+        self._in_steps = self.examples if self._augmented is None else self._augmented(position.epoch)
         self._streams = Streams(self.plan.seed, position.epoch)
         pool = self.plan.look_size if self.selector.pooled else self.plan.look_batch
         self._looking = Refill(pool, position.looking)
@@ -137,9 +140,8 @@ class Training:
     def _look_at_all(self, see: Callable[[Evidence], None] | None = None) -> None:
         lengths = self.examples.lengths
         order = np.arange(len(self.examples)) if lengths is None else np.argsort(lengths, kind="stable")
-        index = torch.from_numpy(order)
-        for rows in Rows.unweighted(index).split(self.plan.look_batch):
-            evidence = self._look(self._fetch(rows))
+        for rows in Rows.unweighted(torch.from_numpy(order)).split(self.plan.look_batch):
+            evidence = self._look(self._fetch(self.examples, rows))
             if see is not None:
                 see(evidence)
         self._recorder.settle()
@@ -195,8 +197,7 @@ class Training:
         answer = self._answer(evidence)
         kept = rows.through(answer)
         self.position.tally.kept += 0 if batch is None else len(kept)
-        # Reuse the look's batch if one pass fetched it; not for texts, which would keep the padding of the rows turned away.
-        seen = None if batch is None or len(batch) < len(rows) or self.examples.lengths is not None else batch
+        seen = batch if batch is not None and len(batch) == len(rows) and self._reuses else None
         for ready in self._training.push(kept) if self.plan.refill else kept.split(self._training.size):
             self._step(ready, look, self.learner.picked(seen, kept, answer) if seen is not None and ready is kept else None)
 
@@ -204,7 +205,7 @@ class Training:
         """Look at ``rows`` in one or more passes; return the evidence and the last batch."""
         by_input, seen = "input_norm" in self.selector.wants, []
         for part in rows.split(self.plan.look_batch):
-            batch = self._fetch(part)
+            batch = self._fetch(self.examples, part)
             seen.append(self._look(batch, by_input=by_input))
         return Evidence.joined(seen), batch
 
@@ -216,7 +217,7 @@ class Training:
 
     def _step(self, rows: Rows, look: Look | None, batch: Batch | None = None) -> None:
         answer = self._answer if look == "whole-batch" else None
-        batch = self._fetch(rows) if batch is None else batch
+        batch = self._fetch(self._in_steps, rows) if batch is None else batch
         evidence = self.learner.step(batch, self._epochs_done(self.position.drawn - len(rows) / 2), answer)
         self._recorder.see(evidence)
         self.position.steps += not evidence.looked
@@ -225,14 +226,13 @@ class Training:
             with self.clock.lap("select"):
                 self.selector.learn(evidence, self.examples)
 
-    def _fetch(self, rows: Rows) -> Batch:
+    def _fetch(self, examples: Examples, rows: Rows) -> Batch:
         with self.clock.lap("fetch", len(rows)):
-            return self.learner.fetch(self.examples, rows)
+            return self.learner.fetch(examples, rows)
 
     def _end_epoch(self) -> EpochRecord:
         epochs = self._epochs_done(self.position.drawn)
-        self._recorder.record_events(self.selector.events(), epochs)
-        self._recorder.record_events(filter(None, [self.selector.remark()]), epochs)
+        self._recorder.record_events([*self.selector.events(), *filter(None, [self.selector.remark()])], epochs)
         tally, epoch = self.position.tally, self.position.epoch
         self.go_on_from(Position(epoch=epoch + 1, steps=self.position.steps))
         return tally.closed(epoch, classes=self.learner.objective.classes)

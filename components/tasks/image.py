@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+import copy
+from collections.abc import Callable
+from functools import cached_property, partial
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from components.arrays import Array
+from components.tasks.augmentation import Augmentation
 from components.tasks.batch import Batch, Rows
 from components.tasks.cheap_features import Bags
 from components.tasks.examples import packed
@@ -25,6 +29,7 @@ class Images:
     """
 
     lengths: Array | None = None
+    _changed: Callable[[Tensor, Array], Tensor] | None = None
 
     def __init__(self, pixels: Array, target: Array, outputs: int, mean: float, deviation: float) -> None:
         """Wrap ``pixels`` without a copy; ``mean`` and ``deviation`` are of the training split, in [0, 255]."""
@@ -38,8 +43,16 @@ class Images:
         """Return the images of ``rows`` as ``input`` ``(B, channels, height, width)``; they are scaled on ``device``."""
         index = rows.index.numpy()
         batch = packed(rows, {"input": torch.from_numpy(self.pixels[index])}, torch.from_numpy(self.target[index]), device)
-        batch.inputs["input"] = batch.inputs["input"].float().sub_(self._mean).mul_(self._scale)
+        pixels = batch.inputs["input"]
+        seen = pixels if self._changed is None else self._changed(pixels, index)
+        batch.inputs["input"] = seen.float().sub_(self._mean).mul_(self._scale)
         return batch
+
+    def augmented(self, augmentation: Augmentation, epoch: int) -> Images:
+        """Return these images as training steps of ``epoch`` see them; only what is fetched is changed."""
+        seen = copy.copy(self)
+        vars(seen)["_changed"] = partial(augmentation, epoch=epoch)
+        return seen
 
     @cached_property
     def bags(self) -> Bags:

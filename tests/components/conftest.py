@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -168,7 +169,9 @@ def make_training(make_images, make_mlp, make_ledger):
         classes = learner.objective.classes
         ledger = make_ledger(len(examples), examples.outputs, looks_only, device, examples.target if classes else None)
         plan = Plan(epochs, batch_size, look_size, look_batch, seed, first, refill)
-        return Training(learner, examples, selector, ledger, plan)
+        augmentation = options.pop("augmentation", None)
+        augmented = None if augmentation is None else partial(examples.augmented, augmentation)
+        return Training(learner, examples, selector, ledger, plan, augmented)
 
     return build
 

@@ -16,6 +16,7 @@ from components.engine.learner import Learner
 from components.engine.optimizers import build_optimizer
 from components.evidence.evidence import NonFiniteLossError
 from components.evidence.objectives import OBJECTIVES
+from components.tasks.augmentation import Augmentation, Crop, Erase, Flip, RandAugment
 from components.tasks.batch import Rows
 
 #: Batches that fall into equal parts, into unequal ones, and into one that is empty.
@@ -120,6 +121,15 @@ if "LEFT_BY_RANKS" in os.environ:
         torch.testing.assert_close(theirs.input_norm, expected.input_norm)
         torch.testing.assert_close(theirs.loss, expected.loss)
         assert theirs.looked
+
+    @pytest.mark.parametrize("size", SIZES)
+    def test_an_image_is_augmented_alike_on_any_rank_as_a_rank(ranks, make_images, make_mlp, size):
+        images, rows = make_images(), rows_of(size, 0)
+        changed = images.augmented(Augmentation([Crop(2), Flip(0.5), RandAugment(2, 20), Erase(0.5)], 0), 3)
+        part = learner_of(make_mlp(), DistributedLearner, group=ranks)
+        whole, own = changed.fetch(rows, torch.device("cpu")).inputs["input"], ranks.part(size)
+        assert torch.equal(part.fetch(changed, rows).inputs["input"], whole[own] if own.stop > own.start else whole[:1])
+        assert not torch.equal(whole, images.fetch(rows, torch.device("cpu")).inputs["input"])
 
     def test_a_skipped_batch_is_skipped_by_all_as_a_rank(ranks, make_images, make_mlp):
         images, part = make_images(), learner_of(make_mlp(), DistributedLearner, group=ranks)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from components.tasks.augmentation import Augmentation, Crop, Flip
 from components.tasks.image import Images, tiles
 
 CPU = torch.device("cpu")
@@ -28,6 +29,18 @@ def test_fetching_leaves_the_stored_pixels_alone(make_rows):
 def test_images_that_are_all_alike_do_not_divide_by_zero(make_rows):
     images = Images(np.full((2, 1, 2, 2), 7, np.uint8), np.zeros(2, np.int64), 1, 7.0, 0.0)
     assert images.fetch(make_rows([0, 1]), CPU).inputs["input"].tolist() == np.zeros((2, 1, 2, 2)).tolist()
+
+
+def test_images_of_steps_are_changed_before_they_are_scaled_and_nothing_else_is(make_rows):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 3, 4, 4), dtype=np.uint8)
+    images, augmentation = Images(pixels, np.arange(5), 5, 120.0, 50.0), Augmentation([Crop(2), Flip(0.5)], 0)
+    rows = make_rows([3, 0], [1, 2])
+    before, batch = images.fetch(rows, CPU), images.augmented(augmentation, 7).fetch(rows, CPU)
+    changed = augmentation(torch.from_numpy(pixels[[3, 0]]), np.array([3, 0]), 7)
+    torch.testing.assert_close(batch.inputs["input"], (changed.float() - 120) / 50)
+    assert not torch.equal(batch.inputs["input"], before.inputs["input"])
+    assert torch.equal(batch.target, before.target)
+    assert torch.equal(images.fetch(rows, CPU).inputs["input"], before.inputs["input"])
 
 
 @pytest.mark.parametrize("channels", [1, 3])
