@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from components.selection.selector import Selector
     from components.tasks.batch import Rows
     from components.tasks.examples import Examples
-    from pipelines.config.schema.sections import Training
+    from pipelines.config.schema.training import Training
 
 #: Task -> steps of a turn, rounds.
 DEFAULTS = {"fashion-mnist": (64, 30), "movie-reviews": (32, 15)}

@@ -8,7 +8,8 @@ from components.costs.energy import modelled_co2e_kg, modelled_kwh
 from components.costs.savings import Counts, Speed, Unit, counted_seconds, paper_time
 from pipelines.config.plan_freshness import check_plan
 from pipelines.config.plans import ComparisonPlan, MethodPlan, TrainingPlan, WarmUpPlan
-from pipelines.config.schema.sections import Energy, Training
+from pipelines.config.schema.sections import Energy
+from pipelines.config.schema.training import Training
 from pipelines.core import artifacts
 from pipelines.core.artifacts import plan_of
 from pipelines.core.command import main

@@ -94,7 +94,7 @@ def plans_of(params: Params) -> Plans:
     """
     task = params.chosen.model_dump(mode="json", by_alias=True)
     training = {"model": task.pop("model"), "training": task.pop("training"), "seed": params.seed}
-    for key, default in (("devices", 1), ("deterministic", True)):
+    for key, default in (("devices", 1), ("deterministic", True), ("augment", [])):
         # Left out at its default, so that plans from before the key existed are unchanged.
         if training["training"][key] == default:
             del training["training"][key]

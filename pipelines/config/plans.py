@@ -9,9 +9,10 @@ from pathlib import Path
 from pydantic import Field, JsonValue
 
 from pipelines.config.schema.model import Model
-from pipelines.config.schema.sections import Energy, Training
+from pipelines.config.schema.sections import Energy
 from pipelines.config.schema.source import ModelSource
 from pipelines.config.schema.task_fields import DataKeys
+from pipelines.config.schema.training import Training
 from pipelines.config.schema.warm_up import WarmUp
 from pipelines.core.records import Number, Record, Stored
 

@@ -16,7 +16,7 @@ from components.engine.schedules import Schedule
 from components.evidence.ledger import logit_dimensions
 from components.evidence.objectives import OBJECTIVES
 from pipelines.config.plans import TrainingPlan
-from pipelines.config.schema.sections import Training
+from pipelines.config.schema.training import Training
 from pipelines.core import artifacts
 from pipelines.core.environment import DEVICE, IN_RANKS
 from pipelines.core.errors import UserError

@@ -29,7 +29,7 @@ from pipelines.costs.records import CostRecord, EpochEnd, ExampleCounts
 from pipelines.costs.records import Lap as LapRecord
 from pipelines.data.manifest import Manifest
 from pipelines.data.split_files import Split, read_split
-from pipelines.training import builders, launcher, models
+from pipelines.training import augmentation, builders, launcher, models
 from pipelines.training.checkpoints import Checkpoint, Metered, State, unpack
 from pipelines.training.frozen_features import Keeping
 from pipelines.training.plan_changes import NOTHING, Substitute
@@ -110,7 +110,8 @@ class Job:
             look_size=settings.look_size or selector.look_size(selector.batch_of(settings.batch_size, 1.0)),
             look_batch=builders.look_batch(settings, learner.device),
         )  # fmt: skip
-        return Training(learner, examples, selector, ledger, run)
+        augmented = augmentation.in_steps(settings.augment, examples, seed, self.manifest)
+        return Training(learner, examples, selector, ledger, run, augmented)
 
     def begin_from(self, state: State) -> None:
         """Start from the state that a warm-up saved."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from components.arrays import Array
 from pipelines.config.plans import TrainingPlan
 from pipelines.config.schema.model import Model
-from pipelines.config.schema.sections import Training
+from pipelines.config.schema.training import Training
 from pipelines.data.manifest import Manifest
 
 

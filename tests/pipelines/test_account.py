@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.account import account
 from pipelines.config.plans import TrainingPlan, WarmUpPlan
-from pipelines.config.schema.sections import Optimizer, Schedule, Training
+from pipelines.config.schema.training import Optimizer, Schedule, Training
 from pipelines.core.artifacts import cost_of, plan_of
 from pipelines.costs.account import Account
 from pipelines.costs.records import CostRecord

@@ -19,6 +19,8 @@ def idle(task: TaskKeys) -> str | None:
     for key, kinds in FOR.items():
         if key in given and getattr(task, key) is not None and task.kind not in kinds:
             return f"{key}: is for a task of kind {kinds[0]!r}, and this one is of kind {task.kind!r}; leave it out"
+    if task.training.augment and task.kind != "image":
+        return f"training.augment: is for a task of kind 'image', and this one is of kind {task.kind!r}; leave it out"
     if task.image_size is not None and source.source in SIZED:
         return f"image_size: is for images of a folder or the hub, and these are of {source.source!r}; leave it out"
     if task.kind == "image" and source.source in WITHOUT_COLUMNS and list(task.columns.named()):

@@ -12,7 +12,6 @@ from pydantic import (
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
-    PositiveInt,
     StringConstraints,
     model_validator,
 )
@@ -24,7 +23,6 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 #: Within the range of all random generators that take it.
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Precision = Literal["fp32", "bf16", "fp16"]
 
 
 class Section(BaseModel):
@@ -41,66 +39,6 @@ class Section(BaseModel):
                 if key not in known:
                     raise ValueError(unknown(f"'{key}'", "key", str(key), known))
         return value
-
-
-class Optimizer(Section):
-    """An optimizer by name."""
-
-    name: Literal["sgd", "adam", "adamw"]
-    learning_rate: PositiveFloat
-    weight_decay: NonNegativeFloat = 0.0
-    momentum: Share | None = None
-
-    @model_validator(mode="after")
-    def _momentum_fits(self) -> Optimizer:
-        if self.momentum is not None and self.name != "sgd":
-            raise ValueError(f"momentum: {self.name!r} has none, got {self.momentum}; only sgd takes it")
-        return self
-
-
-class Schedule(Section):
-    """Learning rate schedule: ramp and hold in epochs, then decay; the hold covers the longest warm-up."""
-
-    name: Literal["linear", "cosine", "constant"]
-    ramp: NonNegativeFloat
-    hold: NonNegativeFloat
-
-
-class Training(Section):
-    """Training settings that all methods share.
-
-    With ``micro_batch`` a step forwards at most that many examples at a time, in each process, and adds up their gradients.
-    ``look_size`` examples are looked at, ``look_batch`` in a forward pass, before door 3 chooses among them; by default as
-    many as the method wants. Without ``refill``, the examples kept of one look are trained at once, in a smaller batch.
-    With ``keep_frozen`` the frozen layers' outputs are computed once per example, before the first step. With ``devices`` a
-    training runs in that many processes of ``threads`` threads, each on its own GPU if there are any; ``batch_size`` is
-    their total. Without ``deterministic`` a GPU may sum in any order: two runs then differ, and kernels without a
-    deterministic version may be used.
-    """
-
-    epochs: Annotated[int, Field(ge=1, le=100_000)]
-    batch_size: PositiveInt
-    micro_batch: PositiveInt | None = None
-    look_size: PositiveInt | None = None
-    look_batch: PositiveInt | None = None
-    refill: bool = True
-    optimizer: Optimizer
-    schedule: Schedule
-    clip_norm: PositiveFloat | None = None
-    precision: Precision = "fp32"
-    look_precision: Precision | None = None
-    compile: bool = False
-    keep_frozen: bool = False
-    deterministic: bool = True
-    threads: PositiveInt
-    devices: PositiveInt = 1
-
-    @model_validator(mode="after")
-    def _one_device_for_some(self) -> Training:
-        for key in ("compile", "keep_frozen"):
-            if self.devices > 1 and getattr(self, key):
-                raise ValueError(f"{key}: must be false with devices: {self.devices}, got true; leave out one of the two")
-        return self
 
 
 class Controls(Section):

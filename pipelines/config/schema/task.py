@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import model_validator
 
+from pipelines.config.schema.augment import padding_error
 from pipelines.config.schema.idle_keys import idle
 from pipelines.config.schema.model import Small, Transformer
 from pipelines.config.schema.source import FromFolder, FromPackage
@@ -56,6 +57,12 @@ class Task(TaskKeys):
     @model_validator(mode="after")
     def _keys_do_something(self) -> Task:
         if message := idle(self):
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _padding_is_smaller_than_an_image(self) -> Task:
+        if self.image_size and (message := padding_error(self.training.augment, self.image_size)):
             raise ValueError(message)
         return self
 

@@ -12,8 +12,9 @@ from pydantic import Field, NonNegativeFloat, model_serializer, model_validator
 from components.costs.savings import METRICS, Metric
 from pipelines.config.schema.model import Model
 from pipelines.config.schema.regimes import Duplicates, LabelNoise, LongTail, TargetSet
-from pipelines.config.schema.sections import Section, Training
+from pipelines.config.schema.sections import Section
 from pipelines.config.schema.source import DataSource
+from pipelines.config.schema.training import Training
 
 
 class Columns(Section):

@@ -8,8 +8,9 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
 from components.costs.savings import LOOK_SHARE
 from pipelines.config.schema.model import Model, Small, Transformer
-from pipelines.config.schema.sections import Optimizer, Section
+from pipelines.config.schema.sections import Section
 from pipelines.config.schema.task import MODELS, SMALL, Task, listed
+from pipelines.config.schema.training import Optimizer
 
 #: Model families and small models of a proxy: those of a task and, for texts, which it gets as token ids, ``bag``.
 PROXY_MODELS = MODELS | {"text": ("transformers", "small")}

@@ -13,7 +13,7 @@ from components.models.small import cnn
 from components.selection.keep.adaselection import AdaSelection
 from components.tasks.batch import Batch
 from components.tasks.language import Blocks
-from pipelines.config.schema.sections import Training
+from pipelines.config.schema.training import Training
 from pipelines.training.builders import prepare_torch
 
 # Streams, pinned memory, waits and kernels that repeat have no stand-in on a CPU;

@@ -129,3 +129,19 @@ def test_a_change_to_one_method_changes_its_plan_alone(write_params):
     changed = {p.stem for p, content in before.items() if p.read_bytes() != content}
     # Of source, which says what all of it was made from, no stage depends.
     assert changed == {"swiftlearn", "source"}
+
+
+def test_transforms_are_part_of_the_training_plan_alone_and_leave_others_as_they_were(write_params):
+    def planned(changes):
+        write_params({"task": "digits", "compare": {"full": "none"}} | changes)
+        plan()
+        return {str(path): path.read_text() for path in sorted(Path("results/plan").rglob("*.json"))}
+
+    key, training = "tasks.digits.training.augment", "results/plan/training.json"
+    plans = [planned(c) for c in ({}, {key: []}, {key: [{"flip": {}}]}, {key: [{"flip": {"p": 0.4}}]})]
+    assert "augment" not in plans[0][training]
+    assert json.loads(plans[2][training])["training"]["augment"] == [{"flip": {"p": 0.5}}]
+    assert plans[0] == plans[1]
+    assert len({p[training] for p in plans}) == 3
+    for changed in plans[2:]:
+        assert {name for name in changed if changed[name] != plans[0][name]} == {training, "results/plan/source.json"}

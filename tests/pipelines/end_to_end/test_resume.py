@@ -25,8 +25,9 @@ def warmed_up(tmp_path_factory):
     params = defaults()
     params |= {"task": "digits", "compare": {"full": "none", "swiftlearn": "two-epochs"}}
     params["methods"]["swiftlearn"] = {"fraction": 0.5, "refresh": 2}
-    # Dropout, batch norm and momentum: everything that a checkpoint can forget.
+    # Dropout, batch norm, momentum and augmentation: everything that a checkpoint can forget.
     params["tasks"]["digits"]["model"]["name"] = "cnn"
+    params["tasks"]["digits"]["training"]["augment"] = [{"crop": {"padding": 1}}, {"rand-augment": {}}, {"erase": {}}]
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     for arguments in (["plan"], ["prepare"], ["warm_up", "two-epochs"], ["subset", "swiftlearn"]):
         finish(start(folder, f"pipelines.{arguments[0]}", *arguments[1:], seconds="60"))

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from pipelines.config.schema.sections import Optimizer, Schedule, Training
+from pipelines.config.schema.training import Optimizer, Schedule, Training
 from pipelines.core.errors import UserError
 from pipelines.training import builders
 from pipelines.training.builders import look_batch, prepare_torch, refuse_unrepeatable, synchronised

@@ -1,0 +1,82 @@
+"""Training settings of a task."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+from pipelines.config.schema.augment import Transform
+from pipelines.config.schema.sections import Section, Share
+
+Precision = Literal["fp32", "bf16", "fp16"]
+
+
+class Optimizer(Section):
+    """An optimizer by name."""
+
+    name: Literal["sgd", "adam", "adamw"]
+    learning_rate: PositiveFloat
+    weight_decay: NonNegativeFloat = 0.0
+    momentum: Share | None = None
+
+    @model_validator(mode="after")
+    def _momentum_fits(self) -> Optimizer:
+        if self.momentum is not None and self.name != "sgd":
+            raise ValueError(f"momentum: {self.name!r} has none, got {self.momentum}; only sgd takes it")
+        return self
+
+
+class Schedule(Section):
+    """Learning rate schedule: ramp and hold in epochs, then decay; the hold covers the longest warm-up."""
+
+    name: Literal["linear", "cosine", "constant"]
+    ramp: NonNegativeFloat
+    hold: NonNegativeFloat
+
+
+class Training(Section):
+    """Training settings that all methods share.
+
+    With ``micro_batch`` a step forwards at most that many examples at a time, in each process, and adds up their gradients.
+    ``look_size`` examples are looked at, ``look_batch`` in a forward pass, before door 3 chooses among them; by default as
+    many as the method wants. Without ``refill``, the examples kept of one look are trained at once, in a smaller batch.
+    With ``keep_frozen`` the frozen layers' outputs are computed once per example, before the first step. With ``devices`` a
+    training runs in that many processes of ``threads`` threads, each on its own GPU if there are any; ``batch_size`` is
+    their total. Without ``deterministic`` a GPU may sum in any order: two runs then differ, and kernels without a
+    deterministic version may be used. ``augment`` lists, in order, transforms of images in training steps; looks and
+    evaluation are without them.
+    """
+
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
+    batch_size: PositiveInt
+    micro_batch: PositiveInt | None = None
+    look_size: PositiveInt | None = None
+    look_batch: PositiveInt | None = None
+    refill: bool = True
+    optimizer: Optimizer
+    schedule: Schedule
+    clip_norm: PositiveFloat | None = None
+    precision: Precision = "fp32"
+    look_precision: Precision | None = None
+    compile: bool = False
+    keep_frozen: bool = False
+    deterministic: bool = True
+    threads: PositiveInt
+    devices: PositiveInt = 1
+    augment: list[Transform] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _frozen_states_are_computed_once(self) -> Training:
+        if self.keep_frozen and self.augment:
+            raise ValueError(
+                "augment: must be left out with keep_frozen: true, as states are of unchanged inputs; leave one of the two out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_device_for_some(self) -> Training:
+        for key in ("compile", "keep_frozen"):
+            if self.devices > 1 and getattr(self, key):
+                raise ValueError(f"{key}: must be false with devices: {self.devices}, got true; leave out one of the two")
+        return self

@@ -1,0 +1,58 @@
+"""Training settings: types and bounds, and pairs that do not go together, are refused by name."""
+
+import pytest
+
+TASK = "tasks.movie-reviews"
+FLIP = [{"flip": {}}]
+BAD = {
+    "unknown key": (
+        {f"{TASK}.training.epoch": 3},
+        r"tasks.movie-reviews.training: 'epoch': no such key, did you mean 'epochs'\?",
+    ),
+    "no device": ({"tasks.digits.training.devices": 0}, r"digits.*training.devices: .*greater than 0, got 0"),
+    "keeping frozen layers on two devices": (
+        {f"{TASK}.training.devices": 2, f"{TASK}.training.keep_frozen": True},
+        r"movie-reviews.*training: .*keep_frozen: must be false with devices: 2, got true; leave out one of the two",
+    ),
+    "compiling on three devices": (
+        {f"{TASK}.training.devices": 3, f"{TASK}.training.compile": True},
+        r"movie-reviews.*training: .*compile: must be false with devices: 3, got true; leave out one of the two",
+    ),
+    "no example a part": (
+        {f"{TASK}.training.micro_batch": 0},
+        r"training.micro_batch: must be greater than 0, got 0; the nearest that works is 1$",
+    ),
+    "wrong type": ({f"{TASK}.training.batch_size": "32"}, r"training.batch_size: .*valid integer, got '32'"),
+    "true is no number": ({f"{TASK}.training.epochs": True}, r"training.epochs: .*valid integer, got True"),
+    "epochs for ever": (
+        {f"{TASK}.training.epochs": 10**12},
+        r"training.epochs: .*; the nearest that works is 100000$",
+    ),
+    "no rate": ({f"{TASK}.training.optimizer.learning_rate": 0}, r"learning_rate: must be greater than 0, got 0$"),
+    "no epochs": (
+        {f"{TASK}.training.epochs": 0},
+        r"training.epochs: must be .* to 1, got 0; the nearest that works is 1",
+    ),
+    "a rate without end": (
+        {f"{TASK}.training.optimizer.learning_rate": float("inf")},
+        r"optimizer.learning_rate: .*finite number, got inf",
+    ),
+    "momentum without sgd": ({f"{TASK}.training.optimizer.momentum": 0.9}, r"optimizer: momentum: 'adamw' has none, got 0.9"),
+    "augmentation of texts": (
+        {f"{TASK}.training.augment": FLIP},
+        r"movie-reviews: training.augment: is for a task of kind 'image', and this one is of kind 'text'; leave it out",
+    ),
+    "augmentation of a table": (
+        {"tasks.bike-sharing.training.augment": FLIP},
+        r"bike-sharing: training.augment: is for a task of kind 'image', and this one is of kind 'table'; leave it out",
+    ),
+    "augmentation of what is frozen": (
+        {f"{TASK}.training.augment": FLIP, f"{TASK}.training.keep_frozen": True},
+        r"movie-reviews.training: augment: must be left out with keep_frozen: true, .*; leave one of the two out$",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "text"), BAD.values(), ids=BAD)
+def test_bad_input_is_refused_by_name_and_nothing_is_written(refused, changes, text):
+    refused(changes, text)
