@@ -115,6 +115,14 @@ def _layout(_: str, r: dict[str, Any]) -> list[list[object]]:
     return [[f"channels last over channels first, a {way}", found, ""] for way, found in said.items()]
 
 
+def _augment(_: str, r: dict[str, Any]) -> list[list[object]]:
+    found: list[list[object]] = []
+    for name in next(iter(r["added"].values())):
+        shares = ", ".join(f"{shape}: {m[name]['median']:.1%}" for shape, m in r["added"].items())
+        found.append([f"augmentation by {name}, added to a ResNet-8's step of {r['batch']}", shares, f"<= {r['target']:.0%}"])
+    return found
+
+
 def _distributed(task: str, r: dict[str, Any]) -> list[list[object]]:
     found: list[list[object]] = []
     for name, m in r["medians"].items():
@@ -214,6 +222,7 @@ KINDS = {
     "frozen": _frozen,
     "adapters": _adapters,
     "layout": _layout,
+    "augment": _augment,
     "gpu": _gpu,
     "distributed": _distributed,
     "predictor": _predictor,
