@@ -12,8 +12,8 @@ from pipelines.core.errors import UserError
 
 #: Packages on whose versions the bytes of results depend.
 PACKAGES = (
-    "datasets", "numpy", "pyarrow", "safetensors", "scikit-learn", "scipy", "tokenizers", "torch", "torchvision",
-    "transformers",
+    "datasets", "numpy", "pyarrow", "safetensors", "scikit-learn", "scipy", "timm", "tokenizers", "torch",
+    "torchvision", "transformers",
 )  # fmt: skip
 #: Folders of the flows' code, taken from the agent's clone; the stage's own code is taken from the revision.
 FLOWS = ("agents", "config", "core", "flows", "versioning")

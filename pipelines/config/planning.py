@@ -9,6 +9,8 @@ from pipelines.config.methods import APART, planned_cost, resolve, selector_of
 from pipelines.config.params import Params
 from pipelines.config.plan_freshness import source_of
 from pipelines.config.plans import ComparisonPlan, DiagnosisPlan, MethodPlan, Plans, TaskPlan, TrainingPlan, WarmUpPlan
+from pipelines.config.schema.model import Transformer
+from pipelines.config.schema.source import ModelSource
 from pipelines.config.schema.warm_up import WarmUp
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
@@ -99,7 +101,7 @@ def plans_of(params: Params) -> Plans:
         if training["training"][key] == default:
             del training["training"][key]
     return Plans(
-        task=TaskPlan.of({"name": params.task, "seed": params.seed, "tokenizer": training["model"].get("source"), **task}),
+        task=TaskPlan.of({"name": params.task, "seed": params.seed, "tokenizer": _prepared_by(params), **task}),
         training=TrainingPlan.of(training),
         comparison=ComparisonPlan(
             task=params.task, methods=list(params.compare), agot_epsilon=params.agot_epsilon, energy=params.energy
@@ -109,6 +111,13 @@ def plans_of(params: Params) -> Plans:
         warm_ups={name: _warm_up_plan(params, name) for name in params.warm_ups},
         methods={name: method_plan(params, name) for name in params.compare},
     )
+
+
+def _prepared_by(params: Params) -> ModelSource | None:
+    """Return the source of the model whose tokenizer or image processor prepares the data, None if there is none."""
+    model, task = params.chosen.model, params.chosen
+    sized = task.kind == "image" and task.image_size is not None
+    return model.source if isinstance(model, Transformer) and not sized else None
 
 
 def _warm_up_plan(params: Params, name: str) -> WarmUpPlan:

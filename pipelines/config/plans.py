@@ -20,7 +20,8 @@ from pipelines.core.records import Number, Record, Stored
 class TaskPlan(DataKeys, Stored):
     """Dependencies of ``prepare``: the task without its model and training.
 
-    ``tokenizer`` is the source of the task's model, whose tokenizer prepares texts; None if it has none.
+    ``tokenizer`` is the source of the task's model, whose tokenizer prepares texts, or whose image processor has the size of
+    images; None if it has none, or the task has an ``image_size``.
     """
 
     name: str

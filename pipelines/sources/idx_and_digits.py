@@ -15,18 +15,18 @@ from pipelines.sources.pixel_writer import InMemory
 from pipelines.sources.raw import Raw
 
 
-def from_idx(source: FromIdx) -> Raw:
-    """Return the four files of MNIST's format as raw data."""
+def from_idx(source: FromIdx, size: int | None = None) -> Raw:
+    """Return the four files of MNIST's format as raw data, its images resized to a square of ``size``."""
     folder = Path(source.folder)
     arrays = [_idx(folder, f"{s}-{k}") for s in ("train", "t10k") for k in ("images-idx3-ubyte", "labels-idx1-ubyte")]
-    if (size := arrays[2].shape[1:]) != (wanted := arrays[0].shape[1:]):
-        raise UserError(f"{folder}: t10k: images must be {wanted} as in train, got {size}")
+    if (found := arrays[2].shape[1:]) != (wanted := arrays[0].shape[1:]):
+        raise UserError(f"{folder}: t10k: images must be {wanted} as in train, got {found}")
     for part, images, labels in (("train", arrays[0], arrays[1]), ("t10k", arrays[2], arrays[3])):
         if len(images) != len(labels):
             raise UserError(f"{folder}: {part}: must have as many labels as images, got {len(labels)} for {len(images)}")
     pixels = np.concatenate([arrays[0], arrays[2]])[:, None]
     label = np.concatenate([arrays[1], arrays[3]]).astype(np.int64)
-    return Raw({}, label, np.arange(len(label)) >= len(arrays[1]), pixels=InMemory(pixels))
+    return Raw({}, label, np.arange(len(label)) >= len(arrays[1]), pixels=InMemory(pixels, size))
 
 
 def _idx(folder: Path, name: str) -> Array:
@@ -49,10 +49,10 @@ def _idx(folder: Path, name: str) -> Array:
     return np.frombuffer(content, np.uint8, offset=start).reshape(tuple(sizes))
 
 
-def from_scikit_learn() -> Raw:
-    """Return scikit-learn's digits, 8 x 8, as raw data."""
+def from_scikit_learn(size: int | None = None) -> Raw:
+    """Return scikit-learn's digits, 8 x 8 or resized to a square of ``size``, as raw data."""
     from sklearn.datasets import load_digits
 
     data = load_digits()
     pixels = (data.images * (255 / 16)).round().astype(np.uint8)[:, None]
-    return Raw({}, data.target.astype(np.int64), None, pixels=InMemory(pixels))
+    return Raw({}, data.target.astype(np.int64), None, pixels=InMemory(pixels, size))

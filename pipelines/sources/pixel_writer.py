@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+from PIL import Image
 
 from components.arrays import Array
 from pipelines.core.errors import UserError
@@ -35,10 +36,14 @@ class Pixels(Protocol):
 
 
 class InMemory:
-    """Pictures in memory, an array ``(N, channels, height, width)`` of uint8."""
+    """Pictures in memory, an array ``(N, channels, height, width)`` of uint8.
 
-    def __init__(self, pixels: Array) -> None:
-        self._pixels, self.shape = pixels, pixels.shape[1:]
+    They are written as squares of ``size`` if it is given.
+    """
+
+    def __init__(self, pixels: Array, size: int | None = None) -> None:
+        self._pixels, self._size = pixels, size
+        self.shape = pixels.shape[1:] if size is None else (pixels.shape[1], size, size)
 
     def __len__(self) -> int:
         return len(self._pixels)
@@ -48,7 +53,8 @@ class InMemory:
         with path.open("r+b") as file:
             file.seek(offset)
             for part in blocks(len(ids), self.shape):
-                file.write(np.ascontiguousarray(self._pixels[ids[part]]).data)
+                pixels = self._pixels[ids[part]]
+                file.write(np.ascontiguousarray(pixels if self._size is None else resized(pixels, self._size)).data)
         return Counter()
 
 
@@ -85,6 +91,14 @@ class WithCopies:
             for part in blocks(len(rows), self.shape):
                 pixels[rows[part]] = moved(pixels[rows[part]], self.moves[copies[part]])
         return changes
+
+
+def resized(pixels: Array, size: int) -> Array:
+    """Return pictures ``(K, channels, height, width)`` of uint8 as squares of ``size``, as Pillow resizes each channel."""
+    found = np.empty((*pixels.shape[:2], size, size), np.uint8)
+    for index in np.ndindex(*pixels.shape[:2]):
+        found[index] = Image.fromarray(pixels[index]).resize((size, size))
+    return found
 
 
 def moved(pixels: Array, moves: Array) -> Array:

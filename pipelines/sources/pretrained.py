@@ -1,9 +1,10 @@
-"""Pretrained models and tokenizers of transformers: hub, folder or package; no remote code."""
+"""Pretrained models, tokenizers and image processors of transformers; no remote code."""
 
 from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,13 @@ from pipelines.core.errors import UserError
 from pipelines.sources import hub_status, package_index
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedTokenizerBase
+    from transformers import BaseImageProcessor, PretrainedConfig, PreTrainedTokenizerBase
 
 #: Files of which a folder with a tokenizer has at least one.
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
+
+#: File of an image processor's settings.
+PROCESSOR = "preprocessor_config.json"
 
 #: Model types whose positions start after the padding token's id.
 FROM_PADDING = re.compile("roberta|camembert|longformer|mpnet|data2vec-text|ibert|xmod|luke")
@@ -121,6 +125,54 @@ def tokenizer_at(origin: str, options: dict[str, str]) -> PreTrainedTokenizerBas
         return AutoTokenizer.from_pretrained(origin, trust_remote_code=False, **options)
     except Exception as error:  # the tokenizers library raises a bare Exception for a damaged file
         raise UserError(f"{origin}: its tokenizer cannot be loaded: {error_text(origin, error)}") from None
+
+
+@dataclass(frozen=True)
+class ImageProcessor:
+    """How a model's images are prepared.
+
+    Attributes:
+        side: of the square that images are resized to, in pixels.
+        mean: by channel, in [0, 255].
+        deviation: likewise.
+    """
+
+    side: int
+    mean: list[float]
+    deviation: list[float]
+
+
+def image_processor(source: ModelSource) -> ImageProcessor:
+    """Return how the image processor of the model of ``source`` prepares images.
+
+    Raises:
+        UserError: if there is none, or it makes no squares.
+    """
+    origin, options = location(source)
+    if not isinstance(source, FromHub) and not (Path(origin) / PROCESSOR).exists():
+        raise UserError(f"{origin}: has no {PROCESSOR}, by which its images are scaled; save the model's image processor there")
+    found = load_processor(origin, options)
+    size = {key: value for key, value in dict(found.size or {}).items() if value}
+    sides = set(size.values())
+    if len(sides) != 1:
+        raise UserError(f"{origin}: its {PROCESSOR} must resize to a square, got {size or 'no size'}")
+    unit = 1 / (found.rescale_factor if found.do_rescale else 1)
+    pairs = ([0.0], [1.0]) if not found.do_normalize else (found.image_mean, found.image_std)
+    return ImageProcessor(int(sides.pop()), *([unit * value for value in values] for values in pairs))
+
+
+def load_processor(origin: str, options: dict[str, str]) -> BaseImageProcessor:
+    """Return the image processor of the folder or hub id ``origin``.
+
+    Raises:
+        UserError: if it cannot be loaded.
+    """
+    from transformers import AutoImageProcessor
+
+    try:
+        return AutoImageProcessor.from_pretrained(origin, trust_remote_code=False, **options)
+    except Exception as error:  # a damaged file raises its reader's own error
+        raise UserError(f"{origin}: its image processor cannot be loaded: {error_text(origin, error)}") from None
 
 
 def silence() -> None:

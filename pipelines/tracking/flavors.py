@@ -37,7 +37,7 @@ OUTPUT = {
 
 def save(trained: Path, folder: Path, plan: Model, manifest: Manifest, root: Path = HERE) -> None:
     """Write the model in ``trained`` to the new ``folder`` in MLflow's format."""
-    kind = _save_transformer if isinstance(plan, Transformer) else _save_module
+    kind = _save_transformer if isinstance(plan, Transformer) and manifest.kind == "text" else _save_module
     if manifest.kind == "language":
         kind = _save_language_model
     kind(trained, folder, plan, manifest, root)

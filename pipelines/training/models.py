@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from pipelines.config.schema.model import Gpt, Model, Small, Transformer, Vision
+from pipelines.config.schema.model import Gpt, Model, Small, Timm, Transformer, Vision
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError, unknown
 from pipelines.data.manifest import Manifest
@@ -38,6 +38,14 @@ def build(model: Model, manifest: Manifest, key: str | None = None) -> nn.Module
 
 
 def _built(model: Model, manifest: Manifest) -> nn.Module:
+    if isinstance(model, Transformer) and manifest.kind == "image":
+        from pipelines.training.image_models import image_transformer
+
+        return image_transformer(model, manifest, *_of_square(manifest))
+    if isinstance(model, Timm):
+        from pipelines.training.timm_models import timm_model
+
+        return timm_model(model, manifest, *_of_square(manifest))
     if isinstance(model, Transformer):
         return pretrained_models.transformer(model, manifest)
     if isinstance(model, Gpt):
@@ -96,11 +104,20 @@ def _vision(model: Vision, manifest: Manifest) -> nn.Module:
 
 
 def save(model: nn.Module, folder: Path, plan: Model, tokenizer: Path = artifacts.TOKENIZER) -> None:
-    """Write ``model`` into ``folder`` as safetensors; a transformers model in its own format, with its tokenizer.
+    """Write ``model`` into ``folder`` as safetensors; a model of transformers or timm as its library reads it.
+
+    A transformers model gets its tokenizer or image processor beside it.
 
     Of a model with adapters that are not to be merged only they and the head are written, as by peft. ``tokenizer`` is the
     folder of the tokenizer trained on the documents, for a model without its own.
     """
+    from components.models.normalised import Normalised
+
+    if isinstance(plan, Transformer) and isinstance(model, Normalised):
+        from pipelines.training import image_models
+
+        image_models.save(model, folder, plan)
+        return
     lora = plan.lora if isinstance(plan, Transformer) else None
     if isinstance(plan, Transformer) and lora is not None and not lora.merged:
         adapters.save(model, folder, plan.source)
@@ -112,7 +129,7 @@ def save(model: nn.Module, folder: Path, plan: Model, tokenizer: Path = artifact
         return
     from safetensors.torch import save_model
 
-    save_model(model, str(folder / WEIGHTS))
+    save_model(model.body if isinstance(model, Normalised) else model, str(folder / WEIGHTS))
 
 
 def weights_in(folder: Path) -> Path:
@@ -130,6 +147,14 @@ def load_weights(model: nn.Module, folder: Path) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import load_file, load_model
 
+    from components.models.normalised import Normalised
+
+    body = model.body if isinstance(model, Normalised) else model
+    if isinstance(model, Normalised) and hasattr(body, "save_pretrained"):
+        from pipelines.training import image_models
+
+        image_models.load_weights(model, folder)
+        return
     path = weights_in(folder)
     try:
         if path.name == adapters.WEIGHTS:
@@ -137,7 +162,7 @@ def load_weights(model: nn.Module, folder: Path) -> None:
         elif adapters.has(model):
             adapters.load_merged(model, load_file(path))
         else:
-            load_model(model, str(path))
+            load_model(body, str(path))
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         raise UserError(f"{path}: cannot be loaded: {error}") from None
 

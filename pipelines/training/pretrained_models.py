@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypedDict
 
 from pipelines.config.schema.model import Gpt, Transformer
@@ -33,32 +33,46 @@ def transformer(model: Transformer, manifest: Manifest) -> nn.Module:
     Raises:
         UserError: if it cannot be loaded.
     """
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
-
     from components.models.small import freeze_all_but_last
 
-    pretrained.silence()
-    origin, revision = pretrained.location(model.source)
     language = manifest.target == "tokens"
-    kind = AutoModelForCausalLM if language else AutoModelForSequenceClassification
-    try:
-        config = AutoConfig.from_pretrained(origin, trust_remote_code=False, **_head(model, manifest), **revision)
-        # A saved head for other classes is replaced by a new one for this task's.
-        options = {"ignore_mismatched_sizes": not language, "output_loading_info": True, **revision}
-        # Else weights saved in half precision would stay so, and small steps would be lost by rounding.
-        options["dtype"] = torch.float32
-        built, found = kind.from_pretrained(origin, config=config, trust_remote_code=False, use_safetensors=True, **options)
-    except Exception as error:  # a truncated file raises its reader's own error
-        raise UserError(f"{origin}: the model cannot be loaded: {pretrained.error_text(origin, error)}") from None
-    _check_encoder(built, found["mismatched_keys"], origin)
+    kind = "AutoModelForCausalLM" if language else "AutoModelForSequenceClassification"
+    built, found = loaded(kind, model, _head(model, manifest), other_head=not language)
     if language:
-        _check_context(config, manifest.block)
+        _check_context(built.config, manifest.block)
     if model.train_layers is not None:
         freeze_all_but_last(built, model.train_layers)
     if model.lora is not None:
         adapters.add(built, model.lora, _new_in(built, found, head=not language))
     return _called_by_keyword(built)
+
+
+def loaded(kind: str, model: Transformer, head: Mapping[str, object], *, other_head: bool) -> tuple[PreTrainedModel, Loaded]:
+    """Return a model of transformers' class ``kind``, and the tensors without weights in its source.
+
+    ``head`` are settings of its configuration; with ``other_head`` it may have been saved with another head.
+
+    Raises:
+        UserError: if it cannot be loaded.
+    """
+    import torch
+    import transformers
+
+    pretrained.silence()
+    origin, revision = pretrained.location(model.source)
+    try:
+        config = transformers.AutoConfig.from_pretrained(origin, trust_remote_code=False, **head, **revision)
+        # A saved head for other classes is replaced by a new one for this task's.
+        options = {"ignore_mismatched_sizes": other_head, "output_loading_info": True, **revision}
+        # Else weights saved in half precision would stay so, and small steps would be lost by rounding.
+        options["dtype"] = torch.float32
+        built, found = getattr(transformers, kind).from_pretrained(
+            origin, config=config, trust_remote_code=False, use_safetensors=True, **options
+        )
+    except Exception as error:  # a truncated file raises its reader's own error
+        raise UserError(f"{origin}: the model cannot be loaded: {pretrained.error_text(origin, error)}") from None
+    _check_encoder(built, found["mismatched_keys"], origin)
+    return built, found
 
 
 def _head(model: Transformer, manifest: Manifest) -> dict[str, bool | int | str]:

@@ -6,9 +6,8 @@ from pipelines.config.schema.task_fields import TaskKeys
 
 #: The kinds of data that a key is for, by key.
 FOR = {"image_size": ("image",), "max_length": ("text",), "block": ("language",), "vocabulary": ("language",)}
-#: Image sources without columns, and those whose images have a fixed size.
+#: Image sources without columns.
 WITHOUT_COLUMNS = ("idx", "scikit-learn", "folder")
-SIZED = ("idx", "scikit-learn")
 #: Suffixes of files that name their columns themselves.
 NAMED = (".jsonl", ".parquet")
 
@@ -21,8 +20,6 @@ def idle(task: TaskKeys) -> str | None:
             return f"{key}: is for a task of kind {kinds[0]!r}, and this one is of kind {task.kind!r}; leave it out"
     if task.training.augment and task.kind != "image":
         return f"training.augment: is for a task of kind 'image', and this one is of kind {task.kind!r}; leave it out"
-    if task.image_size is not None and source.source in SIZED:
-        return f"image_size: is for images of a folder or the hub, and these are of {source.source!r}; leave it out"
     if task.kind == "image" and source.source in WITHOUT_COLUMNS and list(task.columns.named()):
         return f"columns: images of {source.source!r} have none, got {', '.join(task.columns.named())}; leave it out"
     if task.test is not None and (own := _own_test(task)):

@@ -34,6 +34,29 @@ class Transformer(Section):
     lora: Lora | None = None
 
 
+class Timm(Section):
+    """A model of timm with a head for the task; untrained without a ``source`` of weights.
+
+    A weights file in safetensors or PyTorch's format is read without its pickles; ``keys: by-order`` takes the tensors of
+    another library's file in their order. ``options`` are further arguments of ``timm.create_model``. All but the last
+    ``train_layers`` layers, of those that timm divides the model into, are frozen.
+    """
+
+    family: Literal["timm"]
+    name: str
+    source: ModelSource | None = None
+    keys: Literal["by-name", "by-order"] = "by-name"
+    options: dict[str, int | float | str | list[int]] = Field(default_factory=dict)
+    train_layers: NonNegativeInt | None = None
+
+    @model_validator(mode="after")
+    def _keys_are_of_weights(self) -> Timm:
+        for key in ("keys", "train_layers"):
+            if self.source is None and getattr(self, key) not in (None, "by-name"):
+                raise ValueError(f"{key}: is for pretrained weights, and there is no source; name one, or leave {key} out")
+        return self
+
+
 class Vision(Section):
     """An untrained torchvision model, with a stem that fits the images; ``vit`` and ``swin`` take any size."""
 
@@ -69,4 +92,4 @@ class Gpt(Section):
         return self
 
 
-Model = Annotated[Transformer | Vision | Small | Gpt, Field(discriminator="family")]
+Model = Annotated[Transformer | Timm | Vision | Small | Gpt, Field(discriminator="family")]

@@ -30,7 +30,7 @@ DOCUMENTS = {"files", "tagged"}
 #: By kind of data: model families, and the small models by name.
 MODELS: dict[str, tuple[str, ...]] = {
     "text": ("transformers",),
-    "image": ("torchvision", "small"),
+    "image": ("transformers", "timm", "torchvision", "small"),
     "table": ("small",),
     "language": ("transformers", "gpt"),
 }

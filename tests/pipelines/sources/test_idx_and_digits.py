@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipelines.core.errors import UserError
 from pipelines.data.manifest import Manifest
@@ -31,6 +32,17 @@ def test_idx_files(prepared, tmp_path):
     assert manifest.counts.model_dump() == {"train": 6, "test": 4}
     assert test.ids.tolist() == [6, 7, 8, 9]
     assert train.examples.target.tolist() == [0, 1, 0, 1, 0, 1]
+
+
+def test_idx_files_and_digits_are_resized_as_pictures_are(prepared, tmp_path):
+    source = idx(tmp_path / "idx")
+    _, given, _ = prepared(source, {}, kind="image")
+    manifest, train, _ = prepared(source, {}, kind="image", image_size=9)
+    assert manifest.shape == [1, 9, 9]
+    expected = [np.asarray(Image.fromarray(picture[0]).resize((9, 9)))[None] for picture in given.examples.pixels]
+    np.testing.assert_array_equal(train.examples.pixels, expected)
+    digits, _, _ = prepared({"from": "scikit-learn", "name": "digits"}, {}, kind="image", test=0.2, image_size=16)
+    assert digits.shape == [1, 16, 16]
 
 
 def test_a_truncated_idx_file_is_named_with_its_sizes(prepared, tmp_path):

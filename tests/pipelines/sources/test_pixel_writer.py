@@ -16,6 +16,13 @@ from tests.pipelines.pictures import array_of, images
 RNG = np.random.default_rng(0)
 
 
+def test_each_channel_is_resized_by_itself(tmp_path):
+    pixels = RNG.integers(0, 256, (3, 2, 4, 5), np.uint8)
+    found, _ = array_of(InMemory(pixels, 7), [2, 0], tmp_path)
+    expected = [[np.asarray(Image.fromarray(channel).resize((7, 7))) for channel in pixels[i]] for i in (2, 0)]
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_copies_are_moved_where_they_lie(tmp_path, monkeypatch):
     monkeypatch.setattr(pixel_writer, "BLOCK", 40)
     base, of = RNG.integers(0, 256, (4, 1, 3, 3), np.uint8), np.array([2, 0, 2])

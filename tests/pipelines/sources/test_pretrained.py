@@ -4,11 +4,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from pydantic import TypeAdapter
 
+from pipelines.config.plans import TaskPlan
+from pipelines.config.schema.source import ModelSource
+from pipelines.core import artifacts
 from pipelines.core.errors import UserError
 from pipelines.sources import pretrained
 from tests.pipelines.encoders import bert, fewer_tokens, model_of
+from tests.pipelines.pictures import images
 from tests.pipelines.text_pairs import COLUMNS, pairs, written
+from tests.pipelines.vision_encoders import DEVIATION, MEAN, saved_at, vit
 
 
 def no_tokenizer(folder):
@@ -51,6 +57,31 @@ def test_an_encoder_that_cannot_be_used_is_named_before_anything_is_written(prep
     with pytest.raises(UserError, match=said):
         prepared(written(tmp_path, pairs()), COLUMNS, test=4, max_length=16, model=model_of(source))
     assert not Path("results/prepare").exists()
+
+
+def test_an_image_processor_says_how_images_are_prepared(tmp_path):
+    _, source = saved_at(tmp_path, vit)
+    given = TypeAdapter(ModelSource).validate_python(source)
+    found = pretrained.image_processor(given)
+    assert found.side == 16
+    assert found.mean == pytest.approx([25.5, 51, 76.5])
+    assert found.deviation == pytest.approx([102, 127.5, 153])
+    saved_at(tmp_path, vit, do_normalize=False, rescale_factor=1 / 128)
+    assert pretrained.image_processor(given) == pretrained.ImageProcessor(16, [0], [128])
+    saved_at(tmp_path, vit, size={"shortest_edge": 20}, do_rescale=False)
+    assert pretrained.image_processor(given) == pretrained.ImageProcessor(20, MEAN, DEVIATION)
+    (tmp_path / pretrained.PROCESSOR).write_text("{")
+    with pytest.raises(UserError, match="its image processor cannot be loaded: "):
+        pretrained.image_processor(given)
+
+
+@pytest.mark.parametrize("size", [None, 8])
+def test_images_without_a_size_get_that_of_their_model(prepared, tmp_path, size):
+    _, source = saved_at(tmp_path / "encoder", vit)
+    given = {} if size is None else {"image_size": size}
+    manifest, _, _ = prepared(images(tmp_path / "own"), {}, kind="image", test=2, model=model_of(source), **given)
+    assert manifest.shape == [1, size or 16, size or 16]
+    assert (TaskPlan.read(artifacts.plan_of("task")).tokenizer is None) == (size is not None)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,6 @@ IDLE = {
         {"tasks.digits.max_length": 64},
         "max_length: is for a task of kind 'text', and this one is",
     ),
-    "a size of digits": ({"tasks.digits.image_size": 8}, "image_size: is for images of a folder or the hub, and these are of"),
     "columns of digits": (
         {"tasks.digits.columns": {"image": "x"}},
         "columns: images of 'scikit-learn' have none, got x",

@@ -9,6 +9,18 @@ from tests.pipelines.records import model_plan
 TASK = "tasks.movie-reviews"
 BAD = {
     "unknown model": ({"task": "digits", "tasks.digits.model.name": "lenett"}, r"model.name: .*'lenet'.*got 'lenett'"),
+    "an order of no weights": (
+        {"task": "digits", "tasks.digits.model": {"family": "timm", "name": "resnet18", "keys": "by-order"}},
+        r"model.timm: keys: is for pretrained weights, and there is no source; name one, or leave keys out",
+    ),
+    "frozen layers of no weights": (
+        {"task": "digits", "tasks.digits.model": {"family": "timm", "name": "resnet18", "train_layers": 0}},
+        r"model.timm: train_layers: is for pretrained weights, and there is no source",
+    ),
+    "a text by timm": (
+        {f"{TASK}.model": {"family": "timm", "name": "resnet18"}},
+        r"model.family: a task of kind 'text' takes 'transformers', got 'timm'",
+    ),
     "unknown family": ({f"{TASK}.model.family": "torch"}, r"model: .*'torch'.*'transformers'"),
     "adapters of an untrained model": (
         {"task": "brown", "tasks.brown.model.lora": {"rank": 8}},
