@@ -10,7 +10,6 @@ from pipelines.config.params import Params
 from pipelines.config.plan_freshness import source_of
 from pipelines.config.plans import ComparisonPlan, DiagnosisPlan, MethodPlan, Plans, TaskPlan, TrainingPlan, WarmUpPlan
 from pipelines.config.schema.model import Transformer
-from pipelines.config.schema.source import ModelSource
 from pipelines.config.schema.warm_up import WarmUp
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
@@ -101,7 +100,14 @@ def plans_of(params: Params) -> Plans:
         if training["training"][key] == default:
             del training["training"][key]
     return Plans(
-        task=TaskPlan.of({"name": params.task, "seed": params.seed, "tokenizer": _prepared_by(params), **task}),
+        task=TaskPlan.of(
+            {
+                "name": params.task,
+                "seed": params.seed,
+                "tokenizer": training["model"]["source"] if _prepares(params) else None,
+                **task,
+            }
+        ),
         training=TrainingPlan.of(training),
         comparison=ComparisonPlan(
             task=params.task, methods=list(params.compare), agot_epsilon=params.agot_epsilon, energy=params.energy
@@ -113,11 +119,10 @@ def plans_of(params: Params) -> Plans:
     )
 
 
-def _prepared_by(params: Params) -> ModelSource | None:
-    """Return the source of the model whose tokenizer or image processor prepares the data, None if there is none."""
-    model, task = params.chosen.model, params.chosen
-    sized = task.kind == "image" and task.image_size is not None
-    return model.source if isinstance(model, Transformer) and not sized else None
+def _prepares(params: Params) -> bool:
+    """Return whether the model's tokenizer or image processor prepares the data."""
+    task = params.chosen
+    return isinstance(task.model, Transformer) and not (task.kind == "image" and task.image_size is not None)
 
 
 def _warm_up_plan(params: Params, name: str) -> WarmUpPlan:

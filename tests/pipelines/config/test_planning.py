@@ -118,6 +118,17 @@ def test_a_key_that_is_newer_is_planned_as_before_it_where_it_changes_nothing(wr
     assert json.loads(path.read_text())["training"] == json.loads(before)["training"] | {key: other}
 
 
+def test_the_model_that_prepares_the_data_is_planned_with_all_keys_of_its_source(write_params):
+    write_params({"task": "movie-reviews"})
+    plan()
+    task, training = (json.loads(Path("results/plan", f"{name}.json").read_text()) for name in ("task", "training"))
+    assert task["tokenizer"] == training["model"]["source"]
+    assert len(task["tokenizer"]) > 10
+    write_params({"task": "fashion-pretrained"})
+    plan()
+    assert json.loads(Path("results/plan/task.json").read_text())["tokenizer"] is None
+
+
 def test_a_change_to_one_method_changes_its_plan_alone(write_params):
     write_params({"methods.uniform": {"fraction": 0.3}, "methods.short": {"epochs": 2}})
     plan()

@@ -1,0 +1,133 @@
+"""Pretrained image models are trained, resumed, evaluated and served alike."""
+
+import random
+import shutil
+
+import mlflow
+import numpy as np
+import pytest
+import timm
+import torch
+from safetensors.torch import load_file, save_file
+
+from components.tasks.batch import Rows
+from components.tasks.image import Images
+from pipelines import evaluate, subset, train, warm_up
+from pipelines.config.plans import TrainingPlan
+from pipelines.core import artifacts, tables
+from pipelines.core.artifacts import read_json, result
+from pipelines.core.errors import Stopped
+from pipelines.core.signals import STOP
+from pipelines.data.manifest import Manifest
+from pipelines.data.split_files import read_split
+from pipelines.plan import plan
+from pipelines.prepare import prepare
+from pipelines.tracking import flavors
+from pipelines.training import job as training_job
+from tests.pipelines.training.test_frozen_features import SETTINGS, Meter
+from tests.pipelines.vision_encoders import saved_at, swin, vit
+
+pytestmark = pytest.mark.slow
+#: What a training leaves but its cost record, which holds timings.
+TRAINED = ("model/model.safetensors", "ledger.parquet", "history.json")
+
+
+def of_timm(name):
+    def save(folder):
+        torch.manual_seed(0)
+        folder.mkdir()
+        save_file(timm.create_model(name, num_classes=7).state_dict(), folder / "model.safetensors")
+        return {"family": "timm", "name": name, "source": {"from": "folder", "folder": str(folder)}}
+
+    return save
+
+
+def of_transformers(build):
+    return lambda folder: {"family": "transformers", "source": saved_at(folder, build)[1]}
+
+
+MODELS = {
+    "a network of timm": of_timm("test_resnet"),
+    "a transformer of timm": of_timm("test_vit"),
+    "a ViT": of_transformers(vit),
+    "a Swin": of_transformers(swin),
+}
+
+
+@pytest.fixture
+def write_task(write_params, tmp_path, torch_as_it_was, monkeypatch):
+    """Plan and prepare a task of a few digits in grey, of 16 x 16, with a pretrained model."""
+    monkeypatch.setenv("WINNOW_DEVICE", "cpu")
+    monkeypatch.setattr(training_job, "EnergyMeter", Meter)
+
+    def write(save, **model):
+        own = {"kind": "image", "source": {"from": "scikit-learn", "name": "digits"}, "test": 40, "limit": 60}
+        own |= {"image_size": 16, "licence": "none", "citation": "none", "training": SETTINGS | {"batch_size": 8}}
+        own["model"] = save(tmp_path / "encoder") | model
+        write_params({"task": "own", "compare": {"full": "none"}, "tasks": {"own": own}})
+        plan()
+        prepare()
+        warm_up.warm_up("none")
+        subset.subset("full")
+
+    return write
+
+
+@pytest.mark.parametrize("save", MODELS.values(), ids=MODELS)
+def test_what_is_served_says_what_was_evaluated(write_task, tmp_path, monkeypatch, save):
+    write_task(save)
+    train.train("full")
+    evaluate.evaluate("full")
+    manifest, planned = Manifest.prepared(), TrainingPlan.read(artifacts.plan_of("training")).model
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    flavors.save(result("train", "full", "model"), tmp_path / "served", planned, manifest)
+    assert not [p for p in (tmp_path / "served").rglob("*") if p.suffix in (".bin", ".pkl", ".pickle", ".pt", ".pth")]
+    split = read_split("test", manifest)
+    given = split.examples.fetch(Rows.unweighted(torch.arange(40)), torch.device("cpu")).inputs["input"].numpy()
+    pixels = split.table["pixels"].chunk(0).flatten().to_numpy().reshape(40, 1, 16, 16)
+    np.testing.assert_allclose(given, (pixels - manifest.mean) / manifest.deviation, atol=1e-5)
+    logits = mlflow.pyfunc.load_model(str(tmp_path / "served")).predict(given)
+    table, _ = tables.read_table(result("evaluate", "full", "predictions.parquet"))
+    assert logits.argmax(1).tolist() == table["predicted"].tolist()
+    losses = torch.nn.functional.cross_entropy(torch.tensor(logits), torch.tensor(table["target"]), reduction="none")
+    np.testing.assert_allclose(table["loss"], losses, rtol=1e-3, atol=1e-4)
+    assert read_json(result("evaluate", "full", "metrics.json"))["accuracy"] == (table["predicted"] == table["target"]).mean()
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "trained"),
+    [
+        ("a network of timm", 0, {"fc"}),
+        ("a network of timm", 1, {"fc", "layer4"}),
+        ("a ViT", 0, {"classifier"}),
+    ],
+)
+def test_a_stopped_run_goes_on_to_the_same_bytes_and_leaves_what_is_frozen(
+    write_task, tmp_path, monkeypatch, name, layers, trained
+):
+    monkeypatch.setenv("WINNOW_CHECKPOINT_SECONDS", "0")
+    write_task(MODELS[name], train_layers=layers)
+    train.train("full")
+    expected = [result("train", "full", file).read_bytes() for file in TRAINED]
+    before, after = (load_file(p / "model.safetensors") for p in (tmp_path / "encoder", result("train", "full", "model")))
+    before.pop("conv1.0.weight", None)  # fitted to grey images
+    changed = {key.split(".")[0] for key, value in before.items() if not torch.equal(value, after[key])}
+    assert changed == trained
+    shutil.rmtree(result("train", "full", "model"))
+    fetched, stops, original = [0], [], Images.fetch
+
+    def fetch(self, rows, device):
+        fetched[0] += 1
+        if fetched[0] in stops:
+            STOP.set()
+        return original(self, rows, device)
+
+    monkeypatch.setattr(Images, "fetch", fetch)
+    for stop in (3, 12):
+        stops.append(stop)
+        with pytest.raises(Stopped):
+            train.train("full")
+        STOP.clear()
+        torch.rand(random.randrange(1, 9))
+    train.train("full")
+    assert [result("train", "full", file).read_bytes() for file in TRAINED] == expected
