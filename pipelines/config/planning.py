@@ -80,6 +80,11 @@ def _check_evidence(params: Params, name: str, selector: Selector, warm_up: Warm
             which = f"with a '{kind}', which shows {evidence}" if needed else f"without a '{kind}'"
             got = f"got {params.compare[name]!r}; one that works: {', '.join(fits) or 'none is defined'}"
             raise UserError(f"{where}: needs a warm-up {which}, {got}")
+    if "input_norm" in selector.wants and params.chosen.kind == "image" and params.chosen.training.keep_frozen:
+        raise UserError(
+            f"{where}: input-gradient-norm needs the images, and tasks.{params.task}.training.keep_frozen trains on what the "
+            "frozen layers make of them; the nearest that works is 'gradient-norm'"
+        )
     if "input_norm" in selector.wants and params.chosen.kind in ("text", "language"):
         raise UserError(
             f"{where}: input-gradient-norm needs inputs that are continuous, and those of task '{params.task}' are token ids; "

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from components.models import head_inputs
 from components.models.frozen_states import KeptStates, check, divided
+from components.models.head_inputs import KeptInputs
+from components.models.normalised import Normalised
 from components.tasks.batch import Rows
 from pipelines.core import artifacts
 from pipelines.core.errors import Stopped, UserError
@@ -44,12 +47,23 @@ class Keeping:
         """
         self._key = f"params.yaml: tasks.{manifest.task}.training.keep_frozen"
         self._root, self._device = root, next(whole.parameters()).device
+        images = isinstance(whole, Normalised)
+        self._what, self._less = ("images", "limit") if images else ("tokens", "max_length or limit")
         try:
-            frozen, self.model = divided(whole)
-            width = check(whole, frozen, self.model, examples.fetch(_short_and_long(examples), self._device).inputs)
+            self.model, self.examples = self._divided(whole, examples)
         except ValueError as error:
             raise UserError(f"{self._key}: {error}; leave it out to train the same at a higher cost") from None
-        self.examples = KeptStates(examples, frozen, width)
+
+    def _divided(self, whole: nn.Module, examples: Examples) -> tuple[nn.Module, KeptStates | KeptInputs]:
+        if isinstance(whole, Normalised):
+            below, head = head_inputs.divided(whole)
+            few = Rows.unweighted(torch.arange(2) % len(examples))
+            return head, KeptInputs(
+                examples, below, head_inputs.check(whole, below, head, examples.fetch(few, self._device).inputs["input"])
+            )
+        frozen, above = divided(whole)
+        width = check(whole, frozen, above, examples.fetch(_short_and_long(examples), self._device).inputs)
+        return above, KeptStates(examples, frozen, width)
 
     def compute(self, clock: Clock) -> None:
         """Compute the states of all examples, timed as ``freeze`` within training.
@@ -67,17 +81,17 @@ class Keeping:
 
     def _room(self) -> Array:
         """Return an array for the states: in memory if small, else memory-mapped."""
-        tokens, width = self.examples.shape
-        if (needed := tokens * width * np.dtype(np.float32).itemsize) <= IN_MEMORY:
+        count, width = self.examples.shape
+        if (needed := count * width * np.dtype(np.float32).itemsize) <= IN_MEMORY:
             return np.empty(self.examples.shape, np.float32)
         scratch = self._root / artifacts.SCRATCH
         scratch.mkdir(parents=True, exist_ok=True)
         if needed > (free := shutil.disk_usage(scratch).free):
             raise UserError(
-                f"{self._key}: the states of {tokens:,} tokens take {needed:,} bytes, and {scratch} has {free:,} free; "
-                "free some space, lower max_length or limit, or leave keep_frozen out"
+                f"{self._key}: the states of {count:,} {self._what} take {needed:,} bytes, and {scratch} has {free:,} free; "
+                f"free some space, lower {self._less}, or leave keep_frozen out"
             )
-        room: Array = artifacts.mapped(self._root, tokens, width).numpy()
+        room: Array = artifacts.mapped(self._root, count, width).numpy()
         return room
 
 

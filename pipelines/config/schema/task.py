@@ -6,7 +6,7 @@ from pydantic import model_validator
 
 from pipelines.config.schema.augment import padding_error
 from pipelines.config.schema.idle_keys import idle
-from pipelines.config.schema.model import Small, Transformer
+from pipelines.config.schema.model import Small, Timm, Transformer
 from pipelines.config.schema.source import FromFolder, FromPackage
 from pipelines.config.schema.task_fields import TaskKeys
 
@@ -92,12 +92,14 @@ class Task(TaskKeys):
 
     @model_validator(mode="after")
     def _something_is_frozen(self) -> Task:
-        frozen = isinstance(self.model, Transformer) and self.model.train_layers is not None
-        if self.training.keep_frozen and not (self.kind == "text" and frozen):
-            lacking = "whose model has no train_layers" if self.kind == "text" else f"of kind {self.kind!r}"
+        layers = self.model.train_layers if isinstance(self.model, Transformer | Timm) else None
+        kept = (self.kind == "text" and layers is not None) or (self.kind == "image" and layers == 0)
+        if self.training.keep_frozen and not kept:
+            lacking = {"text": "whose model has no train_layers", "image": f"of kind 'image' with train_layers {layers}"}
             raise ValueError(
-                "training.keep_frozen: must be false except for a task of kind 'text' whose model has train_layers, "
-                f"got true for one {lacking}; the nearest that works is false"
+                "training.keep_frozen: must be false except for a task of kind 'text' whose model has train_layers, or of kind "
+                f"'image' whose model has train_layers 0, got true for one {lacking.get(self.kind, f'of kind {self.kind!r}')}; "
+                "the nearest that works is false"
             )
         return self
 

@@ -47,6 +47,15 @@ BAD = {
         {"compare.input-gradient-norm": "none"},
         r"compare.input-gradient-norm: .* needs inputs that are continuous, .* nearest that works is 'gradient-norm'",
     ),
+    "a gradient by images that are not seen": (
+        {
+            "task": "fashion-pretrained",
+            "tasks.fashion-pretrained.model.train_layers": 0,
+            "tasks.fashion-pretrained.training.keep_frozen": True,
+            "compare": {"full": "none", "input-gradient-norm": "none"},
+        },
+        r"compare.input-gradient-norm: .* needs the images, and .*keep_frozen .*; the nearest that works is 'gradient-norm'",
+    ),
     "rho-loss without a holdout": (
         {"compare.rho-loss": "none"},
         r"compare.rho-loss: needs a warm-up with a 'holdout', .* got 'none'; one that works: none is defined",

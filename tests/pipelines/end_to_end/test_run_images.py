@@ -18,6 +18,7 @@ from pipelines.core import artifacts, tables
 from pipelines.core.artifacts import read_json, result
 from pipelines.core.errors import Stopped
 from pipelines.core.signals import STOP
+from pipelines.costs.records import CostRecord
 from pipelines.data.manifest import Manifest
 from pipelines.data.split_files import read_split
 from pipelines.plan import plan
@@ -60,9 +61,15 @@ def write_task(write_params, tmp_path, torch_as_it_was, monkeypatch):
     monkeypatch.setenv("WINNOW_DEVICE", "cpu")
     monkeypatch.setattr(training_job, "EnergyMeter", Meter)
 
-    def write(save, **model):
+    def write(save, *, keep_frozen=False, **model):
         own = {"kind": "image", "source": {"from": "scikit-learn", "name": "digits"}, "test": 40, "limit": 60}
-        own |= {"image_size": 16, "licence": "none", "citation": "none", "training": SETTINGS | {"batch_size": 8}}
+        own |= {
+            "image_size": 16,
+            "licence": "none",
+            "citation": "none",
+            "training": SETTINGS | {"batch_size": 8, "keep_frozen": keep_frozen},
+        }
+        shutil.rmtree(tmp_path / "encoder", ignore_errors=True)
         own["model"] = save(tmp_path / "encoder") | model
         write_params({"task": "own", "compare": {"full": "none"}, "tasks": {"own": own}})
         plan()
@@ -131,3 +138,24 @@ def test_a_stopped_run_goes_on_to_the_same_bytes_and_leaves_what_is_frozen(
         torch.rand(random.randrange(1, 9))
     train.train("full")
     assert [result("train", "full", file).read_bytes() for file in TRAINED] == expected
+
+
+@pytest.mark.parametrize("name", ["a network of timm", "a ViT"])
+def test_a_frozen_network_is_run_once_an_image_and_the_model_is_the_same(write_task, monkeypatch, name):
+    found, seen, original = [], [], Images.fetch
+    monkeypatch.setattr(Images, "fetch", lambda *given: seen.append(len(given[1])) or original(*given))
+    for keep in (False, True):
+        write_task(MODELS[name], train_layers=0, keep_frozen=keep)
+        seen.clear()
+        train.train("full")
+        weights = load_file(result("train", "full", "model") / "model.safetensors")
+        found.append(
+            (weights, tables.read_table(result("train", "full", "ledger.parquet"))[0], CostRecord.of_stage("train", "full"))
+        )
+        assert sum(seen) == (2 + 60 if keep else 3 * 60)  # two to compare both ways
+        evaluate.evaluate("full")
+    (weights, ledger, cost), (kept_weights, kept_ledger, kept_cost) = found
+    torch.testing.assert_close(kept_weights, weights, atol=1e-5, rtol=1e-5)
+    np.testing.assert_allclose(kept_ledger["loss"], ledger["loss"], atol=1e-4)
+    assert kept_cost.counts == cost.counts
+    assert (kept_cost.laps["freeze"].examples, "freeze" in cost.laps) == (60, False)

@@ -14,7 +14,7 @@ BAD = {
     ),
     "keeping the frozen layers of images": (
         {"task": "digits", "tasks.digits.training.keep_frozen": True},
-        r"digits: training.keep_frozen: .* of kind 'text' .* got true for one of kind 'image'; the nearest that works is false",
+        r"digits: training.keep_frozen: .* got true for one of kind 'image' with train_layers None; the nearest",
     ),
     "keeping the frozen layers of running text": (
         {"tasks.brown.training.keep_frozen": True},
