@@ -88,6 +88,8 @@ class Task(TaskKeys):
         if isinstance(self.model, Small) and self.model.name not in SMALL[self.kind]:
             names = listed(SMALL[self.kind])
             raise ValueError(f"model.name: a task of kind {self.kind!r} takes {names}, got {self.model.name!r}")
+        if self.kind == "image" and isinstance(self.model, Transformer) and self.model.lora is not None:
+            raise ValueError("model.lora: is for texts and running text, and this task is of kind 'image'; leave it out")
         return self
 
     @model_validator(mode="after")

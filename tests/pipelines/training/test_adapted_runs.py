@@ -23,8 +23,8 @@ from pipelines.data.split_files import read_split
 from pipelines.evaluate import evaluate
 from pipelines.subset import subset
 from pipelines.training import job, models
-from pipelines.training.adapters import CONFIG, WEIGHTS
 from pipelines.training.checkpoints import Checkpoint
+from pipelines.training.models.adapters import CONFIG, WEIGHTS
 from pipelines.warm_up import warm_up
 from tests.pipelines.killed_stages import finish, kill_until_done, outputs, start
 from tests.pipelines.records import cost_record

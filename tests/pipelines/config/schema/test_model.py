@@ -26,6 +26,13 @@ BAD = {
         {"task": "brown", "tasks.brown.model.lora": {"rank": 8}},
         r"brown.*model.*'lora': no such key",
     ),
+    "adapters of an image model": (
+        {
+            "task": "digits",
+            "tasks.digits.model": {"family": "transformers", "source": {"from": "folder", "folder": "x"}, "lora": {"rank": 8}},
+        },
+        r"model.lora: is for texts and running text, and this task is of kind 'image'; leave it out",
+    ),
     "adapters of no rank": (
         {f"{TASK}.model.lora": {"rank": 0}},
         r"movie-reviews.*model.lora.rank: must be greater than 0, got 0; the nearest that works is 1",

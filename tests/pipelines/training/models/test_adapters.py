@@ -9,7 +9,8 @@ from transformers import AutoModelForSequenceClassification, GPT2Config, GPT2LMH
 
 from pipelines.config.loader import explained
 from pipelines.core.errors import UserError
-from pipelines.training import adapters, models
+from pipelines.training import models
+from pipelines.training.models import adapters
 from tests.pipelines import records
 from tests.pipelines.encoders import ENCODERS, bert, built_of, model_of
 from tests.pipelines.records import model_plan

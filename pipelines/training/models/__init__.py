@@ -14,7 +14,7 @@ from pipelines.core import artifacts
 from pipelines.core.errors import UserError, unknown
 from pipelines.data.manifest import Manifest
 from pipelines.sources import pretrained
-from pipelines.training import adapters, pretrained_models
+from pipelines.training.models import adapters, pretrained_models
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,11 +39,11 @@ def build(model: Model, manifest: Manifest, key: str | None = None) -> nn.Module
 
 def _built(model: Model, manifest: Manifest) -> nn.Module:
     if isinstance(model, Transformer) and manifest.kind == "image":
-        from pipelines.training.image_models import image_transformer
+        from pipelines.training.models.image_models import image_transformer
 
         return image_transformer(model, manifest, *_of_square(manifest))
     if isinstance(model, Timm):
-        from pipelines.training.timm_models import timm_model
+        from pipelines.training.models.timm_models import timm_model
 
         return timm_model(model, manifest, *_of_square(manifest))
     if isinstance(model, Transformer):
@@ -114,7 +114,7 @@ def save(model: nn.Module, folder: Path, plan: Model, tokenizer: Path = artifact
     from components.models.normalised import Normalised
 
     if isinstance(plan, Transformer) and isinstance(model, Normalised):
-        from pipelines.training import image_models
+        from pipelines.training.models import image_models
 
         image_models.save(model, folder, plan)
         return
@@ -151,7 +151,7 @@ def load_weights(model: nn.Module, folder: Path) -> None:
 
     body = model.body if isinstance(model, Normalised) else model
     if isinstance(model, Normalised) and hasattr(body, "save_pretrained"):
-        from pipelines.training import image_models
+        from pipelines.training.models import image_models
 
         image_models.load_weights(model, folder)
         return

@@ -10,7 +10,7 @@ from pipelines.config.schema.model import Gpt, Transformer
 from pipelines.core.errors import UserError
 from pipelines.data.manifest import Manifest
 from pipelines.sources import pretrained
-from pipelines.training import adapters
+from pipelines.training.models import adapters
 
 if TYPE_CHECKING:
     from torch import nn

@@ -13,7 +13,7 @@ from pipelines.config.schema.source import FromHub, FromPackage, ModelSource
 from pipelines.core.errors import UserError, unknown
 from pipelines.data.manifest import Manifest
 from pipelines.sources import hub_status, package_index, pretrained
-from pipelines.training.image_models import given
+from pipelines.training.models.image_models import given
 
 if TYPE_CHECKING:
     from timm.models import PretrainedCfg

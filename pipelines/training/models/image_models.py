@@ -11,7 +11,7 @@ from pipelines.config.schema.model import Transformer
 from pipelines.core.errors import UserError
 from pipelines.data.manifest import Manifest
 from pipelines.sources import pretrained
-from pipelines.training.pretrained_models import loaded
+from pipelines.training.models.pretrained_models import loaded
 
 if TYPE_CHECKING:
     from pathlib import Path
