@@ -31,7 +31,6 @@ KINDS: dict[str, dict[str, dict[str, Any]]] = {
     "full": {"model": {"lora": None}, "training": {}},
     "lora": {"model": {}, "training": {}},
     "lora, micro_batch 8": {"model": {}, "training": {"micro_batch": 8}},
-    "lora, bf16": {"model": {}, "training": {"precision": "bf16"}},
 }
 
 
