@@ -25,7 +25,8 @@ from pipelines.plan import plan
 from pipelines.prepare import prepare
 from pipelines.tracking import flavors
 from pipelines.training import job as training_job
-from tests.pipelines.training.test_frozen_features import SETTINGS, Meter
+from tests.pipelines.training.conftest import SETTINGS
+from tests.pipelines.training.test_frozen_features import Meter
 from tests.pipelines.vision_encoders import saved_at, swin, vit
 
 pytestmark = pytest.mark.slow
