@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# No test is timed, also one that runs alone and pays for what others had imported.
-settings.register_profile("repeatable", max_examples=60, deadline=None, derandomize=True, database=None)
+# No test is timed, also one that runs alone and pays for what others had imported. A temporary folder may serve all examples.
+UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
+settings.register_profile("repeatable", max_examples=60, derandomize=True, database=None, **UNTIMED)
 settings.register_profile("fast", settings.get_profile("repeatable"), max_examples=15)
 
 # An assertion of a module beside tests says as much as one of their own.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.config import overrides as config_overrides
@@ -98,7 +98,7 @@ AWKWARD = st.sampled_from(["yes", "010", "1e-3", "*x", "&x", "null", "a: b", "- 
 
 
 @pytest.mark.slow
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@settings(max_examples=20)
 @given(AWKWARD, st.floats(1e-12, 1))
 def test_what_is_written_is_what_was_asked_for(word, number):
     shutil.copy(ROOT / "params.yaml", "params.yaml")

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.config import yaml_file
@@ -103,7 +103,7 @@ class Quoted(yaml.SafeDumper):
 Quoted.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(max_examples=60)
 @given(VALUES)
 def test_what_is_accepted_is_what_dvc_reads(tmp_path, value):
     path = tmp_path / "own.yaml"

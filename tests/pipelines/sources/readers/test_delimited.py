@@ -3,7 +3,7 @@
 import csv
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.sources.readers import delimited, rows
@@ -17,7 +17,7 @@ def texts_of(table, name):
     return [v.decode() if isinstance(v, bytes) else v for v in table[name].to_pylist()]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.text(st.characters(codec="utf-8", exclude_characters="\0")), st.text("ab,\"'\n\r\t ;")), min_size=1)
 )
