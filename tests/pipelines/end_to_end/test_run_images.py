@@ -1,6 +1,5 @@
 """Pretrained image models are trained, resumed, evaluated and served alike."""
 
-import random
 import shutil
 
 import mlflow
@@ -16,8 +15,6 @@ from pipelines import evaluate, subset, train, warm_up
 from pipelines.config.plans import TrainingPlan
 from pipelines.core import artifacts, tables
 from pipelines.core.artifacts import read_json, result
-from pipelines.core.errors import Stopped
-from pipelines.core.signals import STOP
 from pipelines.costs.records import CostRecord
 from pipelines.data.manifest import Manifest
 from pipelines.data.split_files import read_split
@@ -25,7 +22,7 @@ from pipelines.plan import plan
 from pipelines.prepare import prepare
 from pipelines.tracking import flavors
 from pipelines.training import job as training_job
-from tests.pipelines.training.conftest import SETTINGS
+from tests.pipelines.training.conftest import SETTINGS, train_with_stops
 from tests.pipelines.training.test_frozen_features import Meter
 from tests.pipelines.vision_encoders import saved_at, swin, vit
 
@@ -122,22 +119,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes_and_leaves_what_is_frozen(
     changed = {key.split(".")[0] for key, value in before.items() if not torch.equal(value, after[key])}
     assert changed == trained
     shutil.rmtree(result("train", "full", "model"))
-    fetched, stops, original = [0], [], Images.fetch
-
-    def fetch(self, rows, device):
-        fetched[0] += 1
-        if fetched[0] in stops:
-            STOP.set()
-        return original(self, rows, device)
-
-    monkeypatch.setattr(Images, "fetch", fetch)
-    for stop in (3, 12):
-        stops.append(stop)
-        with pytest.raises(Stopped):
-            train.train("full")
-        STOP.clear()
-        torch.rand(random.randrange(1, 9))
-    train.train("full")
+    train_with_stops(monkeypatch, Images, (3, 12))
     assert [result("train", "full", file).read_bytes() for file in TRAINED] == expected
 
 

@@ -1,8 +1,13 @@
 """A text task of a tiny BERT, for tests of what a training stage leaves."""
 
+import random
+
 import pytest
 import torch
 
+from pipelines import train
+from pipelines.core.errors import Stopped
+from pipelines.core.signals import STOP
 from pipelines.plan import plan
 from pipelines.prepare import prepare
 
@@ -17,6 +22,26 @@ SETTINGS = {
 }
 #: A method that selects nothing, one before loading, and one before the backward pass, with their warm-ups.
 COMPARED = {"full": "none", "swiftlearn": "two-epochs", "big-loss": "none"}
+
+
+def train_with_stops(monkeypatch, examples, stops):
+    """Train ``full`` to its end, stopped each time that the class ``examples`` is asked for a batch of that number."""
+    fetched, due, original = [0], [], examples.fetch
+
+    def fetch(self, rows, device):
+        fetched[0] += 1
+        if fetched[0] in due:
+            STOP.set()
+        return original(self, rows, device)
+
+    monkeypatch.setattr(examples, "fetch", fetch)
+    for stop in stops:
+        due.append(stop)
+        with pytest.raises(Stopped):
+            train.train("full")
+        STOP.clear()
+        torch.rand(random.randrange(1, 9))  # a run that goes on must not depend on it
+    train.train("full")
 
 
 @pytest.fixture

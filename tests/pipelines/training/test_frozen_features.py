@@ -1,6 +1,5 @@
 """A task whose frozen layers are kept: what is refused, where states lie, and what a run leaves."""
 
-import random
 import shutil
 from types import SimpleNamespace
 
@@ -20,6 +19,7 @@ from pipelines.training import frozen_features
 from pipelines.training import job as training_job
 from pipelines.training.job import Job
 from tests.pipelines.records import cost_record
+from tests.pipelines.training.conftest import train_with_stops
 
 
 class Meter:
@@ -94,23 +94,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(write_task, monkeypatc
     files = ("model/model.safetensors", "ledger.parquet", "history.json")
     expected = [(result("train", "full", file)).read_bytes() for file in files]
     shutil.rmtree(result("train", "full", "model"))
-    steps, stops = [0], []
-    original = frozen_features.KeptStates.fetch
-
-    def fetch(self, rows, device):
-        steps[0] += 1
-        if steps[0] in stops:
-            STOP.set()
-        return original(self, rows, device)
-
-    monkeypatch.setattr(frozen_features.KeptStates, "fetch", fetch)
-    for stop in (3, 14):
-        stops.append(stop)
-        with pytest.raises(Stopped):
-            train.train("full")
-        STOP.clear()
-        torch.rand(random.randrange(1, 9))
-    train.train("full")
+    train_with_stops(monkeypatch, frozen_features.KeptStates, (3, 14))
     assert [(result("train", "full", file)).read_bytes() for file in files] == expected
     assert CostRecord.of_stage("train", "full").laps["freeze"].times == 3
 
