@@ -231,3 +231,15 @@ def test_a_model_that_forgets_is_caught_at_the_same_cost(make_training, make_ima
     assert ends["guarded"][1] == ends["pure"][1]
     assert ends["pure"][0] < 0.3  # of four classes
     assert ends["guarded"][0] > 0.6
+
+
+def test_a_run_in_which_it_stays_shut_leaves_the_same_weights_and_ledger(make_training, make_images):
+    left = []
+    for selector in (ByRule("uniform", 0.5), Guarded([ByRule("uniform", 0.5)])):
+        examples = make_images(400, seed=3)
+        examples.pixels[np.arange(400), 0, examples.target] = 255
+        training = make_training(selector, examples=examples, epochs=4, batch_size=20, look_size=40)
+        selector.begin(Subset.everything(400), training.plan)
+        assert not [e for moment in training.until() if isinstance(moment, EpochRecord) for e in moment.events]
+        left.append([*training.learner.model.state_dict().values(), *training.ledger.tensors().values()])
+    assert all(torch.equal(one.nan_to_num(), other.nan_to_num()) for one, other in zip(*left, strict=True))
