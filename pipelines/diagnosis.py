@@ -7,6 +7,7 @@ import sys
 from pipelines.config import loader, planning
 from pipelines.core.command import FAILED, main
 from pipelines.core.errors import StageFailedError
+from pipelines.core.signals import interrupt_on_signals
 from pipelines.data.findings.records import Findings
 from pipelines.report import diagnosis as report_diagnosis
 from pipelines.tracking import comparison as tracking
@@ -17,6 +18,7 @@ STAGE = "diagnose"
 
 def diagnosis() -> int:
     """Run the stale stages up to the diagnosis, publish and print it; return the exit status."""
+    interrupt_on_signals()
     planning.plans_of(loader.load())
     dvc_project.release_the_dead()
     try:

@@ -11,6 +11,7 @@ from pipelines.core.command import BAD_INPUT, FAILED, STOPPED
 from pipelines.core.errors import StageFailedError, Stopped, UserError
 from pipelines.core.locks import alone
 from pipelines.core.progress import log_line
+from pipelines.core.signals import interrupt_on_signals
 from pipelines.flows.comparison import winnow
 from pipelines.flows.prefect_server import server
 from pipelines.tracking import comparison as tracking
@@ -25,6 +26,7 @@ def _run() -> list[str]:
 def main() -> int:
     """Run the flow in this working copy, print the comparison, and return the exit status."""
     python_gc.spare(loading=False)
+    interrupt_on_signals()
     try:
         with alone("flow"):
             planning.plans_of(loader.load())

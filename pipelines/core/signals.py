@@ -8,7 +8,7 @@ import sys
 import threading
 from types import FrameType
 
-#: Set by SIGINT and SIGTERM; training checks it after every batch, saves its state and ends.
+#: Set by SIGINT and SIGTERM; training checks it after every batch, saves its state and ends; so does a flow before a stage.
 STOP = threading.Event()
 PR_SET_PDEATHSIG = 1
 
@@ -29,3 +29,17 @@ def handle_signals() -> None:
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
+
+
+def interrupt_on_signals() -> None:
+    """Make SIGINT and SIGTERM set ``STOP`` and raise KeyboardInterrupt, for processes that wait for others.
+
+    The exception alone can be lost: Python drops what is raised in a finalizer or callback, and so may a library.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        STOP.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)

@@ -9,27 +9,34 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from pipelines.core.artifacts import HERE
+from pipelines.core.signals import STOP
 
 #: Seconds for a command to save its state after SIGINT, and for its last output lines to arrive after its end.
 GRACE_SECONDS, LINES_SECONDS = 60, 5
 
 
 def call(*command: str, said: Callable[[str], None] | None = None, root: Path = HERE) -> int:
-    """Run a command and return its exit status; it ends when this process does.
+    """Run a command and return its exit status; it ends when this process does, or is asked to stop.
 
     Args:
         command: program and arguments.
         said: is called with each line of output, from a thread; None to inherit this process's output.
         root: the folder that it runs in.
+
+    Raises:
+        KeyboardInterrupt: if ``signals.STOP`` is set when it starts.
     """
     process = start(*command, pipe=said is not None, root=root)
     readers = [] if said is None else [threading.Thread(target=_read, args=(process, said), daemon=True)]
     for reader in readers:
         reader.start()
     try:
+        if STOP.is_set():
+            raise KeyboardInterrupt
         code = process.wait()
     except BaseException:
         end(process, seconds=GRACE_SECONDS)
@@ -50,17 +57,22 @@ def _read(process: subprocess.Popen[bytes], said: Callable[[str], None]) -> None
                 said(text)
 
 
-def start(*command: str, pipe: bool = False, root: Path = HERE, **environment: str) -> subprocess.Popen[bytes]:
+def start(
+    *command: str, pipe: bool = False, log: Path | None = None, root: Path = HERE, **environment: str
+) -> subprocess.Popen[bytes]:
     """Start a command that the kernel kills when this process dies; Ctrl-C reaches it only through ``end``.
 
-    It runs in the folder ``root``. With ``pipe``, its stdout and stderr are to be read from its ``stdout``.
+    It runs in the folder ``root``. Its stdout and stderr go to the file ``log``; with ``pipe``, they are to be read from its
+    ``stdout``.
     """
     guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     everything = {**os.environ, "PATH": path, **environment}
-    out, error = (subprocess.PIPE, subprocess.STDOUT) if pipe else (None, None)
     line = [*guard, *command]
-    return subprocess.Popen(line, cwd=root, start_new_session=True, env=everything, stdout=out, stderr=error)
+    with ExitStack() as files:
+        out = files.enter_context(log.open("wb")) if log else subprocess.PIPE if pipe else None
+        error = None if out is None else subprocess.STDOUT
+        return subprocess.Popen(line, cwd=root, start_new_session=True, env=everything, stdout=out, stderr=error)
 
 
 def end(process: subprocess.Popen[bytes], seconds: float) -> None:

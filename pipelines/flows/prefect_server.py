@@ -14,9 +14,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
+from pathlib import Path
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from pipelines.core.artifacts import SCRATCH
 from pipelines.core.errors import StageFailedError, UserError, without_passwords
 from pipelines.core.subprocesses import end, start
 
@@ -24,6 +26,8 @@ from pipelines.core.subprocesses import end, start
 START_SECONDS = 180
 #: Seconds that a server named by the settings may take to answer.
 ANSWER_SECONDS = 10
+#: What the temporary server writes.
+LOG = SCRATCH / "prefect-server.log"
 APPLICATION = ("-m", "uvicorn", "--factory", "prefect.server.api.server:create_app", "--lifespan", "on")
 
 
@@ -45,15 +49,16 @@ def server(meanwhile: Callable[[], object] | None = None) -> Iterator[None]:
         yield
         return
     port = free_port()
-    # Without these settings the server would try to start another server.
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    # Without these settings the server would try to start another server. What it logs while it ends concerns nobody.
     process = start(
-        sys.executable, *APPLICATION, "--host", "127.0.0.1", "--port", str(port), "--log-level", "critical",
+        sys.executable, *APPLICATION, "--host", "127.0.0.1", "--port", str(port), "--log-level", "critical", log=LOG,
         PREFECT__SERVER_EPHEMERAL="1", PREFECT__SERVER_FINAL="1", PREFECT_UI_ENABLED="0",
     )  # fmt: skip
     try:
         if meanwhile is not None:
             meanwhile()
-        wait_for(f"http://127.0.0.1:{port}/api/health", process.poll)
+        wait_for(f"http://127.0.0.1:{port}/api/health", process.poll, LOG)
         with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}):
             yield
     finally:
@@ -90,12 +95,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(address: str, ended: Callable[[], int | None], of: str = "Prefect's server") -> None:
+def wait_for(address: str, ended: Callable[[], int | None], log: Path, of: str = "Prefect's server") -> None:
     """Wait until ``address`` answers.
 
     Args:
         address: to request.
         ended: returns the exit status of the server's process, None while it runs.
+        log: the file or folder that the server writes to, named in the error.
         of: name of the server in the error.
 
     Raises:
@@ -109,4 +115,4 @@ def wait_for(address: str, ended: Callable[[], int | None], of: str = "Prefect's
             break
         time.sleep(0.05)
     home = os.environ.get("PREFECT_HOME", "~/.prefect")
-    raise StageFailedError(f"{of} did not answer at {address}; Prefect's database is in {home}")
+    raise StageFailedError(f"{of} did not answer at {address}; its log is in {log}, Prefect's database in {home}")

@@ -98,8 +98,8 @@ def _start_servers(prefect: int, mlflow: int, *, environment: dict[str, str]) ->
     second = daemons.start("mlflow", ["mlflow", "server", *host, str(mlflow), "--workers", "1", *asking], server_only)
     daemons.wait_for_port(first, prefect, "Prefect's server")
     daemons.wait_for_port(second, mlflow, "MLflow's server")
-    wait_for(f"http://127.0.0.1:{prefect}/api/health", first.poll)
-    wait_for(f"http://127.0.0.1:{mlflow}/health", second.poll, "MLflow's server")
+    wait_for(f"http://127.0.0.1:{prefect}/api/health", first.poll, daemons.LOGS)
+    wait_for(f"http://127.0.0.1:{mlflow}/health", second.poll, daemons.LOGS, "MLflow's server")
 
 
 def _make_pools(api: str, environment: dict[str, str]) -> None:

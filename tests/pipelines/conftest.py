@@ -1,10 +1,12 @@
 """Tasks of a test's own, prepared, and what all tests of stages share."""
 
+import signal
+
 import pytest
 import torch
 
 from pipelines.config.plans import TrainingPlan
-from pipelines.core import artifacts
+from pipelines.core import artifacts, signals
 from pipelines.core.artifacts import result
 from pipelines.data.manifest import Manifest
 from pipelines.data.split_files import read_split
@@ -32,6 +34,16 @@ TINY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "bo
 def nothing_said_yet():
     """Let each test hear that the tracker is away, which a process says once."""
     AWAY.clear()
+
+
+@pytest.fixture
+def signal_handlers():
+    """Put back the handlers of signals, and the flag that they set."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    signals.STOP.clear()
 
 
 @pytest.fixture(scope="session")

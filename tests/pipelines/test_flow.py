@@ -8,6 +8,8 @@ from pipelines import flow
 from pipelines.core.errors import StageFailedError, Stopped, UserError
 from pipelines.core.locks import alone
 
+pytestmark = pytest.mark.usefixtures("signal_handlers")
+
 
 def test_params_that_are_not_sound_end_it_before_anything_is_run(write_params, capsys):
     write_params({"task": "digts"})

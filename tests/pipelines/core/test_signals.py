@@ -22,24 +22,23 @@ child.wait()
 """
 
 
-@pytest.fixture
-def handlers():
-    """Put back what answers to signals, and the flag that they set."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    signals.STOP.clear()
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_asks_and_the_second_interrupts(handlers, number):
+def test_the_first_signal_asks_and_the_second_interrupts(signal_handlers, number):
     signals.handle_signals()
     assert not signals.STOP.is_set()
     signal.raise_signal(number)
     assert signals.STOP.is_set()
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_process_that_waits_for_others_is_interrupted_and_remembers(signal_handlers, number):
+    signals.interrupt_on_signals()
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+        assert signals.STOP.is_set()
 
 
 def lives(process):

@@ -1,11 +1,12 @@
 """What a command writes is handed on line by line, and its end is not waited for by what it leaves behind."""
 
+import signal
 import sys
 import time
 
 import pytest
 
-from pipelines.core import subprocesses
+from pipelines.core import signals, subprocesses
 
 
 def lines_of(script):
@@ -59,3 +60,22 @@ def test_a_command_ends_with_who_called_it(monkeypatch):
     monkeypatch.undo()
     subprocesses.end(ended[0], seconds=5)
     assert ended[0].poll() is not None
+
+
+def test_what_was_to_stop_before_a_command_began_stops_it(monkeypatch, signal_handlers):
+    started = []
+    monkeypatch.setattr(
+        subprocesses, "start", lambda *c, start=subprocesses.start, **o: started.append(start(*c, **o)) or started[0]
+    )
+    signals.STOP.set()
+    with pytest.raises(KeyboardInterrupt):
+        subprocesses.call("sleep", "40")
+    assert started[0].returncode == -signal.SIGINT
+
+
+def test_a_log_has_what_both_streams_say_and_nothing_is_printed(tmp_path, capfd):
+    log = tmp_path / "log"
+    script = "import sys; print('out', flush=True); print('error', file=sys.stderr)"
+    assert subprocesses.start(sys.executable, "-c", script, log=log).wait() == 0
+    assert log.read_text() == "out\nerror\n"
+    assert capfd.readouterr() == ("", "")
