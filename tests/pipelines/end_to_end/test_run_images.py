@@ -9,6 +9,7 @@ import timm
 import torch
 from safetensors.torch import load_file, save_file
 
+from components.models.head_inputs import KeptInputs
 from components.tasks.batch import Rows
 from components.tasks.image import Images
 from pipelines import evaluate, subset, train, warm_up
@@ -22,6 +23,7 @@ from pipelines.plan import plan
 from pipelines.prepare import prepare
 from pipelines.tracking import flavors
 from pipelines.training import job as training_job
+from tests.pipelines.tracking.test_serving import predicted
 from tests.pipelines.training.conftest import SETTINGS, train_with_stops
 from tests.pipelines.training.test_frozen_features import Meter
 from tests.pipelines.vision_encoders import saved_at, swin, vit
@@ -97,21 +99,25 @@ def test_what_is_served_says_what_was_evaluated(write_task, tmp_path, monkeypatc
     losses = torch.nn.functional.cross_entropy(torch.tensor(logits), torch.tensor(table["target"]), reduction="none")
     np.testing.assert_allclose(table["loss"], losses, rtol=1e-3, atol=1e-4)
     assert read_json(result("evaluate", "full", "metrics.json"))["accuracy"] == (table["predicted"] == table["target"]).mean()
+    if save is MODELS["a network of timm"]:  # the command takes ten seconds
+        told = predicted(str(tmp_path / "served"), tmp_path / "served" / "serving_input_example.json", tmp_path)
+        np.testing.assert_allclose(told, logits[: len(told)], atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("name", "layers", "trained"),
+    ("name", "layers", "keep_frozen", "trained"),
     [
-        ("a network of timm", 0, {"fc"}),
-        ("a network of timm", 1, {"fc", "layer4"}),
-        ("a ViT", 0, {"classifier"}),
+        ("a network of timm", 0, False, {"fc"}),
+        ("a network of timm", 0, True, {"fc"}),
+        ("a network of timm", 1, False, {"fc", "layer4"}),
+        ("a ViT", 0, False, {"classifier"}),
     ],
 )
 def test_a_stopped_run_goes_on_to_the_same_bytes_and_leaves_what_is_frozen(
-    write_task, tmp_path, monkeypatch, name, layers, trained
+    write_task, tmp_path, monkeypatch, name, layers, keep_frozen, trained
 ):
     monkeypatch.setenv("WINNOW_CHECKPOINT_SECONDS", "0")
-    write_task(MODELS[name], train_layers=layers)
+    write_task(MODELS[name], train_layers=layers, keep_frozen=keep_frozen)
     train.train("full")
     expected = [result("train", "full", file).read_bytes() for file in TRAINED]
     before, after = (load_file(p / "model.safetensors") for p in (tmp_path / "encoder", result("train", "full", "model")))
@@ -119,7 +125,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes_and_leaves_what_is_frozen(
     changed = {key.split(".")[0] for key, value in before.items() if not torch.equal(value, after[key])}
     assert changed == trained
     shutil.rmtree(result("train", "full", "model"))
-    train_with_stops(monkeypatch, Images, (3, 12))
+    train_with_stops(monkeypatch, KeptInputs if keep_frozen else Images, (3, 12))
     assert [result("train", "full", file).read_bytes() for file in TRAINED] == expected
 
 

@@ -3,13 +3,16 @@
 import json
 import pickle
 import re
+import shutil
 
 import pytest
 import timm
 import torch
+from huggingface_hub import constants
 from safetensors.torch import save_file
 
 from pipelines.core.errors import UserError
+from pipelines.sources import hub_status
 from pipelines.training import models
 from tests.pipelines.records import manifest, model_plan
 
@@ -85,6 +88,26 @@ def test_the_description_beside_the_weights_says_how_images_are_scaled(saved):
     path.with_name("config.json").write_text("{")
     with pytest.raises(UserError, match=r"config\.json: cannot be read: "):
         built(source=from_file(path.parent))
+
+
+def test_weights_of_the_hub_are_taken_with_their_description(saved, tmp_path, monkeypatch):
+    _, path = saved
+    commit, cached = "0" * 40, tmp_path / "hub" / "models--someone--net"
+    (cached / "refs").mkdir(parents=True)
+    (cached / "refs" / "main").write_text(commit)
+    shutil.copytree(path.parent, cached / "snapshots" / commit, ignore=lambda *_: ["hub"])
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    hub_status.away.cache_clear()
+    described = json.dumps({"pretrained_cfg": {"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6]}})
+    for folder in (path.parent, cached / "snapshots" / commit):
+        (folder / "config.json").write_text(described)
+    of_hub = built(source={"from": "hub", "id": "someone/net", "revision": "main"}).state_dict()
+    of_folder = built(source=from_file(path.parent)).state_dict()
+    assert all(torch.equal(v, of_folder[k]) for k, v in of_hub.items() if not k.startswith("body.fc."))
+    with pytest.raises(UserError, match=r"^someone/other: its model\.safetensors cannot be fetched: .*HF_HUB_OFFLINE is set$"):
+        built(source={"from": "hub", "id": "someone/other", "revision": "main"})
+    hub_status.away.cache_clear()
 
 
 def test_it_comes_back_from_its_folder_and_timm_reads_it(saved, tmp_path):
