@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 
@@ -15,6 +18,8 @@ from pipelines.costs.records import EnergySpent, Label, Machine
 COUNTERS = ("intel_rapl", "intel_power_gadget", "windows_emi", "AppleSiliconChip", "Raspberry")
 #: Linux's folder of the CPU's energy counters.
 POWERCAP = "/sys/class/powercap"
+#: Linux's description of the processor.
+CPUINFO = Path("/proc/cpuinfo")
 
 
 class EnergyMeter:
@@ -46,7 +51,8 @@ class EnergyMeter:
         self._intensity = 0.0
         self._busy: list[float] = []
         # CodeCarbon takes differences of the process's CPU time, so it needs a first reading.
-        self._tracker.start_task("first")
+        with _processor_named_by_kernel():
+            self._tracker.start_task("first")
         self._last = self._tracker.stop_task("first")
 
     def start(self) -> None:
@@ -87,6 +93,33 @@ class EnergyMeter:
             cpu_model=self._last.cpu_model,
             gpu_model=self._last.gpu_model,
         )
+
+
+@contextmanager
+def _processor_named_by_kernel() -> Iterator[None]:
+    """Answer CodeCarbon's question for the processor's name as Linux does, where it names it.
+
+    py-cpuinfo takes the same name from the same file, but then times the processor for a second, in every process.
+    """
+    import cpuinfo
+
+    name = _processor_name()
+    asks = cpuinfo.get_cpu_info
+    if name:
+        cpuinfo.get_cpu_info = lambda: {"brand_raw": name}
+    try:
+        yield
+    finally:
+        cpuinfo.get_cpu_info = asks
+
+
+def _processor_name(path: Path = CPUINFO) -> str:
+    """Return the processor's name; "" where the kernel names none, such as on ARM."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
 def _own_gpu() -> dict[str, list[str]]:

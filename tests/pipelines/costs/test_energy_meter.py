@@ -5,11 +5,13 @@ The counters are recorded: their files lie as a machine with one Intel package h
 
 import types
 
+import cpuinfo
 import pytest
-from codecarbon.core import cpu, gpu, gpu_nvidia, hardware_cache
+from codecarbon.core import cpu, gpu, gpu_nvidia, hardware_cache, util
 from codecarbon.external import hardware
 
-from pipelines.costs.energy_meter import POWERCAP, EnergyMeter
+from pipelines.costs import energy_meter
+from pipelines.costs.energy_meter import CPUINFO, POWERCAP, EnergyMeter
 
 KWH = 3.6e6  # joules
 PACKAGE, CORE = "intel-rapl:0", "intel-rapl:0:0"
@@ -18,9 +20,14 @@ PACKAGE, CORE = "intel-rapl:0", "intel-rapl:0:0"
 @pytest.fixture(autouse=True)
 def fresh():
     """Let CodeCarbon look for the hardware anew, before and after."""
-    hardware_cache.clear_cache()
+    forget()
     yield
+    forget()
+
+
+def forget():
     hardware_cache.clear_cache()
+    util.detect_cpu_model.cache_clear()
 
 
 @pytest.fixture
@@ -117,3 +124,25 @@ def test_without_counters_all_is_estimated_and_it_is_said_why(no_counters):
     assert set(record.labels.values()) == {"estimated"}
     assert record.reason == f"no RAPL counters readable at {POWERCAP}"
     assert (record.by_label("measured"), record.by_label("estimated")) == (0, pytest.approx(record.kwh))
+
+
+@pytest.mark.skipif(not CPUINFO.exists(), reason="the kernel describes no processor")
+@pytest.mark.slow
+def test_the_processor_has_the_name_that_py_cpuinfo_finds():
+    assert energy_meter._processor_name() == cpuinfo.get_cpu_info().get("brand_raw", "")
+
+
+def test_py_cpuinfo_is_asked_where_the_kernel_names_no_processor(tmp_path, monkeypatch, no_counters):
+    path = tmp_path / "cpuinfo"
+    assert energy_meter._processor_name(path) == ""
+    path.write_text("processor\t: 0\nBogoMIPS\t: 50.00\n")
+    assert energy_meter._processor_name(path) == ""
+    path.write_text("processor\t: 0\nmodel name\t: A Processor: 2 GHz\n")
+    assert energy_meter._processor_name(path) == "A Processor: 2 GHz"
+    monkeypatch.setattr(energy_meter, "_processor_name", lambda: "")
+    monkeypatch.setattr(cpuinfo, "get_cpu_info", lambda: {"brand_raw": "asked"})
+    assert metered(lambda reading: None, 0).cpu_model == "asked"
+    monkeypatch.setattr(energy_meter, "_processor_name", lambda: "named")
+    forget()
+    assert metered(lambda reading: None, 0).cpu_model == "named"
+    assert cpuinfo.get_cpu_info() == {"brand_raw": "asked"}
