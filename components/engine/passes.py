@@ -79,7 +79,9 @@ class Passes:
         seen = self.objective.see(getattr(output, "logits", output).float(), batch.target, norm=self.norms)
         loss, output = seen.loss.detach(), seen.output.detach()
         log_p = None if seen.log_p is None else seen.log_p.detach()
-        return seen.loss, Evidence(batch.fetched.index, batch.target, loss, output, looked, self.objective, seen.norm, log_p)
+        # Looks ask for the gradient of the loss that they report, steps for that of the one they descend.
+        graph = seen.loss if looked or seen.descended is None else seen.descended
+        return graph, Evidence(batch.fetched.index, batch.target, loss, output, looked, self.objective, seen.norm, log_p)
 
     def _gathered(self, batch: Batch, own: Evidence) -> Evidence:
         """Return the evidence of the whole ``batch``, given this process's ``own``."""

@@ -34,12 +34,14 @@ class PassSignals:
         output: ``(B, d)``, compared between two passes over an example.
         norm: ``(B,)`` gradient norms, if requested and not computable from ``output``.
         log_p: ``(B, C)`` log-probabilities, if the loss is computed from them.
+        descended: ``(B,)`` loss that a step descends, with its graph; None for ``loss``.
     """
 
     loss: Tensor
     output: Tensor
     norm: Tensor | None = None
     log_p: Tensor | None = None
+    descended: Tensor | None = None
 
 
 class Objective(ABC):

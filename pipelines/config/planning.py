@@ -14,6 +14,15 @@ from pipelines.config.schema.warm_up import WarmUp
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
 
+#: Defaults of training settings that plans leave out, so that plans from before the key existed are unchanged.
+DEFAULTS: dict[str, object] = {
+    "devices": 1,
+    "deterministic": True,
+    "augment": [],
+    "class_weights": None,
+    "label_smoothing": 0.0,
+}
+
 
 def method_plan(params: Params, name: str) -> MethodPlan:
     """Return the plan of the method ``name`` of the comparison.
@@ -68,9 +77,14 @@ def _check_evidence(params: Params, name: str, selector: Selector, warm_up: Warm
     if selector.nearness and params.chosen.target is None:
         raise UserError(f"{where}: draws examples near a target set, and tasks.{params.task} has none under 'target'")
     if selector.classes and not params.chosen.classifies:
-        weighs = any("class_weights" in member.arguments for member in resolve(params, name, warm_up.start_epoch))
-        remedy = "take its class_weights out" if weighs else "take it out"
+        given = any("class_weights" in member.arguments for member in resolve(params, name, warm_up.start_epoch))
+        remedy = "take its class_weights out" if given else "take it out"
         raise UserError(f"{where}: is for classes, and task '{params.task}' predicts none; {remedy}")
+    if params.chosen.training.class_weights is not None and _weighs(params, name, warm_up):
+        raise UserError(
+            f"{where}: has class_weights, and tasks.{params.task}.training.class_weights weighs the classes already; leave one "
+            "of the two out"
+        )
     if selector.proxy and not params.chosen.classifies:
         raise UserError(f"{where}: ranks by the probabilities of classes, and task '{params.task}' predicts none; take it out")
     for kind, evidence in APART.items():
@@ -92,6 +106,12 @@ def _check_evidence(params: Params, name: str, selector: Selector, warm_up: Warm
         )
 
 
+def _weighs(params: Params, name: str, warm_up: WarmUp) -> bool:
+    """Return whether the method weighs examples by class itself."""
+    members = resolve(params, name, warm_up.start_epoch)
+    return any(member.arguments.get("class_weights", "none") != "none" for member in members)
+
+
 def plans_of(params: Params) -> Plans:
     """Return all plans that ``params`` requires.
 
@@ -100,8 +120,7 @@ def plans_of(params: Params) -> Plans:
     """
     task = params.chosen.model_dump(mode="json", by_alias=True)
     training = {"model": task.pop("model"), "training": task.pop("training"), "seed": params.seed}
-    for key, default in (("devices", 1), ("deterministic", True), ("augment", [])):
-        # Left out at its default, so that plans from before the key existed are unchanged.
+    for key, default in DEFAULTS.items():
         if training["training"][key] == default:
             del training["training"][key]
     return Plans(

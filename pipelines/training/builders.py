@@ -14,7 +14,6 @@ from components.engine.learner import Learner
 from components.engine.optimizers import build_optimizer
 from components.engine.schedules import Schedule
 from components.evidence.ledger import logit_dimensions
-from components.evidence.objectives import OBJECTIVES
 from pipelines.config.plans import TrainingPlan
 from pipelines.config.schema.training import Training
 from pipelines.core import artifacts
@@ -23,6 +22,7 @@ from pipelines.core.errors import UserError
 from pipelines.data.manifest import Manifest
 from pipelines.sources import pretrained
 from pipelines.training import models
+from pipelines.training.objectives import objective_of
 
 if TYPE_CHECKING:
     from components.engine.distributed import Ranks
@@ -144,7 +144,7 @@ def learner(
     schedule = Schedule(**training.schedule.model_dump(), end=length)
     if training.compile:
         model.compile()
-    objective = OBJECTIVES[manifest.target]
+    objective = objective_of(training, manifest, next(model.parameters()).device)
     if training.micro_batch is not None:
         _check_parts(model, training, manifest.task)
     settled = (training.precision, training.look_precision, training.clip_norm, training.micro_batch)

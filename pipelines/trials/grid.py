@@ -178,8 +178,14 @@ def _controlled(trials: list[Trial], params: Params, start: str) -> Grid:
 
 
 def kinds_of(params: Params) -> tuple[str, ...]:
-    """Return the kinds of controls, including those by class if models are judged by class."""
-    return (*CONTROLS, *(CONTROLS_BY_CLASS if params.chosen.judging_metric.name in BY_CLASS else ()))
+    """Return the kinds of controls, including those by class if models are judged by class.
+
+    Those with class weights of their own are left out if training has some: ``short`` has them then.
+    """
+    if params.chosen.judging_metric.name not in BY_CLASS:
+        return tuple(CONTROLS)
+    weighed = params.chosen.training.class_weights is not None
+    return (*CONTROLS, *(kind for kind, block in CONTROLS_BY_CLASS.items() if not (weighed and "class_weights" in block)))
 
 
 def _factors(asked: Controls, *, tuned: bool) -> list[Factors]:

@@ -116,6 +116,14 @@ class Task(TaskKeys):
         return self
 
     @model_validator(mode="after")
+    def _loss_fits_target(self) -> Task:
+        for key in ("class_weights", "label_smoothing"):
+            if getattr(self.training, key) and not self.classifies:
+                learnt = "is of kind 'language'" if self.kind == "language" else f"has predicts: {self.predicts}"
+                raise ValueError(f"training.{key}: is for one class an example, and this task {learnt}; leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _target_set_can_be_had(self) -> Task:
         if self.target is None:
             return self

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from pipelines.config.schema.augment import Transform
 from pipelines.config.schema.sections import Section, Share
+from pipelines.core.errors import unknown
 
 Precision = Literal["fp32", "bf16", "fp16"]
+#: Class weights by size, as methods have them (``gradient_sizes.CLASS_POWERS``).
+BY_SIZE = ("balanced", "square-root")
 
 
 class Optimizer(Section):
@@ -45,7 +49,9 @@ class Training(Section):
     training runs in that many processes of ``threads`` threads, each on its own GPU if there are any; ``batch_size`` is
     their total. Without ``deterministic`` a GPU may sum in any order: two runs then differ, and kernels without a
     deterministic version may be used. ``augment`` lists, in order, transforms of images in training steps; looks and
-    evaluation are without them.
+    evaluation are without them. Steps descend the cross-entropy with ``class_weights``, by the classes' sizes or by name
+    (1 for others), and ``label_smoothing``, the share of the target that all classes have in equal parts; what selects
+    examples, and evaluation, go by the plain one.
     """
 
     epochs: Annotated[int, Field(ge=1, le=100_000)]
@@ -65,6 +71,22 @@ class Training(Section):
     threads: PositiveInt
     devices: PositiveInt = 1
     augment: list[Transform] = Field(default_factory=list)
+    class_weights: Literal["balanced", "square-root"] | dict[str, PositiveFloat] | None = None
+    label_smoothing: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    @field_validator("class_weights", mode="before")
+    @classmethod
+    def _classes_by_name(cls, value: object) -> object:
+        if isinstance(value, str):
+            name = value.replace("_", "-")
+            if name not in BY_SIZE:
+                raise ValueError(unknown(repr(value), "class weights", value, BY_SIZE) + "; or a weight for each class by name")
+            return name
+        if isinstance(value, Mapping):
+            if not value:
+                raise ValueError("names no class; leave it out, or give a class by name a weight")
+            return {str(name): weight for name, weight in value.items()}
+        return value
 
     @model_validator(mode="after")
     def _frozen_states_are_computed_once(self) -> Training:

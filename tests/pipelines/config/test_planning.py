@@ -35,6 +35,15 @@ BAD = {
         },
         r"compare.short: is for classes, and task 'bike-sharing'",
     ),
+    "classes weighed twice": (
+        {
+            "task": "digits",
+            "tasks.digits.training.class_weights": "balanced",
+            "compare": {"full": "none", "short": "none"},
+            "methods.short": {"epochs": 3, "class_weights": "square-root"},
+        },
+        r"compare.short: has class_weights, and tasks.digits.training.class_weights weighs the classes already; leave one of",
+    ),
     "cleaning only when training is over": (
         {"compare.clean": "none", "methods.clean.after": 5},
         r"methods.clean: after must be under the 5 epochs of training, got 5; the nearest is 4",
@@ -112,7 +121,16 @@ def test_a_proxy_is_planned_at_its_share(write_params):
     assert short["length"] == pytest.approx(planned["planned_cost"], abs=1e-4)
 
 
-@pytest.mark.parametrize(("key", "default", "other"), [("devices", 1, 2), ("deterministic", True, False)])
+NEWER = [
+    ("devices", 1, 2),
+    ("deterministic", True, False),
+    ("class_weights", None, "square-root"),
+    ("class_weights", None, {"7": 2.5}),
+    ("label_smoothing", 0.0, 0.25),
+]
+
+
+@pytest.mark.parametrize(("key", "default", "other"), NEWER)
 def test_a_key_that_is_newer_is_planned_as_before_it_where_it_changes_nothing(write_params, key, default, other):
     write_params({"task": "digits", f"tasks.digits.training.{key}": default})
     plan()

@@ -75,6 +75,13 @@ def test_where_models_are_judged_by_class_so_are_controls(grid):
     assert after.dumped()["members"] == [{"method": "short", "arguments": {"class_weights": "balanced", "epochs": 3.3}}]
 
 
+def test_controls_without_weights_of_their_own_are_left_where_training_weighs_classes(grid):
+    weighed = {"tasks.digits.metric": "macro_f1", "tasks.digits.training.class_weights": "balanced"}
+    read = grid(weighed, fractions=[0.5], methods={"swiftlearn": "two-epochs"})
+    assert read.kinds == ("uniform", "short", "balanced")
+    planning.plans_of(read.params)
+
+
 def test_cells_of_one_cost_share_their_controls(grid):
     shared = {"methods.swiftlearn-sampled": {"method": "swiftlearn", "fraction": 0.3, "select": "sample"}}
     read = grid(shared, methods={"swiftlearn": "two-epochs", "swiftlearn-sampled": "two-epochs"})

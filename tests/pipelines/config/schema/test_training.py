@@ -46,6 +46,27 @@ BAD = {
         {"tasks.bike-sharing.training.augment": FLIP},
         r"bike-sharing: training.augment: is for a task of kind 'image', and this one is of kind 'table'; leave it out",
     ),
+    "class weights of another name": (
+        {f"{TASK}.training.class_weights": "balnced"},
+        r"training.class_weights: 'balnced': no such class weights, did you mean 'balanced'\? .*; or a weight for each class",
+    ),
+    "class weights of no class": ({f"{TASK}.training.class_weights": {}}, r"class_weights: names no class; leave it out"),
+    "a class of no weight": (
+        {f"{TASK}.training.class_weights": {"positive": 0}},
+        r"training.class_weights.positive: must be greater than 0, got 0",
+    ),
+    "class weights of numbers": (
+        {"tasks.bike-sharing.training.class_weights": "balanced"},
+        r"bike-sharing: training.class_weights: is for one class an example, and this task has predicts: number; leave it out",
+    ),
+    "smoothing of tokens": (
+        {"tasks.brown.training.label_smoothing": 0.1},
+        r"brown: training.label_smoothing: is for one class an example, and this task is of kind 'language'; leave it out",
+    ),
+    "more than all of the target": (
+        {f"{TASK}.training.label_smoothing": 1.5},
+        r"training.label_smoothing: must be less than or equal to 1, got 1.5; the nearest that works is 1",
+    ),
     "augmentation of what is frozen": (
         {f"{TASK}.training.augment": FLIP, f"{TASK}.training.keep_frozen": True},
         r"movie-reviews.training: augment: must be left out with keep_frozen: true, .*; leave one of the two out$",
