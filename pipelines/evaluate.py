@@ -70,7 +70,7 @@ def _chance_metrics(predictions: Columns, tested: Examples, learnt: Examples, ma
 
 
 def _constant(predictions: Columns, tested: Examples, learnt: Examples, manifest: Manifest) -> Columns:
-    """Return the constant prediction of the training split's targets: majority class, mean or token frequencies."""
+    """Return the constant prediction of the training split's targets: majority class, mean or frequencies."""
     import numpy as np
 
     from components.evaluation.chance import constant
@@ -82,7 +82,7 @@ def _constant(predictions: Columns, tested: Examples, learnt: Examples, manifest
         return constant(predictions, "tokens", learnt.tokens, tested.tokens, manifest.vocabulary)
     if scale:
         return constant(predictions, "number", np.array([scale.mean]))
-    return constant(predictions, "class", learnt.target)
+    return constant(predictions, manifest.target, learnt.target)
 
 
 if __name__ == "__main__":

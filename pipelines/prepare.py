@@ -73,7 +73,7 @@ def _of_children() -> float:
 def _rows(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
     """Return both splits of a task whose examples are rows; training leaves out the ids ``without``."""
     target = targets.read(raw, task)
-    classes = None if target.names is None else target.value
+    classes = target.classes
     if raw.aimed is None or task.target is None:
         train, test = _with_validation(*_split(raw.tested, target.kept, task), task, classes)
     else:
@@ -89,7 +89,7 @@ def _rows(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
         stored = {n: c.take(rows_of_split) for n, c in columns.items()}
         if made.raw.pixels is not None:
             stored = {"pixels": blank(len(chosen), made.raw.pixels.shape)}
-        splits[split] = pa.table({"id": ids, "label": label[chosen], **stored})
+        splits[split] = pa.table({"id": ids, "label": encoding.labels(label[chosen]), **stored})
     splits["train"] = resampling.with_copy_column(splits["train"], made.copies)
     if made.raw.aimed is not None:
         splits["train"] = splits["train"].append_column("target", pa.array(made.raw.aimed[made.train]))
@@ -196,7 +196,7 @@ def _write(raw: Raw, task: TaskPlan, root: Path) -> tuple[Manifest, Array | None
     artifacts.write_folder(root / artifacts.PREPARED, lambda folder: manifests.append(_written(folder, raw, task)))
     manifest = manifests[0]
     train = read_split("train", manifest, root / artifacts.PREPARED).table
-    return manifest, train["label"].to_numpy() if "label" in train.column_names else None
+    return manifest, train["label"].to_numpy() if "label" in train.column_names and manifest.classes else None
 
 
 def _written(folder: Path, raw: Raw, task: TaskPlan) -> Manifest:

@@ -21,9 +21,20 @@ class Metric:
 
 
 #: Kind of target -> its default metric.
-METRICS = {"class": Metric("accuracy", True), "number": Metric("r2", True), "tokens": Metric("perplexity", False)}
+METRICS = {
+    "class": Metric("accuracy", True),
+    "classes": Metric("mean_average_precision", True),
+    "number": Metric("r2", True),
+    "tokens": Metric("perplexity", False),
+}
 #: Further metrics for classes: in all of these a rare class counts as much as a large one.
 BY_CLASS = ("macro_f1", "balanced_accuracy", "worst_class_accuracy")
+
+#: Metrics of a kind of target that a task may name, the default one first.
+NAMED = {
+    "class": ("accuracy", *BY_CLASS),
+    "classes": ("mean_average_precision", "macro_f1", "micro_f1", "subset_accuracy"),
+}
 
 
 @dataclass(frozen=True)

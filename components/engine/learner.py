@@ -15,7 +15,8 @@ from components.costs.clock import Clock
 from components.engine.optimizers import bare_step
 from components.engine.passes import Passes
 from components.evidence.evidence import Evidence, refuse_non_finite
-from components.evidence.objectives import OBJECTIVES, Objective
+from components.evidence.objective import Objective
+from components.evidence.objectives import OBJECTIVES
 from components.models.small import norms_of_one_value
 from components.tasks.batch import Batch, Rows
 from components.tasks.examples import picked

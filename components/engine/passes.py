@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from components.costs.clock import Clock
 from components.evidence.evidence import Evidence, refuse_non_finite
-from components.evidence.objectives import Objective
+from components.evidence.objective import Objective
 from components.tasks.batch import Batch
 
 #: Name -> dtype that autocast computes in; None for no autocast.

@@ -11,6 +11,7 @@ from torch import Tensor
 from components.arrays import Array
 from components.costs.savings import BY_CLASS
 from components.engine.learner import Learner
+from components.evaluation import label_sets
 from components.evaluation.standard_errors import standard_error
 from components.evidence.evidence import Evidence
 from components.tasks.batch import Rows
@@ -25,7 +26,7 @@ def predict(learner: Learner, examples: Examples, batch_size: int, kind: str = "
 
     Classes: ``target``, ``predicted`` (the likeliest), ``confidence`` (the true class's probability) and ``loss``. Numbers:
     ``target``, ``predicted`` and ``loss``, in standard deviations. Tokens: ``tokens``, the number of predicted ones, and their
-    mean ``loss``.
+    mean ``loss``. Several classes: ``target``, ``predicted`` and ``probability`` ``(N, C)``, and ``loss``.
     """
     n = len(examples)
     order = np.arange(n) if examples.lengths is None else np.argsort(examples.lengths, kind="stable")
@@ -56,6 +57,12 @@ def _of_numbers(evidence: Evidence) -> dict[str, Tensor]:
 def _of_tokens(evidence: Evidence) -> dict[str, Tensor]:
     tokens = torch.full((len(evidence),), evidence.target.shape[1] - 1, dtype=torch.int64, device=evidence.loss.device)
     return {"tokens": tokens, "loss": evidence.loss}
+
+
+def _of_label_sets(evidence: Evidence) -> dict[str, Tensor]:
+    probability = evidence.output.sigmoid()
+    predicted = (probability >= label_sets.THRESHOLD).to(torch.uint8)
+    return {"target": evidence.target, "predicted": predicted, "probability": probability, "loss": evidence.loss}
 
 
 def in_unit(columns: Columns, mean: float, deviation: float) -> Columns:
@@ -117,11 +124,13 @@ def _token_metrics(columns: Columns) -> dict[str, float]:
 #: Kind of target -> columns from the evidence of a look.
 READ: dict[str, Callable[[Evidence], dict[str, Tensor]]] = {
     "class": _of_classes,
+    "classes": _of_label_sets,
     "number": _of_numbers,
     "tokens": _of_tokens,
 }
 METRICS_OF: dict[str, Callable[[Columns], dict[str, float]]] = {
     "class": _class_metrics,
+    "classes": label_sets.metrics,
     "number": _number_metrics,
     "tokens": _token_metrics,
 }

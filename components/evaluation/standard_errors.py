@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from components.arrays import Array
+from components.evaluation import label_sets
 
 #: Predictions for N examples, columns ``(N,)`` as ``metrics.predict`` returns them.
 Predicted = Mapping[str, Array]
@@ -43,6 +44,8 @@ def shares(columns: Predicted, metric: str) -> Array:
     exponential of the mean loss, changes by itself times the change of that mean. For metrics by class (see
     ``components.evaluation.metrics``) it is the derivative by the example's weight.
     """
+    if "probability" in columns:
+        return label_sets.shares(columns, metric)
     if metric == "r2":
         target = columns["target"].astype(np.float64)
         return np.asarray(-((columns["predicted"] - target) ** 2) / target.var())

@@ -10,7 +10,8 @@ from torch import Tensor
 from typing_extensions import override
 
 from components.arrays import Array
-from components.evidence.objectives import Classification, PassSignals
+from components.evidence.objective import PassSignals
+from components.evidence.objectives import Classification
 
 #: Class weights by size -> power of 1 / (rows of the class), as methods have them (``gradient_sizes.CLASS_POWERS``).
 POWERS = {"square-root": 0.5, "balanced": 1.0}

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from components.arrays import Array
-from components.evidence.objectives import OBJECTIVES, Objective
+from components.evidence.objective import Objective
+from components.evidence.objectives import OBJECTIVES
 from components.evidence.signals import Signals
 
 #: Fields of ``Evidence`` that may be None.
@@ -96,8 +97,8 @@ class Evidence:
 
     @cached_property
     def correct(self) -> Tensor:
-        """``(B,)`` bool, whether the target has the largest logit; False without classes."""
-        return self.predicted == self.target if self.objective.classes else self.predicted >= 0
+        """``(B,)`` bool, whether the target has the largest logit, or all labels are right; False without classes."""
+        return self.predicted == self.target if self.objective.classes else self.objective.right(self.output, self.target)
 
     @cached_property
     def gradient_norm(self) -> Tensor:

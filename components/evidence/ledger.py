@@ -11,7 +11,7 @@ from torch import Tensor
 from components.arrays import Array
 from components.evidence import score_formulas
 from components.evidence.evidence import Evidence
-from components.evidence.objectives import Objective
+from components.evidence.objective import Objective
 from components.rng import stream
 
 #: Float32 logits stored without projection: 256 MiB.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -14,6 +12,8 @@ from typing_extensions import override
 
 from components.arrays import Array
 from components.evidence import score_formulas
+from components.evidence.label_sets import LabelSets
+from components.evidence.objective import Objective, PassSignals, entropy_of
 
 if TYPE_CHECKING:
     from components.tasks.examples import Examples
@@ -23,69 +23,6 @@ if TYPE_CHECKING:
 COUNTED = 2**16
 #: Classes up to which a look's gradient norms are computed by numpy.
 FEW = 256
-
-
-@dataclass(frozen=True)
-class PassSignals:
-    """Loss and signals of a forward pass over B examples.
-
-    Attributes:
-        loss: ``(B,)``, with its graph.
-        output: ``(B, d)``, compared between two passes over an example.
-        norm: ``(B,)`` gradient norms, if requested and not computable from ``output``.
-        log_p: ``(B, C)`` log-probabilities, if the loss is computed from them.
-        descended: ``(B,)`` loss that a step descends, with its graph; None for ``loss``.
-    """
-
-    loss: Tensor
-    output: Tensor
-    norm: Tensor | None = None
-    log_p: Tensor | None = None
-    descended: Tensor | None = None
-
-
-class Objective(ABC):
-    """Loss and signals for one kind of target, the same for all examples of a task.
-
-    Attributes:
-        classes: whether a prediction can be right or wrong.
-        likelihood: whether ``exp(-loss)`` is a probability.
-    """
-
-    classes = False
-    likelihood = True
-
-    @abstractmethod
-    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> PassSignals:
-        """Return loss and signals of the model's ``output`` for ``target``; ``norm``: compute gradient norms."""
-
-    @abstractmethod
-    def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
-        """Return the norm of each loss's gradient by the model's output, ``(B,)``; arguments as for ``signals``."""
-
-    def norm_on_host(self, output: Tensor, target: Tensor, log_p: Tensor | None) -> Array:
-        """Return ``gradient_norm`` as a host array, ``(B,)``; waits for a GPU."""
-        return np.asarray(self.gradient_norm(output, target, log_p).cpu().numpy())
-
-    def signals(self, output: Tensor, target: Tensor, norm: Tensor | None, log_p: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return gradient norm and margin, ``(B,)`` each, NaN if undefined.
-
-        Args:
-            output: ``(B, d)``, from ``see``.
-            target: as passed to ``see``.
-            norm: from ``see``, or None.
-            log_p: from ``see``, or None.
-        """
-        known = self.gradient_norm(output, target) if norm is None else norm
-        return known, torch.full_like(known, torch.nan)
-
-    def constant_loss(self, examples: Examples) -> float:
-        """Return the mean loss of the best constant prediction for all ``examples``."""
-        return _entropy(examples.target)
-
-    def predicted(self, output: Tensor) -> Tensor:
-        """Return ``(B,)`` int64, the class of the largest logit; -1 without classes."""
-        return torch.full((len(output),), -1, device=output.device)
 
 
 class Classification(Objective):
@@ -152,17 +89,11 @@ class NextToken(Objective):
     @override
     def constant_loss(self, examples: Examples) -> float:
         tokens = cast("Blocks", examples).tokens
-        return _entropy(tokens[:: 1 + len(tokens) // COUNTED, 1:])
+        return entropy_of(tokens[:: 1 + len(tokens) // COUNTED, 1:])
 
     @override
     def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
         return output.new_full((len(output),), torch.nan)
-
-
-def _entropy(codes: Array) -> float:
-    """Return the entropy, in nats, of whole numbers from 0 up."""
-    share = np.bincount(codes.ravel()) / codes.size
-    return float(-np.sum(share * np.log(share, where=share > 0, out=np.zeros_like(share))))
 
 
 def _probabilities(output: Tensor, log_p: Tensor | None) -> Tensor:
@@ -177,4 +108,9 @@ def token_norm(logits: Tensor, target: Tensor) -> Tensor:
 
 
 #: Kind of target -> its objective.
-OBJECTIVES: dict[str, Objective] = {"class": Classification(), "number": SquaredError(), "tokens": NextToken()}
+OBJECTIVES: dict[str, Objective] = {
+    "class": Classification(),
+    "classes": LabelSets(),
+    "number": SquaredError(),
+    "tokens": NextToken(),
+}

@@ -76,17 +76,18 @@ def _check_evidence(params: Params, name: str, selector: Selector, warm_up: Warm
     where = f"params.yaml: compare.{name}"
     if selector.nearness and params.chosen.target is None:
         raise UserError(f"{where}: draws examples near a target set, and tasks.{params.task} has none under 'target'")
+    has = "has several an example" if params.chosen.predicts == "classes" else "predicts none"
     if selector.classes and not params.chosen.classifies:
         given = any("class_weights" in member.arguments for member in resolve(params, name, warm_up.start_epoch))
         remedy = "take its class_weights out" if given else "take it out"
-        raise UserError(f"{where}: is for classes, and task '{params.task}' predicts none; {remedy}")
+        raise UserError(f"{where}: is for classes, and task '{params.task}' {has}; {remedy}")
     if params.chosen.training.class_weights is not None and _weighs(params, name, warm_up):
         raise UserError(
             f"{where}: has class_weights, and tasks.{params.task}.training.class_weights weighs the classes already; leave one "
             "of the two out"
         )
     if selector.proxy and not params.chosen.classifies:
-        raise UserError(f"{where}: ranks by the probabilities of classes, and task '{params.task}' predicts none; take it out")
+        raise UserError(f"{where}: ranks by the probabilities of classes, and task '{params.task}' {has}; take it out")
     for kind, evidence in APART.items():
         needed: bool = getattr(selector, kind)
         if needed != (warm_up.apart == kind):
@@ -119,6 +120,8 @@ def plans_of(params: Params) -> Plans:
         UserError: for any setting in params.yaml that cannot work, before anything is written.
     """
     task = params.chosen.model_dump(mode="json", by_alias=True)
+    if task["separator"] is None:
+        del task["separator"]
     training = {"model": task.pop("model"), "training": task.pop("training"), "seed": params.seed}
     for key, default in DEFAULTS.items():
         if training["training"][key] == default:

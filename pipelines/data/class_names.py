@@ -58,3 +58,8 @@ def _key(names: list[str]) -> Callable[[int], int | str]:
     """Return the sort key of classes: numeric if all are integers, else alphabetical."""
     whole = all(map(WHOLE.fullmatch, names))
     return lambda index: int(names[index]) if whole else names[index]
+
+
+def composed_labels(changed: int) -> dict[str, int]:
+    """Return the number of labels that were ``changed`` by NFC, as a manifest's changes have it; nothing for 0."""
+    return {"labels in Unicode's composed form": changed} if changed else {}

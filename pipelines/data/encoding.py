@@ -55,6 +55,11 @@ def listed(rows: Array) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), int(np.prod(rows.shape[1:])))
 
 
+def labels(rows: Array) -> Array | pa.Array:
+    """Return labels to store: several classes ``(N, C)`` as fixed-size lists, others ``(N,)`` as they are."""
+    return rows if rows.ndim == 1 else listed(rows)
+
+
 def _texts(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
     found = tokenization.encoded(list(raw.texts.values()), task)
     ends = pa.array(np.concatenate([[0], np.cumsum(found.sizes)]))

@@ -86,12 +86,14 @@ class TargetFacts(Record):
     """A manifest's metadata of the targets.
 
     Attributes:
-        target: kind of target: "class", "number" or "tokens".
+        target: kind of target: "class", "classes" (any number of them), "number" or "tokens".
         metric: that models are judged by; ``higher`` is whether a higher value is better.
         outputs: model outputs per example; for running text, tokens to predict.
+        labels: names of the classes of which an example has any number; ``classes`` is empty then.
+        by_label: training examples that have each of ``labels``.
     """
 
-    target: Literal["class", "number", "tokens"]
+    target: Literal["class", "classes", "number", "tokens"]
     metric: str
     higher: bool
     classes: list[str]
@@ -100,6 +102,8 @@ class TargetFacts(Record):
     label_scale: LabelScale | None = None
     label_noise: LabelNoiseFacts | None = None
     empty_classes: list[str] = Field(default_factory=list)
+    labels: list[str] = Field(default_factory=list)
+    by_label: TrainCounts | None = None
 
 
 class InputFacts(Record):

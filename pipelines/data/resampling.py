@@ -70,7 +70,7 @@ def make(raw: Raw, target: Target, train: Array, task: TaskPlan) -> Resampled:
         UserError: if the split is too small for a regime.
     """
     train, tail = long_tail(train, target.value, task)
-    copies, doubled = duplicates(train, target.value if target.names is not None else None, task)
+    copies, doubled = duplicates(train, target.classes, task)
     total, ids = len(target.value), copies.ids(len(target.value))
     if doubled is not None:
         rng = stream(doubled.seed, "near duplicates")

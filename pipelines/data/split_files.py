@@ -69,7 +69,7 @@ def _examples(table: pa.Table, manifest: Manifest) -> Examples:
 
     if manifest.kind == "language":
         return Blocks(_rows(table["tokens"], manifest))
-    label, outputs = table["label"].to_numpy(), manifest.outputs
+    label, outputs = labels_of(table["label"]), manifest.outputs
     if manifest.kind == "image":
         assert manifest.mean is not None
         assert manifest.deviation is not None
@@ -80,6 +80,15 @@ def _examples(table: pa.Table, manifest: Manifest) -> Examples:
     second = table["second"].to_numpy() if "second" in table.column_names else None
     assert manifest.pad is not None
     return Texts(tokens.values.to_numpy(), tokens.offsets.to_numpy(), label, outputs, manifest.pad, second)
+
+
+def labels_of(column: pa.ChunkedArray) -> Array:
+    """Return labels ``(N,)``, or ``(N, C)`` where examples have several classes, without a copy."""
+    if not pa.types.is_fixed_size_list(column.type):
+        single: Array = column.to_numpy()
+        return single
+    rows: Array = column.chunk(0).flatten().to_numpy().reshape(len(column), column.type.list_size)
+    return rows
 
 
 def _rows(column: pa.ChunkedArray, manifest: Manifest) -> Array:

@@ -22,6 +22,8 @@ def summary_lines(manifest: Manifest, label: Array | None) -> list[str]:
     counts = manifest.counts
     unit = "blocks" if manifest.kind == "language" else "examples"
     lines = [f"{counts.train:,} training and {counts.test:,} test {unit}{_classes(manifest.classes, label)}"]
+    if manifest.by_label is not None:
+        lines[0] += _of_labels(manifest.labels, manifest.by_label.train, counts.train)
     lines += [f"{count:,} {what}" for what, count in manifest.changes.items()]
     if empty := manifest.empty_classes:
         lines.append(f"no rows of {', '.join(empty)}: classes that are left out (empty_classes: drop)")
@@ -61,12 +63,20 @@ def _classes(names: list[str], label: Array | None) -> str:
     """Return the number of classes, and of training examples of each, as text."""
     if not names or label is None:
         return ""
-    sizes = np.bincount(label, minlength=len(names))
+    return f" of {_sized(names, np.bincount(label, minlength=len(names)))}"
+
+
+def _of_labels(names: list[str], counts: list[int], examples: int) -> str:
+    """Return the number of classes, of which examples have any, and of training examples of each, as text."""
+    return f" with {sum(counts) / examples:.2f} of {_sized(names, np.array(counts))}"
+
+
+def _sized(names: list[str], sizes: Array) -> str:
     order = np.argsort(-sizes, kind="stable")
     shown = [f"{names[c]} {sizes[c]:,}" for c in order]
     if len(shown) > NAMED:
         shown = [*shown[: NAMED - 1], f"..., {shown[-1]}"]
-    return f" of {len(names)} classes: {', '.join(shown)}"
+    return f"{len(names)} classes: {', '.join(shown)}"
 
 
 def log_summary(manifest: Manifest, label: Array | None) -> None:

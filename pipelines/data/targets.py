@@ -14,7 +14,9 @@ from components.tasks.column_encoding import spread, standardised
 from pipelines.config.plans import TaskPlan
 from pipelines.config.schema.regimes import LabelNoise
 from pipelines.core.errors import UserError
-from pipelines.data.class_names import classes_of
+from pipelines.data.class_names import classes_of, composed_labels
+from pipelines.data.label_sets.reading import label_sets
+from pipelines.data.label_sets.settling import settled
 from pipelines.data.manifest import LabelNoiseFacts, LabelScale, TargetFacts, TrainCounts
 from pipelines.sources.raw import Raw
 
@@ -24,7 +26,7 @@ class Target:
     """Parsed labels.
 
     Attributes:
-        value: ``(N,)`` int64 class, or float64 number in its own unit.
+        value: ``(N,)`` int64 class, float64 number in its own unit, or ``(N, C)`` uint8 of several classes.
         kept: ids of the rows that are used.
         names: of the classes; None if the target is a number.
         changes: number of changed labels by kind of change.
@@ -35,14 +37,19 @@ class Target:
     names: list[str] | None
     changes: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def classes(self) -> Array | None:
+        """The one class of each row ``(N,)``, if rows have one."""
+        return None if self.names is None or self.value.ndim > 1 else self.value
+
 
 @dataclass(frozen=True)
 class Settled:
     """Targets as stored.
 
     Attributes:
-        train: ``(N,)`` int64 or float32 for training, with any label noise.
-        test: ``(N,)`` the same, without noise.
+        train: ``(N,)`` int64 or float32, or ``(N, C)`` uint8, for training, with any label noise.
+        test: the same, without noise.
         facts: their metadata.
     """
 
@@ -60,6 +67,9 @@ def read(raw: Raw, task: TaskPlan) -> Target:
     if task.predicts == "number":
         value = numbers(raw.label, f"{task.name}: label")
         return Target(value, np.arange(len(value)), None)
+    if task.predicts == "classes":
+        value, names, composed = label_sets(raw.label, raw.names, task)
+        return Target(value, np.arange(len(value)), names, composed_labels(composed))
     return Target(*_classes(raw, task))
 
 
@@ -139,7 +149,7 @@ def _classes(raw: Raw, task: TaskPlan) -> tuple[Array, Array, list[str], dict[st
             raise UserError(message + (hidden if raw.label[first] == -1 else ""))
         return raw.label.astype(np.int64), np.arange(len(raw.label)), raw.names, {}
     target, names, composed = classes_of(raw.label, task.name)
-    return target, np.arange(len(target)), names, {"labels in Unicode's composed form": composed} if composed else {}
+    return target, np.arange(len(target)), names, composed_labels(composed)
 
 
 def settle(target: Target, train: Array, test: Array, task: TaskPlan) -> Settled:
@@ -148,6 +158,8 @@ def settle(target: Target, train: Array, test: Array, task: TaskPlan) -> Settled
     Raises:
         UserError: if the targets cannot be learnt from the training split.
     """
+    if target.value.ndim > 1:
+        return Settled(*settled(target.value, target.names or [], train, test, task))
     settled_kind = _settled_numbers if target.names is None else _settled_classes
     return settled_kind(target, train, test, task)
 
@@ -193,16 +205,9 @@ def _settled_classes(target: Target, train: Array, test: Array, task: TaskPlan) 
 
 def next_tokens(task: TaskPlan) -> TargetFacts:
     """Return the metadata of the targets of blocks: every token but the first."""
-    judged, outputs = task.judging_metric, task.block - 1
-    return TargetFacts(
-        target="tokens",
-        metric=judged.name,
-        higher=judged.higher,
-        classes=[],
-        outputs=outputs,
-        label_scale=None,
-        label_noise=None,
-    )
+    judged = task.judging_metric
+    facts = {"target": "tokens", "metric": judged.name, "higher": judged.higher, "classes": [], "outputs": task.block - 1}
+    return TargetFacts.of(facts | {"label_scale": None, "label_noise": None})
 
 
 def _check_classes(train: Array, test: Array, names: list[str], task: TaskPlan) -> list[str]:

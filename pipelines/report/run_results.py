@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -117,8 +118,10 @@ def prepared(split: str, root: Path = artifacts.HERE) -> pa.Table:
         raise UserError(f"{path}: cannot be read: {error}; run 'dvc repro -f prepare'") from None
 
 
-def label_of(manifest: Manifest, label: float) -> str:
-    """Return the name of a label: its class, or the number in its original unit."""
+def label_of(manifest: Manifest, label: float | Sequence[int]) -> str:
+    """Return the name of a label: its class, the names of several, or the number in its original unit."""
+    if isinstance(label, Sequence):
+        return ", ".join(name for name, has in zip(manifest.labels, label, strict=True) if has) or "none"
     if manifest.classes:
         return manifest.classes[int(label)]
     scale = manifest.label_scale or LabelScale(mean=0.0, deviation=1.0)

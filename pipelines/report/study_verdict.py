@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from components.costs.paired import CONFIDENCE, LEAST_SEEDS
+from components.costs.savings import NAMED
 from pipelines.costs.at_chance import at_chance
 from pipelines.report.page import NOTHING, Drawing, Figure, Verdict, drawing, number
 from pipelines.trials.search_space import settings_in, settings_text
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pipelines.trials.study_tables import Point, StudyTables
 
 #: Metrics whose differences are shown in points (hundredths).
-IN_POINTS = ("accuracy", "macro_f1", "balanced_accuracy", "worst_class_accuracy")
+IN_POINTS = {name for names in NAMED.values() for name in names}
 
 
 def of_study(written: StudyTables) -> Verdict:

@@ -15,7 +15,7 @@ from pipelines.sources import hub_status
 from pipelines.sources.parallel_decoding import Pictures
 from pipelines.sources.picture_decoding import Item
 from pipelines.sources.raw import Raw
-from pipelines.sources.tables import of_tables
+from pipelines.sources.tables import objects, of_tables
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -50,15 +50,19 @@ def of_datasets(task: TaskPlan, parts: Sequence[Dataset | None], origin: str) ->
         for column in columns.named():
             if column not in part.column_names:
                 raise UserError(unknown(f"{origin}: columns: {column!r}", "column", column, part.column_names))
-    label = np.concatenate([np.asarray(p[columns.label]) for p in given])
+    if task.predicts == "classes":
+        label = objects([value for p in given for value in p[columns.label]])
+    else:
+        label = np.concatenate([np.asarray(p[columns.label]) for p in given])
     tested = None if len(given) == 1 else np.arange(len(label)) >= len(given[0])
     images = Pictures(len(label), _items(given, str(columns.image), origin), task.image_size)
     return Raw({}, label, tested, _class_names(given[0], columns.label), pixels=images)
 
 
 def _class_names(split: Dataset, column: str | None) -> list[str] | None:
-    """Return the class names of a label column, None if it has none."""
-    return getattr(split.features.get(column), "names", None)
+    """Return the class names of a column of labels or of lists of labels, None if it has none."""
+    found = split.features.get(column)
+    return getattr(getattr(found, "feature", found), "names", None)
 
 
 def _items(parts: Sequence[Dataset], column: str, origin: str) -> Callable[[int], Item]:

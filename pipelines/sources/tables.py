@@ -11,13 +11,12 @@ import pyarrow as pa
 from components.arrays import Array
 from pipelines.config.plans import TaskPlan
 from pipelines.config.schema.source import DataSource, FromFiles, FromPackage
-from pipelines.config.schema.task_fields import Columns
 from pipelines.core.artifacts import digest_of
 from pipelines.core.errors import UserError, unknown
 from pipelines.sources import package_index
 from pipelines.sources.raw import Column, Raw
 from pipelines.sources.readers import rows
-from pipelines.sources.readers.common import Layout
+from pipelines.sources.readers.common import SETS, Layout, check_flat
 
 #: Key of the label in the raw data, beside the inputs' names.
 LABEL = "the label"
@@ -88,7 +87,7 @@ def of_tables(task: TaskPlan, parts: Sequence[pa.Table | None], origins: Sequenc
     splits = len(tables)
     if (file := None if task.target is None else task.target.file) is not None:
         tables, origins = [*tables, rows.read(Path(file), _layout(task.source), _distinct_columns(task))], [*origins, file]
-    wanted = list(_column_roles(task.columns))
+    wanted = list(_column_roles(task))
     for table, origin in zip(tables, origins, strict=False):
         _check_table(table, wanted, origin)
     origin = ", ".join(origins)
@@ -98,12 +97,20 @@ def of_tables(task: TaskPlan, parts: Sequence[pa.Table | None], origins: Sequenc
     if task.drop_empty:
         joined, table = _without_empty(joined, table, len(tables), origin)
     labels = joined.pop(LABEL, None) or [0] * len(table)
-    if (empty := next((i for i, v in enumerate(labels) if v is None or v == ""), None)) is not None:
+    several = task.predicts == "classes"
+    if not several and (empty := next((i for i, v in enumerate(labels) if v is None or v == ""), None)) is not None:
         raise UserError(f"{origin}: {task.columns.label}: id {empty} has no label")
     tested = None if splits == 1 else table == 1
     aimed = _domain_mask(joined.pop(DOMAIN, None), task, origin) if file is None else table == splits
     inputs: dict[str, Column] = {**joined}
-    return Raw(inputs, np.array(labels), tested, names, before - len(table), aimed)
+    return Raw(inputs, objects(labels) if several else np.array(labels), tested, names, before - len(table), aimed)
+
+
+def objects(values: Sequence[object]) -> Array:
+    """Return ``values``, some of which may be lists, as an array ``(N,)`` of objects."""
+    found = np.empty(len(values), object)
+    found[:] = values
+    return found
 
 
 def _layout(source: DataSource) -> Layout:
@@ -138,18 +145,19 @@ def _is_empty(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _column_roles(columns: Columns) -> Iterator[tuple[str, str, str]]:
+def _column_roles(task: TaskPlan) -> Iterator[tuple[str, str, str]]:
     """Yield each column's key in the raw data, kind of value and name, ordered by role."""
-    for role, named in sorted(vars(columns).items()):
+    for role, named in sorted(vars(task.columns).items()):
         if isinstance(named, list):
             yield from ((column, ONE_OF[role], column) for column in named)
         elif named:
-            yield (LABEL if role == "label" else role), role, named
+            one = SETS if role == "label" and task.predicts == "classes" else role
+            yield (LABEL if role == "label" else role), one, named
 
 
 def _distinct_columns(task: TaskPlan) -> list[tuple[str, str]]:
     """Return the task's columns, each once and with its kind of value."""
-    return list({column: one for _, one, column in _column_roles(task.columns)}.items())
+    return list({column: one for _, one, column in _column_roles(task)}.items())
 
 
 def _check_table(table: pa.Table, wanted: Sequence[tuple[str, str, str]], origin: str) -> None:
@@ -161,8 +169,7 @@ def _check_table(table: pa.Table, wanted: Sequence[tuple[str, str, str]], origin
             raise UserError(unknown(f"{origin}: columns: {column!r}", "column", column, table.column_names))
         if found > 1:
             raise UserError(f"{origin}: has {found} columns of the name {column!r}; the name must be there once")
-        if pa.types.is_nested(kind := table.schema.field(column).type):
-            raise UserError(f"{origin}: {column}: must hold one {one} a row, got {kind}")
+        check_flat(origin, column, one, table.schema.field(column).type)
 
 
 def _column(tables: Sequence[pa.Table], name: str, where: str) -> list[object]:

@@ -12,11 +12,12 @@ from pipelines.core.artifacts import HERE, PREPARED, plan_of
 from pipelines.data.manifest import Manifest
 
 if TYPE_CHECKING:
+    from mlflow.types import Schema
     from pydantic import JsonValue
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 #: Keys of the manifest that a user of a logged model needs to build its input and to read its output.
-TO_READ_BY = ("target", "classes", "mean", "deviation", "features", "label_scale")
+TO_READ_BY = ("target", "classes", "labels", "mean", "deviation", "features", "label_scale")
 #: Path of a module's exported graph, and of a transformers model's files, in a model's folder.
 EXPORTED = Path("data", "model.pt2")
 PARTS = Path("model")
@@ -31,6 +32,7 @@ INPUT = {
 #: Meaning of the output of a model with numeric input, by target.
 OUTPUT = {
     "class": "one logit for each of classes, in their order; the largest is the prediction",
+    "classes": "one logit for each of labels, in their order; its sigmoid is the probability, and 0.5 or more the label",
     "number": "the label; if label_scale is set, multiply it by its deviation and add its mean",
 }
 
@@ -52,7 +54,7 @@ def _save_transformer(trained: Path, folder: Path, plan: Model, manifest: Manife
 
     parts, task = _parts("AutoModelForSequenceClassification", trained), TaskPlan.read(root / plan_of("task"))
     model = parts["model"]
-    names = manifest.classes or [str(task.columns.label)]
+    names = manifest.classes or manifest.labels or [str(task.columns.label)]
     model.config.id2label = dict(enumerate(names))
     model.config.label2id = {name: i for i, name in enumerate(names)}
     table = read_split("test", manifest, root / PREPARED).table
@@ -64,13 +66,26 @@ def _save_transformer(trained: Path, folder: Path, plan: Model, manifest: Manife
         task="text-classification",
         signature=ModelSignature(
             Schema([ColSpec("string", c if len(columns) > 1 else None) for c in columns]),
-            Schema([ColSpec("string", "label"), ColSpec("double", "score")]),
+            _answer(manifest),
         ),
         input_example=texts if len(columns) > 1 else list(texts.values()),
         pip_requirements=_requirements("mlflow", "torch", "transformers"),
         metadata=_metadata(manifest),
-        model_config={"truncation": True, "max_length": task.max_length},
+        # Of several labels all are answered, not the likeliest alone.
+        model_config={"truncation": True, "max_length": task.max_length} | ({"top_k": None} if manifest.labels else {}),
     )
+
+
+def _answer(manifest: Manifest) -> Schema:
+    """Return what a text classifier answers: the likeliest label with its score or, of several labels, all by their scores."""
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import Object, Property
+
+    one = [("label", DataType.string), ("score", DataType.double)]
+    if not manifest.labels:
+        return Schema([ColSpec(kind, name) for name, kind in one])
+    ranked = Object([Property(name, kind) for name, kind in one])
+    return Schema([ColSpec(ranked, str(rank)) for rank in range(len(manifest.labels))])
 
 
 def _save_language_model(trained: Path, folder: Path, plan: Model, manifest: Manifest, root: Path) -> None:

@@ -7,7 +7,8 @@ import torch
 
 from components.arrays import Array
 from components.evidence.class_losses import POWERS, WeighedClassification, weights_by_size
-from components.evidence.objectives import OBJECTIVES, Objective
+from components.evidence.objective import Objective
+from components.evidence.objectives import OBJECTIVES
 from pipelines.config.schema.training import Training
 from pipelines.core.errors import UserError, unknown
 from pipelines.data.manifest import Manifest

@@ -182,7 +182,7 @@ def kinds_of(params: Params) -> tuple[str, ...]:
 
     Those with class weights of their own are left out if training has some: ``short`` has them then.
     """
-    if params.chosen.judging_metric.name not in BY_CLASS:
+    if params.chosen.judging_metric.name not in BY_CLASS or not params.chosen.classifies:
         return tuple(CONTROLS)
     weighed = params.chosen.training.class_weights is not None
     return (*CONTROLS, *(kind for kind, block in CONTROLS_BY_CLASS.items() if not (weighed and "class_weights" in block)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from typing import TypeVar
 
 from pydantic import JsonValue, TypeAdapter
 
 from components.costs.halving import Role
-from components.costs.savings import Metric
+from components.costs.savings import NAMED, Metric
 from pipelines.config.plans import MethodPlan
 from pipelines.core import artifacts
 from pipelines.core.artifacts import read_numbers, result
@@ -22,6 +23,7 @@ from pipelines.trials.study_folder import StudyFolder
 
 #: A row's values by column, as in tables and JSON.
 Columns = dict[str, float | str | None]
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Reached:
         examples_drawn: by training, over all epochs.
         examples_looked: those with a forward pass without gradient.
         examples_trained: those in a training step.
+        others: the other metrics of classes by name, where another than the kind's own one judges.
     """
 
     score: float | None = None
@@ -63,12 +66,21 @@ class Reached:
     examples_drawn: int | None = None
     examples_looked: int | None = None
     examples_trained: int | None = None
+    others: dict[str, float | None] = field(default_factory=dict, hash=False)
 
     def columns(self, metric: str) -> Columns:
         """Return the columns by name, those of the score named after ``metric``."""
         first = ("score", "standard_error", "chance")
-        rest = {key: value for key, value in asdict(self).items() if key not in first}
-        return {**dict(zip(_names(metric), (getattr(self, key) for key in first), strict=True)), **rest}
+        rest = {key: value for key, value in asdict(self).items() if key not in (*first, "others")}
+        return {**dict(zip(_names(metric), (getattr(self, key) for key in first), strict=True)), **self.others, **rest}
+
+
+def _others(found: Mapping[str, Value], metric: str) -> dict[str, Value]:
+    """Return the other metrics of classes in ``found``, unless accuracy judges or there are no classes."""
+    known = dict.fromkeys(name for names in NAMED.values() for name in names)
+    if metric == "accuracy" or metric not in known:
+        return {}
+    return {name: found[name] for name in known if name != metric and name in found}
 
 
 def _names(metric: str) -> tuple[str, str, str]:
@@ -110,7 +122,7 @@ class TrialRow:
             pydantic.ValidationError: if a column is missing or of another type.
         """
         score, error, chance = (columns.get(name) for name in _names(metric))
-        reached = {**columns, "score": score, "standard_error": error, "chance": chance}
+        reached = {**columns, "score": score, "standard_error": error, "chance": chance, "others": _others(columns, metric)}
         parts = {"head": columns, "reached": reached, "costs": columns, "gains": columns}
         return TypeAdapter(cls).validate_python({**columns, **parts, "metric": metric})
 
@@ -134,7 +146,10 @@ def metric_of(study: StudyFolder) -> Metric:
 
 def collect(study: StudyFolder, metric: Metric, failed: dict[tuple[int, str], str]) -> list[TrialRow]:
     """Return a row for each seed and trial; without results it has the reason from ``failed``."""
-    return [row for seed in study.seeds for row in _of_seed(study, seed, metric, failed)]
+    rows = [row for seed in study.seeds for row in _of_seed(study, seed, metric, failed)]
+    names = dict.fromkeys(name for row in rows for name in row.reached.others)
+    # A row without results has the same columns, empty.
+    return [replace(r, reached=replace(r.reached, others={n: r.reached.others.get(n) for n in names})) for r in rows]
 
 
 def _of_seed(study: StudyFolder, seed: int, metric: Metric, failed: dict[tuple[int, str], str]) -> list[TrialRow]:
@@ -167,7 +182,7 @@ def _tested(study: StudyFolder, seed: int, name: str, metric: Metric) -> Reached
     counts = CostRecord.of_stage("train", name, root).counted
     score, error, chance = (found.get(key) for key in _names(metric.name))
     rest = (found.get("above_chance"), found.get("loss"), counts.drawn, counts.looked, counts.trained)
-    return Reached(score, error, chance, *rest)
+    return Reached(score, error, chance, *rest, _others(found, metric.name))
 
 
 def _base(study: StudyFolder, seed: int, metric: Metric) -> float | None:

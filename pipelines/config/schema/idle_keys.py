@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from components.costs.savings import NAMED as NAMED_METRICS
 from pipelines.config.schema.task_fields import TaskKeys
+from pipelines.core.errors import unknown
 
 #: The kinds of data that a key is for, by key.
 FOR = {"image_size": ("image",), "max_length": ("text",), "block": ("language",), "vocabulary": ("language",)}
@@ -41,3 +43,28 @@ def _idle_header(task: TaskKeys) -> str | None:
         return None
     key = next((k for k in ("header", "skip") if getattr(task.source, k)), None)
     return key and f"source.{key}: is for csv and tsv files, and {train} names its columns itself; leave it out"
+
+
+def misfit(task: TaskKeys) -> str | None:
+    """Return the error of the first key that does not fit the number of classes an example has, None if there is none."""
+    several = task.predicts == "classes"
+    if task.separator is not None and not several:
+        return f"separator: is for 'predicts: classes', and this task has predicts: {task.predicts}; leave it out"
+    known = NAMED_METRICS.get(task.predicts, ())
+    if task.metric is not None and task.kind != "language" and known and task.metric not in known:
+        return unknown(f"metric: {task.metric!r} with predicts: {task.predicts}", "metric", task.metric, known)
+    for key in ("binarize", "label_noise", "long_tail") if several else ():
+        if getattr(task, key) is not None:
+            return f"{key}: is for one class an example, and this task has predicts: classes; leave one of the two out"
+    return _label_source(task) if several else None
+
+
+def _label_source(task: TaskKeys) -> str | None:
+    """Return the error of a source that cannot have several labels a row, None if it can."""
+    source = task.source
+    if source.source in WITHOUT_COLUMNS:
+        return f"predicts: 'classes' needs a column of labels, and {source.source!r} has one class a picture; use hub"
+    train = getattr(source, "train", None)
+    if train is not None and task.separator is None and not train.removesuffix(".gz").endswith(NAMED):
+        return f"separator: must be set for {train}, whose labels are texts; one that works: ','"
+    return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import model_validator
 
 from pipelines.config.schema.augment import padding_error
-from pipelines.config.schema.idle_keys import idle
+from pipelines.config.schema.idle_keys import idle, misfit
 from pipelines.config.schema.model import Small, Timm, Transformer
 from pipelines.config.schema.source import FromFolder, FromPackage
 from pipelines.config.schema.task_fields import TaskKeys
@@ -107,9 +107,12 @@ class Task(TaskKeys):
 
     @model_validator(mode="after")
     def _keys_fit_target(self) -> Task:
-        if self.kind == "language" and self.predicts == "number":
-            raise ValueError("predicts: a task of kind 'language' predicts its own tokens, got 'number'; leave it out")
+        if self.kind == "language" and self.predicts != "class":
+            own = "a task of kind 'language' predicts its own tokens"
+            raise ValueError(f"predicts: {own}, got {self.predicts!r}; leave it out")
         learnt = "is of kind 'language'" if self.kind == "language" else f"has predicts: {self.predicts}"
+        if message := misfit(self):
+            raise ValueError(message)
         for key in ("binarize", "label_noise", "long_tail", "metric", "empty_classes"):
             if getattr(self, key) not in (None, "refuse") and (self.kind == "language" or self.predicts == "number"):
                 raise ValueError(f"{key}: is for classes, and this task {learnt}; leave one of the two out")

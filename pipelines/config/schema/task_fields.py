@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, NonNegativeFloat, model_serializer, model_validator
+from pydantic import Field, NonNegativeFloat, field_validator, model_serializer, model_validator
 
 from components.costs.savings import METRICS, Metric
 from pipelines.config.schema.model import Model
@@ -15,6 +15,18 @@ from pipelines.config.schema.regimes import Duplicates, LabelNoise, LongTail, Ta
 from pipelines.config.schema.sections import Section
 from pipelines.config.schema.source import DataSource
 from pipelines.config.schema.training import Training
+from pipelines.core.errors import unknown
+
+#: Metrics of classes; ``NAMED`` has those of one class an example, and of several.
+MetricName = Literal[
+    "accuracy",
+    "macro_f1",
+    "balanced_accuracy",
+    "worst_class_accuracy",
+    "mean_average_precision",
+    "micro_f1",
+    "subset_accuracy",
+]
 
 
 class Columns(Section):
@@ -49,8 +61,9 @@ class DataKeys(Section):
     """Keys of a task's data and target."""
 
     kind: Literal["text", "image", "table", "language"]
-    predicts: Literal["class", "number"] = "class"
-    metric: Literal["accuracy", "macro_f1", "balanced_accuracy", "worst_class_accuracy"] | None = None
+    predicts: Literal["class", "classes", "number"] = "class"
+    separator: Annotated[str, Field(min_length=1)] | None = None
+    metric: MetricName | None = None
     source: DataSource
     columns: Columns = Field(default_factory=Columns)
     binarize: NonNegativeFloat | None = None
@@ -72,9 +85,16 @@ class DataKeys(Section):
     licence: str
     citation: str
 
+    @field_validator("metric", mode="before")
+    @classmethod
+    def _nearest_metric(cls, value: object) -> object:
+        if isinstance(value, str) and value not in (known := get_args(MetricName)):
+            raise ValueError(unknown(repr(value), "metric", value, known))
+        return value
+
     @property
     def classifies(self) -> bool:
-        """Whether an example's target is a class."""
+        """Whether an example's target is one class."""
         return self.kind != "language" and self.predicts == "class"
 
     @property

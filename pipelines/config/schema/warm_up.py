@@ -34,7 +34,8 @@ class Proxy(Section):
             ValueError: naming the key below the proxy, or the task's.
         """
         if not task.classifies:
-            raise ValueError("ranks examples by the probabilities of classes, and the task predicts none; take it out")
+            has = "has several an example" if task.predicts == "classes" else "predicts none"
+            raise ValueError(f"ranks examples by the probabilities of classes, and the task {has}; take it out")
         if self.model.family not in (fit := PROXY_MODELS[task.kind]):
             raise ValueError(f"model.family: for a task of kind {task.kind!r} {listed(fit)}, got {self.model.family!r}")
         if isinstance(self.model, Small) and self.model.name not in (fit := PROXY_SMALL[task.kind]):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+import pyarrow as pa
+
 from pipelines.core.errors import UserError, unknown
 
 #: Most rows in memory as Python values at once.
@@ -17,6 +19,9 @@ UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 T = TypeVar("T")
 #: The columns to read: name and kind of value.
 Wanted = Sequence[tuple[str, str]]
+
+#: Kind of value of a column that may hold lists of labels.
+SETS = "labels"
 
 
 @dataclass(frozen=True)
@@ -85,3 +90,15 @@ def check_names(path: Path, names: Sequence[str], wanted: Wanted, *, separated: 
             raise UserError(unknown(f"{path}: columns: {name!r}", "column", name, names) + hint)
         if (found := list(names).count(name)) > 1:
             raise UserError(f"{path}: has {found} columns of the name {name!r}; the name must be there once")
+
+
+def check_flat(where: Path | str, name: str, one: str, kind: pa.DataType) -> None:
+    """Refuse a column of nested values, but for one of lists of labels.
+
+    Raises:
+        UserError: naming the column.
+    """
+    inner = kind.value_type if one == SETS and (pa.types.is_list(kind) or pa.types.is_large_list(kind)) else kind
+    if pa.types.is_nested(inner):
+        asked = "a list of labels" if one == SETS else f"one {one}"
+        raise UserError(f"{where}: {name}: must hold {asked} a row, got {kind}")

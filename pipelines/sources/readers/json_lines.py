@@ -10,7 +10,10 @@ import pyarrow as pa
 from pydantic import JsonValue
 
 from pipelines.core.errors import UserError
-from pipelines.sources.readers.common import Layout, Wanted, check_names, chunks, opened
+from pipelines.sources.readers.common import SETS, Layout, Wanted, check_names, chunks, opened
+
+#: Type of a column of lists of labels.
+LABELS = pa.list_(pa.string())
 
 
 def objects(path: Path, layout: Layout, wanted: Wanted) -> pa.Table:
@@ -50,6 +53,8 @@ def _parsed(path: Path, file: Iterable[str]) -> Iterator[tuple[int, dict[str, Js
 
 def _uniform_values(path: Path, name: str, one: str, values: Sequence[tuple[int, JsonValue]]) -> pa.Array:
     """Return a JSON column as an array; refuse texts mixed with numbers."""
+    if one == SETS and any(isinstance(value, list) for _, value in values):
+        return _label_lists(path, name, values)
     for line, value in values:
         if isinstance(value, dict | list):
             raise UserError(f"{path}: {name}: must hold one {one} a row, got {json.dumps(value)[:40]} in line {line}")
@@ -64,6 +69,16 @@ def _uniform_values(path: Path, name: str, one: str, values: Sequence[tuple[int,
         line, value = next((at, v) for at, v in values if v is not None and type(v) is not type(found[0]))
         both = f"{found[0]!r} in line {values[0][0]} and {value!r} in line {line}"
         raise UserError(f"{path}: {name}: must hold texts or numbers alone, got {both}") from None
+
+
+def _label_lists(path: Path, name: str, values: Sequence[tuple[int, JsonValue]]) -> pa.Array:
+    """Return lists of labels, texts or whole numbers, as lists of texts."""
+    for line, value in values:
+        labels = [] if value is None else value
+        if not isinstance(labels, list) or any(isinstance(v, bool) or not isinstance(v, str | int) for v in labels):
+            shown = json.dumps(value)[:40]
+            raise UserError(f"{path}: {name}: must hold lists of texts or whole numbers, got {shown} in line {line}")
+    return pa.array([None if v is None else list(map(str, v)) for _, v in values if v is None or isinstance(v, list)], LABELS)
 
 
 def _joined(path: Path, name: str, parts: Sequence[pa.Array]) -> pa.ChunkedArray:

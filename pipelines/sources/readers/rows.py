@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from pipelines.core.errors import UserError
-from pipelines.sources.readers.common import Layout, Wanted, check_names
+from pipelines.sources.readers.common import Layout, Wanted, check_flat, check_names
 from pipelines.sources.readers.delimited import csv, tsv
 from pipelines.sources.readers.json_lines import objects
 
@@ -63,8 +63,7 @@ def _parquet(path: Path, layout: Layout, wanted: Wanted) -> pa.Table:
     schema = pa.parquet.read_schema(path)
     check_names(path, schema.names, wanted)
     for name, one in wanted:
-        if pa.types.is_nested(kind := schema.field(name).type):
-            raise UserError(f"{path}: {name}: must hold one {one} a row, got {kind}")
+        check_flat(path, name, one, schema.field(name).type)
     return pa.parquet.read_table(path, columns=list(dict.fromkeys(name for name, _ in wanted)))
 
 

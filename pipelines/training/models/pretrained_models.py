@@ -82,6 +82,8 @@ def _head(model: Transformer, manifest: Manifest) -> dict[str, bool | int | str]
     )
     if manifest.target == "number":
         head["problem_type"] = "regression"
+    if manifest.target == "classes":
+        head["problem_type"] = "multi_label_classification"
     if model.num_hidden_layers:
         head["num_hidden_layers"] = model.num_hidden_layers
     return head

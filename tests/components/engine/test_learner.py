@@ -7,7 +7,8 @@ from torch import nn
 from components.engine.learner import Learner
 from components.engine.optimizers import OPTIMIZERS, build_optimizer
 from components.evidence.evidence import NonFiniteLossError
-from components.evidence.objectives import Classification, PassSignals
+from components.evidence.objective import PassSignals
+from components.evidence.objectives import Classification
 from tests.components.engine.steps import batch_of, learner_of
 
 

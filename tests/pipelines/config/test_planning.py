@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipelines.config.methods import build, resolve
+from pipelines.config.planning import method_plan
+from pipelines.config.schema.regimes import TargetSet
+from pipelines.core.errors import UserError
 from pipelines.plan import plan
+from tests.components.selection.contract import PARAMS
 
 PROXY = {"epochs": 2, "proxy": {"model": {"family": "small", "name": "bag"}, "share": 0.05}}
 BAD = {
@@ -183,3 +188,23 @@ def test_transforms_are_part_of_the_training_plan_alone_and_leave_others_as_they
     assert len({p[training] for p in plans}) == 3
     for changed in plans[2:]:
         assert {name for name in changed if changed[name] != plans[0][name]} == {training, "results/plan/source.json"}
+
+
+@pytest.mark.parametrize("name", sorted(PARAMS.methods))
+def test_every_method_is_planned_for_several_classes_or_refused_by_name(name):
+    chosen = PARAMS.chosen.model_copy(update={"predicts": "classes", "metric": None, "target": TargetSet(file="x.csv")})
+    params = PARAMS.model_copy(update={"tasks": {PARAMS.task: chosen}})
+    selector = build(resolve(params, name, params.warm_ups[params.compare[name]].start_epoch))
+    if selector.classes or selector.proxy:
+        with pytest.raises(
+            UserError, match=rf"compare.{name}: .* classes, and task '{PARAMS.task}' has several an example; take"
+        ):
+            method_plan(params, name)
+    elif "input_norm" not in selector.wants:  # refused for texts
+        assert method_plan(params, name).name == name
+
+
+def test_the_key_of_label_sets_is_planned_where_it_is_set_alone(write_params):
+    write_params({"task": "digits"})
+    plan()
+    assert "separator" not in json.loads(Path("results/plan/task.json").read_text())

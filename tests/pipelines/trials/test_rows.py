@@ -1,11 +1,14 @@
 """The row of a trial and seed: its columns, and why there are no results."""
 
+from dataclasses import replace
+
 import pytest
 
 from components.costs.savings import Metric
 from pipelines.core.artifacts import MANIFEST
 from pipelines.costs.account import CostColumns, Gains
-from pipelines.trials.rows import Head, Reached, TrialRow, collect, metric_of, scores
+from pipelines.trials import rows as rows_module
+from pipelines.trials.rows import Head, Reached, TrialRow, _others, collect, metric_of, scores
 from pipelines.trials.study_folder import DATA, StudyFolder
 from tests.pipelines.records import manifest
 
@@ -53,3 +56,30 @@ def test_of_what_has_not_run_the_rows_say_why(study):
     assert {r.score for r in rows} == {None}
     # What a control after a trial costs is known when that has run.
     assert (of["full", 0].planned_cost_epochs, of["short-at-infobatch", 0].planned_cost_epochs) == (6.0, None)
+
+
+FOUND = {"accuracy": 0.9, "macro_f1": 0.6, "macro_f1_standard_error": 0.1, "worst_class_accuracy": 0.2, "loss": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("metric", "others"), [("macro_f1", {"accuracy": 0.9, "worst_class_accuracy": 0.2}), ("accuracy", {}), ("r2", {})]
+)
+def test_where_models_are_judged_by_class_the_other_metrics_are_columns(metric, others):
+    assert _others(FOUND, metric) == others
+    written = replace(row(reached=replace(REACHED, others=others)), metric=metric)
+    columns = written.columns()
+    assert others.items() <= columns.items()
+    assert list(columns)[8 : 11 + len(others)] == [metric, f"{metric}_standard_error", f"chance_{metric}", *others]
+    assert TrialRow.of(columns, metric) == written
+
+
+def test_rows_without_results_have_the_same_columns(study, monkeypatch):
+    laid = study()
+    found = Reached(0.5, others={"accuracy": 0.9})
+    monkeypatch.setattr(rows_module, "_tested", lambda study, seed, name, metric: found)
+    monkeypatch.setattr(rows_module, "cost_had", lambda name, root: 1.0)
+    monkeypatch.setattr(StudyFolder, "is_done", lambda self, seed, name: (seed, name) == (0, "short-at-2.4"))
+    rows = collect(laid, Metric("macro_f1", True), {})
+    assert len({tuple(r.columns()) for r in rows}) == 1
+    assert [r.reached.others["accuracy"] for r in rows if r.score is not None] == [0.9]
+    assert [r.reached.others["accuracy"] for r in rows if r.score is None] == [None] * (len(rows) - 1)

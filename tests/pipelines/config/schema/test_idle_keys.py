@@ -39,3 +39,50 @@ def test_a_key_that_would_do_nothing_is_refused(write_params, changes, said):
     write_params({"tasks.own": own | {"source": {"from": "files", "train": "x.csv"}}, **changes})
     with pytest.raises(UserError, match=re.escape(said)):
         load()
+
+
+SETS = {"tasks.own.predicts": "classes"}
+MISFITS = {
+    "a separator of one class": (
+        {"tasks.own.separator": ","},
+        "separator: is for 'predicts: classes', and this task has predicts: class",
+    ),
+    "texts without a separator": (SETS, "separator: must be set for x.csv, whose labels are texts; one that works: ','"),
+    "accuracy of several": (
+        SETS | {"tasks.own.separator": ",", "tasks.own.metric": "accuracy"},
+        "metric: 'accuracy' with predicts: classes: no such metric, did you mean 'subset_accuracy'?",
+    ),
+    "precision of one class": (
+        {"tasks.own.metric": "mean_average_precision"},
+        "metric: 'mean_average_precision' with predicts: class: no such metric",
+    ),
+    "noise of several": (
+        SETS | {"tasks.own.separator": ",", "tasks.own.label_noise": {"fraction": 0.1}},
+        "label_noise: is for one class an example, and this task has predicts: classes",
+    ),
+    "a long tail of several": (
+        SETS | {"tasks.own.separator": ",", "tasks.own.long_tail": {"ratio": 5}},
+        "long_tail: is for one class an example, and this task has predicts: classes",
+    ),
+    "several classes of digits": (
+        {"tasks.digits.predicts": "classes"},
+        "predicts: 'classes' needs a column of labels, and 'scikit-learn' has one class a picture; use hub",
+    ),
+    "several classes of running text": (
+        {"tasks.brown.predicts": "classes"},
+        "predicts: a task of kind 'language' predicts its own tokens, got 'classes'; leave it out",
+    ),
+    "weights of several": (
+        SETS | {"tasks.own.separator": ",", "tasks.own.training.class_weights": "balanced"},
+        "training.class_weights: is for one class an example, and this task has predicts: classes; leave it out",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "said"), MISFITS.values(), ids=MISFITS)
+def test_a_key_that_does_not_fit_the_number_of_classes_is_refused(write_params, changes, said):
+    own = copy.deepcopy(defaults()["tasks"]["movie-reviews"])
+    own = {k: v for k, v in own.items() if k not in ("source", "binarize")} | {"test": 0.2}
+    write_params({"tasks.own": own | {"source": {"from": "files", "train": "x.csv"}}, **changes})
+    with pytest.raises(UserError, match=re.escape(said)):
+        load()

@@ -10,7 +10,10 @@ from tests.conftest import ROOT
 
 TASK = "tasks.movie-reviews"
 BAD = {
-    "a metric that there is not": ({f"{TASK}.metric": "f1"}, r"movie-reviews.metric: .*'macro_f1'.*got 'f1'"),
+    "a metric that there is not": (
+        {f"{TASK}.metric": "f1"},
+        r"movie-reviews.metric: 'f1': no such metric, did you mean 'm.*_f1'",
+    ),
 }
 
 
@@ -43,3 +46,11 @@ def test_a_task_is_judged_by_what_it_predicts(task, judged, classifies):
 def test_a_task_of_classes_may_be_judged_by_another_metric(write_params):
     write_params({f"{TASK}.metric": "macro_f1"})
     assert load().chosen.judging_metric == Metric("macro_f1", True)
+
+
+def test_a_task_of_several_classes_is_judged_by_average_precision(write_params):
+    write_params({f"{TASK}.predicts": "classes", f"{TASK}.binarize": None, f"{TASK}.separator": ","})
+    assert load().chosen.judging_metric == Metric("mean_average_precision", True)
+    assert not load().chosen.classifies
+    write_params({f"{TASK}.predicts": "classes", f"{TASK}.binarize": None, f"{TASK}.metric": "micro_f1"})
+    assert load().chosen.judging_metric == Metric("micro_f1", True)

@@ -1,0 +1,1 @@
+"""Tasks whose examples have any number of classes: reading their labels, and settling them."""
