@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,22 @@ class EpochRecord:
     learning_rate: float
     course: list[dict[str, float]]
     events: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class ValidatedEpoch(EpochRecord):
+    """An epoch after which the model was judged on the validation split.
+
+    Attributes:
+        validation: the metrics there, by name.
+    """
+
+    validation: dict[str, float]
+
+
+def epoch_record(columns: Mapping[str, Any]) -> EpochRecord:
+    """Return the record with these ``columns``, as ``dataclasses.asdict`` gives them."""
+    return (ValidatedEpoch if "validation" in columns else EpochRecord)(**columns)
 
 
 @dataclass

@@ -22,7 +22,7 @@ from pipelines.costs.account import (
     ProxyAccount,
     UnitSeconds,
 )
-from pipelines.costs.records import CostRecord, Spent, counts_of, spent
+from pipelines.costs.records import CostRecord, Spent, counts_of, spent, validated
 
 
 def account(root: Path = artifacts.HERE) -> None:
@@ -96,7 +96,8 @@ def _method(name: str, watts: Energy, training: Training, unit: Unit, full: floa
         # On a shared machine CPU seconds are the run's own, while wall seconds include waiting for other processes.
         energy_modelled=_modelled(measured / training.threads / 3600, watts),
     )
-    return account.model_copy(update={"proxy": proxy}) if proxy else account
+    more = {"proxy": proxy, "validation": validated(name, root)}
+    return account.model_copy(update={key: found for key, found in more.items() if found is not None})
 
 
 def _energy(train: CostRecord, took: Spent) -> EnergyAccount:

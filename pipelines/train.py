@@ -61,6 +61,7 @@ def begin(plan: MethodPlan, root: Path = artifacts.HERE) -> tuple[Job, list[obje
     job = Job("train", plan.name, build(plan.members), first=math.ceil(warm_up.start_epoch), looks_only=looks_only, root=root)
     state, subset = _state(job, plan, warm_up), _subset(job, plan)
     job.begin_from(state)
+    job.judge(final=True)
     try:
         job.training.selector.begin(subset, job.training.plan)
     except ValueError as error:

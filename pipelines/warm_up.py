@@ -61,6 +61,7 @@ def _own(name: str, plan: WarmUpPlan, root: Path) -> None:
 
     by_looks = plan.scores_in == "eval"
     job = Job("warm_up", name, Selector(), looks_only=by_looks, root=root)
+    job.judge(final=False)
     job.run(plan.epochs, _inputs(job, plan), sweep_every=int(by_looks))
     _write_state(job, plan)
     _write_scores(job, plan, None, {})

@@ -31,7 +31,7 @@ def predict(learner: Learner, examples: Examples, batch_size: int, kind: str = "
     n = len(examples)
     order = np.arange(n) if examples.lengths is None else np.argsort(examples.lengths, kind="stable")
     batches = Rows(torch.from_numpy(order), torch.ones(n)).split(batch_size)
-    parts = [READ[kind](learner.look(examples.fetch(rows, learner.device))) for rows in batches]
+    parts = [READ[kind](learner.look(learner.fetch(examples, rows))) for rows in batches]
     columns: Columns = {}
     for name in parts[0]:
         read = torch.cat([part[name] for part in parts]).cpu().numpy()

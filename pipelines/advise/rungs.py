@@ -12,6 +12,7 @@ from pipelines.advise.records import Spent, Unit
 from pipelines.config.params import Params
 from pipelines.config.plans import MethodPlan
 from pipelines.config.schema.sections import Advise, Study
+from pipelines.config.schema.training import UNVALIDATED
 from pipelines.core import artifacts
 from pipelines.core.artifacts import cost_of, plan_of
 from pipelines.core.errors import UserError
@@ -72,7 +73,9 @@ def study_at(params: Params, share: float, seeds: list[int]) -> StudyFolder:
         UserError: for an invalid setting, named by its path in params.yaml.
     """
     section, task = section_of(params), params.chosen
-    parts = {"limit": limit_at(task.limit, share), "validation": section.validation}
+    parts: dict[str, object] = {"limit": limit_at(task.limit, share), "validation": section.validation, "time_to": None}
+    # Candidates are judged at their end: evaluations while training would need a second part, and the test split.
+    parts["training"] = task.training.model_copy(update=UNVALIDATED)
     tasks = {**params.tasks, params.task: task.model_copy(update=parts)}
     return _laid_out(params.model_copy(update={"tasks": tasks}), seeds)
 

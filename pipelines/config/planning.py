@@ -123,6 +123,8 @@ def plans_of(params: Params) -> Plans:
     if task["separator"] is None:
         del task["separator"]
     training = {"model": task.pop("model"), "training": task.pop("training"), "seed": params.seed}
+    reach = {"time_to": task.pop("time_to")} if "time_to" in task else {}
+    aside = {"while_training": True} if params.chosen.training.evaluate_every else {}
     for key, default in DEFAULTS.items():
         if training["training"][key] == default:
             del training["training"][key]
@@ -133,11 +135,12 @@ def plans_of(params: Params) -> Plans:
                 "seed": params.seed,
                 "tokenizer": training["model"]["source"] if _prepares(params) else None,
                 **task,
+                **aside,
             }
         ),
         training=TrainingPlan.of(training),
         comparison=ComparisonPlan(
-            task=params.task, methods=list(params.compare), agot_epsilon=params.agot_epsilon, energy=params.energy
+            task=params.task, methods=list(params.compare), agot_epsilon=params.agot_epsilon, energy=params.energy, **reach
         ),
         source=source_of(params),
         diagnosis=DiagnosisPlan(warm_up=params.diagnose.warm_up, epochs=params.chosen.training.epochs),

@@ -21,12 +21,14 @@ class TaskPlan(DataKeys, Stored):
     """Dependencies of ``prepare``: the task without its model and training.
 
     ``tokenizer`` is the source of the task's model, whose tokenizer prepares texts, or whose image processor has the size of
-    images; None if it has none, or the task has an ``image_size``.
+    images; None if it has none, or the task has an ``image_size``. With ``while_training`` the ``validation`` part is a split
+    of its own beside the test split.
     """
 
     name: str
     seed: int
     tokenizer: ModelSource | None = None
+    while_training: bool = False
 
 
 class TrainingPlan(Record):
@@ -75,12 +77,13 @@ class WarmUpPlan(WarmUp, Stored):
 
 
 class ComparisonPlan(Record):
-    """The methods to compare, and the settings of their account."""
+    """The methods to compare, the settings of their account, and the score whose cost is asked for."""
 
     task: str
     methods: list[str]
     agot_epsilon: float
     energy: Energy
+    time_to: float | None = None
 
 
 class DiagnosisPlan(Record):

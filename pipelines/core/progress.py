@@ -12,7 +12,7 @@ from logging import Logger, LoggerAdapter
 from pathlib import Path
 from types import TracebackType
 
-from components.epoch_records import EpochRecord, Step
+from components.epoch_records import EpochRecord, Step, ValidatedEpoch
 from pipelines.core.environment import PROGRESS
 
 #: Python's logger, or Prefect's run logger.
@@ -111,11 +111,20 @@ class Watch:
         counts = f"drawn {moment.drawn:,}, looked {moment.looked:,}, trained {moment.trained:,}"
         line = f"{self._title}: epoch {moment.epoch + 1}, {counts}, loss {loss}"
         events = [f"{self._title}: at epoch {e['place']:.2f}, step {e['step']:,}: {e['event']}" for e in moment.events]
-        for text in (*events, line):
+        for text in (*events, line, *_validation_lines(self._title, moment)):
             if self._bar.disable:
                 sys.stderr.write(text + "\n")
             else:
                 self._bar.console.print(text)
+
+
+def _validation_lines(title: str, record: EpochRecord) -> list[str]:
+    """Return the line of an epoch's validation: its first metric, and the loss; none without validation."""
+    if not isinstance(record, ValidatedEpoch):
+        return []
+    first = next(iter(record.validation))
+    shown = [f"{name} {record.validation[name]:.4f}" for name in dict.fromkeys((first, "loss"))]
+    return [f"{title}: validation after epoch {record.epoch + 1}: {', '.join(shown)}"]
 
 
 class _File:

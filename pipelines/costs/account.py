@@ -8,7 +8,7 @@ from pathlib import Path
 from components.costs.savings import agot
 from pipelines.core.artifacts import ACCOUNT, HERE
 from pipelines.core.records import Number, Record
-from pipelines.costs.records import ExampleCounts, Seconds, Spent
+from pipelines.costs.records import ExampleCounts, Seconds, Spent, ValidationSpent
 
 
 class UnitSeconds(Record):
@@ -58,7 +58,8 @@ class MethodAccount(Record):
     """Cost of a method.
 
     ``alpha_b`` and ``alpha_fb`` are shares of the offered examples, ``time_*`` ratios to ``full``, ``speed_*`` as in
-    ``components.costs.savings.Speed``; ``evaluate`` is charged to no method, since it is the same for all.
+    ``components.costs.savings.Speed``; ``evaluate`` is charged to no method, since it is the same for all, nor is
+    ``validation``, of judging while training.
     """
 
     counts: ExampleCounts
@@ -81,6 +82,7 @@ class MethodAccount(Record):
     energy: EnergyAccount
     energy_modelled: ModelledEnergy
     proxy: ProxyAccount | None = None
+    validation: ValidationSpent | None = None
 
 
 class Account(Record):

@@ -27,6 +27,7 @@ class EnergyMeter:
 
     Attributes:
         kwh: sum by part: ``cpu``, ``gpu``, ``memory``.
+        apart_kwh: sum of the blocks of ``apart``, which are not in ``kwh``.
     """
 
     def __init__(self, country: str, kwh: dict[str, float] | None = None) -> None:
@@ -37,6 +38,7 @@ class EnergyMeter:
         logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
 
         self.kwh = dict(kwh or {"cpu": 0.0, "gpu": 0.0, "memory": 0.0})
+        self.apart_kwh = 0.0
         self.country = country
         self._tracker = OfflineEmissionsTracker(
             country_iso_code=country,
@@ -68,6 +70,18 @@ class EnergyMeter:
         self._busy.append(psutil.getloadavg()[0])
         if self._last.energy_consumed:
             self._intensity = self._last.emissions / self._last.energy_consumed
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Meter the block apart from the open window, which goes on after it."""
+        self.stop()
+        before = dict(self.kwh)
+        self.start()
+        yield
+        self.stop()
+        self.apart_kwh += sum(self.kwh.values()) - sum(before.values())
+        self.kwh = before
+        self.start()
 
     def record(self) -> EnergySpent:
         """Return the energy with its label (the CPU's), method and coefficients."""

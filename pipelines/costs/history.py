@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from components.epoch_records import EpochRecord
+from components.epoch_records import EpochRecord, epoch_record
 from pipelines.core.artifacts import read_json, write_json
 
 
@@ -16,7 +16,7 @@ def history_of(path: Path) -> list[EpochRecord]:
     Raises:
         UserError: if it is missing, or no JSON.
     """
-    return [EpochRecord(**record) for record in read_json(path)]
+    return [epoch_record(record) for record in read_json(path)]
 
 
 def write_history(path: Path, records: Sequence[EpochRecord]) -> None:

@@ -79,6 +79,22 @@ class EnergySpent(Record):
         return sum(kwh for part, kwh in self.kwh_by_part.items() if self.labels[part] == label)
 
 
+class ValidationSpent(Record):
+    """Cost of judging a model while it trains, charged to no method: examples forwarded, seconds, energy and emissions."""
+
+    evaluations: int
+    examples: int
+    cpu_seconds: float
+    wall_seconds: float
+    kwh: float
+    co2e_kg: float
+
+    @classmethod
+    def total(cls, stages: list[ValidationSpent]) -> ValidationSpent:
+        """Return the sum over ``stages``."""
+        return cls(**{key: sum(getattr(stage, key) for stage in stages) for key in cls.model_fields})
+
+
 class Machine(Record):
     """Hardware and software that timings depend on."""
 
@@ -92,7 +108,10 @@ class Machine(Record):
 
 
 class CostRecord(Record):
-    """Cost of a stage: laps by name; for trainings also counts, and energy if metered."""
+    """Cost of a stage: laps by name; for trainings also counts, and energy if metered.
+
+    ``validation`` is of judging the model while it trained, and in no other number here.
+    """
 
     laps: dict[str, Lap]
     counts: ExampleCounts | None = None
@@ -101,6 +120,7 @@ class CostRecord(Record):
     energy: EnergySpent | None = None
     machine: Machine | None = None
     ranks: int = 1
+    validation: ValidationSpent | None = None
 
     @classmethod
     def of_stage(cls, stage: str, name: str = "", root: Path = HERE) -> CostRecord:
@@ -196,3 +216,11 @@ def counts_of(name: str, train: ExampleCounts, root: Path = HERE) -> dict[str, i
     apart = WarmUpPlan.read(root / plan_of("warm_ups", warm_up)).holdout
     other = CostRecord.of_stage("warm_up", warm_up, root).counted if apart else None
     return {k: getattr(train, k) + (getattr(other, k) if other else 0) for k in ("looked", "kept", "trained")}
+
+
+def validated(name: str, root: Path = HERE) -> ValidationSpent | None:
+    """Return what judging the method ``name`` while it trained cost, its warm-up included; None if it was not judged."""
+    warm_up = MethodPlan.read(root / plan_of("methods", name)).warm_up
+    stages = [CostRecord.of_stage("warm_up", warm_up, root), CostRecord.of_stage("train", name, root)]
+    found = [cost.validation for cost in stages if cost.validation is not None]
+    return ValidationSpent.total(found) if found else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -45,8 +45,22 @@ def leaking(found: Copies, train: int) -> Array:
     return np.flatnonzero(np.isin(found.of[:train], first[first < train]))
 
 
-def look(train: Split, test: Split, task: TaskPlan) -> tuple[dict[str, int], Array]:
-    """Return the counts of duplicates, and the source ids of the training rows to drop.
+def look_at_all(splits: Mapping[str, Split], task: TaskPlan) -> tuple[dict[str, int], Array]:
+    """Return the counts of duplicates, and the source ids of the training rows to drop, for all splits that judge.
+
+    Raises:
+        UserError: if the task refuses leaks and there are any.
+    """
+    counts, rows = look(splits["train"], splits["test"], task)
+    if "validation" in splits:
+        found, more = look(splits["train"], splits["validation"], task, "validation")
+        counts |= {f"validation_{kind}": found[f"leaked_{kind}"] for kind in ("exact", "near")}
+        rows = np.union1d(rows, more)
+    return counts, rows
+
+
+def look(train: Split, test: Split, task: TaskPlan, name: str = "test") -> tuple[dict[str, int], Array]:
+    """Return the counts of duplicates, and the source ids of the training rows to drop; errors call the split ``name``.
 
     Raises:
         UserError: if the task refuses leaks and there are any.
@@ -58,7 +72,7 @@ def look(train: Split, test: Split, task: TaskPlan) -> tuple[dict[str, int], Arr
         tested = int(np.flatnonzero(found.of[len(train.ids) :] == found.of[rows[0]])[0])
         many = counts["leaked_exact"] + counts["leaked_near"]
         raise UserError(
-            f"params.yaml: tasks.{task.name}.leaks: 'refuse', and {many:,} test row{'s are' if many > 1 else ' is'} in "
+            f"params.yaml: tasks.{task.name}.leaks: 'refuse', and {many:,} {name} row{'s are' if many > 1 else ' is'} in "
             f"training too ({counts['leaked_exact']:,} exactly), the first of them id {test.ids[tested]}, which repeats id "
             f"{train.ids[rows[0]]}; 'drop' trains without such rows"
         )

@@ -16,15 +16,16 @@ from pipelines.core.records import Record
 
 
 class SplitCounts(Record):
-    """A count for each split."""
+    """A count for each split; ``validation`` is left out where there is none."""
 
     train: int
     test: int
+    validation: int | None = Field(default=None, exclude_if=lambda value: value is None)
 
     @property
     def total(self) -> int:
-        """The sum of both splits."""
-        return self.train + self.test
+        """The sum of all splits."""
+        return self.train + self.test + (self.validation or 0)
 
 
 class TrainCounts(Record):
@@ -71,7 +72,8 @@ class DuplicateCounts(Record):
     """Counts of duplicates, exact and near.
 
     ``train_*`` are training rows that repeat an earlier one, ``leaked_*`` test rows that are in training too. Near ones were
-    searched among ``sought`` rows; ``dropped`` training rows were left out, since test rows repeat them.
+    searched among ``sought`` rows; ``dropped`` training rows were left out, since rows that judge repeat them. ``validation_*``
+    are validation rows that are in training too.
     """
 
     train_exact: int
@@ -80,6 +82,8 @@ class DuplicateCounts(Record):
     leaked_near: int
     sought: int
     dropped: int
+    validation_exact: int | None = Field(default=None, exclude_if=lambda value: value is None)
+    validation_near: int | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class TargetFacts(Record):

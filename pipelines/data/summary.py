@@ -21,7 +21,8 @@ def summary_lines(manifest: Manifest, label: Array | None) -> list[str]:
     """
     counts = manifest.counts
     unit = "blocks" if manifest.kind == "language" else "examples"
-    lines = [f"{counts.train:,} training and {counts.test:,} test {unit}{_classes(manifest.classes, label)}"]
+    aside = "" if counts.validation is None else f", {counts.validation:,} validation"
+    lines = [f"{counts.train:,} training{aside} and {counts.test:,} test {unit}{_classes(manifest.classes, label)}"]
     if manifest.by_label is not None:
         lines[0] += _of_labels(manifest.labels, manifest.by_label.train, counts.train)
     lines += [f"{count:,} {what}" for what, count in manifest.changes.items()]
@@ -40,7 +41,7 @@ def truncation(manifest: Manifest) -> str | None:
     if cut is None:
         return None
     parts = f"{cut.train:,} of {counts.train:,} train and {cut.test:,} of {counts.test:,} test texts"
-    share = cut.total / counts.total
+    share = cut.total / (counts.train + counts.test)
     return f"{parts} ({share:.1%}) are longer than max_length, {manifest.max_length} tokens, and cut there"
 
 
@@ -52,11 +53,17 @@ def repeated(manifest: Manifest) -> list[str]:
     kinds = (
         ("training rows", counted.train_exact, counted.train_near, "repeat an earlier one"),
         ("test rows", counted.leaked_exact, counted.leaked_near, "are in training too"),
+        ("validation rows", counted.validation_exact or 0, counted.validation_near or 0, "are in training too"),
     )
     lines = [f"{exact + near:,} {rows} {what}, {exact:,} exactly{among}" for rows, exact, near, what in kinds if exact + near]
     if counted.dropped:
-        lines.append(f"{counted.dropped:,} rows left out of training, since test rows repeat them")
+        lines.append(f"{counted.dropped:,} rows left out of training, since {_judging(manifest)} repeat them")
     return lines
+
+
+def _judging(manifest: Manifest) -> str:
+    """Return the rows that judge a model, as text."""
+    return "test rows" if manifest.counts.validation is None else "test or validation rows"
 
 
 def _classes(names: list[str], label: Array | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import accumulate
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipelines.core.artifacts import HERE, read_numbers, result
 from pipelines.costs.account import Account
 from pipelines.costs.history import history_of
 from pipelines.costs.records import CostRecord
+from pipelines.costs.validation_curve import Judged, judged_in
 from pipelines.report.rows import Comparison
 from pipelines.tracking.client import Point, Tracker, points
 from pipelines.tracking.run_facts import course_of
@@ -43,6 +45,7 @@ def metrics_of(name: str, model: str | None = None, root: Path = HERE) -> list[M
     each = [(key, value, r.epoch) for r in history for key in EACH_EPOCH if (value := getattr(r, key)) is not None]
     each += [(f"course_{k}", v, step) for k, v, step in course_of(history)]
     each += _so_far("examples_trained", history, trained=1) + _so_far("examples_looked", history, looked=1)
+    each += _validation(judged_in(name, root))
     final = [(k if k.startswith(UNTESTED) else f"test_{k}", v, 0) for k, v in final_metrics(name, root).items()]
     return [*points(each, each_from), *points(final, final_from, model)]
 
@@ -50,6 +53,15 @@ def metrics_of(name: str, model: str | None = None, root: Path = HERE) -> list[M
 def final_metrics(name: str, root: Path = HERE) -> dict[str, float]:
     """Return the test split's metrics of the method ``name``, by name."""
     return read_numbers(root / result("evaluate", name, "metrics.json"))
+
+
+def _validation(found: Sequence[Judged]) -> list[Point]:
+    """Return the metrics of each evaluation while training, and the CPU seconds and Wh until then, at its epoch."""
+    values = [(f"validation_{key}", value, one.epoch) for one in found for key, value in one.metrics.items()]
+    for one in found:
+        costs = {"cpu_seconds_so_far": one.cpu_seconds, "wh_so_far": None if one.kwh is None else 1000 * one.kwh}
+        values += [(key, cost, one.epoch) for key, cost in costs.items() if cost is not None]
+    return values
 
 
 def _so_far(name: str, history: list[EpochRecord], **weights: float) -> list[Point]:
@@ -99,6 +111,8 @@ def _costs(name: str, account: Account, root: Path) -> list[Point]:
         # A measured value and an estimated one cannot be subtracted.
         if energy.label == whole.label:
             costs[f"saved_energy_kwh_{energy.label}"] = whole.kwh - energy.kwh
+    if (judging := mine.validation) is not None:
+        costs |= {f"validation_{key}": getattr(judging, key) for key in ("examples", "cpu_seconds", "kwh")}
     laps = CostRecord.of_stage("train", name, root).laps
     costs |= {f"train_cpu_seconds_{lap}": spent.cpu_seconds for lap, spent in laps.items()}
     return [(key, value, 0) for key, value in costs.items() if value is not None]

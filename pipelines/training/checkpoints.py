@@ -11,7 +11,7 @@ import torch
 
 from components.costs.clock import Clock
 from components.engine.training import Training
-from components.epoch_records import EpochRecord
+from components.epoch_records import EpochRecord, epoch_record
 from components.run_position import Position
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError
@@ -54,10 +54,11 @@ State = tuple[Facts, Tensors]
 
 
 class Metered(Record):
-    """Energy of a training when it was saved: kWh by component, totals at epochs' ends."""
+    """Energy of a training when it was saved: kWh by component, totals at epochs' ends, and of validation."""
 
     kwh: dict[str, float]
     ends: list[EpochEnd]
+    apart_kwh: float = 0.0
 
 
 def pack(training: Training, records: list[EpochRecord]) -> State:
@@ -65,7 +66,7 @@ def pack(training: Training, records: list[EpochRecord]) -> State:
     learner = training.learner
     numbers, position = training.settled().record()
     moments, moment_tensors = _flat(learner.optimizer.state_dict()["state"])
-    tensors = {f"model.{k}": v for k, v in _moving(learner.model).items()}
+    tensors = {f"model.{k}": v for k, v in moving(learner.model).items()}
     tensors |= {f"optimizer.{k}": v for k, v in moment_tensors.items()}
     tensors |= {f"ledger.{k}": v for k, v in training.ledger.tensors().items()}
     tensors |= {f"position.{k}": v for k, v in position.items()}
@@ -98,7 +99,7 @@ def unpack(training: Training, state: State, *, selector: bool = True) -> list[E
         training.selector.restore({k: v.numpy() for k, v in _group(tensors, "selector").items()})
     training.go_on_from(Position.of(facts["position"], _group(tensors, "position")))
     learner.restore_random(_group(tensors, "rng"))
-    return [EpochRecord(**r) for r in facts["records"]]
+    return [epoch_record(r) for r in facts["records"]]
 
 
 def _lay_out(optimizer: torch.optim.Optimizer) -> None:
@@ -109,7 +110,7 @@ def _lay_out(optimizer: torch.optim.Optimizer) -> None:
                 moments[name] = torch.empty_like(parameter.data).copy_(value)
 
 
-def _moving(model: torch.nn.Module) -> Tensors:
+def moving(model: torch.nn.Module) -> Tensors:
     """Return trainable parameters and buffers; frozen parameters are loaded from their source again."""
     moved = {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
     return moved | {n: b for n, b in model.named_buffers() if n in model.state_dict()}
@@ -159,20 +160,28 @@ class Checkpoint:
         self._shared = Shared(self.path)
 
     def save(
-        self, training: Training, records: list[EpochRecord], metered: Metered, clock: Clock, *, write: bool = True
+        self,
+        training: Training,
+        records: list[EpochRecord],
+        metered: Metered,
+        clock: Clock,
+        *,
+        best: Tensors | None = None,
+        write: bool = True,
     ) -> None:
-        """Save atomically, and upload to the shared store.
+        """Save atomically, with the ``best`` weights so far if they are kept, and upload to the shared store.
 
         Every rank must call this, and one of them with ``write``.
         """
         facts, tensors = pack(training, records)
+        tensors |= {f"best.{name}": weights for name, weights in (best or {}).items()}
         if write:
             saved: SavedFacts = {**facts, "clock": clock.record(), "metered": metered.dumped(), "key": self.key}
             artifacts.write_state(self.path, saved, tensors)
             self._shared.put()
 
-    def load(self, training: Training) -> tuple[list[EpochRecord], Metered] | None:
-        """Restore ``training`` from the checkpoint; return records and metered energy, or None without a checkpoint.
+    def load(self, training: Training) -> tuple[list[EpochRecord], Metered, Tensors] | None:
+        """Restore ``training`` from the checkpoint; return records, metered energy and best weights, or None without one.
 
         Raises:
             UserError: if the file is incomplete or belongs to other inputs.
@@ -182,7 +191,7 @@ class Checkpoint:
         facts, tensors = self._read()
         records = unpack(training, (facts, tensors))
         training.clock.laps = Clock.of(facts["clock"]).laps
-        return records, Metered.of(facts["metered"])
+        return records, Metered.of(facts["metered"]), _group(tensors, "best")
 
     def take_over(self) -> None:
         """Replace this machine's checkpoint by the shared copy if that is further in training."""

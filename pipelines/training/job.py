@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import psutil
 
 from components.costs.clock import Clock
@@ -17,22 +16,22 @@ from components.engine.training import Training
 from components.epoch_records import EpochRecord, Step
 from components.evidence.evidence import NonFiniteLossError
 from components.evidence.ledger import Ledger, LogitMemory
-from components.run_position import Plan
 from pipelines.config.plans import ComparisonPlan, TrainingPlan
 from pipelines.core import artifacts, python_gc
 from pipelines.core.environment import CHECKPOINT_SECONDS
 from pipelines.core.errors import Stopped, UserError
 from pipelines.core.progress import Watch
 from pipelines.core.signals import STOP
-from pipelines.costs.energy_meter import EnergyMeter, machine
-from pipelines.costs.records import CostRecord, EpochEnd, ExampleCounts
-from pipelines.costs.records import Lap as LapRecord
+from pipelines.costs.energy_meter import EnergyMeter
+from pipelines.costs.records import EpochEnd
 from pipelines.data.manifest import Manifest
 from pipelines.data.split_files import Split, read_split
-from pipelines.training import augmentation, builders, launcher, models
+from pipelines.training import augmentation, builders, launcher, models, validation
 from pipelines.training.checkpoints import Checkpoint, Metered, State, unpack
+from pipelines.training.cost_record import cost_record
 from pipelines.training.frozen_features import Keeping
 from pipelines.training.plan_changes import NOTHING, Substitute
+from pipelines.training.run_sizes import run_plan
 
 if TYPE_CHECKING:
     from components.selection.selector import Selector
@@ -49,6 +48,7 @@ class Job:
         keeping: the split model if frozen states are stored; ``training`` then has only its trained part.
         ranks: the processes that train together.
         ends: costs at each epoch's end; timings, and so not part of the records.
+        validation: judges the model while it trains; None for a run that is not judged.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class Job:
         self.manifest = Manifest.prepared(root)
         self.split: Split = read_split("train", self.manifest, root / artifacts.PREPARED)
         self.records: list[EpochRecord] = []
+        self.validation: validation.Validation | None = None
         self.ends: list[EpochEnd] = []
         plan, manifest = instead.planned(self.plan), instead.described(self.manifest)
         if instead.target is not None:
@@ -105,11 +106,7 @@ class Job:
         memory = LogitMemory(builders.storage(n, outputs, learner.device, self.root), outputs, seed)
         target = examples.target if learner.objective.classes else None
         ledger = Ledger(n, memory, looks_only=looks_only, target=target)
-        run = Plan(
-            epochs=settings.epochs, batch_size=settings.batch_size, refill=settings.refill, seed=seed, first=first,
-            look_size=settings.look_size or selector.look_size(selector.batch_of(settings.batch_size, 1.0)),
-            look_batch=builders.look_batch(settings, learner.device),
-        )  # fmt: skip
+        run = run_plan(settings, selector, learner.device, first, seed)
         augmented = augmentation.in_steps(settings.augment, examples, seed, self.manifest)
         return Training(learner, examples, selector, ledger, run, augmented)
 
@@ -117,6 +114,12 @@ class Job:
         """Start from the state that a warm-up saved."""
         self.records = unpack(self.training, state, selector=False)
         self.training.clock.laps.clear()
+
+    def judge(self, *, final: bool) -> None:
+        """Judge the run while it trains, if the task asks for it; ``final`` unless it is a warm-up."""
+        whole = None if self.keeping is None else self.model
+        begun = len(self.records)
+        self.validation = validation.of(self.training, self.plan, self.manifest, whole, begun, final=final, root=self.root)
 
     def run(self, until: float | None, inputs: object, *, sweep_every: int = 0) -> None:
         """Train up to epoch ``until``, from the checkpoint for the same ``inputs`` if there is one.
@@ -136,9 +139,11 @@ class Job:
             checkpoint.take_over()
         self.ranks.wait()
         if (saved := checkpoint.load(self.training)) is not None:
-            self.records, metered = saved
+            self.records, metered, best = saved
             self.ends = metered.ends
-            self._take_over(metered.kwh)
+            self._take_over(metered)
+            if self.validation is not None:
+                self.validation.best = best
         python_gc.loaded()
         # Ranks are child processes of the stage's process.
         process = psutil.Process().parent() if self.ranks.count > 1 else psutil.Process()
@@ -154,6 +159,8 @@ class Job:
         except RuntimeError as error:
             builders.refuse_unrepeatable(error, self.manifest.task)
             raise
+        if self.validation is not None:
+            self.validation.settle()
         self._done = checkpoint
 
     def _follow(self, until: float | None, checkpoint: Checkpoint, sweep_every: int) -> None:
@@ -165,7 +172,7 @@ class Job:
             self._meter.start()
             if self.keeping is not None and end > self.training.position.epoch:
                 self.keeping.compute(self.training.clock)
-            for moment in self.training.until(end):
+            for moment in self._moments(end):
                 ended = isinstance(moment, EpochRecord)
                 if isinstance(moment, EpochRecord):
                     self.records.append(moment)
@@ -186,13 +193,21 @@ class Job:
                     self._meter.start()
             self._meter.stop()
 
+    def _moments(self, end: float) -> Iterator[Step | EpochRecord]:
+        moments = self.training.until(end)
+        return moments if self.validation is None else self.validation.follow(moments, self.records, end, self._meter)
+
     def _save(self, checkpoint: Checkpoint, moment: Step | EpochRecord) -> None:
         """Save the state and costs of all ranks; the lead rank writes, the others wait for it."""
         clock, kwh = self._spent()
         if isinstance(moment, EpochRecord):
             seconds = clock.laps["train"].cpu_seconds
             self.ends.append(EpochEnd(epoch=moment.epoch, cpu_seconds=seconds, kwh=sum(kwh.values())))
-        checkpoint.save(self.training, self.records, Metered(kwh=kwh, ends=self.ends), clock, write=self.ranks.leads)
+        metered, best = Metered(kwh=kwh, ends=self.ends), None
+        if self.validation is not None:
+            apart, best = sum(self.ranks.all(self._meter.apart_kwh)), self.validation.best
+            metered = metered.model_copy(update={"apart_kwh": apart})
+        checkpoint.save(self.training, self.records, metered, clock, best=best, write=self.ranks.leads)
         self.ranks.wait()
 
     def _spent(self) -> tuple[Clock, dict[str, float]]:
@@ -201,10 +216,10 @@ class Job:
         kwh = {part: sum(used[part] for _, used in spent) for part in self._meter.kwh}
         return Clock.together([clock for clock, _ in spent]), kwh
 
-    def _take_over(self, kwh: dict[str, float]) -> None:
+    def _take_over(self, metered: Metered) -> None:
         """Continue the counts of all ranks' costs, on the lead rank."""
         if self.ranks.leads:
-            self._meter.kwh = kwh
+            self._meter.kwh, self._meter.apart_kwh = metered.kwh, metered.apart_kwh
         else:
             self.training.clock.laps.clear()
 
@@ -218,22 +233,14 @@ class Job:
     def gather_costs(self) -> bool:
         """Add up the costs of all ranks, and return whether this rank writes the results."""
         self.training.clock, self._meter.kwh = self._spent()
+        if self.validation is not None:
+            self._meter.apart_kwh = sum(self.ranks.all(self._meter.apart_kwh))
         return self.ranks.leads
 
     def finish(self) -> None:
         """Write the cost record, after all other results, and delete the checkpoint."""
-        ledger = self.training.ledger
-        counts = {n: int(ledger.column(n).sum(dtype=np.int64)) for n in ("drawn", "looked", "trained")}
-        kept = sum(r.kept for r in self.records)
-        cost = CostRecord(
-            counts=ExampleCounts(examples=len(ledger), steps=self.training.position.steps, kept=kept, **counts),
-            laps={name: LapRecord(**vars(lap)) for name, lap in self.training.clock.laps.items()},
-            ends=self.ends,
-            start_up_seconds=self.start_up_seconds,
-            energy=self._meter.record(),
-            machine=machine(),
-            ranks=self.ranks.count,
-        )
+        cost = cost_record(self.training, self.records, self.ends, self._meter)
+        cost = cost.model_copy(update={"start_up_seconds": self.start_up_seconds, "ranks": self.ranks.count})
         cost.write(self.root / artifacts.cost_of(self.stage, self.name))
         self._done.remove()
 

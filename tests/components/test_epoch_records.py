@@ -1,6 +1,6 @@
 """The record of an epoch has the means of what its tally counted."""
 
-from components.epoch_records import EpochRecord, Tally
+from components.epoch_records import EpochRecord, Tally, ValidatedEpoch, epoch_record
 
 
 def test_a_record_has_the_means_over_the_trained_by_hand():
@@ -13,3 +13,11 @@ def test_a_record_has_the_means_over_the_trained_by_hand():
 def test_an_epoch_that_trained_on_nothing_has_no_means():
     record = Tally(drawn=5, looked=5).closed(0, classes=True)
     assert (record.loss, record.accuracy, record.looked) == (None, None, 5)
+
+
+def test_columns_with_validation_are_of_a_judged_epoch():
+    record = Tally().closed(0, classes=False)
+    assert epoch_record(vars(record)) == record
+    judged = epoch_record(vars(record) | {"validation": {"r2": 0.5}})
+    assert isinstance(judged, ValidatedEpoch)
+    assert judged.validation == {"r2": 0.5}

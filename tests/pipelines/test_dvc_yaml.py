@@ -92,7 +92,7 @@ TRAINING = {"warm_up", "train", "evaluate"}
 DECIDED = {
     "components/rng.py": EVERYTHING - {"account"},
     "components/engine/schedules.py": TRAINING,
-    "components/evaluation/metrics.py": {"evaluate"},
+    "components/evaluation/metrics.py": TRAINING,
     "components/evidence/objectives.py": TRAINING,
     "components/models/vision.py": TRAINING,
     "components/selection/draw/infobatch.py": {"plan", "subset", "train", "diagnose"},

@@ -146,6 +146,20 @@ class Task(TaskKeys):
         return self
 
     @model_validator(mode="after")
+    def _something_validates(self) -> Task:
+        if self.training.evaluate_every is not None and self.validation is None:
+            raise ValueError(
+                f"training.evaluate_every: {self.training.evaluate_every} needs a part of the training split to judge on, and "
+                "there is none; set validation: 0.1 beside training, or leave evaluate_every out"
+            )
+        if self.time_to is not None and self.training.evaluate_every is None:
+            raise ValueError(
+                f"time_to: {self.time_to:g} needs evaluations while training, and there are none; set validation and "
+                "training.evaluate_every: 1, or leave time_to out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _near_copies_can_be_made(self) -> Task:
         near = self.duplicates is not None and self.duplicates.near
         if near and (self.kind == "language" or (self.kind == "table" and not self.columns.numbers)):

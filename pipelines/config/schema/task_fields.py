@@ -58,7 +58,11 @@ class Columns(Section):
 
 
 class DataKeys(Section):
-    """Keys of a task's data and target."""
+    """Keys of a task's data and target.
+
+    ``validation`` is a fraction of the training split that is not trained on. With ``training.evaluate_every`` it judges while
+    a model trains; without, it judges at the end in place of the test split.
+    """
 
     kind: Literal["text", "image", "table", "language"]
     predicts: Literal["class", "classes", "number"] = "class"
@@ -105,7 +109,11 @@ class DataKeys(Section):
 
 
 class TaskKeys(DataKeys):
-    """Keys of a task: its data, target, model and training."""
+    """Keys of a task: its data, target, model and training.
+
+    ``time_to`` is a value of the judging metric: a comparison says what each method took until validation first reached it.
+    """
 
     model: Model
     training: Training
+    time_to: float | None = Field(default=None, exclude_if=lambda value: value is None)

@@ -14,6 +14,8 @@ from pipelines.core.errors import unknown
 Precision = Literal["fp32", "bf16", "fp16"]
 #: Class weights by size, as methods have them (``gradient_sizes.CLASS_POWERS``).
 BY_SIZE = ("balanced", "square-root")
+#: Keys of validation while training, with the values that leave it out.
+UNVALIDATED: dict[str, object] = {"evaluate_every": None, "keep": "last", "stop_after": None}
 
 
 class Optimizer(Section):
@@ -52,6 +54,10 @@ class Training(Section):
     evaluation are without them. Steps descend the cross-entropy with ``class_weights``, by the classes' sizes or by name
     (1 for others), and ``label_smoothing``, the share of the target that all classes have in equal parts; what selects
     examples, and evaluation, go by the plain one.
+
+    Every ``evaluate_every`` epochs, and after the last, the model is judged on the task's ``validation`` part. ``keep: best``
+    gives a method the weights of its best such epoch, and ``stop_after`` ends its training after that many evaluations
+    without a better one.
     """
 
     epochs: Annotated[int, Field(ge=1, le=100_000)]
@@ -87,6 +93,26 @@ class Training(Section):
                 raise ValueError("names no class; leave it out, or give a class by name a weight")
             return {str(name): weight for name, weight in value.items()}
         return value
+    # Not written at their defaults, so that plans from before the keys existed are unchanged.
+    evaluate_every: PositiveInt | None = Field(default=None, exclude_if=lambda value: value is None)
+    keep: Literal["last", "best"] = Field(default="last", exclude_if=lambda value: value == "last")
+    stop_after: PositiveInt | None = Field(default=None, exclude_if=lambda value: value is None)
+
+    @model_validator(mode="after")
+    def _something_is_evaluated(self) -> Training:
+        every = self.evaluate_every
+        if every is None and self.keep == "best":
+            raise ValueError("keep: 'best' needs evaluations to choose by; set evaluate_every: 1, or the nearest, 'last'")
+        if every is None and self.stop_after is not None:
+            raise ValueError(
+                f"stop_after: counts evaluations, and there are none, got {self.stop_after}; set evaluate_every: 1"
+            )
+        if every is not None and every > self.epochs:
+            raise ValueError(
+                f"evaluate_every: must be at most the {self.epochs} of epochs, got {every}; "
+                f"the nearest that works is {self.epochs}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _frozen_states_are_computed_once(self) -> Training:

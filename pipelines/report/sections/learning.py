@@ -12,9 +12,8 @@ import numpy as np
 
 from components.epoch_records import EpochRecord
 from components.rng import stream
-from pipelines.config.plans import MethodPlan
-from pipelines.core.artifacts import plan_of
 from pipelines.costs.records import CostRecord
+from pipelines.costs.validation_curve import Costs
 from pipelines.data.manifest import Manifest
 from pipelines.report.charts import COLOURS
 from pipelines.report.page import Drawing, Section, drawing
@@ -97,12 +96,8 @@ def _points(run: Run) -> Points:
     return points_of(run.history, *_costs(run))
 
 
-def _costs(run: Run) -> tuple[CostRecord, CostRecord, CostRecord]:
-    """Return the cost records of a run's warm-up, subset and training."""
-    warm_up = MethodPlan.read(run.root / plan_of("methods", run.name)).warm_up
-    stages = (("warm_up", warm_up), ("subset", run.name), ("train", run.name))
-    first, subset, train = (CostRecord.of_stage(*stage, run.root) for stage in stages)
-    return first, subset, train
+def _costs(run: Run) -> Costs:
+    return Costs.of(run.name, run.root)
 
 
 def curve_of(name: str, points: Points) -> Curve:
@@ -118,11 +113,7 @@ def points_of(history: Sequence[EpochRecord], warm_up: CostRecord, subset: CostR
     The cost of a warm-up epoch is in the warm-up's record; a later epoch's is added to the costs of warm-up and subset. An
     epoch that is in no record has neither seconds nor kWh.
     """
-    ends: dict[int, tuple[float | None, float | None]] = {end.epoch: (end.cpu_seconds, end.kwh) for end in warm_up.ends}
-    before = warm_up.laps["train"].cpu_seconds if "train" in warm_up.laps else 0.0
-    before += subset.laps["select"].cpu_seconds
-    kwh = warm_up.metered.kwh
-    ends |= {end.epoch: (before + end.cpu_seconds, kwh + end.kwh) for end in train.ends}
+    ends = Costs(warm_up, subset, train).at_ends()
     trained = accumulate(record.trained for record in history)
     return {
         record.epoch: Point(examples, *ends.get(record.epoch, (None, None)), record.loss)

@@ -208,3 +208,25 @@ def test_the_key_of_label_sets_is_planned_where_it_is_set_alone(write_params):
     write_params({"task": "digits"})
     plan()
     assert "separator" not in json.loads(Path("results/plan/task.json").read_text())
+def test_validation_while_training_is_planned_where_it_is_asked_for_alone(write_params):
+    def planned(changes):
+        write_params({"task": "digits", "compare": {"full": "none"}} | changes)
+        plan()
+        return {path.stem: path.read_text() for path in sorted(Path("results/plan").glob("*.json"))}
+
+    task, validated = "tasks.digits", {"tasks.digits.validation": 0.2, "tasks.digits.training.evaluate_every": 1}
+    plain = planned({})
+    idle = {"evaluate_every": None, "keep": "last", "stop_after": None}
+    assert planned({f"{task}.training.{key}": value for key, value in idle.items() if value}) == plain
+    words = ("evaluate_every", 'keep"', "stop_after", "time_to", "while_training")
+    assert not [word for word in words if word in "".join(plain.values())]
+    judged = planned(validated)
+    assert {name for name in plain if plain[name] != judged[name]} == {"task", "training", "source"}
+    assert json.loads(judged["task"])["while_training"] is True
+    assert json.loads(judged["training"])["training"]["evaluate_every"] == 1
+    reached = planned(validated | {f"{task}.time_to": 0.9})
+    assert {name for name in plain if judged[name] != reached[name]} == {"comparison", "source"}
+    assert json.loads(reached["comparison"])["time_to"] == 0.9
+    # In place of the test split, as before evaluations while training were there.
+    instead = planned({f"{task}.validation": 0.2})
+    assert "while_training" not in instead["task"]

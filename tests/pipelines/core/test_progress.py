@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.epoch_records import Step
+from components.epoch_records import Step, Tally, ValidatedEpoch
 from pipelines.core import progress
 from pipelines.core.environment import PROGRESS
 from pipelines.core.progress import Watch
@@ -69,4 +69,16 @@ def test_frozen_layers_say_how_far_they_are_too(clock, capsys):
     assert capsys.readouterr().err.splitlines() == [
         "frozen layers: 20 %, about 8 min left",
         "frozen layers: 40 %, about 4 min left",
+    ]
+
+
+def test_an_evaluation_is_a_line(capsys):
+    record = Tally(trained=8, loss=4.0).closed(2, classes=False)
+    with Watch("train full", 4.0) as watch:
+        watch.see(ValidatedEpoch(**vars(record), validation={"macro_f1": 0.5, "accuracy": 0.75, "loss": 0.25}))
+        watch.see(record)
+    assert capsys.readouterr().err.splitlines() == [
+        "train full: epoch 3, drawn 0, looked 0, trained 8, loss 0.5000",
+        "train full: validation after epoch 3: macro_f1 0.5000, loss 0.2500",
+        "train full: epoch 3, drawn 0, looked 0, trained 8, loss 0.5000",
     ]

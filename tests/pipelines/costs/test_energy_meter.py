@@ -146,3 +146,13 @@ def test_py_cpuinfo_is_asked_where_the_kernel_names_no_processor(tmp_path, monke
     forget()
     assert metered(lambda reading: None, 0).cpu_model == "named"
     assert cpuinfo.get_cpu_info() == {"brand_raw": "asked"}
+def test_a_block_apart_is_not_in_the_window_around_it(powercap):
+    meter = EnergyMeter("DEU")
+    meter.start()
+    powercap(1090)
+    with meter.apart():
+        powercap(1150)
+    powercap(1190)
+    meter.stop()
+    assert meter.record().kwh_by_part["cpu"] == pytest.approx((90 + 40) / KWH, rel=1e-3)
+    assert meter.apart_kwh == pytest.approx(60 / KWH, rel=1e-2)

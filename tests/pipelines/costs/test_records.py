@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.config.plans import WarmUpPlan
 from pipelines.core.artifacts import cost_of, plan_of
-from pipelines.costs.records import CostRecord, StageSpent, counts_of, spent
+from pipelines.costs.records import CostRecord, StageSpent, counts_of, spent, validated
 from tests.pipelines.records import cost_record, method_plan
 
 
@@ -41,6 +41,18 @@ def test_a_method_is_charged_with_its_warm_up_its_subset_and_its_training(tmp_pa
     assert (found.total.kwh, found.total.estimated_kwh) == pytest.approx((0.006, 0.006))
     assert found.total.measured_kwh == 0
     assert found.subset == StageSpent(cpu_seconds=0.5, wall_seconds=1.0, kwh=0.0, co2e_kg=0.0, measured_kwh=0, estimated_kwh=0)
+
+
+def test_what_judging_cost_is_that_of_the_warm_up_and_the_training(tmp_path):
+    method_plan("short", warm_up="two-epochs").write(tmp_path / plan_of("methods", "short"))
+    judging = {"evaluations": 2, "examples": 20, "cpu_seconds": 0.5, "wall_seconds": 1.0, "kwh": 0.25, "co2e_kg": 0.125}
+    cost_record().write(tmp_path / cost_of("warm_up", "two-epochs"))
+    cost_record().write(tmp_path / cost_of("train", "short"))
+    assert validated("short", tmp_path) is None
+    cost_record(validation=judging).write(tmp_path / cost_of("train", "short"))
+    assert validated("short", tmp_path).dumped() == judging
+    cost_record(validation=judging).write(tmp_path / cost_of("warm_up", "two-epochs"))
+    assert validated("short", tmp_path).dumped() == {key: 2 * value for key, value in judging.items()}
 
 
 @pytest.mark.parametrize(("holdout", "trained"), [(None, 10), (0.2, 20)])

@@ -4,10 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipelines.core.artifacts import HERE, cost_of, result, write_json
+from components.epoch_records import ValidatedEpoch
+from pipelines.core.artifacts import HERE, cost_of, plan_of, result, write_json
 from pipelines.costs.history import write_history
 from pipelines.tracking import metrics
-from tests.pipelines.records import cost_record, epoch_record
+from tests.pipelines.records import cost_record, epoch_record, method_plan
 
 HISTORY = [
     epoch_record(0, trained=10, looked=4, course=[{"place": 0.5, "big": 0.4}]),
@@ -38,6 +39,22 @@ def test_each_epoch_and_the_test_split_have_their_metrics(trained):
     assert {m.timestamp for m in found if m.key == "loss"} == {int(1000 * written)}
 
 
+def test_an_evaluation_while_training_is_at_its_epoch_beside_its_cost(trained):
+    method_plan("a", warm_up="none").write(plan_of("methods", "a"))
+    judged = ValidatedEpoch(**vars(HISTORY[1]), validation={"accuracy": 0.7, "loss": 0.4})
+    write_history(result("train", "a", "history.json"), [HISTORY[0], judged])
+    cost_record(laps={}).write(cost_of("warm_up", "none"))
+    cost_record(laps={"select": cost_record().laps["train"].dumped()}).write(cost_of("subset", "a"))
+    cost_record(ends=[{"epoch": 1, "cpu_seconds": 1.5, "kwh": 0.001}]).write(cost_of("train", "a"))
+    found = {(m.key, m.step): m.value for m in metrics.metrics_of("a")}
+    assert {k: v for k, v in found.items() if k[0].startswith(("validation", "cpu_seconds", "wh_"))} == {
+        ("validation_accuracy", 1): 0.7,
+        ("validation_loss", 1): 0.4,
+        ("cpu_seconds_so_far", 1): 3.5,
+        ("wh_so_far", 1): pytest.approx(4.0),
+    }
+
+
 def test_counted_seconds_are_of_the_passes_so_far(trained):
     account = SimpleNamespace(unit_cpu_seconds=SimpleNamespace(forward=2.0, backward=3.0))
     # 4 looks of 2 seconds and 10 steps of 5; then 6 steps more.
@@ -51,7 +68,7 @@ def spent(seconds, label, kwh):
     energy, modelled = (SimpleNamespace(label=name, kwh=e, co2e_kg=0.5) for name, e in ((label, kwh), ("modelled", 2 * kwh)))
     stages = SimpleNamespace(total=SimpleNamespace(wall_seconds=1.0), selection=SimpleNamespace(cpu_seconds=0.5))
     own = {"measured_cpu_seconds": seconds, "spent": stages, "energy": energy, "energy_modelled": modelled}
-    return SimpleNamespace(**dict.fromkeys(metrics.IN_ACCOUNT, 1.0) | {"speed_formula": None} | own)
+    return SimpleNamespace(**dict.fromkeys(metrics.IN_ACCOUNT, 1.0) | {"speed_formula": None, "validation": None} | own)
 
 
 def test_what_was_saved_is_told_of_energy_that_was_come_by_alike(trained):

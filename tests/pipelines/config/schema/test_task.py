@@ -24,6 +24,18 @@ BAD = {
         {f"{TASK}.model": {"family": "small", "name": "bag"}},
         r"model.family: a task of kind 'text' takes 'transformers', got 'small'",
     ),
+    "evaluations on nothing": (
+        {f"{TASK}.training.evaluate_every": 1},
+        r"movie-reviews: training.evaluate_every: 1 needs a part of the training split .*; set validation: 0.1 beside training",
+    ),
+    "a score that is never judged": (
+        {f"{TASK}.time_to": 0.9, f"{TASK}.validation": 0.1},
+        r"movie-reviews: time_to: 0.9 needs evaluations while training, .*; set validation and training.evaluate_every: 1",
+    ),
+    "a part that is more than all": (
+        {f"{TASK}.validation": 1.5},
+        r"movie-reviews\.validation: must be less than 1, got 1.5",
+    ),
 }
 
 

@@ -71,6 +71,22 @@ BAD = {
         {f"{TASK}.training.augment": FLIP, f"{TASK}.training.keep_frozen": True},
         r"movie-reviews.training: augment: must be left out with keep_frozen: true, .*; leave one of the two out$",
     ),
+    "the best of no evaluations": (
+        {f"{TASK}.training.keep": "best"},
+        r"movie-reviews.training: keep: 'best' needs evaluations to choose by; set evaluate_every: 1, or the nearest, 'last'",
+    ),
+    "patience without evaluations": (
+        {f"{TASK}.training.stop_after": 2},
+        r"movie-reviews.training: stop_after: counts evaluations, and there are none, got 2; set evaluate_every: 1",
+    ),
+    "an evaluation after the end": (
+        {f"{TASK}.validation": 0.1, f"{TASK}.training.evaluate_every": 9},
+        r"movie-reviews.training: evaluate_every: must be at most the 5 of epochs, got 9; the nearest that works is 5",
+    ),
+    "an evaluation at every moment": (
+        {f"{TASK}.training.evaluate_every": 0},
+        r"training.evaluate_every: must be greater than 0, got 0; the nearest that works is 1$",
+    ),
 }
 
 

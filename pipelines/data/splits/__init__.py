@@ -1,0 +1,1 @@
+"""Rows of each split: training, validation and test."""
