@@ -19,7 +19,7 @@ from pipelines.report.cost_tables import MARKS
 from pipelines.report.page import Section, Table, number, with_error
 from pipelines.report.rows import Comparison, ComparisonRow
 from pipelines.report.run_results import BLIND, Run
-from pipelines.report.sections import classes, course, energy, examples, learning, time_spent
+from pipelines.report.sections import classes, course, energy, examples, learning, time_spent, validation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,7 +37,7 @@ def page(written: Comparison, metric: Metric) -> str:
     sections = [_table(rows, metric), _figure(rows, metric), *diagnosis.of_comparison(), times]
     sections += energy.of_comparison(rows, controls)
     sections += time_spent.of_comparison(order)
-    sections += learning.of_comparison(runs, manifest)
+    sections += [*learning.of_comparison(runs, manifest), *validation.of_comparison(runs, metric)]
     sections += classes.of_comparison(runs, manifest, epochs)
     sections += examples.of_comparison(runs, manifest)
     sections += course.of_comparison(order)

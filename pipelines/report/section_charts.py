@@ -115,8 +115,8 @@ class Curve:
         return [(x, y) for x, y in zip(self.spent[axis], self.values, strict=True) if x is not None]
 
 
-def curves(found: Sequence[Curve], axes_named: Sequence[str], value: str) -> Figure:
-    """Return the curves in one panel for each of ``axes_named``, the x-axes."""
+def curves(found: Sequence[Curve], axes_named: Sequence[str], value: str, *, logarithmic: bool = True) -> Figure:
+    """Return the curves in one panel for each of ``axes_named``, the x-axes; ``logarithmic`` if all values are above 0."""
     with chart_style() as plt:
         figure: Figure
         size = (9.0, 3.6)
@@ -132,7 +132,7 @@ def curves(found: Sequence[Curve], axes_named: Sequence[str], value: str) -> Fig
             # A panel is narrow, and Wh may need many digits.
             axes.locator_params(axis="x", nbins=4)
             axes.grid(alpha=0.25, color=INK)
-        if all(y > 0 for curve in found for one in (curve, *curve.parts) for y in one.values):
+        if logarithmic and all(y > 0 for curve in found for one in (curve, *curve.parts) for y in one.values):
             grid.flat[0].set_yscale("log")
         grid.flat[0].set_ylabel(value)
         figure.legend(*grid.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)

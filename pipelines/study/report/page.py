@@ -17,7 +17,7 @@ from pipelines.report import page as report_page
 from pipelines.report.charts import Best, Series, against_time
 from pipelines.report.cost_tables import MARKS
 from pipelines.report.page import NOTHING, Section, Table, number, with_error
-from pipelines.report.sections import classes, course, learning
+from pipelines.report.sections import classes, course, learning, validation
 from pipelines.study.report import seed_overlap
 from pipelines.trials.method_rows import AgainstControl, Means, MethodRow, RatioOver
 from pipelines.trials.search_space import settings_in, settings_text
@@ -54,7 +54,7 @@ def page(study: StudyFolder, written: StudyTables) -> str:
         trial_names.best(study, written.methods),
         TrainingPlan.read(study.of(study.seeds[0]) / plan_of("training")),
     )
-    sections += learning.of_study(study, shown)
+    sections += [*learning.of_study(study, shown), *validation.of_study(study, shown, manifest.judging_metric)]
     sections += classes.of_study(study, shown, manifest, training.training.epochs)
     sections += [*seed_overlap.of_study(study), *course.of_study(study), *_failed(written)]
     title = f"{written.task}: a study of selecting examples"
