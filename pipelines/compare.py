@@ -15,10 +15,12 @@ from pipelines.core.artifacts import COMPARISON, plan_of, read_numbers, result
 from pipelines.core.command import main
 from pipelines.costs.account import Account, CostColumns, Gains, MethodAccount
 from pipelines.costs.at_chance import AT_CHANCE, at_chance
+from pipelines.costs.validation_curve import TimeTo, judged_in
 from pipelines.data.manifest import Manifest
 from pipelines.report import comparison, page
 from pipelines.report.charts import to_png
 from pipelines.report.rows import Comparison, ComparisonRow
+from pipelines.report.sections.validation import time_to_texts
 
 #: Test metrics of a model by name; those of ``full`` include the untrained model's.
 Tested = dict[str, float]
@@ -30,7 +32,7 @@ def compare() -> None:
     accounts = Account.settled().methods
     tested = {name: read_numbers(result("evaluate", name, "metrics.json")) for name in plan.methods}
     metric = Manifest.prepared().judging_metric
-    rows = [_row(name, metric, tested, accounts[name], plan.agot_epsilon) for name in plan.methods]
+    rows = [_row(name, metric, tested, accounts[name], plan) for name in plan.methods]
     table = Comparison(task=plan.task, metric=metric.name, agot_epsilon=plan.agot_epsilon, rows=rows)
 
     def fill(folder: Path) -> None:
@@ -43,7 +45,7 @@ def compare() -> None:
     show()
 
 
-def _row(name: str, metric: Metric, tested: dict[str, Tested], account: MethodAccount, epsilon: float) -> ComparisonRow:
+def _row(name: str, metric: Metric, tested: dict[str, Tested], account: MethodAccount, plan: ComparisonPlan) -> ComparisonRow:
     score, full, base = tested[name][metric.name], tested["full"][metric.name], tested["full"][f"base_{metric.name}"]
     costs = CostColumns.of(account)
     return ComparisonRow(
@@ -53,7 +55,8 @@ def _row(name: str, metric: Metric, tested: dict[str, Tested], account: MethodAc
         examples_trained=account.counts.trained,
         examples_looked=account.counts.looked,
         costs=costs,
-        gains=Gains.of(score, base, full, costs, epsilon, higher=metric.higher),
+        gains=Gains.of(score, base, full, costs, plan.agot_epsilon, higher=metric.higher),
+        time_to=None if plan.time_to is None else TimeTo.of(judged_in(name), metric, plan.time_to),
     )
 
 
@@ -81,7 +84,20 @@ def show() -> None:
     console = Console()
     console.width = console.width if console.is_terminal else 124
     console.print(table)
+    if any(row.time_to is not None for row in written.rows):
+        console.print(_times_to(written))
     console.print(f"written to {COMPARISON}/ (csv, json, figure, report.html); 'make ui' opens MLflow")
+
+
+def _times_to(written: Comparison) -> Table:
+    """Return what each method took until validation reached the task's ``time_to``; blank where it never did."""
+    target = ComparisonPlan.read(plan_of("comparison")).time_to
+    table = Table(title=f"until {written.metric} on the validation split was {target:g} (warm-up and selection included)")
+    for head in ("method", "trained", "CPU s", "Wh"):
+        table.add_column(head, justify="left" if head == "method" else "right")
+    for row in written.rows:
+        table.add_row(row.method, *time_to_texts(row.time_to))
+    return table
 
 
 def _printed_columns(row: ComparisonRow) -> list[str]:

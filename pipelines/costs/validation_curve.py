@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
+
+from pydantic import JsonValue
 
 from components.costs.savings import Metric
 from components.epoch_records import EpochRecord, ValidatedEpoch
@@ -26,6 +29,44 @@ class Judged(NamedTuple):
     cpu_seconds: float | None
     kwh: float | None
     metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class TimeTo:
+    """What a method took until validation first reached a score; None where it never did."""
+
+    examples: float | None = None
+    cpu_seconds: float | None = None
+    kwh: float | None = None
+
+    @staticmethod
+    def of(found: Sequence[Judged], metric: Metric, target: float | None) -> TimeTo | None:
+        """Return what was taken until ``metric`` was at ``target``; None if no target is set."""
+        if target is None:
+            return None
+        first = first_at(found, metric, target)
+        return TimeTo() if first is None else TimeTo(first.examples, first.cpu_seconds, first.kwh)
+
+    @staticmethod
+    def mean(found: Sequence[TimeTo | None], fold: Callable[[list[float]], float | None]) -> TimeTo | None:
+        """Return ``fold`` of each value over seeds, None where a seed never reached the score; None without a target."""
+        known = [one for one in found if one is not None]
+        each = [[getattr(one, key) for one in known] for key in KEYS]
+        return TimeTo(*(None if None in values else fold(values) for values in each)) if known else None
+
+    @staticmethod
+    def nested(columns: Mapping[str, JsonValue]) -> dict[str, JsonValue] | None:
+        """Return the fields from ``columns``; None if they have none, as where no target is set."""
+        return {key: columns[f"time_to_{key}"] for key in KEYS} if "time_to_examples" in columns else None
+
+
+#: The fields of ``TimeTo``.
+KEYS = tuple(field.name for field in fields(TimeTo))
+
+
+def time_to_columns(reached: TimeTo | None) -> dict[str, float | None]:
+    """Return the columns of ``reached`` by name; none without a target."""
+    return {} if reached is None else {f"time_to_{key}": getattr(reached, key) for key in KEYS}
 
 
 class Costs(NamedTuple):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.costs.savings import Metric, best_by_gain
-from pipelines.config.plans import TrainingPlan
+from pipelines.config.plans import ComparisonPlan, TrainingPlan
 from pipelines.core.artifacts import HERE, plan_of
 from pipelines.costs.at_chance import AT_CHANCE, at_chance, chance_note
 from pipelines.costs.records import CostRecord
@@ -31,13 +31,14 @@ def page(written: Comparison, metric: Metric) -> str:
     """Return the page of a comparison."""
     manifest, training = Manifest.prepared(), TrainingPlan.read(plan_of("training"))
     rows, epochs = written.rows, training.training.epochs
+    target = ComparisonPlan.read(plan_of("comparison")).time_to
     order, controls = [r.method for r in rows], _controls(rows)
     times = report_tables.times([r.columns() for r in rows], ["method"], [[name] for name in order], written.agot_epsilon)
     runs = [Run(name, manifest.content) for name in order]
     sections = [_table(rows, metric), _figure(rows, metric), *diagnosis.of_comparison(), times]
     sections += energy.of_comparison(rows, controls)
     sections += time_spent.of_comparison(order)
-    sections += [*learning.of_comparison(runs, manifest), *validation.of_comparison(runs, metric)]
+    sections += [*learning.of_comparison(runs, manifest), *validation.of_comparison(runs, metric, target)]
     sections += classes.of_comparison(runs, manifest, epochs)
     sections += examples.of_comparison(runs, manifest)
     sections += course.of_comparison(order)

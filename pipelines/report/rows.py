@@ -11,6 +11,7 @@ from pydantic import JsonValue, TypeAdapter
 from pipelines.core.artifacts import COMPARISON, HERE
 from pipelines.core.records import Record
 from pipelines.costs.account import CostColumns, Gains
+from pipelines.costs.validation_curve import TimeTo, time_to_columns
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class ComparisonRow:
         metrics: metrics of the trained model on the test split, by name.
         examples_trained: over the whole run.
         examples_looked: looked at without a step, over the whole run.
+        time_to: what it took until validation reached the task's ``time_to``; None if the task has none.
     """
 
     method: str
@@ -32,6 +34,7 @@ class ComparisonRow:
     examples_looked: int
     costs: CostColumns
     gains: Gains
+    time_to: TimeTo | None = None
 
     @classmethod
     def of(cls, columns: Mapping[str, JsonValue], metric: str) -> ComparisonRow:
@@ -42,8 +45,11 @@ class ComparisonRow:
         """
         own: dict[str, JsonValue] = {key: columns[key] for key in OWN if key in columns}
         costs, gains = ({f.name: columns[f.name] for f in fields(kind) if f.name in columns} for kind in (CostColumns, Gains))
-        metrics = {key: value for key, value in columns.items() if key not in own | costs | gains}
-        return ROW.validate_python({**own, "metric": metric, "metrics": metrics, "costs": costs, "gains": gains})
+        reached = TimeTo.nested(columns)
+        known = {*own, *costs, *gains, *time_to_columns(None if reached is None else TimeTo())}
+        metrics = {key: value for key, value in columns.items() if key not in known}
+        parts = {"metric": metric, "metrics": metrics, "costs": costs, "gains": gains, "time_to": reached}
+        return ROW.validate_python({**own, **parts})
 
     @property
     def score(self) -> float:
@@ -78,7 +84,8 @@ class ComparisonRow:
     def columns(self) -> dict[str, float | str | None]:
         """Return the columns by name, in the order of the table."""
         counts = {key: getattr(self, key) for key in COUNTS}
-        return {"method": self.method, **self.metrics, **counts, **self.costs.columns(), **asdict(self.gains)}
+        values = {**self.metrics, **counts, **self.costs.columns(), **asdict(self.gains)}
+        return {"method": self.method, **values, **time_to_columns(self.time_to)}
 
 
 COUNTS = ("examples_trained", "examples_looked")

@@ -14,7 +14,7 @@ from pipelines.core.artifacts import HERE, read_numbers, result
 from pipelines.costs.account import Account
 from pipelines.costs.history import history_of
 from pipelines.costs.records import CostRecord
-from pipelines.costs.validation_curve import Judged, judged_in
+from pipelines.costs.validation_curve import Judged, judged_in, time_to_columns
 from pipelines.report.rows import Comparison
 from pipelines.tracking.client import Point, Tracker, points
 from pipelines.tracking.run_facts import course_of
@@ -92,11 +92,12 @@ class CostMetrics:
 
 
 def _gains(tracker: Tracker) -> dict[str, list[Point]]:
-    """Return the known AGOT of each method of the comparison; empty without a current comparison."""
+    """Return each method's known AGOT and cost until the task's ``time_to``; empty without a current comparison."""
     if not tracker.lock.holds("compare"):
         return {}
     rows = Comparison.written(tracker.root).rows
-    return {r.method: [(key, gain, 0) for key, gain in asdict(r.gains).items() if gain is not None] for r in rows}
+    found = {r.method: asdict(r.gains) | time_to_columns(r.time_to) for r in rows}
+    return {name: [(key, gain, 0) for key, gain in gains.items() if gain is not None] for name, gains in found.items()}
 
 
 def _costs(name: str, account: Account, root: Path) -> list[Point]:

@@ -10,6 +10,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from components.costs.savings import mean_and_deviation
 from pipelines.costs.account import CostColumns, Gains
+from pipelines.costs.validation_curve import TimeTo, time_to_columns
 from pipelines.trials.rows import Columns, TrialRow
 
 #: Key of the best control of all kinds, beside the best of each kind.
@@ -100,7 +101,10 @@ class AgainstControl:
 
 @dataclass(frozen=True)
 class Means:
-    """Means over a trial's seeds, or deviations; the energy label is that of the first seed."""
+    """Means over a trial's seeds, or deviations; the energy label is that of the first seed.
+
+    ``time_to`` is None without a target; its values are where a seed never reached it.
+    """
 
     score: float | None = None
     chance: float | None = None
@@ -109,6 +113,7 @@ class Means:
     examples_trained: float | None = None
     costs: CostColumns = field(default_factory=CostColumns)
     gains: Gains = field(default_factory=Gains)
+    time_to: TimeTo | None = None
 
     @staticmethod
     def of(rows: Sequence[TrialRow], fold: Callable[[Spread], float | None]) -> Means:
@@ -128,6 +133,7 @@ class Means:
                 **{key: of(getattr(r.costs, key) for r in rows) for key in NUMBERS},
             ),
             gains=Gains(of(r.gains.agot for r in rows), of(r.gains.agot_paper for r in rows)),
+            time_to=TimeTo.mean([r.time_to for r in rows], of),
         )
 
     @staticmethod
@@ -135,13 +141,15 @@ class Means:
         """Return the fields from the columns with the suffix ``end``."""
         found = {name.removesuffix(end): value for name, value in columns.items() if name.endswith(end)}
         parts: dict[str, JsonValue] = {"costs": found | {"energy_label": columns.get("energy_label")}, "gains": found}
+        parts["time_to"] = TimeTo.nested(found)
         return {**found, **parts, "score": found.get(metric), "chance": found.get(f"chance_{metric}")}
 
     def columns(self, metric: str) -> dict[str, float | None]:
         """Return the numbers by column, the score under the name of the ``metric``."""
         first = {metric: self.score, f"chance_{metric}": self.chance, "above_chance": self.above_chance}
         counts = {"cost_epochs": self.cost_epochs, "examples_trained": self.examples_trained}
-        return {**first, **counts, **{key: getattr(self.costs, key) for key in NUMBERS}, **asdict(self.gains)}
+        costs = {key: getattr(self.costs, key) for key in NUMBERS}
+        return {**first, **counts, **costs, **asdict(self.gains), **time_to_columns(self.time_to)}
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pipelines.core import artifacts
 from pipelines.core.artifacts import read_numbers, result
 from pipelines.costs.account import CostColumns, Gains
 from pipelines.costs.records import CostRecord
+from pipelines.costs.validation_curve import TimeTo, judged_in, time_to_columns
 from pipelines.data.manifest import Manifest
 from pipelines.trials import runner, study_folder
 from pipelines.trials.controls import cost_had
@@ -102,6 +103,7 @@ class TrialRow:
         costs: from its account.
         gains: AGOT, relative to ``full`` with the same seed.
         error: why it has no results; "" if it has.
+        time_to: what it took until validation reached the task's ``time_to``; None if the task has none.
     """
 
     head: Head
@@ -113,6 +115,7 @@ class TrialRow:
     costs: CostColumns
     gains: Gains
     error: str
+    time_to: TimeTo | None = None
 
     @classmethod
     def of(cls, columns: Mapping[str, JsonValue], metric: str) -> TrialRow:
@@ -124,7 +127,7 @@ class TrialRow:
         score, error, chance = (columns.get(name) for name in _names(metric))
         reached = {**columns, "score": score, "standard_error": error, "chance": chance, "others": _others(columns, metric)}
         parts = {"head": columns, "reached": reached, "costs": columns, "gains": columns}
-        return TypeAdapter(cls).validate_python({**columns, **parts, "metric": metric})
+        return TypeAdapter(cls).validate_python({**columns, **parts, "metric": metric, "time_to": TimeTo.nested(columns)})
 
     @property
     def score(self) -> float | None:
@@ -135,6 +138,7 @@ class TrialRow:
         """Return the columns by name, in the order of the tables."""
         costs = {"planned_cost_epochs": self.planned_cost_epochs, "cost_epochs": self.cost_epochs}
         values = {**self.reached.columns(self.metric), **self.costs.columns(), **asdict(self.gains)}
+        values |= time_to_columns(self.time_to)
         return {**asdict(self.head), "seed": self.seed, **costs, **values, "error": self.error}
 
 
@@ -164,8 +168,17 @@ def _of_seed(study: StudyFolder, seed: int, metric: Metric, failed: dict[tuple[i
         gains = Gains.of(mine.score, base, full, costs, study.grid.params.agot_epsilon, higher=metric.higher)
         reason = failed.get((seed, trial.name), "" if trial.name in tested else "not run")
         planned = _planned(study, seed, trial)
-        rows.append(TrialRow(Head.of(trial), seed, planned, had.get(trial.name), metric.name, mine, costs, gains, reason))
+        reached = _reached(study, seed, trial.name if trial.name in tested else None, metric)
+        cost = had.get(trial.name)
+        rows.append(TrialRow(Head.of(trial), seed, planned, cost, metric.name, mine, costs, gains, reason, reached))
     return rows
+
+
+def _reached(study: StudyFolder, seed: int, name: str | None, metric: Metric) -> TimeTo | None:
+    """Return what the trial ``name`` took to the task's target, blank for None; None if the task has no target."""
+    if (target := study.grid.params.chosen.time_to) is None:
+        return None
+    return TimeTo() if name is None else TimeTo.of(judged_in(name, study.of(seed)), metric, target)
 
 
 def _planned(study: StudyFolder, seed: int, trial: Trial) -> float | None:

@@ -1,12 +1,14 @@
 """Evaluations stand against all that their method had cost until then."""
 
+from statistics import fmean
+
 import pytest
 
 from components.costs.savings import Metric
 from components.epoch_records import ValidatedEpoch
 from pipelines.core.artifacts import cost_of, plan_of, result
 from pipelines.costs.history import write_history
-from pipelines.costs.validation_curve import Costs, Judged, first_at, judged_in, judged_of
+from pipelines.costs.validation_curve import Costs, Judged, TimeTo, first_at, judged_in, judged_of, time_to_columns
 from tests.pipelines.records import cost_record, epoch_record, method_plan
 
 
@@ -54,3 +56,23 @@ def test_a_method_is_read_from_its_files(tmp_path):
     assert judged_in("a", tmp_path)[-1] == Judged(2, 150, 6.5, pytest.approx(0.06), {"accuracy": 0.8})
     write_history(tmp_path / result("train", "a", "history.json"), HISTORY[1:2])
     assert judged_in("a", tmp_path) == []
+
+
+def test_what_a_score_took_is_that_of_its_first_evaluation_and_blank_where_it_never_was():
+    found = judged_of(HISTORY, COSTS)
+    accuracy = Metric("accuracy", True)
+    assert TimeTo.of(found, accuracy, 0.75) == TimeTo(150, 6.5, pytest.approx(0.06))
+    assert TimeTo.of(found, accuracy, 0.95) == TimeTo()
+    assert TimeTo.of(found, accuracy, None) is None
+    columns = {"time_to_examples": 150, "time_to_cpu_seconds": 6.5, "time_to_kwh": None}
+    assert time_to_columns(TimeTo(150, 6.5)) == columns
+    assert TimeTo(**TimeTo.nested(columns)) == TimeTo(150, 6.5)
+    assert time_to_columns(None) == {}
+    assert TimeTo.nested({"accuracy": 0.5}) is None
+
+
+def test_the_mean_over_seeds_is_blank_where_one_never_got_there():
+    assert TimeTo.mean([TimeTo(100, 1.0, 0.1), TimeTo(200, 2.0, None)], fmean) == TimeTo(150, 1.5, None)
+    assert TimeTo.mean([TimeTo(100, 1.0, 0.1), TimeTo()], fmean) == TimeTo()
+    assert TimeTo.mean([None, None], fmean) is None
+    assert TimeTo.mean([], fmean) is None

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from pipelines.core.errors import UserError
+from pipelines.costs.validation_curve import TimeTo
 from pipelines.report.rows import Comparison
 from tests.pipelines.records import comparison_row
 
@@ -46,3 +47,13 @@ def test_a_comparison_of_another_version_is_refused_by_name(path):
         path.write_text(json.dumps(wrong))
         with pytest.raises(UserError, match=r"comparison.json: .*; another version wrote it: run 'dvc repro'"):
             Comparison.read(path)
+
+
+def test_what_a_score_took_stands_last_where_one_is_asked_for(path):
+    rows = [comparison_row(time_to_examples=10, time_to_cpu_seconds=1.5, time_to_kwh=0.25)]
+    rows.append(comparison_row("other", time_to_examples=None, time_to_cpu_seconds=None, time_to_kwh=None))
+    compared(*rows).write(path)
+    read = Comparison.read(path).rows
+    assert [row.time_to for row in read] == [TimeTo(10, 1.5, 0.25), TimeTo()]
+    assert list(read[0].columns())[-3:] == ["time_to_examples", "time_to_cpu_seconds", "time_to_kwh"]
+    assert read[0].metrics == {"accuracy": 0.9}

@@ -1,8 +1,11 @@
 """The row of a study's method: means over seeds, and columns that are read as written."""
 
+from dataclasses import replace
+
 import pytest
 
 from pipelines.costs.account import CostColumns, Gains
+from pipelines.costs.validation_curve import TimeTo
 from pipelines.trials.method_rows import BEST, AgainstControl, Control, GainOver, Means, MethodRow, RatioOver, Spread
 from pipelines.trials.rows import Head, Reached, TrialRow
 
@@ -27,6 +30,21 @@ def test_means_and_deviations_are_taken_column_by_column():
     # Of two values, half of their difference times the square root of 2.
     assert deviations.score == pytest.approx(0.25 * 2**0.5)
     assert (deviations.costs.cpu_seconds, deviations.examples_trained) == (pytest.approx(1.5 * 2**0.5), 0.0)
+
+
+@pytest.mark.parametrize(
+    "reached", [(TimeTo(10, 1.0, 0.1), TimeTo(30, 3.0, 0.3)), (TimeTo(10, 1.0, 0.1), TimeTo()), (None, None)]
+)
+def test_what_a_score_took_is_a_mean_of_all_seeds_or_blank(reached):
+    rows = [replace(trial(seed, 0.5, 1.0), time_to=one) for seed, one in enumerate(reached)]
+    means = Means.of(rows, lambda s: s.mean)
+    columns = means.columns("accuracy")
+    blank = dict.fromkeys(("time_to_examples", "time_to_cpu_seconds", "time_to_kwh"))
+    by_hand = {None: {}, TimeTo(): blank}
+    full = {"time_to_examples": 20.0, "time_to_cpu_seconds": 2.0, "time_to_kwh": pytest.approx(0.2)}
+    assert {k: v for k, v in columns.items() if k.startswith("time_to")} == by_hand.get(reached[1], full)
+    row = MethodRow("a", None, "", 2.0, 2, "accuracy", means, Means.of(rows, lambda s: s.deviation), {})
+    assert MethodRow.of(row.columns(), "accuracy") == row
 
 
 def test_a_row_is_read_as_it_was_written_under_the_names_of_its_controls():

@@ -7,6 +7,7 @@ import pytest
 from components.costs.savings import Metric
 from pipelines.core.artifacts import MANIFEST
 from pipelines.costs.account import CostColumns, Gains
+from pipelines.costs.validation_curve import TimeTo
 from pipelines.trials import rows as rows_module
 from pipelines.trials.rows import Head, Reached, TrialRow, _others, collect, metric_of, scores
 from pipelines.trials.study_folder import DATA, StudyFolder
@@ -21,7 +22,12 @@ def row(trial="a", seed=0, reached=REACHED, error=""):
 
 
 def test_a_row_is_read_as_it_was_written():
-    for written in (row(), row(reached=Reached(), error="nan")):
+    for written in (
+        row(),
+        row(reached=Reached(), error="nan"),
+        replace(row(), time_to=TimeTo(10, 1.0)),
+        replace(row(), time_to=TimeTo()),
+    ):
         assert TrialRow.of(written.columns(), "r2") == written
 
 

@@ -1,5 +1,7 @@
 """Curves of validation are of what was recorded, against what it had cost until then."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from components.costs.savings import Metric
@@ -50,6 +52,17 @@ def test_a_method_has_a_curve_and_the_cost_of_its_evaluations(tmp_path):
     assert figure.caption.startswith("accuracy on the validation split against examples trained, CPU seconds and energy")
 
 
+def test_what_a_method_took_to_a_score_is_beside_its_cost(tmp_path):
+    trained(tmp_path, "full", [0.5, None, 0.75, 0.625])
+    trained(tmp_path, "a", [0.25, None, 0.5])
+    runs = [Run(name, root=tmp_path) for name in ("full", "a")]
+    (section,) = validation.of_comparison(runs, ACCURACY, 0.7)
+    assert list(section.table.heads)[-3:] == ["trained to 0.7", "CPU s to 0.7", "Wh to 0.7"]
+    # The third epoch's end, after half a second of selecting.
+    assert [row[-3:] for row in section.table.rows] == [["30", "3.5", "4.000"], ["", "", ""]]
+    assert section.text[2].startswith("The last columns are what a method took, ")
+
+
 def test_without_evaluations_there_is_no_section(tmp_path):
     trained(tmp_path, "full", [None, None])
     assert validation.of_comparison([Run("full", root=tmp_path)], ACCURACY) == []
@@ -60,11 +73,11 @@ def test_an_evaluation_is_a_point_at_its_cost():
     assert validation.points_of(found, ACCURACY) == {1: (20, 2.5, 0.001, 0.5), 3: (40, None, None, 0.7)}
 
 
-@pytest.mark.parametrize("judged", [True, False])
-def test_a_study_has_the_means_over_its_seeds(tmp_path, monkeypatch, judged):
+@pytest.mark.parametrize(("judged", "target"), [(True, None), (True, 0.75), (False, None)])
+def test_a_study_has_the_means_over_its_seeds(tmp_path, monkeypatch, judged, target):
     monkeypatch.setattr(StudyFolder, "is_done", lambda *_: True)
     trial = Trial("full", "full", "full")
-    study = StudyFolder(tmp_path, Grid((trial,), None), (0, 1))
+    study = StudyFolder(tmp_path, Grid((trial,), SimpleNamespace(chosen=SimpleNamespace(time_to=target))), (0, 1))
     for seed in study.seeds:
         trained(study.of(seed), "full", [0.5, 0.75 + seed / 8] if judged else [None])
     sections = validation.of_study(study, [trial], ACCURACY)
@@ -72,3 +85,6 @@ def test_a_study_has_the_means_over_its_seeds(tmp_path, monkeypatch, judged):
     if judged:
         assert "thin lines are the seeds" in sections[0].text[1]
         assert len(sections[0].figures) == 1
+        # Both seeds are there after the second epoch.
+        rows = sections[0].table and sections[0].table.rows
+        assert rows == (None if target is None else [["full", "20", "2.5", "4.000"]])
