@@ -93,6 +93,7 @@ class Training(Section):
                 raise ValueError("names no class; leave it out, or give a class by name a weight")
             return {str(name): weight for name, weight in value.items()}
         return value
+
     # Not written at their defaults, so that plans from before the keys existed are unchanged.
     evaluate_every: PositiveInt | None = Field(default=None, exclude_if=lambda value: value is None)
     keep: Literal["last", "best"] = Field(default="last", exclude_if=lambda value: value == "last")

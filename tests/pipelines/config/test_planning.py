@@ -208,6 +208,8 @@ def test_the_key_of_label_sets_is_planned_where_it_is_set_alone(write_params):
     write_params({"task": "digits"})
     plan()
     assert "separator" not in json.loads(Path("results/plan/task.json").read_text())
+
+
 def test_validation_while_training_is_planned_where_it_is_asked_for_alone(write_params):
     def planned(changes):
         write_params({"task": "digits", "compare": {"full": "none"}} | changes)

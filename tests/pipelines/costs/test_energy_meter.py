@@ -146,6 +146,8 @@ def test_py_cpuinfo_is_asked_where_the_kernel_names_no_processor(tmp_path, monke
     forget()
     assert metered(lambda reading: None, 0).cpu_model == "named"
     assert cpuinfo.get_cpu_info() == {"brand_raw": "asked"}
+
+
 def test_a_block_apart_is_not_in_the_window_around_it(powercap):
     meter = EnergyMeter("DEU")
     meter.start()
