@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,38 +15,35 @@ from pipelines.data.manifest import Manifest
 
 if TYPE_CHECKING:
     from components.evaluation.metrics import Columns
-    from components.tasks.examples import Examples
+    from pipelines.data.split_files import Split
 
 
 def evaluate(name: str, root: Path = artifacts.HERE) -> None:
     """Write the metrics and predictions of the method ``name``; for ``full`` also the untrained model's score."""
     from components.costs.clock import Clock
-    from components.evaluation.metrics import in_unit, metrics, predict
+    from components.evaluation.metrics import metrics
     from pipelines.costs.records import CostRecord
     from pipelines.data.split_files import read_split
     from pipelines.training import models
-    from pipelines.training.builders import learner_of, look_batch, prepare_torch
+    from pipelines.training.builders import learner_of, prepare_torch
+    from pipelines.training.judging.predictions import predicted
 
     plan, manifest = TrainingPlan.read(root / plan_of("training")), Manifest.prepared(root)
-    split, kind, scale = read_split("test", manifest, root / artifacts.PREPARED), manifest.target, manifest.label_scale
+    split, kind = read_split("test", manifest, root / artifacts.PREPARED), manifest.target
     device = prepare_torch(plan.training, plan.seed)
     learner = learner_of(plan, manifest, device, 1)
     python_gc.loaded()
 
-    def predicted() -> Columns:
-        found = predict(learner, split.examples, look_batch(plan.training, device), kind)
-        return in_unit(found, scale.mean, scale.deviation) if scale else found
-
     before = {}
     if name == "full":
-        before[f"base_{manifest.metric}"] = metrics(predicted(), kind)[manifest.metric]
+        before[f"base_{manifest.metric}"] = metrics(predicted(learner, split, plan, manifest, root), kind)[manifest.metric]
     weights = root / result("train", name, "model")
     models.load_weights(learner.model, weights)
     clock = Clock()
     with clock.lap("evaluate", len(split.examples)):
-        predictions = predicted()
-    learnt = read_split("train", manifest, root / artifacts.PREPARED).examples
-    found = metrics(predictions, kind) | before | _chance_metrics(predictions, split.examples, learnt, manifest)
+        predictions = predicted(learner, split, plan, manifest, root)
+    learnt = read_split("train", manifest, root / artifacts.PREPARED)
+    found = metrics(predictions, kind) | before | _chance_metrics(predictions, split, learnt, manifest)
     artifacts.write_json(root / result("evaluate", name, "metrics.json"), found)
     origin = {"seed": plan.seed, "data": manifest.content, "params": artifacts.digest(plan.dumped())}
     origin["checkpoint"] = artifacts.digest_of(models.weights_in(weights))
@@ -60,7 +58,7 @@ def _write_predictions(path: Path, columns: Columns, origin: dict[str, object]) 
     tables.write_table(path, columns, origin)
 
 
-def _chance_metrics(predictions: Columns, tested: Examples, learnt: Examples, manifest: Manifest) -> dict[str, float]:
+def _chance_metrics(predictions: Columns, tested: Split, learnt: Split, manifest: Manifest) -> dict[str, float]:
     """Return the metric of a constant prediction, and a lower bound of the model's margin over it."""
     from components.evaluation.chance import margin_over
 
@@ -69,20 +67,24 @@ def _chance_metrics(predictions: Columns, tested: Examples, learnt: Examples, ma
     return {f"chance_{manifest.metric}": chance, "above_chance": above}
 
 
-def _constant(predictions: Columns, tested: Examples, learnt: Examples, manifest: Manifest) -> Columns:
-    """Return the constant prediction of the training split's targets: majority class, mean or frequencies."""
+def _constant(predictions: Columns, tested: Split, learnt: Split, manifest: Manifest) -> Columns:
+    """Return the constant prediction of the training split's targets: commonest class or text, mean or token frequencies."""
     import numpy as np
 
     from components.evaluation.chance import constant
+    from components.evaluation.text_scores import compared
     from components.tasks.language import Blocks
 
-    scale = manifest.label_scale
-    if isinstance(learnt, Blocks) and isinstance(tested, Blocks):
+    scale, blocks, others = manifest.label_scale, learnt.examples, tested.examples
+    if isinstance(blocks, Blocks) and isinstance(others, Blocks):
         assert manifest.vocabulary is not None, "the manifest of running text"
-        return constant(predictions, "tokens", learnt.tokens, tested.tokens, manifest.vocabulary)
+        return constant(predictions, "tokens", blocks.tokens, others.tokens, manifest.vocabulary)
+    if manifest.target == "sequence":
+        ((commonest, _),) = Counter(learnt.table["reference"].to_pylist()).most_common(1)
+        return predictions | compared([commonest] * len(tested.ids), tested.table["reference"].to_pylist())
     if scale:
         return constant(predictions, "number", np.array([scale.mean]))
-    return constant(predictions, manifest.target, learnt.target)
+    return constant(predictions, manifest.target, learnt.examples.target)
 
 
 if __name__ == "__main__":

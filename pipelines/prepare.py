@@ -15,6 +15,7 @@ from components.costs.clock import Clock
 from pipelines import sources
 from pipelines.config.plan_freshness import check_plan
 from pipelines.config.plans import TaskPlan
+from pipelines.config.schema.task_fields import OWN_TARGETS
 from pipelines.core import artifacts
 from pipelines.core.command import main
 from pipelines.core.errors import UserError
@@ -80,21 +81,21 @@ def _rows(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
     if made.target.classes is not None:
         division.check_learnt(made.target.classes, made.train, divided.validation, target.names or [], task)
     settled = targets.settle(made.target, made.train, test, task)
-    columns, facts = encoding.encode(made.raw, task, made.train, test)
+    columns, facts, tokenizer = encoding.encode(made.raw, task, made.train, test)
     splits, judging = {}, divided.named()
     apart = [(name, rows, rows, settled.test) for name, rows in judging.items()]
     for split, ids, chosen, label in (("train", made.ids, made.train, settled.train), *apart):
-        rows_of_split = pa.array(chosen)
-        stored = {n: c.take(rows_of_split) for n, c in columns.items()}
+        stored = {n: c.take(pa.array(chosen)) for n, c in columns.items()}
         if made.raw.pixels is not None:
             stored = {"pixels": blank(len(chosen), made.raw.pixels.shape)}
-        splits[split] = pa.table({"id": ids, "label": encoding.labels(label[chosen]), **stored})
+        own = {} if task.kind in OWN_TARGETS else {"label": encoding.labels(label[chosen])}
+        splits[split] = pa.table({"id": ids} | own | stored)
     splits["train"] = resampling.with_copy_column(splits["train"], made.copies)
     if made.raw.aimed is not None:
         splits["train"] = splits["train"].append_column("target", pa.array(made.raw.aimed[made.train]))
     pictures = None if made.raw.pixels is None else (made.raw.pixels, {"train": made.train, **judging})
     regimes = RegimeFacts.from_regimes(long_tail=made.long_tail, duplicates=made.duplicates, target_set=aim)
-    return Prepared(splits, (facts, settled.facts, regimes), raw.changes | target.changes, pictures=pictures)
+    return Prepared(splits, (facts, settled.facts, regimes), raw.changes | target.changes, tokenizer, pictures)
 
 
 def _without(train: Array, without: Array, task: TaskPlan) -> Array:
@@ -126,7 +127,7 @@ def _blocks(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
     splits["train"] = resampling.with_copy_column(splits["train"], copies)
     facts = (
         token_blocks.facts(parts[0], parts[1], tokenizer),
-        targets.next_tokens(task),
+        targets.own_tokens(task),
         RegimeFacts.from_regimes(duplicates=made),
     )
     return Prepared(splits, facts, tokenizer=tokenizer if task.tokenizer is None else None)

@@ -26,6 +26,7 @@ METRICS = {
     "classes": Metric("mean_average_precision", True),
     "number": Metric("r2", True),
     "tokens": Metric("perplexity", False),
+    "sequence": Metric("chrf", True),
 }
 #: Further metrics for classes: in all of these a rare class counts as much as a large one.
 BY_CLASS = ("macro_f1", "balanced_accuracy", "worst_class_accuracy")

@@ -13,9 +13,11 @@ from components.costs.savings import BY_CLASS
 from components.engine.learner import Learner
 from components.evaluation import label_sets
 from components.evaluation.standard_errors import standard_error
+from components.evaluation.text_scores import metrics_of_texts
 from components.evidence.evidence import Evidence
 from components.tasks.batch import Rows
 from components.tasks.examples import Examples
+from components.tasks.sequences import IGNORED
 
 #: Predictions for N examples, columns ``(N,)`` by name; which there are depends on the kind of target.
 Columns = dict[str, Array]
@@ -26,7 +28,8 @@ def predict(learner: Learner, examples: Examples, batch_size: int, kind: str = "
 
     Classes: ``target``, ``predicted`` (the likeliest), ``confidence`` (the true class's probability) and ``loss``. Numbers:
     ``target``, ``predicted`` and ``loss``, in standard deviations. Tokens: ``tokens``, the number of predicted ones, and their
-    mean ``loss``. Several classes: ``target``, ``predicted`` and ``probability`` ``(N, C)``, and ``loss``.
+    mean ``loss``. Several classes: ``target``, ``predicted`` and ``probability`` ``(N, C)``, and ``loss``. Sequences:
+    ``tokens`` and ``loss`` of a target; ``metrics`` also needs the columns of ``text_scores.compared``.
     """
     n = len(examples)
     order = np.arange(n) if examples.lengths is None else np.argsort(examples.lengths, kind="stable")
@@ -63,6 +66,10 @@ def _of_label_sets(evidence: Evidence) -> dict[str, Tensor]:
     probability = evidence.output.sigmoid()
     predicted = (probability >= label_sets.THRESHOLD).to(torch.uint8)
     return {"target": evidence.target, "predicted": predicted, "probability": probability, "loss": evidence.loss}
+
+
+def _of_sequences(evidence: Evidence) -> dict[str, Tensor]:
+    return {"tokens": (evidence.target != IGNORED).sum(1), "loss": evidence.loss}
 
 
 def in_unit(columns: Columns, mean: float, deviation: float) -> Columns:
@@ -127,10 +134,12 @@ READ: dict[str, Callable[[Evidence], dict[str, Tensor]]] = {
     "classes": _of_label_sets,
     "number": _of_numbers,
     "tokens": _of_tokens,
+    "sequence": _of_sequences,
 }
 METRICS_OF: dict[str, Callable[[Columns], dict[str, float]]] = {
     "class": _class_metrics,
     "classes": label_sets.metrics,
     "number": _number_metrics,
     "tokens": _token_metrics,
+    "sequence": metrics_of_texts,
 }

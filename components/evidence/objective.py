@@ -85,5 +85,9 @@ class Objective(ABC):
 
 def entropy_of(codes: Array) -> float:
     """Return the entropy, in nats, of whole numbers from 0 up."""
-    share = np.bincount(codes.ravel()) / codes.size
+    return entropy_of_shares(np.bincount(codes.ravel()) / codes.size)
+
+
+def entropy_of_shares(share: Array) -> float:
+    """Return the entropy, in nats, of the ``share`` of each value."""
     return float(-np.sum(share * np.log(share, where=share > 0, out=np.zeros_like(share))))

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, nll_loss
+from torch.nn.functional import cross_entropy, nll_loss, pad
 from typing_extensions import override
 
 from components.arrays import Array
 from components.evidence import score_formulas
 from components.evidence.label_sets import LabelSets
-from components.evidence.objective import Objective, PassSignals, entropy_of
+from components.evidence.objective import Objective, PassSignals, entropy_of, entropy_of_shares
+from components.tasks.sequences import IGNORED
 
 if TYPE_CHECKING:
     from components.tasks.examples import Examples
     from components.tasks.language import Blocks
+    from components.tasks.sequences import Pairs
 
 #: Most blocks of tokens whose frequencies are counted.
 COUNTED = 2**16
@@ -96,15 +98,48 @@ class NextToken(Objective):
         return output.new_full((len(output),), torch.nan)
 
 
+class TargetTokens(Objective):
+    """A target of any length for each example: the mean cross-entropy of its tokens, in nats.
+
+    Targets are ``(B, outputs)`` with ``IGNORED`` after the last token; logits ``(B, T, V)`` are as long as the longest of a
+    batch. Two passes are compared by the true tokens' log-probabilities ``(B, outputs)``, so scaled that the mean square of
+    ``outputs`` numbers is that of an example's own tokens.
+    """
+
+    @override
+    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> PassSignals:
+        after = target[:, : output.shape[1]]
+        tokens = (after != IGNORED).sum(1)
+        flat = output.flatten(0, 1)
+        each = cross_entropy(flat, after.flatten(), ignore_index=IGNORED, reduction="none").view(after.shape)
+        wide = pad(-each.detach(), (0, target.shape[1] - after.shape[1]))
+        compared = wide * (target.shape[1] / tokens).sqrt()[:, None]
+        norms = token_norm(flat.detach(), after.clamp(min=0), after != IGNORED) if norm else None
+        return PassSignals(each.sum(1) / tokens, compared, norms)
+
+    @override
+    def constant_loss(self, examples: Examples) -> float:
+        tokens, sizes = cast("Pairs", examples).written()
+        # The mean over examples of a mean over tokens: a token of a long target counts less.
+        return entropy_of_shares(np.bincount(tokens, np.repeat(1 / sizes, sizes)) / len(sizes))
+
+    @override
+    def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
+        return output.new_full((len(output),), torch.nan)
+
+
 def _probabilities(output: Tensor, log_p: Tensor | None) -> Tensor:
     return score_formulas.probabilities(output) if log_p is None else log_p.exp()
 
 
-def token_norm(logits: Tensor, target: Tensor) -> Tensor:
-    """Return ``||e||_2 / T`` ``(B,)``, with e the error norms of a sequence's tokens, from logits ``(B * T, V)``."""
+def token_norm(logits: Tensor, target: Tensor, there: Tensor | None = None) -> Tensor:
+    """Return ``||e||_2 / T`` ``(B,)``, with e the error norms of a sequence's tokens, from logits ``(B * T, V)``.
+
+    ``there`` ``(B, T)`` bool marks the tokens that count; None for all.
+    """
     each = score_formulas.error_norm(score_formulas.probabilities(logits), target.flatten()).view(target.shape)
-    norm: Tensor = torch.linalg.vector_norm(each, dim=1)
-    return norm / target.shape[1]
+    norm: Tensor = torch.linalg.vector_norm(each if there is None else each * there, dim=1)
+    return norm / (target.shape[1] if there is None else there.sum(1))
 
 
 #: Kind of target -> its objective.
@@ -113,4 +148,5 @@ OBJECTIVES: dict[str, Objective] = {
     "classes": LabelSets(),
     "number": SquaredError(),
     "tokens": NextToken(),
+    "sequence": TargetTokens(),
 }

@@ -144,6 +144,8 @@ def _array(column: pa.ChunkedArray) -> Array:
     whole_column = pa.concat_arrays(column.chunks or [pa.array([], column.type)])
     if pa.types.is_fixed_size_list(column.type):
         return _array(pa.chunked_array([whole_column.flatten()])).reshape(len(whole_column), column.type.list_size)
+    if pa.types.is_string(column.type):
+        return np.array(whole_column.to_pylist(), str)
     buffer, start, count = whole_column.buffers()[1] or b"", whole_column.offset, len(whole_column)
     if pa.types.is_boolean(column.type):
         bits = np.unpackbits(np.frombuffer(buffer, np.uint8), bitorder="little")

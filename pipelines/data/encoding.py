@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -17,9 +18,12 @@ from pipelines.data.manifest import InputFacts, SplitCounts
 from pipelines.data.targets import check_scale, numbers
 from pipelines.sources.raw import Column, Raw
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-#: The columns to store, ``(N,)`` each, and their metadata.
-Stored = tuple[dict[str, pa.Array], InputFacts]
+#: The columns to store, ``(N,)`` each, their metadata, and a tokenizer trained on them.
+Stored = tuple[dict[str, pa.Array], InputFacts, "PreTrainedTokenizerBase | None"]
 #: "train" and "test" -> their ids.
 Splits = dict[str, Array]
 
@@ -30,7 +34,7 @@ def check(raw: Raw, task: TaskPlan) -> None:
     Raises:
         UserError: naming the id of the first.
     """
-    if task.kind not in ("text", "language"):
+    if task.kind not in ("text", "language", "seq2seq"):
         return
     for name, values in raw.inputs.items():
         bad = next((i for i, v in enumerate(values) if not isinstance(v, str) or not v.strip()), None)
@@ -47,7 +51,7 @@ def encode(raw: Raw, task: TaskPlan, train: Array, test: Array) -> Stored:
 def _images(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
     """Return no column: pixels and their statistics are written after the rest."""
     assert raw.pixels is not None
-    return {}, InputFacts(shape=list(raw.pixels.shape))
+    return {}, InputFacts(shape=list(raw.pixels.shape)), None
 
 
 def listed(rows: Array) -> pa.Array:
@@ -68,7 +72,14 @@ def _texts(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
         columns["second"] = pa.array(found.second)
     truncated = SplitCounts(train=int(found.cut[splits["train"]].sum()), test=int(found.cut[splits["test"]].sum()))
     facts = InputFacts(pad=found.pad, vocabulary=found.vocabulary, max_length=task.max_length, truncated=truncated)
-    return columns | {name: pa.array(values) for name, values in raw.inputs.items()}, facts
+    return columns | {name: pa.array(values) for name, values in raw.inputs.items()}, facts, None
+
+
+def _pairs(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
+    from pipelines.data.sequences import pairs
+
+    found = pairs.encoded(raw.texts["source"], raw.texts["target"], task, splits["train"], splits["test"])
+    return found.columns, found.facts, found.tokenizer
 
 
 def _tables(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
@@ -90,7 +101,7 @@ def _tables(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
             raise UserError(f"{where.format(column)}: {error}") from None
         values.append(read)
     rows = matrix(features, values)
-    return {"row": listed(rows)}, InputFacts(shape=[rows.shape[1]], features=[f.record() for f in features])
+    return {"row": listed(rows)}, InputFacts(shape=[rows.shape[1]], features=[f.record() for f in features]), None
 
 
 def _categories(values: Column) -> Array:
@@ -112,4 +123,9 @@ def _dates(column: str, values: Column, where: str) -> dict[str, Array]:
     return {f"{column}.{name}": np.array([p[k] for p in parts], object) for k, name in enumerate(names)}
 
 
-KINDS: dict[str, Callable[[Raw, TaskPlan, Splits], Stored]] = {"text": _texts, "image": _images, "table": _tables}
+KINDS: dict[str, Callable[[Raw, TaskPlan, Splits], Stored]] = {
+    "text": _texts,
+    "image": _images,
+    "table": _tables,
+    "seq2seq": _pairs,
+}

@@ -90,14 +90,14 @@ class TargetFacts(Record):
     """A manifest's metadata of the targets.
 
     Attributes:
-        target: kind of target: "class", "classes" (any number of them), "number" or "tokens".
+        target: kind of target: "class", "classes" (any number of them), "number", "tokens" or "sequence".
         metric: that models are judged by; ``higher`` is whether a higher value is better.
-        outputs: model outputs per example; for running text, tokens to predict.
+        outputs: model outputs per example; for running text, tokens to predict; of a sequence, the most.
         labels: names of the classes of which an example has any number; ``classes`` is empty then.
         by_label: training examples that have each of ``labels``.
     """
 
-    target: Literal["class", "classes", "number", "tokens"]
+    target: Literal["class", "classes", "number", "tokens", "sequence"]
     metric: str
     higher: bool
     classes: list[str]
@@ -119,7 +119,9 @@ class InputFacts(Record):
         mean: of the training pixels, with their standard ``deviation``.
         pad: id of the padding token.
         truncated: number of texts longer than ``max_length`` tokens.
-        end: id of the token between documents; None if the tokenizer has none.
+        truncated_targets: number of targets longer than ``max_target_length`` tokens.
+        start: id of the token that a decoder reads before a target's first one.
+        end: id of the token between documents, or after a source or target; None if the tokenizer has none.
         tokens: number in all documents of a split.
     """
 
@@ -131,6 +133,9 @@ class InputFacts(Record):
     vocabulary: int | None = None
     max_length: int | None = None
     truncated: SplitCounts | None = None
+    max_target_length: int | None = None
+    truncated_targets: SplitCounts | None = None
+    start: int | None = None
     block: int | None = None
     end: int | None = None
     tokens: SplitCounts | None = None
@@ -160,7 +165,7 @@ class Manifest(TargetFacts, InputFacts, RegimeFacts):
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, protected_namespaces=())
 
-    kind: Literal["text", "image", "table", "language"]
+    kind: Literal["text", "image", "table", "language", "seq2seq"]
     task: str
     source: DataSource
     licence: str

@@ -64,11 +64,15 @@ def read_split(name: str, manifest: Manifest, folder: Path | None = None) -> Spl
 def _examples(table: pa.Table, manifest: Manifest) -> Examples:
     from components.tasks.image import Images
     from components.tasks.language import Blocks
+    from components.tasks.sequences import Pairs
     from components.tasks.table import Records
     from components.tasks.text import Texts
 
     if manifest.kind == "language":
         return Blocks(_rows(table["tokens"], manifest))
+    if manifest.kind == "seq2seq":
+        pad, start = _known(manifest, "pad", "start")
+        return Pairs(*_listed(table), table["second"].to_numpy(), manifest.outputs, pad, start)
     label, outputs = labels_of(table["label"]), manifest.outputs
     if manifest.kind == "image":
         assert manifest.mean is not None
@@ -76,10 +80,22 @@ def _examples(table: pa.Table, manifest: Manifest) -> Examples:
         return Images(_rows(table["pixels"], manifest), label, outputs, manifest.mean, manifest.deviation)
     if manifest.kind == "table":
         return Records(_rows(table["row"], manifest), label, outputs)
-    tokens = table["tokens"].chunk(0)
     second = table["second"].to_numpy() if "second" in table.column_names else None
-    assert manifest.pad is not None
-    return Texts(tokens.values.to_numpy(), tokens.offsets.to_numpy(), label, outputs, manifest.pad, second)
+    (pad,) = _known(manifest, "pad")
+    return Texts(*_listed(table), label, outputs, pad, second)
+
+
+def _known(manifest: Manifest, *keys: str) -> list[int]:
+    """Return the values of ``keys`` that every manifest of the kind has."""
+    values = [getattr(manifest, key) for key in keys]
+    assert None not in values, f"the manifest of {manifest.kind} has {', '.join(keys)}"
+    return values
+
+
+def _listed(table: pa.Table) -> tuple[Array, Array]:
+    """Return the tokens of all rows, concatenated, and the start of each, without a copy."""
+    tokens = table["tokens"].chunk(0)
+    return tokens.values.to_numpy(), tokens.offsets.to_numpy()
 
 
 def labels_of(column: pa.ChunkedArray) -> Array:

@@ -29,20 +29,22 @@ def summary_lines(manifest: Manifest, label: Array | None) -> list[str]:
     if empty := manifest.empty_classes:
         lines.append(f"no rows of {', '.join(empty)}: classes that are left out (empty_classes: drop)")
     lines += repeated(manifest)
-    if manifest.truncated is not None and manifest.truncated.total:
-        where = f"tasks.{manifest.task}.max_length in params.yaml sets where"
-        lines.append(f"{truncation(manifest)}; {where}")
+    for key, cut in (("max_length", manifest.truncated), ("max_target_length", manifest.truncated_targets)):
+        if cut is not None and cut.total:
+            lines.append(f"{truncation(manifest, key)}; tasks.{manifest.task}.{key} in params.yaml sets where")
     return lines
 
 
-def truncation(manifest: Manifest) -> str | None:
-    """Return a line on truncated texts; None for other kinds of data."""
-    cut, counts = manifest.truncated, manifest.counts
+def truncation(manifest: Manifest, key: str = "max_length") -> str | None:
+    """Return a line on texts, or targets, longer than ``key``; None for other kinds of data."""
+    of_targets = key == "max_target_length"
+    cut, counts = manifest.truncated_targets if of_targets else manifest.truncated, manifest.counts
     if cut is None:
         return None
-    parts = f"{cut.train:,} of {counts.train:,} train and {cut.test:,} of {counts.test:,} test texts"
+    what = "targets" if of_targets else "sources" if manifest.kind == "seq2seq" else "texts"
+    parts = f"{cut.train:,} of {counts.train:,} train and {cut.test:,} of {counts.test:,} test {what}"
     share = cut.total / (counts.train + counts.test)
-    return f"{parts} ({share:.1%}) are longer than max_length, {manifest.max_length} tokens, and cut there"
+    return f"{parts} ({share:.1%}) are longer than {key}, {getattr(manifest, key)} tokens, and cut there"
 
 
 def repeated(manifest: Manifest) -> list[str]:

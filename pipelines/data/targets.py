@@ -13,6 +13,7 @@ from components.rng import stream
 from components.tasks.column_encoding import spread, standardised
 from pipelines.config.plans import TaskPlan
 from pipelines.config.schema.regimes import LabelNoise
+from pipelines.config.schema.task_fields import OWN_TARGETS
 from pipelines.core.errors import UserError
 from pipelines.data.class_names import classes_of, composed_labels
 from pipelines.data.label_sets.reading import label_sets
@@ -64,6 +65,8 @@ def read(raw: Raw, task: TaskPlan) -> Target:
     Raises:
         UserError: naming the id of an invalid label.
     """
+    if task.kind in OWN_TARGETS:  # which come with the inputs
+        return Target(np.zeros(len(raw.label), np.int64), np.arange(len(raw.label)), None)
     if task.predicts == "number":
         value = numbers(raw.label, f"{task.name}: label")
         return Target(value, np.arange(len(value)), None)
@@ -158,10 +161,11 @@ def settle(target: Target, train: Array, test: Array, task: TaskPlan) -> Settled
     Raises:
         UserError: if the targets cannot be learnt from the training split.
     """
+    if task.kind in OWN_TARGETS:
+        return Settled(target.value, target.value, own_tokens(task))
     if target.value.ndim > 1:
         return Settled(*settled(target.value, target.names or [], train, test, task))
-    settled_kind = _settled_numbers if target.names is None else _settled_classes
-    return settled_kind(target, train, test, task)
+    return (_settled_numbers if target.names is None else _settled_classes)(target, train, test, task)
 
 
 def _settled_numbers(target: Target, train: Array, test: Array, task: TaskPlan) -> Settled:
@@ -203,10 +207,11 @@ def _settled_classes(target: Target, train: Array, test: Array, task: TaskPlan) 
     return Settled(noisy, clean, facts.model_copy(update={"empty_classes": empty}) if empty else facts)
 
 
-def next_tokens(task: TaskPlan) -> TargetFacts:
-    """Return the metadata of the targets of blocks: every token but the first."""
-    judged = task.judging_metric
-    facts = {"target": "tokens", "metric": judged.name, "higher": judged.higher, "classes": [], "outputs": task.block - 1}
+def own_tokens(task: TaskPlan) -> TargetFacts:
+    """Return the metadata of targets that are tokens: all of a block but the first, or those of a text."""
+    judged, kind = task.judging_metric, OWN_TARGETS[task.kind]
+    outputs = task.block - 1 if kind == "tokens" else task.max_target_length
+    facts = {"target": kind, "metric": judged.name, "higher": judged.higher, "classes": [], "outputs": outputs}
     return TargetFacts.of(facts | {"label_scale": None, "label_noise": None})
 
 

@@ -16,6 +16,7 @@ from pipelines.data.manifest import InputFacts, SplitCounts
 from pipelines.sources import pretrained
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerBase
 
 #: Token between two documents of a tokenizer trained here; its id is 0.
@@ -47,16 +48,23 @@ def tokenizer_of(task: TaskPlan, texts: Sequence[str]) -> PreTrainedTokenizerBas
 
 def trained(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerBase:
     """Return a byte-level BPE of at most ``vocabulary`` tokens (Sennrich et al. 2016); it is deterministic."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
+
+    tokenizer = byte_pairs(texts, vocabulary, [END])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=END, eos_token=END, pad_token=END)
+
+
+def byte_pairs(texts: Sequence[str], vocabulary: int, special: list[str]) -> Tokenizer:
+    """Return a tokenizer trained on ``texts``, whose first ids are of the ``special`` tokens."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=[END], initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=END, eos_token=END, pad_token=END)
+    return tokenizer
 
 
 def end_of(tokenizer: PreTrainedTokenizerBase) -> int | None:

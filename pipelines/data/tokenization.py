@@ -54,17 +54,21 @@ def encoded(parts: Sequence[Sequence[str]], task: TaskPlan) -> Encoded:
     where = f"params.yaml: tasks.{task.name}"
     if not tokenizer.is_fast:
         raise UserError(f"{where}.model: its tokenizer must be one of the tokenizers library, got {type(tokenizer).__name__}")
-    _check_length(task.max_length, pretrained.reads(config), where)
+    check_length(task.max_length, pretrained.reads(config), where)
     # Only models with embeddings of token types distinguish the two texts of a pair.
     typed = len(parts) == 2 and getattr(config, "type_vocab_size", 0) > 1 and "token_type_ids" in tokenizer.model_input_names
-    backend = tokenizer.backend_tokenizer
-    backend.enable_truncation(task.max_length)
+    tokens, sizes, second, cut = in_parts(parts, tokenizer.backend_tokenizer, task.max_length, typed, where)
+    check_tokens(tokens, sizes, getattr(config, "vocab_size", None), where)
+    return Encoded(tokens, sizes, second if typed else None, cut, tokenizer.pad_token_id or 0, len(tokenizer))
+
+
+def in_parts(parts: Sequence[Sequence[str]], backend: Tokenizer, length: int, typed: bool, where: str) -> tuple[Array, ...]:
+    """Return tokens, sizes, seconds and cuts, as in ``Encoded``, of texts cut to ``length`` tokens."""
+    backend.enable_truncation(length)
     backend.no_padding()
     with _all_cores():
         found = [_at_once(_some(parts, i), backend, typed, where) for i in range(0, len(parts[0]), AT_ONCE)]
-    tokens, sizes, second, cut = (np.concatenate(column) for column in zip(*found, strict=True))
-    _check_tokens(tokens, sizes, getattr(config, "vocab_size", None), where)
-    return Encoded(tokens, sizes, second if typed else None, cut, tokenizer.pad_token_id or 0, len(tokenizer))
+    return tuple(np.concatenate(column) for column in zip(*found, strict=True))
 
 
 @contextmanager
@@ -116,13 +120,15 @@ def second_at(types: Array, sizes: Array, where: str) -> Array:
     return second.astype(np.int32)
 
 
-def _check_length(length: int, known: int | None, where: str) -> None:
+def check_length(length: int, known: int | None, where: str, key: str = "max_length") -> None:
+    """Raise UserError, naming ``key``, for a ``length`` above the ``known`` one that the model reads."""
     if known is not None and length > known:
         reads = f"must be at most the {known} tokens that the model reads"
-        raise UserError(f"{where}.max_length: {reads}, got {length}; the nearest that works is {known}")
+        raise UserError(f"{where}.{key}: {reads}, got {length}; the nearest that works is {known}")
 
 
-def _check_tokens(tokens: Array, sizes: Array, vocabulary: int | None, where: str) -> None:
+def check_tokens(tokens: Array, sizes: Array, vocabulary: int | None, where: str) -> None:
+    """Raise UserError for a text ``(N,)`` without tokens, or a token ``(T,)`` that is not in the vocabulary."""
     if not sizes.all():
         raise UserError(f"{where}: the tokenizer makes no token of the text of id {sizes.argmin()}")
     if vocabulary is not None and (largest := tokens.max()) >= vocabulary:

@@ -119,12 +119,13 @@ def provenance(manifest: Manifest, cost: CostRecord, seeds: Sequence[int], comma
     threads = f"{machine.threads} thread{'s' * (machine.threads != 1)} on {machine.cores} cores"
     processor = energy.cpu_model or machine.processor
     counts = f"{manifest.counts.test:,} test, {manifest.counts.train:,} train"
-    cut, same = summary.truncation(manifest), summary.repeated(manifest)
+    cuts = [cut for key in ("max_length", "max_target_length") if (cut := summary.truncation(manifest, key))]
+    same = summary.repeated(manifest)
     return [
         ("command", command),
         ("seeds of training" if len(seeds) > 1 else "seed", ", ".join(map(str, seeds))),
         ("data", f"{manifest.task}: {counts}; sha256 {manifest.content}; split with seed {manifest.seed}"),
-        *([("texts", cut)] if cut else []),
+        *([("texts", "; ".join(cuts))] if cuts else []),
         *([("duplicates", "; ".join(same))] if same else []),
         ("licence", str(manifest.licence)),
         ("citation", str(manifest.citation)),

@@ -10,6 +10,7 @@ from pipelines.config.plans import TaskPlan
 from pipelines.config.schema.model import Model, Transformer
 from pipelines.core.artifacts import HERE, PREPARED, plan_of
 from pipelines.data.manifest import Manifest
+from pipelines.tracking import served
 
 if TYPE_CHECKING:
     from mlflow.types import Schema
@@ -25,6 +26,7 @@ PARTS = Path("model")
 INPUT = {
     "text": "the plain text; a pair as two columns, text and text_pair",
     "language": "the prompt, as plain text",
+    "seq2seq": "the source, as plain text",
     "image": "float32 (N, channels, height, width): (pixel - mean) / deviation, of pixels from 0 to 255",
     "table": "float32 (N, columns): the entries of features in order; a number as (value - mean) / deviation, a category "
     "one-hot, its last column for any other value",
@@ -42,6 +44,8 @@ def save(trained: Path, folder: Path, plan: Model, manifest: Manifest, root: Pat
     kind = _save_transformer if isinstance(plan, Transformer) and manifest.kind == "text" else _save_module
     if manifest.kind == "language":
         kind = _save_language_model
+    if manifest.kind == "seq2seq":
+        kind = _save_writer
     kind(trained, folder, plan, manifest, root)
 
 
@@ -108,6 +112,27 @@ def _save_language_model(trained: Path, folder: Path, plan: Model, manifest: Man
         metadata=_known(manifest, "target", "block", "vocabulary") | {"input": INPUT["language"]},
         # Prompt and generated text together fit into the model's context.
         model_config={"max_new_tokens": max(1, block // 2), "do_sample": False},
+    )
+
+
+def _save_writer(trained: Path, folder: Path, plan: Model, manifest: Manifest, root: Path) -> None:
+    """Write a model of texts to texts, for which transformers has no pipeline, and so MLflow no flavour of its own."""
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    from components.evaluation.generation import greedy
+    from pipelines.data.split_files import read_split
+
+    mlflow.pyfunc.save_model(
+        str(folder),
+        python_model=str(Path(served.__file__).with_name("writer.py")),
+        artifacts={"model": str(trained)},
+        signature=ModelSignature(Schema([ColSpec("string")]), Schema([ColSpec("string")])),
+        input_example=[read_split("test", manifest, root / PREPARED).table["source"][0].as_py()],
+        pip_requirements=_requirements("mlflow", "torch", "transformers"),
+        metadata=_known(manifest, "target", "vocabulary") | {"input": INPUT["seq2seq"]},
+        model_config={"max_length": manifest.max_length, "generate": greedy(manifest.outputs)},
     )
 
 

@@ -16,7 +16,7 @@ from pipelines.config.schema.model import Model
 from pipelines.core.artifacts import HERE, result
 from pipelines.data.manifest import Manifest
 from pipelines.tracking.client import Tracker
-from pipelines.tracking.flavors import EXPORTED, PARTS, save
+from pipelines.tracking.flavors import EXPORTED, save
 
 if TYPE_CHECKING:
     import mlflow
@@ -72,7 +72,8 @@ class Models:
             self._export(trained)
         else:
             for path in trained.glob("*.safetensors"):
-                shutil.copyfile(path, self.folder / PARTS / path.name)
+                # Of a flavour of MLflow's own in the folder PARTS, of a pyfunc among its artifacts.
+                shutil.copyfile(path, next(self.folder.rglob(path.name)))
 
     def _export(self, trained: Path) -> None:
         """Replace the weights of the exported graph by those in ``trained``."""

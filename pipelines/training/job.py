@@ -26,10 +26,11 @@ from pipelines.costs.energy_meter import EnergyMeter
 from pipelines.costs.records import EpochEnd
 from pipelines.data.manifest import Manifest
 from pipelines.data.split_files import Split, read_split
-from pipelines.training import augmentation, builders, launcher, models, validation
+from pipelines.training import augmentation, builders, launcher, models
 from pipelines.training.checkpoints import Checkpoint, Metered, State, unpack
 from pipelines.training.cost_record import cost_record
 from pipelines.training.frozen_features import Keeping
+from pipelines.training.judging import validation
 from pipelines.training.plan_changes import NOTHING, Substitute
 from pipelines.training.run_sizes import run_plan
 

@@ -23,6 +23,7 @@ from components.run_position import Plan
 from components.selection.selector import Selector
 from components.tasks.batch import Rows
 from components.tasks.image import Images
+from components.tasks.sequences import Pairs
 from components.tasks.text import Texts
 
 #: Where ``make_training`` trains: on a GPU by the project's own setting, ``WINNOW_DEVICE=cuda``.
@@ -106,6 +107,44 @@ def make_texts():
         lengths = rng.integers(1, 10, n)
         tokens = rng.integers(1, 30, lengths.sum()).astype(np.int32)
         return Texts(tokens, np.concatenate([[0], np.cumsum(lengths)]), rng.integers(0, classes, n), classes, 0)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def make_pairs():
+    """Sources of 1 to 6 tokens out of 17, each to be copied from its first token on as far as the third; 0 pads, 1 ends."""
+
+    def build(n=60, seed=0):
+        rng = np.random.default_rng(seed)
+        sources = [rng.integers(2, 19, rng.integers(1, 7)).tolist() for _ in range(n)]
+        examples = [[*source, 1, *source[:3], 1] for source in sources]
+        ends = np.concatenate([[0], np.cumsum([len(each) for each in examples])])
+        second = np.array([len(source) + 1 for source in sources], np.int32)
+        return Pairs(np.concatenate(examples).astype(np.int32), ends, second, 5, 0, 0)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def make_t5():
+    """A tiny T5, untrained."""
+
+    def build(seed=0, dropout=0.1):
+        from transformers import T5Config, T5ForConditionalGeneration
+
+        torch.manual_seed(seed)
+        sizes = {
+            "vocab_size": 19,
+            "d_model": 16,
+            "d_kv": 8,
+            "d_ff": 32,
+            "num_layers": 1,
+            "num_heads": 2,
+            "dropout_rate": dropout,
+        }
+        tokens = {"pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0, "use_cache": False}
+        return T5ForConditionalGeneration(T5Config(dropout_rate=dropout, **sizes, **tokens))
 
     return build
 

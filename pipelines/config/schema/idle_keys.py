@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from components.costs.savings import NAMED as NAMED_METRICS
-from pipelines.config.schema.task_fields import TaskKeys
+from pipelines.config.schema.task_fields import OWN_TARGETS, TaskKeys
 from pipelines.core.errors import unknown
 
 #: The kinds of data that a key is for, by key.
-FOR = {"image_size": ("image",), "max_length": ("text",), "block": ("language",), "vocabulary": ("language",)}
+FOR = {
+    "image_size": ("image",),
+    "max_length": ("text", "seq2seq"),
+    "max_target_length": ("seq2seq",),
+    "block": ("language",),
+    "vocabulary": ("language", "seq2seq"),
+}
 #: Image sources without columns.
 WITHOUT_COLUMNS = ("idx", "scikit-learn", "folder")
 #: Suffixes of files that name their columns themselves.
@@ -19,7 +25,8 @@ def idle(task: TaskKeys) -> str | None:
     given, source = task.model_fields_set, task.source
     for key, kinds in FOR.items():
         if key in given and getattr(task, key) is not None and task.kind not in kinds:
-            return f"{key}: is for a task of kind {kinds[0]!r}, and this one is of kind {task.kind!r}; leave it out"
+            known = " or ".join(map(repr, kinds))
+            return f"{key}: is for a task of kind {known}, and this one is of kind {task.kind!r}; leave it out"
     if task.training.augment and task.kind != "image":
         return f"training.augment: is for a task of kind 'image', and this one is of kind {task.kind!r}; leave it out"
     if task.kind == "image" and source.source in WITHOUT_COLUMNS and list(task.columns.named()):
@@ -51,7 +58,7 @@ def misfit(task: TaskKeys) -> str | None:
     if task.separator is not None and not several:
         return f"separator: is for 'predicts: classes', and this task has predicts: {task.predicts}; leave it out"
     known = NAMED_METRICS.get(task.predicts, ())
-    if task.metric is not None and task.kind != "language" and known and task.metric not in known:
+    if task.metric is not None and task.kind not in OWN_TARGETS and known and task.metric not in known:
         return unknown(f"metric: {task.metric!r} with predicts: {task.predicts}", "metric", task.metric, known)
     for key in ("binarize", "label_noise", "long_tail") if several else ():
         if getattr(task, key) is not None:

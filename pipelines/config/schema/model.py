@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
@@ -73,17 +73,16 @@ class Small(Section):
     options: dict[str, int | float | list[int]] = Field(default_factory=dict)
 
 
-class Gpt(Section):
-    """An untrained GPT-2 of any size, with the task's block length and vocabulary."""
+class Sized(Section):
+    """Size of an untrained transformer."""
 
-    family: Literal["gpt"]
     layers: PositiveInt
     width: PositiveInt
     heads: PositiveInt
     dropout: Share = 0.1
 
     @model_validator(mode="after")
-    def _heads_share_the_width(self) -> Gpt:
+    def _heads_share_the_width(self) -> Self:
         if self.width % self.heads:
             nearest = max(1, round(self.width / self.heads)) * self.heads
             raise ValueError(
@@ -92,4 +91,16 @@ class Gpt(Section):
         return self
 
 
-Model = Annotated[Transformer | Timm | Vision | Small | Gpt, Field(discriminator="family")]
+class Gpt(Sized):
+    """An untrained GPT-2 of any size, with the task's block length and vocabulary."""
+
+    family: Literal["gpt"]
+
+
+class T5(Sized):
+    """An untrained T5 of any size with the task's vocabulary; ``layers`` in the encoder, and as many in the decoder."""
+
+    family: Literal["t5"]
+
+
+Model = Annotated[Transformer | Timm | Vision | Small | Gpt | T5, Field(discriminator="family")]

@@ -8,7 +8,7 @@ from pipelines.config.schema.augment import padding_error
 from pipelines.config.schema.idle_keys import idle, misfit
 from pipelines.config.schema.model import Small, Timm, Transformer
 from pipelines.config.schema.source import FromFolder, FromPackage
-from pipelines.config.schema.task_fields import TaskKeys
+from pipelines.config.schema.task_fields import OWN_TARGETS, TaskKeys
 
 #: By kind of data: required columns (at least one of them), optional columns; and the sources that have such data.
 INPUTS: dict[str, tuple[set[str], set[str]]] = {
@@ -16,12 +16,14 @@ INPUTS: dict[str, tuple[set[str], set[str]]] = {
     "image": ({"image"}, set()),
     "table": ({"numbers", "categories", "dates"}, set()),
     "language": ({"text"}, set()),
+    "seq2seq": ({"source", "target"}, set()),
 }
 SOURCES = {
     "text": ("hub", "files", "package"),
     "image": ("hub", "folder", "idx", "scikit-learn"),
     "table": ("hub", "files", "package"),
     "language": ("hub", "files", "folder", "package"),
+    "seq2seq": ("hub", "files", "package"),
 }
 #: The sources that are tables, whose columns must be named.
 TABULAR = ("hub", "files", "package")
@@ -33,6 +35,7 @@ MODELS: dict[str, tuple[str, ...]] = {
     "image": ("transformers", "timm", "torchvision", "small"),
     "table": ("small",),
     "language": ("transformers", "gpt"),
+    "seq2seq": ("transformers", "t5"),
 }
 SMALL: dict[str, tuple[str, ...]] = {"image": ("cnn", "lenet", "mlp"), "table": ("table-mlp",)}
 
@@ -68,14 +71,17 @@ class Task(TaskKeys):
 
     @model_validator(mode="after")
     def _empty_texts_alone(self) -> Task:
-        if self.drop_empty and (self.kind not in ("text", "language") or not self.columns.text):
-            raise ValueError("drop_empty: is for kind 'text' or 'language' with a column 'text'; leave it out")
+        if self.drop_empty and self.kind != "seq2seq" and (self.kind not in ("text", "language") or not self.columns.text):
+            raise ValueError("drop_empty: is for kind 'text' or 'language' with a column 'text', or 'seq2seq'; leave it out")
         return self
 
     def _check_columns(self, named: set[str]) -> None:
         wanted, more = INPUTS[self.kind]
-        label = set() if self.kind == "language" else {"label"}
+        label = set() if self.kind in OWN_TARGETS else {"label"}
         more = more | ({"domain"} if self.target is not None and self.target.domain is not None else set())
+        if self.kind == "seq2seq" and named != wanted:
+            got = ", ".join(sorted(named)) or "none"
+            raise ValueError(f"columns: a task of kind 'seq2seq' names 'source' and 'target', and no other, got {got}")
         if not (wanted & named and label <= named <= wanted | more | label):
             also = " and 'label'" if label else " alone"
             raise ValueError(f"columns: must name {listed(wanted)}{also}, got {', '.join(sorted(named)) or 'none'}")
@@ -90,6 +96,10 @@ class Task(TaskKeys):
             raise ValueError(f"model.name: a task of kind {self.kind!r} takes {names}, got {self.model.name!r}")
         if self.kind == "image" and isinstance(self.model, Transformer) and self.model.lora is not None:
             raise ValueError("model.lora: is for texts and running text, and this task is of kind 'image'; leave it out")
+        if self.kind == "seq2seq" and isinstance(self.model, Transformer):
+            for key in ("num_hidden_layers", "train_layers"):
+                if getattr(self.model, key) is not None:
+                    raise ValueError(f"model.{key}: is for models of one stack of layers, and 'seq2seq' has two; leave it out")
         return self
 
     @model_validator(mode="after")
@@ -107,14 +117,15 @@ class Task(TaskKeys):
 
     @model_validator(mode="after")
     def _keys_fit_target(self) -> Task:
-        if self.kind == "language" and self.predicts != "class":
-            own = "a task of kind 'language' predicts its own tokens"
-            raise ValueError(f"predicts: {own}, got {self.predicts!r}; leave it out")
-        learnt = "is of kind 'language'" if self.kind == "language" else f"has predicts: {self.predicts}"
+        own = self.kind in OWN_TARGETS
+        if own and self.predicts != "class":
+            what = "its own tokens" if self.kind == "language" else "a text"
+            raise ValueError(f"predicts: a task of kind {self.kind!r} predicts {what}, got {self.predicts!r}; leave it out")
+        learnt = f"is of kind {self.kind!r}" if own else f"has predicts: {self.predicts}"
         if message := misfit(self):
             raise ValueError(message)
         for key in ("binarize", "label_noise", "long_tail", "metric", "empty_classes"):
-            if getattr(self, key) not in (None, "refuse") and (self.kind == "language" or self.predicts == "number"):
+            if getattr(self, key) not in (None, "refuse") and (own or self.predicts == "number"):
                 raise ValueError(f"{key}: is for classes, and this task {learnt}; leave one of the two out")
         return self
 
@@ -122,7 +133,7 @@ class Task(TaskKeys):
     def _loss_fits_target(self) -> Task:
         for key in ("class_weights", "label_smoothing"):
             if getattr(self.training, key) and not self.classifies:
-                learnt = "is of kind 'language'" if self.kind == "language" else f"has predicts: {self.predicts}"
+                learnt = f"is of kind {self.kind!r}" if self.kind in OWN_TARGETS else f"has predicts: {self.predicts}"
                 raise ValueError(f"training.{key}: is for one class an example, and this task {learnt}; leave it out")
         return self
 
@@ -162,8 +173,8 @@ class Task(TaskKeys):
     @model_validator(mode="after")
     def _near_copies_can_be_made(self) -> Task:
         near = self.duplicates is not None and self.duplicates.near
-        if near and (self.kind == "language" or (self.kind == "table" and not self.columns.numbers)):
-            lacking = "of kind 'language'" if self.kind == "language" else "whose columns name no numbers"
+        if near and (self.kind in OWN_TARGETS or (self.kind == "table" and not self.columns.numbers)):
+            lacking = f"of kind {self.kind!r}" if self.kind in OWN_TARGETS else "whose columns name no numbers"
             raise ValueError(
                 "duplicates.near: changes words, pixels or numbers a little, and must be false for a task "
                 f"{lacking}, got true; the nearest that works is false"

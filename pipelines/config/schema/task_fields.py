@@ -28,12 +28,17 @@ MetricName = Literal[
     "subset_accuracy",
 ]
 
+#: Kinds of data whose targets are neither classes nor numbers -> what they are.
+OWN_TARGETS: dict[str, Literal["tokens", "sequence"]] = {"language": "tokens", "seq2seq": "sequence"}
+
 
 class Columns(Section):
     """Names of the source's columns, by role."""
 
     text: str | None = None
     text_pair: str | None = None
+    source: str | None = None
+    target: str | None = None
     image: str | None = None
     numbers: list[str] = Field(default_factory=list)
     categories: list[str] = Field(default_factory=list)
@@ -64,7 +69,7 @@ class DataKeys(Section):
     a model trains; without, it judges at the end in place of the test split.
     """
 
-    kind: Literal["text", "image", "table", "language"]
+    kind: Literal["text", "image", "table", "language", "seq2seq"]
     predicts: Literal["class", "classes", "number"] = "class"
     separator: Annotated[str, Field(min_length=1)] | None = None
     metric: MetricName | None = None
@@ -79,6 +84,7 @@ class DataKeys(Section):
     empty_classes: Literal["refuse", "drop"] = "refuse"
     leaks: Literal["report", "refuse", "drop"] = "report"
     max_length: Annotated[int, Field(ge=4)] = 128
+    max_target_length: Annotated[int, Field(ge=2)] = 64
     label_noise: LabelNoise | None = None
     long_tail: LongTail | None = None
     duplicates: Duplicates | None = None
@@ -99,12 +105,17 @@ class DataKeys(Section):
     @property
     def classifies(self) -> bool:
         """Whether an example's target is one class."""
-        return self.kind != "language" and self.predicts == "class"
+        return self.target_kind == "class"
+
+    @property
+    def target_kind(self) -> Literal["class", "classes", "number", "tokens", "sequence"]:
+        """What an example's target is."""
+        return OWN_TARGETS.get(self.kind, self.predicts)
 
     @property
     def judging_metric(self) -> Metric:
         """The metric that the task's models are judged by."""
-        of_kind = METRICS["tokens" if self.kind == "language" else self.predicts]
+        of_kind = METRICS[self.target_kind]
         return replace(of_kind, name=self.metric) if self.metric else of_kind
 
 

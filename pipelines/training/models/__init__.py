@@ -9,12 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from pipelines.config.schema.model import Gpt, Model, Small, Timm, Transformer, Vision
+from pipelines.config.schema.model import T5, Gpt, Model, Small, Timm, Transformer, Vision
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError, unknown
 from pipelines.data.manifest import Manifest
-from pipelines.sources import pretrained
-from pipelines.training.models import adapters, pretrained_models
+from pipelines.training.models import adapters, pretrained_models, sequence_models
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,8 +45,12 @@ def _built(model: Model, manifest: Manifest) -> nn.Module:
         from pipelines.training.models.timm_models import timm_model
 
         return timm_model(model, manifest, *_of_square(manifest))
+    if isinstance(model, Transformer) and manifest.kind == "seq2seq":
+        return sequence_models.seq2seq(model, manifest)
     if isinstance(model, Transformer):
         return pretrained_models.transformer(model, manifest)
+    if isinstance(model, T5):
+        return sequence_models.t5(model, manifest)
     if isinstance(model, Gpt):
         return pretrained_models.gpt(model, manifest)
     return _vision(model, manifest) if isinstance(model, Vision) else _small(model, manifest)
@@ -122,10 +125,9 @@ def save(model: nn.Module, folder: Path, plan: Model, tokenizer: Path = artifact
     if isinstance(plan, Transformer) and lora is not None and not lora.merged:
         adapters.save(model, folder, plan.source)
         return
-    if isinstance(plan, Transformer | Gpt):
+    if isinstance(plan, Transformer | Gpt | T5):
         model.save_pretrained(folder, state_dict=adapters.merged(model) if lora else None)  # type: ignore[operator]
-        own = pretrained.tokenizer_in(tokenizer) if isinstance(plan, Gpt) else pretrained.tokenizer(plan.source)
-        own.save_pretrained(folder)
+        sequence_models.tokenizer_of(plan, tokenizer).save_pretrained(folder)
         return
     from safetensors.torch import save_model
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.costs.clock import Clock
@@ -11,22 +12,19 @@ from components.engine.learner import Learner
 from components.engine.training import Training
 from components.epoch_records import EpochRecord, Step, ValidatedEpoch
 from components.evaluation.improvement import best_of, is_exhausted
-from components.evaluation.metrics import in_unit, metrics, predict
-from components.tasks.examples import Examples
+from components.evaluation.metrics import metrics
+from pipelines.config.plans import TrainingPlan
 from pipelines.config.schema import training as schema
 from pipelines.core import artifacts
 from pipelines.data.manifest import Manifest
-from pipelines.data.split_files import read_split
-from pipelines.training import builders
+from pipelines.data.split_files import Split, read_split
 from pipelines.training.checkpoints import Tensors, moving
 from pipelines.training.cost_record import VALIDATE
+from pipelines.training.judging.predictions import predicted
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import nn
 
-    from pipelines.config.plans import TrainingPlan
     from pipelines.costs.energy_meter import EnergyMeter
 
 
@@ -46,10 +44,10 @@ def of(
     """
     if plan.training.evaluate_every is None:
         return None
-    examples = read_split("validation", manifest, root / artifacts.PREPARED).examples
+    split = read_split("validation", manifest, root / artifacts.PREPARED)
     # Validation examples have no stored states: they take the whole model's forward pass, as in evaluation.
     learner = training.learner if whole is None else replace(training.learner, model=whole)
-    return Validation(training, learner, examples, plan.training, manifest, begun, final)
+    return Validation(training, learner, split, plan, manifest, begun, final, root)
 
 
 @dataclass
@@ -59,21 +57,23 @@ class Validation:
     Attributes:
         training: the run.
         learner: looks with the whole model.
-        examples: of the validation split.
-        settings: which epochs are judged, which weights are kept, and when to stop.
+        split: the validation split.
+        plan: which epochs are judged, which weights are kept, and when to stop.
         manifest: of the data.
         begun: number of epochs that a warm-up trained; only later ones can be best, or stop the training.
         final: whether the last epoch of the run is judged too.
+        root: the folder of the run.
         best: weights of the best epoch so far, by name; empty unless they are kept.
     """
 
     training: Training
     learner: Learner
-    examples: Examples
-    settings: schema.Training
+    split: Split
+    plan: TrainingPlan
     manifest: Manifest
     begun: int
     final: bool
+    root: Path
     best: Tensors = field(default_factory=dict)
 
     def follow(
@@ -103,6 +103,11 @@ class Validation:
             if self._is_over(records):
                 return
 
+    @property
+    def settings(self) -> schema.Training:
+        """The settings of training and validation."""
+        return self.plan.training
+
     def settle(self) -> None:
         """Give the model the best weights, if they are kept and the training is over."""
         if self.final and self.best:
@@ -114,19 +119,16 @@ class Validation:
 
     def _judged(self) -> dict[str, float]:
         """Return the metrics of the model as it is, the judging one first."""
-        scale, kind, learner = self.manifest.label_scale, self.manifest.target, self.learner
+        learner = self.learner
         clock, norms = learner.clock, learner.norms
         # The looks of a judge are no looks of the method, and it needs no gradient norms.
         learner.clock, learner.norms = Clock(), False
         try:
-            with self.training.clock.lap(VALIDATE, len(self.examples)):
-                batch = builders.look_batch(self.settings, learner.device)
-                found = predict(learner, self.examples, batch, kind)
+            with self.training.clock.lap(VALIDATE, len(self.split.examples)):
+                found = predicted(learner, self.split, self.plan, self.manifest, self.root)
         finally:
             learner.clock, learner.norms = clock, norms
-        if scale is not None:
-            found = in_unit(found, scale.mean, scale.deviation)
-        values = metrics(found, kind)
+        values = metrics(found, self.manifest.target)
         return {self.manifest.metric: values[self.manifest.metric]} | values
 
     def _keep(self, records: Sequence[EpochRecord], judged: ValidatedEpoch) -> None:

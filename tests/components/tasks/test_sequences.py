@@ -1,0 +1,58 @@
+"""Pairs give out a source, its target and what stands before each of the target's tokens."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from components.engine.learner import Learner
+from components.engine.optimizers import build_optimizer
+from components.evaluation.metrics import metrics, predict
+from components.evidence.objectives import OBJECTIVES
+from components.tasks.sequences import IGNORED, Pairs
+
+CPU = torch.device("cpu")
+
+
+def test_a_batch_is_padded_by_hand(make_rows):
+    # 5 6 7 -> 8 1, and 9 -> 10 11 12 1; the token 1 ends a target, 0 pads and starts.
+    tokens = np.array([5, 6, 7, 8, 1, 9, 10, 11, 12, 1], np.int32)
+    examples = Pairs(tokens, np.array([0, 5, 10]), np.array([3, 1], np.int32), 6, 0, 0)
+    batch = examples.fetch(make_rows([1, 0], [1, 2]), CPU)
+    assert batch.inputs["input_ids"].tolist() == [[9, 0, 0], [5, 6, 7]]
+    assert batch.inputs["attention_mask"].tolist() == [[1, 0, 0], [1, 1, 1]]
+    assert batch.inputs["decoder_input_ids"].tolist() == [[0, 10, 11, 12], [0, 8, 1, 0]]
+    assert batch.target.tolist() == [[10, 11, 12, 1, IGNORED, IGNORED], [8, 1, *[IGNORED] * 4]]
+    assert batch.weight.tolist() == [1, 2]
+    assert (len(examples), examples.outputs, examples.lengths.tolist(), len(examples.target)) == (2, 6, [5, 5], 2)
+    written, sizes = examples.written()
+    assert (written.tolist(), sizes.tolist()) == ([8, 1, 10, 11, 12, 1], [2, 4])
+    known, bag = np.unique(tokens), examples.bags.of(np.array([1]))
+    assert [known[bag.features[a:b]].tolist() for a, b in pairwise(bag.ends)] == [[1, 9, 10, 11, 12]]
+
+
+def test_what_is_read_and_what_is_learnt_are_those_of_transformers(make_pairs, make_t5, make_rows):
+    examples, model = make_pairs(), make_t5().eval()
+    batch = examples.fetch(make_rows(range(9)), CPU)
+    with torch.no_grad():
+        found = model(**batch.inputs).logits
+        labels = batch.target[:, : found.shape[1]].contiguous()
+        given = {name: batch.inputs[name] for name in ("input_ids", "attention_mask")}
+        expected = model(**given, labels=labels)
+    # An example's loss is the mean over its own tokens, and transformers' one mean is over all.
+    assert (found == expected.logits).all()
+    seen = OBJECTIVES["sequence"].see(found, batch.target, norm=False)
+    tokens = (batch.target != IGNORED).sum(1)
+    assert (seen.loss * tokens).sum() / tokens.sum() == pytest.approx(expected.loss.item(), rel=1e-5)
+
+
+def test_a_small_t5_learns_to_copy(make_pairs, make_t5, make_training):
+    examples, model = make_pairs(), make_t5(dropout=0.0)
+    learner = Learner(model, build_optimizer(model, "adamw", 0.02), lambda epoch: 1.0, OBJECTIVES["sequence"])
+    before = metrics(predict(learner, examples, 7, "sequence"), "sequence")["perplexity"]
+    training = make_training(examples=examples, model=model, epochs=20, learner=lambda *a, **k: learner)
+    list(training.until())
+    after = metrics(predict(learner, examples, 7, "sequence"), "sequence")
+    assert before > 10 > 4 > after["perplexity"]
+    assert after.keys() == {"perplexity", "loss"}
