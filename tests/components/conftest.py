@@ -134,15 +134,7 @@ def make_t5():
         from transformers import T5Config, T5ForConditionalGeneration
 
         torch.manual_seed(seed)
-        sizes = {
-            "vocab_size": 19,
-            "d_model": 16,
-            "d_kv": 8,
-            "d_ff": 32,
-            "num_layers": 1,
-            "num_heads": 2,
-            "dropout_rate": dropout,
-        }
+        sizes = {"vocab_size": 19, "d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2}
         tokens = {"pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0, "use_cache": False}
         return T5ForConditionalGeneration(T5Config(dropout_rate=dropout, **sizes, **tokens))
 

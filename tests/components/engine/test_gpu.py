@@ -81,8 +81,8 @@ def test_a_loss_that_is_no_number_is_refused_before_the_weights_move(make_mlp, m
     assert all(torch.equal(p, b) for p, b in zip(learner.parameters, before, strict=True))
 
 
-def test_a_batch_arrives_whole(make_rows, make_images, make_texts):
-    for examples in (make_images(), make_texts(), Blocks(np.arange(60, dtype=np.int32).reshape(10, 6))):
+def test_a_batch_arrives_whole(make_rows, make_images, make_texts, make_pairs):
+    for examples in (make_images(), make_texts(), make_pairs(), Blocks(np.arange(60, dtype=np.int32).reshape(10, 6))):
         rows = make_rows([3, 1, 8])
         here, there = examples.fetch(rows, torch.device("cpu")), examples.fetch(rows, GPU)
         assert here.inputs.keys() == there.inputs.keys()

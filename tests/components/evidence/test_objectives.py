@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from components.evidence.objectives import FEW, OBJECTIVES
+from components.evidence.score_formulas import mean_square_change
+from components.tasks.sequences import IGNORED, Pairs
 
 
 def test_the_gradient_norm_of_a_sequence_is_that_of_autograd():
@@ -16,6 +18,22 @@ def test_the_gradient_norm_of_a_sequence_is_that_of_autograd():
     torch.testing.assert_close(seen.norm, gradient.flatten(1).norm(dim=1))
     by_hand = [-z[i].log_softmax(1)[range(4), target[i, 1:]].mean() for i in range(3)]
     torch.testing.assert_close(seen.loss, torch.stack(by_hand))
+
+
+def test_a_targets_own_tokens_alone_make_its_loss_norm_and_change():
+    torch.manual_seed(0)
+    z, target = torch.randn(3, 4, 7, requires_grad=True), torch.full((3, 6), IGNORED)
+    sizes = (4, 1, 2)
+    for row, size in enumerate(sizes):
+        target[row, :size] = torch.randint(0, 7, (size,))
+    seen = OBJECTIVES["sequence"].see(z, target, norm=True)
+    (gradient,) = torch.autograd.grad(seen.loss.sum(), z)
+    torch.testing.assert_close(seen.norm, gradient.flatten(1).norm(dim=1))
+    own = [z[i].log_softmax(1)[range(n), target[i, :n]] for i, n in enumerate(sizes)]
+    torch.testing.assert_close(seen.loss, torch.stack([-each.mean() for each in own]))
+    # Against no pass before it, the mean square over six outputs is that over an example's own tokens.
+    change = mean_square_change(seen.output, torch.zeros(3, 6), 6)
+    torch.testing.assert_close(change, torch.stack([each.square().mean() for each in own]))
 
 
 @pytest.mark.parametrize("classes", [3, FEW + 1])
@@ -48,3 +66,11 @@ def test_a_squared_error_by_hand():
     assert norm.tolist() == [1.0, 6.0]
     assert margin.isnan().all()
     assert objective.predicted(output).tolist() == [-1, -1]
+
+
+def test_the_loss_of_frequencies_alone_weighs_each_example_once():
+    # Targets 5 1, 5 5 5 1 and 7 1 behind a source of one token each: 1/2 + 3/4 of the three are 5, 1/2 is 7, the rest 1.
+    tokens = np.array([9, 5, 1, 9, 5, 5, 5, 1, 9, 7, 1], np.int32)
+    examples = Pairs(tokens, np.array([0, 3, 8, 11]), np.ones(3, np.int32), 4, 0, 0)
+    share = np.array([1.25, 0.5, 1.25]) / 3
+    assert OBJECTIVES["sequence"].constant_loss(examples) == pytest.approx(-(share * np.log(share)).sum())

@@ -8,14 +8,16 @@ from components.tasks.examples import picked
 from components.tasks.language import Blocks
 from components.tasks.table import Records
 
-KINDS = ("images", "records", "blocks")
+KINDS = ("images", "records", "blocks", "pairs")
 
 
 @pytest.fixture(params=KINDS)
-def examples(request, make_images):
+def examples(request, make_images, make_pairs):
     rng = np.random.default_rng(0)
     if request.param == "images":
         return make_images()
+    if request.param == "pairs":
+        return make_pairs()
     if request.param == "records":
         return Records(rng.random((60, 5), np.float32), rng.random(60, np.float32), 1)
     return Blocks(rng.integers(0, 30, (60, 7)).astype(np.int32))
