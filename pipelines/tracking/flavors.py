@@ -118,8 +118,6 @@ def _save_language_model(trained: Path, folder: Path, plan: Model, manifest: Man
 def _save_writer(trained: Path, folder: Path, plan: Model, manifest: Manifest, root: Path) -> None:
     """Write a model of texts to texts, for which transformers has no pipeline, and so MLflow no flavour of its own."""
     import mlflow
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
 
     from components.evaluation.generation import greedy
     from pipelines.data.split_files import read_split
@@ -128,7 +126,6 @@ def _save_writer(trained: Path, folder: Path, plan: Model, manifest: Manifest, r
         str(folder),
         python_model=str(Path(served.__file__).with_name("writer.py")),
         artifacts={"model": str(trained)},
-        signature=ModelSignature(Schema([ColSpec("string")]), Schema([ColSpec("string")])),
         input_example=[read_split("test", manifest, root / PREPARED).table["source"][0].as_py()],
         pip_requirements=_requirements("mlflow", "torch", "transformers"),
         metadata=_known(manifest, "target", "vocabulary") | {"input": INPUT["seq2seq"]},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
@@ -22,13 +20,12 @@ class Writer(PythonModel):  # type: ignore[misc]
         self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         self._model = AutoModelForSeq2SeqLM.from_pretrained(folder, trust_remote_code=False, use_safetensors=True).eval()
 
-    def predict(self, context: PythonModelContext, model_input: Any, params: dict[str, Any] | None = None) -> list[str]:  # noqa: ANN401
-        """Return the texts written for the first column of ``model_input`` (pandas), or a list."""
-        sources = list(model_input if isinstance(model_input, list) else model_input.iloc[:, 0])
+    def predict(self, context: PythonModelContext, model_input: list[str]) -> list[str]:
+        """Return the text written for each source; MLflow makes lists of tables, and the signature of the types."""
         most, settings = int(context.model_config["max_length"]), dict(context.model_config["generate"])
         found: list[str] = []
-        for start in range(0, len(sources), BATCH):
-            some = sources[start : start + BATCH]
+        for start in range(0, len(model_input), BATCH):
+            some = model_input[start : start + BATCH]
             given = self._tokenizer(some, truncation=True, max_length=most, padding=True, return_tensors="pt")
             written = self._model.generate(given["input_ids"], attention_mask=given["attention_mask"], **settings)
             found += self._tokenizer.batch_decode(written, skip_special_tokens=True)

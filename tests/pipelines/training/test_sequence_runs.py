@@ -1,0 +1,94 @@
+"""Runs on sequences: every door, and stops and kills that leave the same bytes."""
+
+import random
+import shutil
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from components.tasks.sequences import Pairs
+from pipelines import train
+from pipelines.core import artifacts
+from pipelines.core.artifacts import result
+from pipelines.core.errors import Stopped
+from pipelines.core.signals import STOP
+from pipelines.plan import plan
+from pipelines.prepare import prepare
+from pipelines.subset import subset
+from pipelines.training import job
+from pipelines.training.models import WEIGHTS
+from pipelines.warm_up import warm_up
+from tests.pipelines.killed_stages import finish, kill_until_done, outputs, start
+from tests.pipelines.records import cost_record
+from tests.pipelines.summaries import SEQ2SEQ, written
+from tests.pipelines.training.conftest import COMPARED, SETTINGS
+
+TRAINED = (f"model/{WEIGHTS}", "ledger.parquet", "history.json")
+
+
+@pytest.fixture
+def sequences(write_params, tmp_path, torch_as_it_was, monkeypatch):
+    """Plan and prepare a task of sequences; return its folder."""
+    monkeypatch.setenv("WINNOW_DEVICE", "cpu")
+    spent = {"kwh": dict.fromkeys(("cpu", "gpu", "memory"), 0.0), "record": lambda: cost_record().metered}
+    monkeypatch.setattr(job, "EnergyMeter", lambda _: SimpleNamespace(**spent, start=lambda: None, stop=lambda: None))
+
+    def write(**training):
+        task = {**SEQ2SEQ, "source": written(tmp_path), "licence": "none", "citation": "none", "training": SETTINGS | training}
+        methods = {"big-loss": {"method": "rule", "rule": "big-loss", "fraction": 0.5, "guard": False}}
+        folder = write_params(
+            {"task": "own", "tasks": {"own": task}, "compare": COMPARED, **{f"methods.{n}": b for n, b in methods.items()}}
+        )
+        plan()
+        prepare()
+        return folder
+
+    return write
+
+
+def begin(name):
+    warm_up(COMPARED[name])
+    subset(name)
+
+
+def trained(name):
+    train.train(name)
+    return outputs(artifacts.HERE, "train", name, TRAINED)
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [("full", {}), ("swiftlearn", {}), ("big-loss", {}), ("big-loss", {"precision": "bf16", "micro_batch": 3})],
+)
+def test_a_run_goes_on_from_a_stop_to_the_same_bytes(sequences, monkeypatch, name, more):
+    monkeypatch.setenv("WINNOW_CHECKPOINT_SECONDS", "0")
+    sequences(**more)
+    begin(name)
+    expected = trained(name)
+    shutil.rmtree(result("train", name, "model"))
+    done, fetch = [0], Pairs.fetch
+
+    def counted(self, rows, device):
+        done[0] += 1
+        if done[0] == 3:
+            STOP.set()
+        return fetch(self, rows, device)
+
+    monkeypatch.setattr(Pairs, "fetch", counted)
+    with pytest.raises(Stopped):
+        trained(name)
+    STOP.clear()
+    torch.rand(random.randrange(1, 9))
+    assert trained(name) == expected
+
+
+@pytest.mark.slow
+def test_killed_at_random_instants_it_ends_with_the_same_bytes(sequences):
+    folder, seed = sequences(), random.randrange(10**6)
+    begin("big-loss")
+    finish(start(folder, "pipelines.train", "big-loss", seconds="60"))
+    expected = outputs(folder, "train", "big-loss", TRAINED)
+    shutil.rmtree(folder / "results/train/big-loss")
+    assert kill_until_done(folder, "train", "big-loss", random.Random(seed)) >= 2, f"seed {seed}: too quick to be killed"
+    assert outputs(folder, "train", "big-loss", TRAINED) == expected, f"seed {seed}"
