@@ -52,7 +52,7 @@ def write_task(write_params, encoder):
     torch.manual_seed(0)
     BertModel(BertConfig.from_pretrained(encoder)).save_pretrained(encoder)
 
-    def write(keep=True, training=None, **model):
+    def write(keep=True, training=None, validation=None, **model):
         planned = {"family": "transformers", "source": {"from": "folder", "folder": encoder}, "train_layers": 1} | model
         own = {
             "kind": "text",
@@ -61,7 +61,7 @@ def write_task(write_params, encoder):
             "licence": "none",
             "citation": "none",
         }
-        own |= {"columns": {"text": "text", "label": "label"}, "model": planned}
+        own |= {"columns": {"text": "text", "label": "label"}, "model": planned, "validation": validation}
         own["training"] = SETTINGS | {"keep_frozen": keep} | (training or {})
         folder = write_params({"task": "own", "compare": COMPARED, "tasks": {"own": own}})
         rows = (f'"{TEXTS[i % 5]} {"fine" if i % 3 else "bore"}",{i % 3}' for i in range(40))
