@@ -109,8 +109,7 @@ def _without(train: Array, without: Array, task: TaskPlan) -> Array:
 def _blocks(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
     """Return the splits of running text as blocks; documents are split first, and training's ids come first."""
     texts, block = raw.texts["text"], task.block
-    train, test = division.split(raw.tested, np.arange(len(texts)), task)
-    divided = division.divided(train, test, task.model_copy(update={"limit": None}), None)
+    divided = division.of_documents(raw, task)
     tokenizer = token_blocks.tokenizer_of(task, [texts[i] for i in divided.train])
     where = f"params.yaml: tasks.{task.name}.block: the {{}} split"
     named = {"training": divided.train, **divided.named()}

@@ -15,7 +15,7 @@ from pipelines.sources import hub_status
 from pipelines.sources.parallel_decoding import Pictures
 from pipelines.sources.picture_decoding import Item
 from pipelines.sources.raw import Raw
-from pipelines.sources.tables import objects, of_tables
+from pipelines.sources.tables import TESTED, VALIDATES, objects, of_tables
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -31,7 +31,7 @@ def from_hub(source: FromHub, task: TaskPlan) -> Raw:
         return None if name is None else load_dataset(source.id, source.config, split=name, revision=source.revision)
 
     try:
-        parts = [split(source.train_split), split(source.test_split)]
+        parts = [split(name) for name in (source.train_split, source.test_split, source.validation_split)]
     except Exception as error:  # the hub's client has no common exception
         raise UserError(
             f"hub data set {source.id} at {source.revision}: cannot be loaded: {hub_status.error_text(error)}"
@@ -40,12 +40,19 @@ def from_hub(source: FromHub, task: TaskPlan) -> Raw:
 
 
 def of_datasets(task: TaskPlan, parts: Sequence[Dataset | None], origin: str) -> Raw:
-    """Return splits of the ``datasets`` library, training and test or None, as raw data; errors name ``origin``."""
+    """Return splits of the ``datasets`` library as raw data; errors name ``origin``.
+
+    Args:
+        task: planned.
+        parts: training, and test and validation or None.
+        origin: name of the data set.
+    """
     given = [p for p in parts if p is not None]
     columns = task.columns
     if task.kind != "image":
         names = _class_names(given[0], columns.label)
-        return of_tables(task, [p.data.table for p in given], [f"{origin}: {s}" for s in ("training", "test")], names)
+        tables = [None if p is None else p.data.table for p in parts]
+        return of_tables(task, tables, [f"{origin}: {s}" for s in ("training", "test", "validation")], names)
     for part in given:
         for column in columns.named():
             if column not in part.column_names:
@@ -54,9 +61,11 @@ def of_datasets(task: TaskPlan, parts: Sequence[Dataset | None], origin: str) ->
         label = objects([value for p in given for value in p[columns.label]])
     else:
         label = np.concatenate([np.asarray(p[columns.label]) for p in given])
-    tested = None if len(given) == 1 else np.arange(len(label)) >= len(given[0])
+    kinds = [kind for kind, part in enumerate(parts) if part is not None]
+    kind = np.repeat(kinds, [len(part) for part in given])
+    tested, validates = (kind == one if one in kinds else None for one in (TESTED, VALIDATES))
     images = Pictures(len(label), _items(given, str(columns.image), origin), task.image_size)
-    return Raw({}, label, tested, _class_names(given[0], columns.label), pixels=images)
+    return Raw({}, label, tested, _class_names(given[0], columns.label), pixels=images, validates=validates)
 
 
 def _class_names(split: Dataset, column: str | None) -> list[str] | None:

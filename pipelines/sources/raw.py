@@ -22,6 +22,7 @@ class Raw:
             found, None if missing; empty for images.
         label: ``(N,)`` as found: text, integer or float; 0 for running text.
         tested: ``(N,)`` bool, the source's own test rows; None if it has no test split.
+        validates: ``(N,)`` bool, the source's own validation rows; None if it has none.
         names: of the classes, if the source has them.
         dropped: number of rows left out by the task's ``drop_empty``.
         aimed: ``(N,)`` bool, rows of the task's target set or domain; None if the task has none.
@@ -37,6 +38,7 @@ class Raw:
     aimed: Array | None = None
     changes: dict[str, int] = field(default_factory=dict)
     pixels: Pixels | None = None
+    validates: Array | None = None
 
     @property
     def texts(self) -> dict[str, Sequence[str]]:

@@ -24,6 +24,8 @@ LABEL = "the label"
 DOMAIN = "domain"
 #: Column with the name of each row's member of a package.
 MEMBER = "member"
+#: Kinds of tables after the first, which is for training.
+TESTED, VALIDATES, AIMED = 1, 2, 3
 #: Values by key of the raw data.
 Values = dict[str, list[object]]
 #: Kind of value in the columns of each role.
@@ -35,18 +37,23 @@ def from_files(source: FromFiles, task: TaskPlan) -> Raw:
     for name, expected in source.sha256.items():
         if (found := digest_of(Path(name)) if Path(name).exists() else "no file") != expected:
             raise UserError(f"{name}: sha256 must be {expected}, got {found}")
-    paths = [Path(source.train)] + ([] if source.test is None else [Path(source.test)])
-    _refuse_the_same(*paths)
+    paths = [None if name is None else Path(name) for name in (source.train, source.test, source.validation)]
+    train, test, validation = paths
+    _refuse_the_same(train, test)
+    for other in (train, test):
+        _refuse_the_same(other, validation, "validation")
     wanted, layout = _distinct_columns(task), _layout(source)
-    return of_tables(task, [rows.read(p, layout, wanted) for p in paths], [str(p) for p in paths])
+    parts = [None if p is None else rows.read(p, layout, wanted) for p in paths]
+    return of_tables(task, parts, [str(p) for p in paths])
 
 
-def _refuse_the_same(train: Path, test: Path | None = None) -> None:
+def _refuse_the_same(train: Path | None, test: Path | None, name: str = "test") -> None:
     """Refuse two splits of the same content: the test would reward memorizing the training rows."""
-    if test is None or not (train.exists() and test.exists()):
+    if train is None or test is None or not (train.exists() and test.exists()):
         return
     if train.stat().st_size == test.stat().st_size and digest_of(train) == digest_of(test):
-        raise UserError(f"{test}: is the same as {train}, so the test split would be the training data; set 'test' instead")
+        what = "the training data" if name == "test" else "the same data"
+        raise UserError(f"{test}: is the same as {train}, so the {name} split would be {what}; set '{name}' instead")
 
 
 def from_package(source: FromPackage, task: TaskPlan) -> Raw:
@@ -76,7 +83,7 @@ def of_tables(task: TaskPlan, parts: Sequence[pa.Table | None], origins: Sequenc
 
     Args:
         task: planned.
-        parts: training, and test or None.
+        parts: training, and test and validation or None.
         origins: name of each part, for errors.
         names: of the classes, if the source has them.
     """
@@ -84,15 +91,16 @@ def of_tables(task: TaskPlan, parts: Sequence[pa.Table | None], origins: Sequenc
         [part for part in parts if part is not None],
         [o for o, p in zip(origins, parts, strict=False) if p is not None],
     )
-    splits = len(tables)
+    kinds = [kind for kind, part in enumerate(parts) if part is not None]
     if (file := None if task.target is None else task.target.file) is not None:
         tables, origins = [*tables, rows.read(Path(file), _layout(task.source), _distinct_columns(task))], [*origins, file]
+        kinds.append(AIMED)
     wanted = list(_column_roles(task))
     for table, origin in zip(tables, origins, strict=False):
         _check_table(table, wanted, origin)
     origin = ", ".join(origins)
     joined = {key: _column(tables, column, f"{origin}: {column}") for key, _, column in wanted}
-    table = np.repeat(np.arange(len(tables)), [len(t) for t in tables])
+    table = np.repeat(kinds, [len(t) for t in tables])
     before = len(table)
     if task.drop_empty:
         joined, table = _without_empty(joined, table, len(tables), origin)
@@ -100,10 +108,11 @@ def of_tables(task: TaskPlan, parts: Sequence[pa.Table | None], origins: Sequenc
     several = task.predicts == "classes"
     if not several and (empty := next((i for i, v in enumerate(labels) if v is None or v == ""), None)) is not None:
         raise UserError(f"{origin}: {task.columns.label}: id {empty} has no label")
-    tested = None if splits == 1 else table == 1
-    aimed = _domain_mask(joined.pop(DOMAIN, None), task, origin) if file is None else table == splits
+    tested, validates = (table == kind if kind in kinds else None for kind in (TESTED, VALIDATES))
+    aimed = _domain_mask(joined.pop(DOMAIN, None), task, origin) if file is None else table == AIMED
     inputs: dict[str, Column] = {**joined}
-    return Raw(inputs, objects(labels) if several else np.array(labels), tested, names, before - len(table), aimed)
+    label = objects(labels) if several else np.array(labels)
+    return Raw(inputs, label, tested, names, before - len(table), aimed, validates=validates)
 
 
 def objects(values: Sequence[object]) -> Array:

@@ -20,7 +20,7 @@ STUDIES = SCRATCH / "study"
 #: Stages whose code affects the results; that of ``plan`` only through the plan files.
 DECIDING = ("prepare", "warm_up", "subset", "train", "evaluate")
 #: Keys of a source that hold a path.
-PATHS = {"train", "test", "folder"}
+PATHS = {"train", "test", "validation", "folder"}
 
 
 def lay_out(params: Params, grid: Grid) -> StudyFolder:

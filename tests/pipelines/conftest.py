@@ -81,14 +81,14 @@ def torch_as_it_was():
 def prepared(write_params, encoder):
     """Plan and prepare a task of its own; return its manifest and splits."""
 
-    def run(source, columns, kind="text", **more):
+    def run(source, columns, kind="text", training=None, **more):
         model = {"family": "transformers", "source": {"from": "folder", "folder": encoder}}
         task = {"kind": kind, "source": source, "columns": columns, "licence": "none", "citation": "none", **more}
         small = {"image": "mlp", "table": "table-mlp"}
         task.setdefault("model", {"family": "small", "name": small[kind]} if kind in small else model)
-        training = {"epochs": 5, "batch_size": 2, "look_size": 4, "threads": 1}
+        own, training = training or {}, {"epochs": 5, "batch_size": 2, "look_size": 4, "threads": 1}
         training |= {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "schedule": {"name": "linear", "ramp": 0.1, "hold": 2}}
-        write_params({"task": "own", "tasks": {"own": task | {"training": training}}})
+        write_params({"task": "own", "tasks": {"own": task | {"training": training | own}}})
         plan()
         prepare()
         manifest = Manifest.prepared()

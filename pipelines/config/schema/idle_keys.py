@@ -36,6 +36,29 @@ def idle(task: TaskKeys) -> str | None:
     return _idle_header(task)
 
 
+def validation_error(task: TaskKeys) -> str | None:
+    """Return the error of evaluations while training without rows to judge on, or of rows that judge nothing."""
+    every, named = task.training.evaluate_every, _own_validation(task)
+    if every is not None and task.validation is None and named is None:
+        return (
+            f"training.evaluate_every: {every} needs a part of the training split to judge on, and there is none; set "
+            "validation: 0.1 beside training, or leave evaluate_every out"
+        )
+    if named is not None and task.validation is not None:
+        return f"validation: must be left out where the source has a validation split, {named}; or leave that out"
+    if named is not None and every is None:
+        return f"{named.partition(':')[0]}: judges while a model trains, and training.evaluate_every is not set; set it to 1"
+    if named is not None and task.target is not None:
+        return f"{named.partition(':')[0]}: must be left out with a target set; set validation, a fraction of the target rows"
+    return None
+
+
+def _own_validation(task: TaskKeys) -> str | None:
+    """Return the key of the source's own validation split, None if it has none."""
+    found = ((key, getattr(task.source, key, None)) for key in ("validation", "validation_split"))
+    return next((f"source.{key}: {named!r}" for key, named in found if named), None)
+
+
 def _own_test(task: TaskKeys) -> str | None:
     """Return the key of the source's own test split, None if it has none."""
     for key in ("test", "test_member", "test_split"):

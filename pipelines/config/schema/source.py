@@ -15,7 +15,10 @@ Pattern = Annotated[str, StringConstraints(pattern=r"^[^/.][^/]*(/[^/.][^/]*)*$"
 
 
 class FromHub(Section):
-    """A data set or model on the Hugging Face hub, at a fixed revision."""
+    """A data set or model on the Hugging Face hub, at a fixed revision.
+
+    ``validation_split`` judges while a model trains.
+    """
 
     source: Literal["hub"] = Field(alias="from")
     id: str
@@ -23,17 +26,20 @@ class FromHub(Section):
     config: str | None = None
     train_split: str = "train"
     test_split: str | None = "test"
+    validation_split: str | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class FromFiles(Section):
     """The user's own csv, tsv, jsonl or parquet files.
 
-    ``header`` names the columns of a file without a header; ``skip`` rows of a csv or tsv below the names are skipped.
+    ``header`` names the columns of a file without a header; ``skip`` rows of a csv or tsv below the names are skipped. The
+    file ``validation`` judges while a model trains.
     """
 
     source: Literal["files"] = Field(alias="from")
     train: str
     test: str | None = None
+    validation: str | None = Field(default=None, exclude_if=lambda value: value is None)
     header: list[str] | None = None
     skip: NonNegativeInt = 0
     sha256: dict[str, Sha256] = Field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import model_validator
 
 from pipelines.config.schema.augment import padding_error
-from pipelines.config.schema.idle_keys import idle, misfit
+from pipelines.config.schema.idle_keys import idle, misfit, validation_error
 from pipelines.config.schema.model import Small, Timm, Transformer
 from pipelines.config.schema.source import FromFolder, FromPackage
 from pipelines.config.schema.task_fields import OWN_TARGETS, TaskKeys
@@ -158,11 +158,8 @@ class Task(TaskKeys):
 
     @model_validator(mode="after")
     def _something_validates(self) -> Task:
-        if self.training.evaluate_every is not None and self.validation is None:
-            raise ValueError(
-                f"training.evaluate_every: {self.training.evaluate_every} needs a part of the training split to judge on, and "
-                "there is none; set validation: 0.1 beside training, or leave evaluate_every out"
-            )
+        if message := validation_error(self):
+            raise ValueError(message)
         if self.time_to is not None and self.training.evaluate_every is None:
             raise ValueError(
                 f"time_to: {self.time_to:g} needs evaluations while training, and there are none; set validation and "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,7 +39,27 @@ def of_rows(raw: Raw, target: Target, task: TaskPlan) -> Division:
     """Return the division of a task whose examples are rows."""
     if raw.aimed is not None and task.target is not None:
         return _of_target_set(raw, target, task)
-    return divided(*split(raw.tested, target.kept, task), task, target.classes)
+    return _with_own(raw, target.kept, task, lambda kept: divided(*split(raw.tested, kept, task), task, target.classes))
+
+
+def of_documents(raw: Raw, task: TaskPlan) -> Division:
+    """Return the division of running text by its documents."""
+    every, whole = np.arange(len(raw.texts["text"])), task.model_copy(update={"limit": None})
+    return _with_own(raw, every, task, lambda kept: divided(*split(raw.tested, kept, task), whole, None))
+
+
+def _with_own(raw: Raw, kept: Array, task: TaskPlan, divide: Callable[[Array], Division]) -> Division:
+    """Return the division of the ids ``kept``, the source's own validation rows apart.
+
+    Raises:
+        UserError: if the source has one such row of a number.
+    """
+    if raw.validates is None:
+        return divide(kept)
+    own = kept[raw.validates[kept]]
+    if not len(own) or (task.predicts == "number" and len(own) < 2):
+        raise UserError(f"{task.name}: the source's validation split must have 2 rows or more, got {len(own)}")
+    return replace(divide(kept[~raw.validates[kept]]), validation=own)
 
 
 def _of_target_set(raw: Raw, target: Target, task: TaskPlan) -> Division:

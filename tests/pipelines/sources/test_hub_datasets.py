@@ -60,6 +60,19 @@ def test_a_hub_data_set_of_texts():
     assert raw.tested.tolist() == [False, False, True, True]
 
 
+@pytest.mark.parametrize("tested", [True, False])
+def test_the_validation_split_of_a_hub_data_set_is_marked(tested):
+    texts = [datasets.Dataset.from_dict({"body": [LINE, "by and by"]}) for _ in range(3)]
+    pictures = [of_pictures([Image.fromarray(np.zeros((4, 4), np.uint8))] * 2) for _ in range(3)]
+    plan = task_plan(kind="language", columns={"text": "body"})
+    for of, parts in ((plan, texts), (TASK, pictures)):
+        raw = of_datasets(of, [parts[0], parts[1] if tested else None, parts[2]], "own")
+        assert raw.validates.tolist() == [False] * (4 if tested else 2) + [True] * 2
+        assert (raw.tested is not None) == tested
+        if tested:
+            assert raw.tested.tolist() == [False, False, True, True, False, False]
+
+
 @pytest.mark.usefixtures("cached")
 def test_pairs_of_the_hub_bring_the_names_of_their_classes(prepared, encoder, tmp_path):
     source = hub(tmp_path, {"train": pairs(), "validation": pairs(6, seed=1)})

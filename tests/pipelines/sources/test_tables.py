@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.core.errors import UserError
-from tests.pipelines.reviews import write
+from pipelines.data.split_files import read_split
+from tests.pipelines.reviews import REVIEWS, write
 from tests.pipelines.text_pairs import COLUMNS, spoiled, written
 
 
@@ -72,3 +73,37 @@ def test_a_tab_file_of_orange_in_two_members_of_a_package(prepared, encoder, tmp
         prepared(source | {"test_member_sha256": "0" * 64}, columns, drop_empty=True)
     with pytest.raises(UserError, match=r"test_member_sha256: needs a test_member, and there is none"):
         prepared({k: v for k, v in source.items() if k != "test_member"} | {"test_member_sha256": "0" * 64}, columns)
+
+
+def test_a_file_of_its_own_judges_while_a_model_trains(prepared, tmp_path):
+    files = {name: write(f"{tmp_path}/{name}.csv", rows) for name, rows in (("train", REVIEWS), ("test", REVIEWS[:2]))}
+    source = {"from": "files", **files, "validation": write(f"{tmp_path}/judging.csv", REVIEWS[2:5])}
+    manifest, train, test = prepared(source, {"text": "text", "label": "label"}, training={"evaluate_every": 1})
+    judging = read_split("validation", manifest)
+    assert [split.ids.tolist() for split in (train, test, judging)] == [list(range(6)), [6, 7], [8, 9, 10]]
+    assert judging.table["text"].to_pylist() == [text for text, _ in REVIEWS[2:5]]
+    # All five are rows of training, to the byte.
+    found = manifest.duplicates_found
+    assert (found.leaked_exact, found.validation_exact) == (2, 3)
+    _, train, test = prepared(
+        {**source, "test": None}, {"text": "text", "label": "label"}, training={"evaluate_every": 1}, test=2
+    )
+    assert (len(train.ids), len(test.ids)) == (4, 2)
+    assert sorted([*train.ids, *test.ids]) == list(range(6))
+
+
+def test_leaks_are_dropped_for_the_rows_that_judge_while_training_too(prepared, tmp_path):
+    source = {"from": "files", "train": write(f"{tmp_path}/train.csv"), "validation": write(f"{tmp_path}/v.csv", REVIEWS[2:4])}
+    columns, more = {"text": "text", "label": "label"}, {"training": {"evaluate_every": 1}, "test": 2}
+    manifest, train, _ = prepared(source, columns, leaks="drop", **more)
+    assert not {2, 3} & set(train.ids.tolist())
+    assert manifest.duplicates_found.validation_exact == 0
+    with pytest.raises(UserError, match=r"leaks: 'refuse', and \d validation rows? (is|are) in training too"):
+        prepared(source, columns, leaks="refuse", **more)
+
+
+def test_the_same_file_cannot_train_and_judge(prepared, tmp_path):
+    path, same = write(f"{tmp_path}/a.csv"), write(f"{tmp_path}/b.csv")
+    source = {"from": "files", "train": path, "validation": same}
+    with pytest.raises(UserError, match=r"b\.csv: is the same as .*a\.csv, so the validation split would be the same data"):
+        prepared(source, {"text": "text", "label": "label"}, test=2, training={"evaluate_every": 1})

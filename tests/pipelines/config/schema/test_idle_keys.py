@@ -17,6 +17,14 @@ IDLE = {
         "image_size: is for a task of kind 'image', and this one is of kind 'text'",
     ),
     "a test beside a file": ({"tasks.own.source.test": "t.csv"}, "where the source has a test split, source.test: 't.csv'"),
+    "a part beside a file": (
+        {"tasks.own.source.validation": "v.csv", "tasks.own.validation": 0.1},
+        "validation: must be left out where the source has a validation split, source.validation: 'v.csv'; or leave that out",
+    ),
+    "a file that never judges": (
+        {"tasks.own.source.validation": "v.csv"},
+        "source.validation: judges while a model trains, and training.evaluate_every is not set; set it to 1",
+    ),
     "names of a jsonl": ({FILE: "x.jsonl.gz"} | HEADER, "source.header: is for csv and tsv files, and x.jsonl.gz names its"),
     "rows of a parquet": ({FILE: "x.parquet", "tasks.own.source.skip": 1}, "source.skip: is for csv and tsv files"),
     "a block of texts": ({"tasks.own.block": 64}, "block: is for a task of kind 'language'"),
