@@ -1,4 +1,4 @@
-"""Pairs of texts, a source and a target to be written from it, stored as token ids."""
+"""Pairs of texts as token ids: a source, and a target to be written from it."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from components.arrays import Array
+from pipelines.config.plans import TaskPlan
 from pipelines.core.errors import UserError
 
 #: An integer without leading zeros: 7, not 07.
@@ -63,3 +64,39 @@ def _key(names: list[str]) -> Callable[[int], int | str]:
 def composed_labels(changed: int) -> dict[str, int]:
     """Return the number of labels that were ``changed`` by NFC, as a manifest's changes have it; nothing for 0."""
     return {"labels in Unicode's composed form": changed} if changed else {}
+
+
+def check_classes(train: Array, test: Array, names: list[str], task: TaskPlan) -> list[str]:
+    """Return the names of classes without training rows, which are left out.
+
+    Args:
+        train: class of each training row ``(N,)``.
+        test: class of each test row ``(M,)``.
+        names: of the classes.
+        task: as planned.
+
+    Raises:
+        UserError: if the test split has one, or the task does not leave them out.
+    """
+    lacking = [names[c] for c in np.setdiff1d(test, train)]
+    if lacking:
+        raise UserError(f"{task.name}: the test split has classes that training lacks: {_few(lacking)}; {_remedy(task)}")
+    empty = [n for n, count in zip(names, np.bincount(train, minlength=len(names)), strict=True) if not count]
+    if empty and task.empty_classes == "refuse":
+        raise UserError(
+            f"{task.name}: training has no example of {_few(empty)}; {_remedy(task)}, or train without with "
+            "'empty_classes: drop'"
+        )
+    return empty
+
+
+def _few(names: list[str], most: int = 5) -> str:
+    """Return the first ``most`` names, and the number of others, as text."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def _remedy(task: TaskPlan) -> str:
+    if task.limit is not None:
+        return f"raise limit, which is {task.limit}, or leave it out"
+    return "give training rows of each, or take its rows out of the test split"

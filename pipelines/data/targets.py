@@ -15,7 +15,7 @@ from pipelines.config.plans import TaskPlan
 from pipelines.config.schema.regimes import LabelNoise
 from pipelines.config.schema.task_fields import OWN_TARGETS
 from pipelines.core.errors import UserError
-from pipelines.data.class_names import classes_of, composed_labels
+from pipelines.data.class_names import check_classes, classes_of, composed_labels
 from pipelines.data.label_sets.reading import label_sets
 from pipelines.data.label_sets.settling import settled
 from pipelines.data.manifest import LabelNoiseFacts, LabelScale, TargetFacts, TrainCounts
@@ -190,7 +190,7 @@ def _settled_numbers(target: Target, train: Array, test: Array, task: TaskPlan) 
 
 def _settled_classes(target: Target, train: Array, test: Array, task: TaskPlan) -> Settled:
     names, clean = target.names or [], target.value
-    if empty := _check_classes(clean[train], clean[test], names, task):
+    if empty := check_classes(clean[train], clean[test], names, task):
         used = np.unique(clean[train])
         names, clean = [names[c] for c in used], np.searchsorted(used, clean)
     noisy = _noise(clean, train, len(names), task.label_noise)
@@ -213,32 +213,6 @@ def own_tokens(task: TaskPlan) -> TargetFacts:
     outputs = task.block - 1 if kind == "tokens" else task.max_target_length
     facts = {"target": kind, "metric": judged.name, "higher": judged.higher, "classes": [], "outputs": outputs}
     return TargetFacts.of(facts | {"label_scale": None, "label_noise": None})
-
-
-def _check_classes(train: Array, test: Array, names: list[str], task: TaskPlan) -> list[str]:
-    """Return the classes without training rows, which are left out; refuse those that the test split has."""
-    lacking = [names[c] for c in np.setdiff1d(test, train)]
-    if lacking:
-        raise UserError(f"{task.name}: the test split has classes that training lacks: {_few(lacking)}; {_remedy(task)}")
-    empty = [n for n, count in zip(names, np.bincount(train, minlength=len(names)), strict=True) if not count]
-    if empty and task.empty_classes == "refuse":
-        raise UserError(
-            f"{task.name}: training has no example of {_few(empty)}; {_remedy(task)}, or train without with "
-            "'empty_classes: drop'"
-        )
-    return empty
-
-
-def _few(names: list[str], most: int = 5) -> str:
-    """Return the first ``most`` names, and the number of others, as text."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
-
-
-def _remedy(task: TaskPlan) -> str:
-    if task.limit is not None:
-        return f"raise limit, which is {task.limit}, or leave it out"
-    return "give training rows of each, or take its rows out of the test split"
 
 
 def _noise(target: Array, train: Array, classes: int, noise: LabelNoise | None) -> Array:

@@ -76,7 +76,7 @@ class Job:
         """
         self.stage, self.name, self.root = stage, name, root
         country = ComparisonPlan.read(root / artifacts.plan_of("comparison")).energy.country
-        # Detecting the processor takes a second, in a process of its own; meanwhile the model is built.
+        # Where the kernel does not name the processor, detecting it takes a second; meanwhile the model is built.
         self._meter_to_be = ThreadPoolExecutor(1).submit(EnergyMeter, country)
         self.plan = TrainingPlan.read(root / artifacts.plan_of("training"))
         self.manifest = Manifest.prepared(root)
@@ -97,9 +97,8 @@ class Job:
 
     def _training(self, plan: TrainingPlan, selector: Selector, first: int, looks_only: bool) -> Training:
         settings, seed = plan.training, plan.seed
-        model, examples = (
-            (self.model, self.split.examples) if self.keeping is None else (self.keeping.model, self.keeping.examples)
-        )
+        kept = self.keeping
+        model, examples = (self.model, self.split.examples) if kept is None else (kept.model, kept.examples)
         length = selector.length(settings.epochs)
         learner = builders.learner(settings, self.manifest, model, length, self.ranks, factor=selector.learning_rate)
         learner.norms = "norm" in selector.wants

@@ -1,1 +1,1 @@
-"""Code that MLflow stores beside a model and runs where it is served; it stands alone."""
+"""Code that MLflow stores beside a model and runs where it is served."""

@@ -1,1 +1,1 @@
-"""What a model is judged by: its predictions of a split, and validation while it trains."""
+"""Predictions of a split, and validation while a model trains."""

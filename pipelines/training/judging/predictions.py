@@ -1,4 +1,4 @@
-"""What a model predicts of a split, as its metrics read it."""
+"""Predictions of a model for a split, as its metrics read them."""
 
 from __future__ import annotations
 

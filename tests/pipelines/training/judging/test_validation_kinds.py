@@ -18,7 +18,7 @@ from pipelines.training import builders, job, models
 from pipelines.warm_up import warm_up
 from tests.pipelines.books import LANGUAGE, folder_of
 from tests.pipelines.training.conftest import SETTINGS
-from tests.pipelines.training.test_validation import Meter
+from tests.pipelines.training.judging.test_validation import Meter
 
 
 @pytest.fixture(autouse=True)
