@@ -18,7 +18,6 @@ from pipelines.config.plans import TaskPlan
 from pipelines.config.schema.task_fields import OWN_TARGETS
 from pipelines.core import artifacts
 from pipelines.core.command import main
-from pipelines.core.errors import UserError
 from pipelines.core.records import Record
 from pipelines.costs.records import CostRecord
 from pipelines.data import encoding, leaks, resampling, summary, target_set, targets, token_blocks
@@ -75,7 +74,7 @@ def _rows(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
     """Return the splits of a task whose examples are rows; training leaves out the ids ``without``."""
     target = targets.read(raw, task)
     divided = division.of_rows(raw, target, task)
-    test, left = divided.test, _without(divided.train, without, task)
+    test, left = divided.test, leaks.without(divided.train, without, task)
     aim = None if raw.aimed is None or task.target is None else target_set.target_set_facts(raw.aimed[left], task.target, task)
     made = resampling.make(raw, target, left, task)
     if made.target.classes is not None:
@@ -87,7 +86,7 @@ def _rows(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
     for split, ids, chosen, label in (("train", made.ids, made.train, settled.train), *apart):
         stored = {n: c.take(pa.array(chosen)) for n, c in columns.items()}
         if made.raw.pixels is not None:
-            stored = {"pixels": blank(len(chosen), made.raw.pixels.shape)}
+            stored[made.raw.pixels.form.column] = blank(len(chosen), made.raw.pixels)
         own = {} if task.kind in OWN_TARGETS else {"label": encoding.labels(label[chosen])}
         splits[split] = pa.table({"id": ids} | own | stored)
     splits["train"] = resampling.with_copy_column(splits["train"], made.copies)
@@ -98,14 +97,6 @@ def _rows(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
     return Prepared(splits, (facts, settled.facts, regimes), raw.changes | target.changes, tokenizer, pictures)
 
 
-def _without(train: Array, without: Array, task: TaskPlan) -> Array:
-    """Return the ids of ``train`` that are not in ``without``, the leaks."""
-    left = train[~np.isin(train, without)]
-    if not len(left):
-        raise UserError(f"params.yaml: tasks.{task.name}.leaks: 'drop' leaves no training row: all are in the test split")
-    return left
-
-
 def _blocks(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
     """Return the splits of running text as blocks; documents are split first, and training's ids come first."""
     texts, block = raw.texts["text"], task.block
@@ -114,7 +105,7 @@ def _blocks(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
     where = f"params.yaml: tasks.{task.name}.block: the {{}} split"
     named = {"training": divided.train, **divided.named()}
     parts = [token_blocks.cut(texts, ids, tokenizer, block, where.format(n)) for n, ids in named.items()]
-    used = _without(division.limited(np.arange(len(parts[0].tokens)), task), without, task)
+    used = leaks.without(division.limited(np.arange(len(parts[0].tokens)), task), without, task)
     copies, made = resampling.duplicates(used, None, task)
     sizes = [len(part.tokens) for part in parts]
     ids = [copies.ids(sum(sizes)), *(sum(sizes[:i]) + np.arange(sizes[i]) for i in range(1, len(parts)))]
@@ -168,7 +159,7 @@ def _fill(folder: Path, prepared: Prepared, raw: Raw, task: TaskPlan) -> Manifes
     for name, table in splits.items():
         write_split(folder / f"{name}.arrow", table)
     if prepared.pictures is not None:
-        filled = fill(folder, *prepared.pictures, f"{task.name}: image")
+        filled = fill(folder, *prepared.pictures, f"{task.name}: {task.kind}")
         facts += (InputFacts(mean=filled.mean, deviation=filled.deviation),)
         changes = {**(changes or {}), **filled.changes}
     hashes = {name: artifacts.digest_of(folder / f"{name}.arrow") for name in splits}

@@ -12,6 +12,7 @@ import numpy as np
 from components.arrays import Array
 from components.tasks.image import Images, tiles
 from components.tasks.language import Blocks
+from components.tasks.sound import Sounds
 from components.tasks.table import Records
 from components.tasks.text import Texts
 
@@ -54,7 +55,8 @@ def shingles(splits: Sequence[Any], among: Array) -> list[Array]:
 def vectors(splits: Sequence[Any]) -> Any:  # noqa: ANN401 - an array, or a sparse matrix of scipy
     """Return a unit vector for each example of all ``splits``, ``(N, d)``: dot products are similarities.
 
-    Texts give hashed unigrams and bigrams weighted by inverse document frequency, images their squares, tables their values.
+    Texts give hashed unigrams and bigrams weighted by inverse document frequency, images their squares, sounds their
+    tiles or loudness, tables their values.
     """
     first = splits[0]
     if isinstance(first, Texts):
@@ -62,6 +64,8 @@ def vectors(splits: Sequence[Any]) -> Any:  # noqa: ANN401 - an array, or a spar
         return _tfidf(np.concatenate(tokens), np.concatenate([np.diff(s.offsets) for s in splits]))
     if isinstance(first, Blocks):
         return _tfidf(np.concatenate([s.tokens.ravel() for s in splits]), np.full(sum(map(len, splits)), first.tokens.shape[1]))
+    if isinstance(first, Sounds):
+        return _unit(np.concatenate([s.reduced(np.arange(len(s)), SIDE) for s in splits]))
     rows = [_reduced(s) if isinstance(s, Images) else np.asarray(s.values) for s in splits]
     return _unit(np.concatenate(rows))
 
@@ -145,6 +149,18 @@ def _(examples: Records) -> Iterable[bytes]:
 def _(examples: Records, rows: Array) -> Iterable[Array]:
     """Return a row's values, rounded to a hundredth of a deviation, each hashed with its column."""
     return _hashed(np.arange(examples.values.shape[1]), np.rint(examples.values[rows] * 100).astype(np.int64))
+
+
+@_bytes.register
+def _(examples: Sounds) -> Iterable[bytes]:
+    return (sound.tobytes() for sound in examples.values)
+
+
+@_parts.register
+def _(examples: Sounds, rows: Array) -> Iterable[Array]:
+    """Return a single shingle of all values, so that only equal sounds are near: silence at the end makes any two alike."""
+    values = (hashlib.blake2b(examples.values[row].tobytes(), digest_size=8).digest() for row in rows)
+    return (np.frombuffer(value, np.uint64) for value in values)
 
 
 def _threes(tokens: Array, sizes: Array) -> list[Array]:

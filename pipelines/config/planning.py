@@ -130,6 +130,8 @@ def plans_of(params: Params) -> Plans:
             del training["training"][key]
     if params.chosen.kind != "seq2seq":
         del task["max_target_length"]  # as above
+    if task["audio"] is None:
+        del task["audio"]  # likewise
     return Plans(
         task=TaskPlan.of(
             {

@@ -28,7 +28,8 @@ def added(raw: Raw, of: Array, task: TaskPlan, rng: np.random.Generator | None) 
     aimed = None if raw.aimed is None else np.concatenate([raw.aimed, raw.aimed[of]])
     if raw.pixels is not None:
         moves = None if rng is None else MOVES[rng.integers(len(MOVES), size=len(of))]
-        return replace(raw, pixels=WithCopies(raw.pixels, of, moves), aimed=aimed)
+        inputs = {name: _behind(values, _same(raw.inputs, of)[name]) for name, values in raw.inputs.items()}
+        return replace(raw, inputs=inputs, pixels=WithCopies(raw.pixels, of, moves), aimed=aimed)
     more = _same(raw.inputs, of) if rng is None else _changed(raw.inputs, of, task, rng)
     return replace(raw, inputs={name: _behind(values, more[name]) for name, values in raw.inputs.items()}, aimed=aimed)
 

@@ -14,9 +14,11 @@ from components.tasks.column_encoding import Category, Feature, Number, matrix
 from pipelines.config.plans import TaskPlan
 from pipelines.core.errors import UserError
 from pipelines.data import tokenization
-from pipelines.data.manifest import InputFacts, SplitCounts
+from pipelines.data.manifest import AudioFacts, InputFacts, SplitCounts
 from pipelines.data.targets import check_scale, numbers
+from pipelines.sources.pixel_writer import WithCopies
 from pipelines.sources.raw import Column, Raw
+from pipelines.sources.sounds.writer import Sounds
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -52,6 +54,15 @@ def _images(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
     """Return no column: pixels and their statistics are written after the rest."""
     assert raw.pixels is not None
     return {}, InputFacts(shape=list(raw.pixels.shape)), None
+
+
+def _sounds(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
+    """Return the path of each file; features and their statistics are written after the rest."""
+    base = raw.pixels.base if isinstance(raw.pixels, WithCopies) else raw.pixels
+    assert isinstance(base, Sounds)
+    own = base.features
+    audio = AudioFacts(features=own.name, sampling_rate=own.rate, seconds=own.samples / own.rate)
+    return {"file": pa.array(raw.inputs["audio"], pa.string())}, InputFacts(shape=list(base.shape), audio=audio), None
 
 
 def listed(rows: Array) -> pa.Array:
@@ -128,4 +139,5 @@ KINDS: dict[str, Callable[[Raw, TaskPlan, Splits], Stored]] = {
     "image": _images,
     "table": _tables,
     "seq2seq": _pairs,
+    "audio": _sounds,
 }

@@ -85,3 +85,15 @@ def _source_ids(train: Split) -> Array:
         return train.ids
     of = train.table["copy_of"].to_pandas().to_numpy(np.float64)
     return np.where(np.isnan(of), train.ids, np.nan_to_num(of)).astype(np.int64)
+
+
+def without(train: Array, leaks: Array, task: TaskPlan) -> Array:
+    """Return the ids of ``train`` that are not among the ``leaks``.
+
+    Raises:
+        UserError: if none is left.
+    """
+    left = train[~np.isin(train, leaks)]
+    if not len(left):
+        raise UserError(f"params.yaml: tasks.{task.name}.leaks: 'drop' leaves no training row: all are in the test split")
+    return left

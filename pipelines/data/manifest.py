@@ -110,13 +110,21 @@ class TargetFacts(Record):
     by_label: TrainCounts | None = None
 
 
+class AudioFacts(Record):
+    """Features of sounds: their name, the sampling rate in Hz, and the seconds that each sound is cut or padded to."""
+
+    features: str
+    sampling_rate: int
+    seconds: float
+
+
 class InputFacts(Record):
     """A manifest's metadata of the inputs; keys of other kinds of data are None.
 
     Attributes:
-        shape: of an image, a table's row or a block.
+        shape: of an image, a sound's features, a table's row or a block.
         features: of a table's row, as ``components.tasks.column_encoding`` records them.
-        mean: of the training pixels, with their standard ``deviation``.
+        mean: of the training pixels or features, with their standard ``deviation``.
         pad: id of the padding token.
         truncated: number of texts longer than ``max_length`` tokens.
         truncated_targets: number of targets longer than ``max_target_length`` tokens.
@@ -139,6 +147,7 @@ class InputFacts(Record):
     block: int | None = None
     end: int | None = None
     tokens: SplitCounts | None = None
+    audio: AudioFacts | None = None
 
 
 class RegimeFacts(Record):
@@ -165,7 +174,7 @@ class Manifest(TargetFacts, InputFacts, RegimeFacts):
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, protected_namespaces=())
 
-    kind: Literal["text", "image", "table", "language", "seq2seq"]
+    kind: Literal["text", "image", "table", "language", "seq2seq", "audio"]
     task: str
     source: DataSource
     licence: str

@@ -65,6 +65,7 @@ def _examples(table: pa.Table, manifest: Manifest) -> Examples:
     from components.tasks.image import Images
     from components.tasks.language import Blocks
     from components.tasks.sequences import Pairs
+    from components.tasks.sound import Sounds
     from components.tasks.table import Records
     from components.tasks.text import Texts
 
@@ -74,9 +75,11 @@ def _examples(table: pa.Table, manifest: Manifest) -> Examples:
         pad, start = _known(manifest, "pad", "start")
         return Pairs(*_listed(table), table["second"].to_numpy(), manifest.outputs, pad, start)
     label, outputs = labels_of(table["label"]), manifest.outputs
-    if manifest.kind == "image":
+    if manifest.kind in ("image", "audio"):
         assert manifest.mean is not None
         assert manifest.deviation is not None
+        if manifest.kind == "audio":
+            return Sounds(_rows(table["sound"], manifest), label, outputs, manifest.mean, manifest.deviation)
         return Images(_rows(table["pixels"], manifest), label, outputs, manifest.mean, manifest.deviation)
     if manifest.kind == "table":
         return Records(_rows(table["row"], manifest), label, outputs)

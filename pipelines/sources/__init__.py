@@ -6,6 +6,7 @@ from pipelines.config.plans import TaskPlan
 from pipelines.config.schema.source import FromFiles, FromFolder, FromHub, FromIdx, FromPackage
 from pipelines.sources import documents, folders, hub_datasets, idx_and_digits, pretrained, tables
 from pipelines.sources.raw import Raw
+from pipelines.sources.sounds import reading
 
 
 def read(task: TaskPlan) -> Raw:
@@ -19,9 +20,12 @@ def read(task: TaskPlan) -> Raw:
     # Running text with one file per document.
     documents_alone = task.kind == "language" and not task.columns.text
     if isinstance(source, FromFiles):
-        return tables.from_files(source, task)
+        found = tables.from_files(source, task)
+        return reading.of_paths(found, task) if task.kind == "audio" else found
     if isinstance(source, FromPackage):
         return documents.from_package(source) if documents_alone else tables.from_package(source, task)
+    if isinstance(source, FromFolder) and task.kind == "audio":
+        return reading.from_folder(source, task)
     if isinstance(source, FromFolder):
         return documents.from_folder(source) if documents_alone else folders.from_folder(source, task.image_size)
     if isinstance(source, FromHub):

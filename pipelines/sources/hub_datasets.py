@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from pipelines.sources import hub_status
 from pipelines.sources.parallel_decoding import Pictures
 from pipelines.sources.picture_decoding import Item
 from pipelines.sources.raw import Raw
+from pipelines.sources.sounds import reading
 from pipelines.sources.tables import TESTED, VALIDATES, objects, of_tables
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def of_datasets(task: TaskPlan, parts: Sequence[Dataset | None], origin: str) ->
     """
     given = [p for p in parts if p is not None]
     columns = task.columns
-    if task.kind != "image":
+    if task.kind not in ("image", "audio"):
         names = _class_names(given[0], columns.label)
         tables = [None if p is None else p.data.table for p in parts]
         return of_tables(task, tables, [f"{origin}: {s}" for s in ("training", "test", "validation")], names)
@@ -64,8 +66,13 @@ def of_datasets(task: TaskPlan, parts: Sequence[Dataset | None], origin: str) ->
     kinds = [kind for kind, part in enumerate(parts) if part is not None]
     kind = np.repeat(kinds, [len(part) for part in given])
     tested, validates = (kind == one if one in kinds else None for one in (TESTED, VALIDATES))
-    images = Pictures(len(label), _items(given, str(columns.image), origin), task.image_size)
-    return Raw({}, label, tested, _class_names(given[0], columns.label), pixels=images, validates=validates)
+    items = _items(given, str(getattr(columns, task.kind)), origin, task.kind)
+    group = None if columns.group is None else np.concatenate([np.asarray(p[columns.group]).astype(str) for p in given])
+    raw = Raw({}, label, tested, _class_names(given[0], columns.label), validates=validates, group=group)
+    if task.kind == "audio":
+        named = replace(raw, inputs={reading.PATH: [f"{origin}: id {i}" for i in range(len(label))]})
+        return reading.with_sounds(named, len(label), items, task)
+    return replace(raw, pixels=Pictures(len(label), items, task.image_size))
 
 
 def _class_names(split: Dataset, column: str | None) -> list[str] | None:
@@ -74,20 +81,23 @@ def _class_names(split: Dataset, column: str | None) -> list[str] | None:
     return getattr(getattr(found, "feature", found), "names", None)
 
 
-def _items(parts: Sequence[Dataset], column: str, origin: str) -> Callable[[int], Item]:
-    """Return a function from an id to its encoded image in splits of the ``datasets`` library."""
-    from datasets import Image
+def _items(parts: Sequence[Dataset], column: str, origin: str, kind: str) -> Callable[[int], Item]:
+    """Return a function from an id to its encoded image or sound, by ``kind``, in splits of the ``datasets`` library."""
+    from datasets import Audio, Image
 
-    if bad := next((f for p in parts if not isinstance(f := p.features[column], Image)), None):
-        raise UserError(f"{origin}: columns.image: {column!r} must be a column of images, got {bad}")
-    encoded = [part.select_columns(column).cast_column(column, Image(decode=False)) for part in parts]
+    feature = Image if kind == "image" else Audio
+
+    if bad := next((f for p in parts if not isinstance(f := p.features[column], feature)), None):
+        nouns = {"image": "images", "audio": "sounds"}
+        raise UserError(f"{origin}: columns.{kind}: {column!r} must be a column of {nouns[kind]}, got {bad}")
+    encoded = [part.select_columns(column).cast_column(column, feature(decode=False)) for part in parts]
     ends = np.cumsum([len(part) for part in parts])
 
     def item(i: int) -> Item:
         part = int(np.searchsorted(ends, i, side="right"))
         found = encoded[part][i - int(ends[part])][column]
         if found is None or not (found["bytes"] or found["path"]):
-            raise UserError(f"image id {i}: is missing")
+            raise UserError(f"{'image' if kind == 'image' else 'sound'} id {i}: is missing")
         return Item(f"id {i}", found["path"] if found["bytes"] is None else None, found["bytes"])
 
     return item

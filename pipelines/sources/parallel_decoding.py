@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from components.arrays import Array
 from pipelines.core.errors import UserError
 from pipelines.sources.picture_decoding import Call, Item, PixelFormat, decoded, write
-from pipelines.sources.pixel_writer import blocks
+from pipelines.sources.pixel_writer import PIXELS, blocks
 
 ROOT = Path(__file__).parents[2]
 #: Most pictures of one call, and the number of pictures below which no process is started.
@@ -28,6 +28,8 @@ Write = Callable[[Sequence[Item], PixelFormat, str, int], Counter[str]]
 
 class Pictures:
     """N encoded pictures by id, decoded only when written."""
+
+    form = PIXELS
 
     def __init__(self, count: int, item: Callable[[int], Item], size: int | None) -> None:
         """Decode ``item(id)`` for ``count`` ids, resized to ``size`` unless it is None."""

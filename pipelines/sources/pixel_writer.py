@@ -1,4 +1,4 @@
-"""Writing of pixels of equally shaped pictures, in blocks that fit in memory."""
+"""Writing of equally shaped arrays, such as pictures, in blocks that fit in memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -20,12 +20,38 @@ from pipelines.core.errors import UserError
 BLOCK = 1 << 23
 
 
+@dataclass(frozen=True)
+class Form:
+    """How arrays are stored.
+
+    Attributes:
+        column: name of their column.
+        dtype: of their values.
+        noun: what they are, in errors.
+        own_scale: whether values have a scale of their own; else they are standardised by the training split.
+    """
+
+    column: str
+    dtype: np.dtype[Any]
+    noun: str
+    own_scale: bool = False
+
+
+#: Pictures, as bytes.
+PIXELS = Form("pixels", np.dtype(np.uint8), "images")
+
+
 class Pixels(Protocol):
-    """N pictures, by id."""
+    """N pictures or sounds, by id."""
+
+    @property
+    def form(self) -> Form:
+        """How they are stored."""
+        ...
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """``(channels, height, width)``."""
+        """``(channels, height, width)`` of pictures."""
         ...
 
     def __len__(self) -> int: ...
@@ -40,6 +66,8 @@ class InMemory:
 
     They are written as squares of ``size`` if it is given.
     """
+
+    form = PIXELS
 
     def __init__(self, pixels: Array, size: int | None = None) -> None:
         self._pixels, self._size = pixels, size
@@ -71,6 +99,11 @@ class WithCopies:
     base: Pixels
     of: Array
     moves: Array | None
+
+    @property
+    def form(self) -> Form:
+        """How they are stored."""
+        return self.base.form
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -119,25 +152,30 @@ def blocks(count: int, shape: tuple[int, ...]) -> list[slice]:
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def blank(count: int, shape: tuple[int, ...]) -> pa.Array:
-    """Return a column of ``count`` zero pictures that takes no memory; ``fill`` writes its pixels later.
+def blank(count: int, pixels: Pixels) -> pa.Array:
+    """Return a column of ``count`` zero arrays like ``pixels`` that takes no memory; ``fill`` writes their values later.
 
     Raises:
         UserError: if the disk has no room for them.
     """
+    shape, form = pixels.shape, pixels.form
     each, free = int(np.prod(shape)), shutil.disk_usage(".").free
-    if count * each > free:
-        most = int((free // max(1, count * shape[0])) ** 0.5)
-        sizes = f"{shape[1]} x {shape[2]} need {count * each / 1e9:,.1f} GB, and the disk has {free / 1e9:,.1f} GB free"
-        raise UserError(f"{count:,} images of {sizes}; set limit, or an image_size of at most {most}")
+    if (needed := count * each * form.dtype.itemsize) > free:
+        sizes = " x ".join(map(str, shape[-2:]))
+        least = f"an image_size of at most {int((free // max(1, count * shape[0])) ** 0.5)}"
+        raise UserError(
+            f"{count:,} {form.noun} of {sizes} need {needed / 1e9:,.1f} GB, and the disk has {free / 1e9:,.1f} GB free; set "
+            f"limit, or {least if form is PIXELS else 'a smaller audio.max_seconds'}"
+        )
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
-    zeros = pa.py_buffer(mmap.mmap(-1, max(1, count * each), flags=flags, prot=mmap.PROT_READ))
-    return pa.FixedSizeListArray.from_arrays(pa.Array.from_buffers(pa.uint8(), count * each, [None, zeros]), each)
+    zeros = pa.py_buffer(mmap.mmap(-1, max(1, needed), flags=flags, prot=mmap.PROT_READ))
+    values = pa.Array.from_buffers(pa.from_numpy_dtype(form.dtype), count * each, [None, zeros])
+    return pa.FixedSizeListArray.from_arrays(values, each)
 
 
 @dataclass(frozen=True)
 class Filled:
-    """Mean and standard deviation of the training pixels, and counts of changes."""
+    """Mean and standard deviation of the training values (0 and 1 of an own scale), and counts of changes."""
 
     mean: float
     deviation: float
@@ -159,21 +197,23 @@ def fill(folder: Path, pixels: Pixels, chosen: dict[str, Array], where: str) -> 
     changes: Counter[str] = Counter()
     for name, ids in chosen.items():
         path = folder / f"{name}.arrow"
-        changes += pixels.write(ids, path, _offset(path))
+        changes += pixels.write(ids, path, _offset(path, pixels.form.column))
     path = folder / "train.arrow"
-    return Filled(*_moments(path, _offset(path), len(chosen["train"]), pixels.shape, where), changes)
+    moments = _moments if pixels.form is PIXELS else _float_moments
+    found = moments(path, _offset(path, pixels.form.column), len(chosen["train"]), pixels, where)
+    return Filled(*((0.0, 1.0) if pixels.form.own_scale else found), changes)
 
 
-def _offset(path: Path) -> int:
-    """Return the offset in bytes of the pixels in an Arrow stream of one record batch."""
+def _offset(path: Path, column: str) -> int:
+    """Return the offset in bytes of the values of ``column`` in an Arrow stream of one record batch."""
     whole = pa.memory_map(str(path)).read_buffer()
-    found = pa.ipc.open_stream(pa.BufferReader(whole)).read_all()["pixels"].chunk(0).flatten().buffers()[1]
+    found = pa.ipc.open_stream(pa.BufferReader(whole)).read_all()[column].chunk(0).flatten().buffers()[1]
     return int(found.address - whole.address)
 
 
-def _moments(path: Path, offset: int, count: int, shape: tuple[int, ...], where: str) -> tuple[float, float]:
+def _moments(path: Path, offset: int, count: int, pixels: Pixels, where: str) -> tuple[float, float]:
     """Return mean and standard deviation of ``count`` pictures in a file, from a histogram of values."""
-    counts, first, alike = np.zeros(256, np.int64), None, count > 1
+    counts, shape, first, alike = np.zeros(256, np.int64), pixels.shape, None, count > 1
     with path.open("rb") as file:
         file.seek(offset)
         for part in blocks(count, shape):
@@ -183,7 +223,24 @@ def _moments(path: Path, offset: int, count: int, shape: tuple[int, ...], where:
             first = rows[0].copy() if first is None else first
             alike = alike and bool((rows == first).all())
     if alike:
-        raise UserError(f"{where}: all {count:,} images of the training split are the same, so there is nothing to learn")
+        raise _alike(where, count, pixels)
     values = np.arange(256, dtype=np.float64)
     mean = float(values @ counts / counts.sum())
     return mean, float(np.sqrt((values - mean) ** 2 @ counts / counts.sum()))
+
+
+def _float_moments(path: Path, offset: int, count: int, pixels: Pixels, where: str) -> tuple[float, float]:
+    """Return mean and standard deviation of ``count`` float arrays in a file, by two passes over it."""
+    rows = np.memmap(path, pixels.form.dtype, "r", offset, (count, int(np.prod(pixels.shape))))
+    parts = blocks(count, pixels.shape)
+    if count > 1 and all((rows[part] == rows[0]).all() for part in parts):
+        raise _alike(where, count, pixels)
+    mean = float(sum(rows[part].sum(dtype=np.float64) for part in parts) / rows.size)
+    squares = sum(np.square(rows[part] - np.float64(mean)).sum() for part in parts)
+    return mean, float(np.sqrt(squares / rows.size))
+
+
+def _alike(where: str, count: int, pixels: Pixels) -> UserError:
+    return UserError(
+        f"{where}: all {count:,} {pixels.form.noun} of the training split are the same, so there is nothing to learn"
+    )

@@ -1,4 +1,4 @@
-"""Pretrained models, tokenizers and image processors of transformers; no remote code."""
+"""Pretrained models, tokenizers, image processors and feature extractors of transformers; no remote code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipelines.core.errors import UserError
 from pipelines.sources import hub_status, package_index
 
 if TYPE_CHECKING:
-    from transformers import BaseImageProcessor, PretrainedConfig, PreTrainedTokenizerBase
+    from transformers import BaseImageProcessor, PretrainedConfig, PreTrainedTokenizerBase, SequenceFeatureExtractor
 
 #: Files of which a folder with a tokenizer has at least one.
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
@@ -173,6 +173,23 @@ def load_processor(origin: str, options: dict[str, str]) -> BaseImageProcessor:
         return AutoImageProcessor.from_pretrained(origin, trust_remote_code=False, **options)
     except Exception as error:  # a damaged file raises its reader's own error
         raise UserError(f"{origin}: its image processor cannot be loaded: {error_text(origin, error)}") from None
+
+
+def feature_extractor(source: ModelSource) -> SequenceFeatureExtractor:
+    """Return the feature extractor of the model of sounds of ``source``.
+
+    Raises:
+        UserError: if there is none, or it cannot be loaded.
+    """
+    from transformers import AutoFeatureExtractor
+
+    origin, options = location(source)
+    if not isinstance(source, FromHub) and not (Path(origin) / PROCESSOR).exists():
+        raise UserError(f"{origin}: has no {PROCESSOR}, by which its sounds are read; save the model's feature extractor there")
+    try:
+        return AutoFeatureExtractor.from_pretrained(origin, trust_remote_code=False, **options)
+    except Exception as error:  # a damaged file raises its reader's own error
+        raise UserError(f"{origin}: its feature extractor cannot be loaded: {error_text(origin, error)}") from None
 
 
 def silence() -> None:

@@ -19,7 +19,7 @@ class Raw:
 
     Attributes:
         inputs: ``text`` and ``text_pair`` -> ``(N,)`` texts; for a table, each column by name -> ``(N,)`` values as
-            found, None if missing; empty for images.
+            found, None if missing; ``audio`` -> paths of sounds; empty for images.
         label: ``(N,)`` as found: text, integer or float; 0 for running text.
         tested: ``(N,)`` bool, the source's own test rows; None if it has no test split.
         validates: ``(N,)`` bool, the source's own validation rows; None if it has none.
@@ -27,7 +27,8 @@ class Raw:
         dropped: number of rows left out by the task's ``drop_empty``.
         aimed: ``(N,)`` bool, rows of the task's target set or domain; None if the task has none.
         changes: number of changed rows by kind of change.
-        pixels: of images; None for other data.
+        pixels: of images, or sounds; None for other data.
+        group: ``(N,)`` text, name of each row's group; None if the task names no such column.
     """
 
     inputs: dict[str, Column]
@@ -39,6 +40,7 @@ class Raw:
     changes: dict[str, int] = field(default_factory=dict)
     pixels: Pixels | None = None
     validates: Array | None = None
+    group: Array | None = None
 
     @property
     def texts(self) -> dict[str, Sequence[str]]:

@@ -22,6 +22,8 @@ from pipelines.sources.readers.common import SETS, Layout, check_flat
 LABEL = "the label"
 #: Key of the rows' domains, neither input nor label.
 DOMAIN = "domain"
+#: Key of the rows' groups, likewise.
+GROUP = "group"
 #: Column with the name of each row's member of a package.
 MEMBER = "member"
 #: Kinds of tables after the first, which is for training.
@@ -110,9 +112,10 @@ def of_tables(task: TaskPlan, parts: Sequence[pa.Table | None], origins: Sequenc
         raise UserError(f"{origin}: {task.columns.label}: id {empty} has no label")
     tested, validates = (table == kind if kind in kinds else None for kind in (TESTED, VALIDATES))
     aimed = _domain_mask(joined.pop(DOMAIN, None), task, origin) if file is None else table == AIMED
+    group = _groups(joined.pop(GROUP, None), task, origin)
     inputs: dict[str, Column] = {**joined}
     label = objects(labels) if several else np.array(labels)
-    return Raw(inputs, label, tested, names, before - len(table), aimed, validates=validates)
+    return Raw(inputs, label, tested, names, before - len(table), aimed, validates=validates, group=group)
 
 
 def objects(values: Sequence[object]) -> Array:
@@ -120,6 +123,15 @@ def objects(values: Sequence[object]) -> Array:
     found = np.empty(len(values), object)
     found[:] = values
     return found
+
+
+def _groups(values: list[object] | None, task: TaskPlan, origin: str) -> Array | None:
+    """Return the name of each row's group ``(N,)``; None without a column of groups."""
+    if values is None:
+        return None
+    if (empty := next((i for i, v in enumerate(values) if v is None or v == ""), None)) is not None:
+        raise UserError(f"{origin}: {task.columns.group}: id {empty} has no group; name one in each row")
+    return np.array([str(v) for v in values])
 
 
 def _layout(source: DataSource) -> Layout:

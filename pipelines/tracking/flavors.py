@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 #: Keys of the manifest that a user of a logged model needs to build its input and to read its output.
-TO_READ_BY = ("target", "classes", "labels", "mean", "deviation", "features", "label_scale")
+TO_READ_BY = ("target", "classes", "labels", "mean", "deviation", "features", "label_scale", "audio")
 #: Path of a module's exported graph, and of a transformers model's files, in a model's folder.
 EXPORTED = Path("data", "model.pt2")
 PARTS = Path("model")
@@ -28,6 +28,7 @@ INPUT = {
     "language": "the prompt, as plain text",
     "seq2seq": "the source, as plain text",
     "image": "float32 (N, channels, height, width): (pixel - mean) / deviation, of pixels from 0 to 255",
+    "audio": "float32 (N, *shape): the features of audio, as (value - mean) / deviation",
     "table": "float32 (N, columns): the entries of features in order; a number as (value - mean) / deviation, a category "
     "one-hot, its last column for any other value",
 }

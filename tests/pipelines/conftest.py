@@ -84,7 +84,7 @@ def prepared(write_params, encoder):
     def run(source, columns, kind="text", training=None, **more):
         model = {"family": "transformers", "source": {"from": "folder", "folder": encoder}}
         task = {"kind": kind, "source": source, "columns": columns, "licence": "none", "citation": "none", **more}
-        small = {"image": "mlp", "table": "table-mlp"}
+        small = {"image": "mlp", "table": "table-mlp", "audio": "mel-cnn"}
         task.setdefault("model", {"family": "small", "name": small[kind]} if kind in small else model)
         own, training = training or {}, {"epochs": 5, "batch_size": 2, "look_size": 4, "threads": 1}
         training |= {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "schedule": {"name": "linear", "ramp": 0.1, "hold": 2}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from components.costs.savings import NAMED as NAMED_METRICS
+from pipelines.config.schema.model import Transformer
 from pipelines.config.schema.task_fields import OWN_TARGETS, TaskKeys
 from pipelines.core.errors import unknown
 
@@ -13,6 +14,7 @@ FOR = {
     "max_target_length": ("seq2seq",),
     "block": ("language",),
     "vocabulary": ("language", "seq2seq"),
+    "audio": ("audio",),
 }
 #: Image sources without columns.
 WITHOUT_COLUMNS = ("idx", "scikit-learn", "folder")
@@ -31,6 +33,8 @@ def idle(task: TaskKeys) -> str | None:
         return f"training.augment: is for a task of kind 'image', and this one is of kind {task.kind!r}; leave it out"
     if task.kind == "image" and source.source in WITHOUT_COLUMNS and list(task.columns.named()):
         return f"columns: images of {source.source!r} have none, got {', '.join(task.columns.named())}; leave it out"
+    if task.kind == "audio" and (message := _idle_audio(task)):
+        return message
     if task.test is not None and (own := _own_test(task)):
         return f"test: must be left out where the source has a test split, {own}; or leave that out"
     return _idle_header(task)
@@ -57,6 +61,16 @@ def _own_validation(task: TaskKeys) -> str | None:
     """Return the key of the source's own validation split, None if it has none."""
     found = ((key, getattr(task.source, key, None)) for key in ("validation", "validation_split"))
     return next((f"source.{key}: {named!r}" for key, named in found if named), None)
+
+
+def _idle_audio(task: TaskKeys) -> str | None:
+    """Return the error of columns of a folder of sounds, or of features beside a model that has its own."""
+    if task.source.source == "folder" and list(task.columns.named()):
+        return f"columns: sounds of 'folder' have none, got {', '.join(task.columns.named())}; leave it out"
+    set_keys = sorted((task.audio.model_fields_set if task.audio else set()) - {"max_seconds"})
+    if isinstance(task.model, Transformer) and set_keys:
+        return f"audio.{set_keys[0]}: is what the feature extractor of a model of family 'transformers' says; leave it out"
+    return None
 
 
 def _own_test(task: TaskKeys) -> str | None:

@@ -69,7 +69,7 @@ class Small(Section):
     """A model for CPUs; ``options`` are further arguments of its function in components/models/small.py."""
 
     family: Literal["small"]
-    name: Literal["lenet", "cnn", "mlp", "table-mlp", "bag"]
+    name: Literal["lenet", "cnn", "mlp", "table-mlp", "bag", "mel-cnn"]
     options: dict[str, int | float | list[int]] = Field(default_factory=dict)
 
 
@@ -103,4 +103,12 @@ class T5(Sized):
     family: Literal["t5"]
 
 
-Model = Annotated[Transformer | Timm | Vision | Small | Gpt | T5, Field(discriminator="family")]
+class Untrained(Section):
+    """An untrained transformers model of sounds, of the configuration ``type`` with ``options``; its sizes follow the data."""
+
+    family: Literal["untrained"]
+    type: str
+    options: dict[str, int | float | str | list[int]] = Field(default_factory=dict)
+
+
+Model = Annotated[Transformer | Timm | Vision | Small | Gpt | T5 | Untrained, Field(discriminator="family")]

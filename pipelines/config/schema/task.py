@@ -17,6 +17,7 @@ INPUTS: dict[str, tuple[set[str], set[str]]] = {
     "table": ({"numbers", "categories", "dates"}, set()),
     "language": ({"text"}, set()),
     "seq2seq": ({"source", "target"}, set()),
+    "audio": ({"audio"}, set()),
 }
 SOURCES = {
     "text": ("hub", "files", "package"),
@@ -24,6 +25,7 @@ SOURCES = {
     "table": ("hub", "files", "package"),
     "language": ("hub", "files", "folder", "package"),
     "seq2seq": ("hub", "files", "package"),
+    "audio": ("hub", "files", "folder"),
 }
 #: The sources that are tables, whose columns must be named.
 TABULAR = ("hub", "files", "package")
@@ -36,8 +38,9 @@ MODELS: dict[str, tuple[str, ...]] = {
     "table": ("small",),
     "language": ("transformers", "gpt"),
     "seq2seq": ("transformers", "t5"),
+    "audio": ("transformers", "untrained", "small"),
 }
-SMALL: dict[str, tuple[str, ...]] = {"image": ("cnn", "lenet", "mlp"), "table": ("table-mlp",)}
+SMALL: dict[str, tuple[str, ...]] = {"image": ("cnn", "lenet", "mlp"), "table": ("table-mlp",), "audio": ("mel-cnn",)}
 
 
 class Task(TaskKeys):
@@ -78,6 +81,7 @@ class Task(TaskKeys):
     def _check_columns(self, named: set[str]) -> None:
         wanted, more = INPUTS[self.kind]
         label = set() if self.kind in OWN_TARGETS else {"label"}
+        more = more | (set() if self.kind in OWN_TARGETS else {"group"})
         more = more | ({"domain"} if self.target is not None and self.target.domain is not None else set())
         if self.kind == "seq2seq" and named != wanted:
             got = ", ".join(sorted(named)) or "none"
@@ -94,8 +98,8 @@ class Task(TaskKeys):
         if isinstance(self.model, Small) and self.model.name not in SMALL[self.kind]:
             names = listed(SMALL[self.kind])
             raise ValueError(f"model.name: a task of kind {self.kind!r} takes {names}, got {self.model.name!r}")
-        if self.kind == "image" and isinstance(self.model, Transformer) and self.model.lora is not None:
-            raise ValueError("model.lora: is for texts and running text, and this task is of kind 'image'; leave it out")
+        if self.kind in ("image", "audio") and isinstance(self.model, Transformer) and self.model.lora is not None:
+            raise ValueError(f"model.lora: is for texts and running text, and this task is of kind {self.kind!r}; leave it out")
         if self.kind == "seq2seq" and isinstance(self.model, Transformer):
             for key in ("num_hidden_layers", "train_layers"):
                 if getattr(self.model, key) is not None:
@@ -148,6 +152,15 @@ class Task(TaskKeys):
         return self
 
     @model_validator(mode="after")
+    def _groups_can_be_kept(self) -> Task:
+        if self.columns.group is not None and self.target is not None:
+            raise ValueError(
+                "columns.group: keeps groups in one split, and a target set divides the rows in its own way; "
+                "leave one of the two out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _stream_is_seen_once(self) -> Task:
         if self.stream and self.training.epochs != 1:
             raise ValueError(
@@ -170,8 +183,9 @@ class Task(TaskKeys):
     @model_validator(mode="after")
     def _near_copies_can_be_made(self) -> Task:
         near = self.duplicates is not None and self.duplicates.near
-        if near and (self.kind in OWN_TARGETS or (self.kind == "table" and not self.columns.numbers)):
-            lacking = f"of kind {self.kind!r}" if self.kind in OWN_TARGETS else "whose columns name no numbers"
+        without = (*OWN_TARGETS, "audio")
+        if near and (self.kind in without or (self.kind == "table" and not self.columns.numbers)):
+            lacking = f"of kind {self.kind!r}" if self.kind in without else "whose columns name no numbers"
             raise ValueError(
                 "duplicates.near: changes words, pixels or numbers a little, and must be false for a task "
                 f"{lacking}, got true; the nearest that works is false"

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, NonNegativeFloat, field_validator, model_serializer, model_validator
 
 from components.costs.savings import METRICS, Metric
+from pipelines.config.schema.audio import Audio
 from pipelines.config.schema.model import Model
 from pipelines.config.schema.regimes import Duplicates, LabelNoise, LongTail, TargetSet
 from pipelines.config.schema.sections import Section
@@ -40,11 +41,13 @@ class Columns(Section):
     source: str | None = None
     target: str | None = None
     image: str | None = None
+    audio: str | None = None
     numbers: list[str] = Field(default_factory=list)
     categories: list[str] = Field(default_factory=list)
     dates: list[str] = Field(default_factory=list)
     label: str | None = None
     domain: str | None = None
+    group: str | None = None
 
     @model_serializer
     def _named_alone(self) -> dict[str, str | list[str]]:
@@ -69,7 +72,7 @@ class DataKeys(Section):
     a model trains; without, it judges at the end in place of the test split.
     """
 
-    kind: Literal["text", "image", "table", "language", "seq2seq"]
+    kind: Literal["text", "image", "table", "language", "seq2seq", "audio"]
     predicts: Literal["class", "classes", "number"] = "class"
     separator: Annotated[str, Field(min_length=1)] | None = None
     metric: MetricName | None = None
@@ -77,6 +80,7 @@ class DataKeys(Section):
     columns: Columns = Field(default_factory=Columns)
     binarize: NonNegativeFloat | None = None
     test: int | float | None = None
+    audio: Audio | None = None
     image_size: Annotated[int, Field(ge=1, le=8192)] | None = None
     limit: int | float | None = None
     validation: Annotated[float, Field(gt=0, lt=1)] | None = None

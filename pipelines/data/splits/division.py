@@ -12,6 +12,7 @@ from components.rng import stream
 from pipelines.config.plans import TaskPlan
 from pipelines.core.errors import UserError
 from pipelines.data import target_set
+from pipelines.data.splits import groups
 from pipelines.data.targets import Target
 from pipelines.sources.raw import Raw
 
@@ -39,7 +40,13 @@ def of_rows(raw: Raw, target: Target, task: TaskPlan) -> Division:
     """Return the division of a task whose examples are rows."""
     if raw.aimed is not None and task.target is not None:
         return _of_target_set(raw, target, task)
-    return _with_own(raw, target.kept, task, lambda kept: divided(*split(raw.tested, kept, task), task, target.classes))
+    group = raw.group
+    whole = _with_own(
+        raw, target.kept, task, lambda kept: divided(*split(raw.tested, kept, task, group), task, target.classes, group)
+    )
+    if raw.validates is not None:
+        groups.checked(np.concatenate([whole.train, whole.test]), whole.validation, group, task)
+    return whole
 
 
 def of_documents(raw: Raw, task: TaskPlan) -> Division:
@@ -74,20 +81,21 @@ def _of_target_set(raw: Raw, target: Target, task: TaskPlan) -> Division:
     return Division(np.sort(np.concatenate([train[~raw.aimed[train]], left])), test, np.sort(aside))
 
 
-def split(tested: Array | None, kept: Array, task: TaskPlan) -> tuple[Array, Array]:
-    """Return the ids of the training and test split: the source's own, or a seeded random one."""
+def split(tested: Array | None, kept: Array, task: TaskPlan, group: Array | None = None) -> tuple[Array, Array]:
+    """Return the ids of the training and test split: the source's own, or a seeded random one of whole groups."""
+    where = f"params.yaml: tasks.{task.name}.test"
     if tested is not None:
-        return kept[~tested[kept]], kept[tested[kept]]
+        return groups.checked(kept[~tested[kept]], kept[tested[kept]], group, task)
     if task.test is None:
-        raise UserError(f"params.yaml: tasks.{task.name}.test: the source has no test split; set a number of rows, or 0.1")
+        raise UserError(f"{where}: the source has no test split; set a number of rows, or 0.1")
     size = task.test if isinstance(task.test, int) else count_of(task.test, len(kept))
     if size >= len(kept):
-        raise UserError(f"params.yaml: tasks.{task.name}.test: must be under the {len(kept)} rows there are, got {size}")
-    shuffled = stream(task.seed, "split").permutation(kept)
+        raise UserError(f"{where}: must be under the {len(kept)} rows there are, got {size}")
+    shuffled, size = groups.drawn(kept, size, group, stream(task.seed, "split"), where)
     return np.sort(shuffled[size:]), np.sort(shuffled[:size])
 
 
-def divided(train: Array, test: Array, task: TaskPlan, value: Array | None) -> Division:
+def divided(train: Array, test: Array, task: TaskPlan, value: Array | None, group: Array | None = None) -> Division:
     """Return the division of the ids of both splits, after the task's ``validation`` and ``limit``.
 
     With ``validation`` a part of the training split judges: while training, or in place of the test split. That part is the
@@ -98,15 +106,16 @@ def divided(train: Array, test: Array, task: TaskPlan, value: Array | None) -> D
         test: ids of the test split.
         task: as planned.
         value: class of each id: training keeps one row of each of its classes; None without classes.
+        group: name of each id's group, none of which is divided; None without groups.
     """
     if task.validation is None:
         return Division(limited(train, task), test, train[:0])
-    left, aside = _aside(train, task, value)
+    left, aside = _aside(train, task, value, group)
     kept, judging = np.sort(left[: _most(len(left), task)]), np.sort(aside)
     return Division(kept, test, judging) if task.while_training else Division(kept, judging, judging[:0])
 
 
-def _aside(train: Array, task: TaskPlan, value: Array | None) -> tuple[Array, Array]:
+def _aside(train: Array, task: TaskPlan, value: Array | None, group: Array | None = None) -> tuple[Array, Array]:
     """Return the ids of ``train`` without the validation part, shuffled, and that part.
 
     Raises:
@@ -116,6 +125,11 @@ def _aside(train: Array, task: TaskPlan, value: Array | None) -> tuple[Array, Ar
     where, size = f"params.yaml: tasks.{task.name}.validation", count_of(task.validation, len(train))
     if size >= len(train):
         raise UserError(f"{where}: leaves none of the {len(train)} training rows to train on")
+    if group is not None:
+        left, aside = groups.validation(train, size, group, task, stream(task.seed, "validation"))
+        if value is not None and task.while_training:
+            _check_groups_have_classes(value[left], value[aside], where)
+        return left, aside
     shuffled = stream(task.seed, "validation").permutation(train)
     if value is not None:
         _, first = np.unique(value[shuffled], return_index=True)
@@ -150,6 +164,17 @@ def _check_has_classes(value: Array, size: int, where: str) -> None:
         )
     least = len(value) - min(last[c] for c in classes)
     raise UserError(f"{got}; the nearest that works is {np.ceil(least / len(value) * 1e4) / 1e4:g}")
+
+
+def _check_groups_have_classes(left: Array, aside: Array, where: str) -> None:
+    """Check that the classes ``aside`` ``(M,)`` are all of those that are ``left`` to train on, ``(N,)``.
+
+    Raises:
+        UserError: with the number of classes that are lacking.
+    """
+    if lacking := len(np.setdiff1d(left, aside)):
+        rows = f"{len(aside):,} of {len(aside) + len(left):,} training rows, in whole groups,"
+        raise UserError(f"{where}: must have every class, got {rows} without {lacking}; set a larger fraction")
 
 
 def check_learnt(value: Array, train: Array, validation: Array, names: list[str], task: TaskPlan) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from pipelines.config.schema.model import T5, Gpt, Model, Small, Timm, Transformer, Vision
+from pipelines.config.schema.model import T5, Gpt, Model, Small, Timm, Transformer, Untrained, Vision
 from pipelines.core import artifacts
 from pipelines.core.errors import UserError, unknown
 from pipelines.data.manifest import Manifest
@@ -37,6 +37,10 @@ def build(model: Model, manifest: Manifest, key: str | None = None) -> nn.Module
 
 
 def _built(model: Model, manifest: Manifest) -> nn.Module:
+    if isinstance(model, Untrained) or (isinstance(model, Transformer) and manifest.kind == "audio"):
+        from pipelines.training.models.audio_models import audio_transformer
+
+        return audio_transformer(model, manifest)
     if isinstance(model, Transformer) and manifest.kind == "image":
         from pipelines.training.models.image_models import image_transformer
 
@@ -57,9 +61,9 @@ def _built(model: Model, manifest: Manifest) -> nn.Module:
 
 
 def _small(model: Small, manifest: Manifest) -> nn.Module:
-    from components.models import small
+    from components.models import small, sounds
 
-    known = {"image": small.SMALL, "table": small.TABLES, "text": small.TEXTS}[manifest.kind]
+    known = {"image": small.SMALL, "table": small.TABLES, "text": small.TEXTS, "audio": sounds.SOUNDS}[manifest.kind]
     sizes, function = _sizes(manifest), known[model.name]
     _check_options(model, function, list(inspect.signature(function).parameters)[: len(sizes) + 1])
     return function(*sizes, manifest.outputs, **model.options)
@@ -69,8 +73,18 @@ def _sizes(manifest: Manifest) -> list[int]:
     """Return the data sizes that a small model is built for."""
     if manifest.kind == "image":
         return _of_square(manifest)
+    if manifest.kind == "audio":
+        return _of_bands(manifest)
     known = manifest.shape if manifest.kind == "table" else [manifest.vocabulary]
     return [size for size in known or [] if size is not None]
+
+
+def _of_bands(manifest: Manifest) -> list[int]:
+    """Return bands and frames of log-mel features."""
+    assert manifest.shape is not None, "the manifest of sounds"
+    if len(manifest.shape) != 3:
+        raise ValueError("takes log-mel bands, got waveforms; set audio.features to 'log-mel'")
+    return manifest.shape[1:]
 
 
 def _of_square(manifest: Manifest) -> list[int]:
@@ -116,6 +130,11 @@ def save(model: nn.Module, folder: Path, plan: Model, tokenizer: Path = artifact
     """
     from components.models.normalised import Normalised
 
+    if isinstance(plan, Untrained) or (isinstance(plan, Transformer) and hasattr(model, "masked")):
+        from pipelines.training.models import audio_models
+
+        audio_models.save(model, folder, plan)  # type: ignore[arg-type]
+        return
     if isinstance(plan, Transformer) and isinstance(model, Normalised):
         from pipelines.training.models import image_models
 

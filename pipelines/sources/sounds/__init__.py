@@ -1,0 +1,1 @@
+"""Sounds of audio files, decoded and turned into features."""
