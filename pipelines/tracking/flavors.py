@@ -183,7 +183,8 @@ def _save_module(trained: Path, folder: Path, plan: Model, manifest: Manifest, r
 
 
 def _metadata(manifest: Manifest) -> dict[str, JsonValue]:
-    return {"input": INPUT[manifest.kind]} | _known(manifest, *TO_READ_BY)
+    more = ("shape",) if manifest.kind == "audio" else ()
+    return {"input": INPUT[manifest.kind]} | _known(manifest, *TO_READ_BY, *more)
 
 
 def _known(manifest: Manifest, *keys: str) -> dict[str, JsonValue]:
