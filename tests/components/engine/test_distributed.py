@@ -14,7 +14,9 @@ from components.costs.clock import Clock, Lap
 from components.engine.distributed import DistributedLearner, Group, Ranks
 from components.engine.learner import Learner
 from components.engine.optimizers import build_optimizer
+from components.evidence.class_losses import WeighedClassification
 from components.evidence.evidence import NonFiniteLossError
+from components.evidence.objective import Objective
 from components.evidence.objectives import OBJECTIVES
 from components.tasks.augmentation import Augmentation, Crop, Erase, Flip, RandAugment
 from components.tasks.batch import Rows
@@ -156,6 +158,24 @@ if "LEFT_BY_RANKS" in os.environ:
         part = learner_of(Numbers(), DistributedLearner, objective=OBJECTIVES["number"], group=ranks)
         evidence = part.step(part.fetch(images, rows), 0)
         assert evidence.target.tolist() == images.target[rows.index.numpy()].tolist()
+
+    @pytest.mark.parametrize("kind", ["label sets", "weighed classes"])
+    @pytest.mark.parametrize("size", SIZES)
+    def test_other_losses_are_those_of_one_process_as_a_rank(ranks, make_images, make_mlp, size, kind):
+        images = make_images()
+        objective: Objective = WeighedClassification(torch.tensor([0.5, 1.0, 2.0, 4.0]), 0.1)
+        if kind == "label sets":
+            objective = OBJECTIVES["classes"]
+            images.target = (np.random.default_rng(0).random((60, 4)) < 0.4).astype(np.uint8)
+        own = learner_of(make_mlp(dropout=0.0), objective=objective)
+        part = learner_of(make_mlp(dropout=0.0), DistributedLearner, objective=objective, group=ranks)
+        for seed in range(3):
+            rows = rows_of(size, seed)
+            theirs, expected = part.step(part.fetch(images, rows), 0), own.step(own.fetch(images, rows), 0)
+            assert torch.equal(theirs.target, expected.target)
+            torch.testing.assert_close(theirs.loss, expected.loss)
+        for p, q in zip(part.model.parameters(), own.model.parameters(), strict=True):
+            torch.testing.assert_close(p, q, rtol=1e-5, atol=1e-6)
 
     def test_each_rank_has_its_own_dropout_and_gets_it_back_as_a_rank(ranks, make_mlp):
         torch.manual_seed(0)
