@@ -34,6 +34,7 @@ class Facts:
         imbalance: rows of the largest class over those of the smallest.
         by_class: whether the metric is averaged over classes.
         apart: AUC between pool and target set; None without a target set.
+        weighed: whether training weighs classes, so that no method may.
     """
 
     examples: int
@@ -43,6 +44,7 @@ class Facts:
     imbalance: float | None = None
     by_class: bool = False
     apart: float | None = None
+    weighed: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ def _by_class(facts: Facts, why: str) -> Recommendation:
     if size is None or size > FEW_MATTER or facts.epochs < LEAST_EPOCHS:
         return Recommendation("balanced", why, {"fraction": 0.5, "budget": "equal", "rare": "keep"}, cost=0.5)
     why += f" Few examples make up the gradient: after the warm-up its effective sample size is {size:.2f} of the examples."
-    return Recommendation("importance", why, {"budget": 0.5, "class_weights": "square-root"}, cost=0.5)
+    weights = {} if facts.weighed else {"class_weights": "square-root"}
+    return Recommendation("importance", why, {"budget": 0.5, **weights}, cost=0.5)
 
 
 def _by_importance(facts: Facts, size: float) -> Recommendation:

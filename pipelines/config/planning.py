@@ -147,10 +147,16 @@ def plans_of(params: Params) -> Plans:
             task=params.task, methods=list(params.compare), agot_epsilon=params.agot_epsilon, energy=params.energy, **reach
         ),
         source=source_of(params),
-        diagnosis=DiagnosisPlan(warm_up=params.diagnose.warm_up, epochs=params.chosen.training.epochs),
+        diagnosis=_diagnosis_plan(params),
         warm_ups={name: _warm_up_plan(params, name) for name in params.warm_ups},
         methods={name: method_plan(params, name) for name in params.compare},
     )
+
+
+def _diagnosis_plan(params: Params) -> DiagnosisPlan:
+    training = params.chosen.training
+    weighed = {} if training.class_weights is None else {"weighed": True}
+    return DiagnosisPlan.of({"warm_up": params.diagnose.warm_up, "epochs": training.epochs, **weighed})
 
 
 def _prepares(params: Params) -> bool:

@@ -87,10 +87,11 @@ class ComparisonPlan(Record):
 
 
 class DiagnosisPlan(Record):
-    """The warm-up whose scores a diagnosis reads, and the epochs of the task's training."""
+    """The warm-up whose scores a diagnosis reads, the epochs of the task's training, and whether it weighs classes."""
 
     warm_up: str
     epochs: int
+    weighed: bool = False
 
 
 class PlanSource(Record):

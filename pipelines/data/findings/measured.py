@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypedDict
 
 import numpy as np
@@ -77,7 +77,7 @@ def findings_of(
     duplicates = CopyCounts.of(leaks.numbers(rows.same, rows.train, leaks.MOST))
     apart, learnt = _shift(rows, train), _warm_up_findings(scores, wrong, manifest)
     classes = _classes(train.examples.target, manifest.classes, scores, wrong) if manifest.classes else []
-    advice = _advice(_facts(apart, learnt, classes, manifest, plan.epochs))
+    advice = _advice(replace(_facts(apart, learnt, classes, manifest, plan.epochs), weighed=plan.weighed))
     head = {"task": manifest.task, "warm_up": plan.warm_up, "metric": manifest.metric, "advice": advice}
     return Findings.of({**head, "duplicates": duplicates, "shift": apart, "classes": classes, **learnt})
 

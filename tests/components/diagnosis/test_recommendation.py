@@ -38,3 +38,8 @@ def test_what_fits(facts, method, settings):
 
 def test_a_target_needs_its_warm_up():
     assert recommend(Facts(**LARGE, apart=0.9)).warm_up == {"epochs": 0, "nearness": "ngrams"}
+
+
+def test_where_training_weighs_classes_no_method_is_to():
+    facts = {"sample_size": 0.3, "by_class": True, "imbalance": 40.0, "weighed": True}
+    assert recommend(Facts(**LARGE | facts)).settings == {"budget": 0.5}

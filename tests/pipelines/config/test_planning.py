@@ -232,3 +232,13 @@ def test_validation_while_training_is_planned_where_it_is_asked_for_alone(write_
     # In place of the test split, as before evaluations while training were there.
     instead = planned({f"{task}.validation": 0.2})
     assert "while_training" not in instead["task"]
+
+
+def test_a_diagnosis_knows_of_class_weights_where_there_are_some(write_params):
+    found = []
+    for weights in (None, "balanced"):
+        write_params({"task": "digits", "compare": {"full": "none"}, "tasks.digits.training.class_weights": weights})
+        plan()
+        found.append(json.loads(Path("results/plan/diagnosis.json").read_text()))
+    assert "weighed" not in found[0]
+    assert found[1] == found[0] | {"weighed": True}
