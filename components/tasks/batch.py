@@ -72,7 +72,7 @@ class Batch:
     Attributes:
         rows: their indices and weights, on the host.
         inputs: the model's keyword arguments, each ``(B, ...)``.
-        target: ``(B,)`` int64 class, or float32 value for regression.
+        target: ``(B,)`` int64 class, or float32 value for regression; ``(B, C)`` uint8 of several classes.
         weight: ``(B,)`` float32, ``rows.weight`` on the device of the data.
     """
 

@@ -17,7 +17,7 @@ class Examples(Protocol):
     """Interface of a kind of data; columns are memory-mapped and indexed batch by batch.
 
     Attributes:
-        target: ``(N,)`` int64 class, or float32 number; a batch's target may be wider.
+        target: ``(N,)`` int64 class, or float32 number, or ``(N, C)`` uint8 of several classes; a batch's may be wider.
         outputs: d, size of the output compared between two passes over an example: C if targets are classes.
         lengths: ``(N,)`` cost of each example, to bucket batches by; None if all cost the same.
     """
