@@ -1,4 +1,4 @@
-"""Pairs of texts as token ids: a source, and a target to be written from it."""
+"""Pairs of texts, a source and a target written from it, as token ids."""
 
 from __future__ import annotations
 

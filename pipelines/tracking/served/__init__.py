@@ -1,1 +1,1 @@
-"""Code that MLflow stores beside a model and runs where it is served."""
+"""Code that MLflow stores beside a model, to serve it by; it stands alone."""
