@@ -10,6 +10,7 @@ from pipelines.core import artifacts
 from pipelines.core.artifacts import result
 from pipelines.core.errors import UserError
 from pipelines.core.tables import read_table
+from pipelines.data.split_files import read_split
 from pipelines.plan import plan
 from pipelines.subset import subset
 from pipelines.training import builders
@@ -80,6 +81,16 @@ def test_a_limit_is_of_the_pool_and_validation_of_the_target_set(domains):
     _, train, judged = domains(validation=0.25)
     assert len(judged.ids) == 2
     assert sorted([*judged.ids, *train.ids[aimed(train)]]) == sorted(whole.ids[aimed(whole)])
+
+
+def test_what_judges_while_training_is_of_the_target_set_beside_the_test_split(domains):
+    _, whole, tested = domains()
+    manifest, train, test = domains(validation=0.25, training={"evaluate_every": 1})
+    judging = read_split("validation", manifest)
+    assert test.ids.tolist() == tested.ids.tolist()
+    assert len(judging.ids) == 2
+    assert sorted([*judging.ids, *train.ids[aimed(train)]]) == sorted(whole.ids[aimed(whole)])
+    assert train.ids[~aimed(train)].tolist() == whole.ids[~aimed(whole)].tolist()
 
 
 def test_a_file_of_its_own(prepared, tmp_path):

@@ -1,5 +1,8 @@
 """Texts on kept states, numbers and running text are judged while they train, as they are evaluated."""
 
+import random
+import shutil
+
 import pytest
 import torch
 
@@ -17,6 +20,7 @@ from pipelines.subset import subset
 from pipelines.training import builders, job, models
 from pipelines.warm_up import warm_up
 from tests.pipelines.books import LANGUAGE, folder_of
+from tests.pipelines.killed_stages import finish, kill_until_done, outputs, start
 from tests.pipelines.training.conftest import SETTINGS
 from tests.pipelines.training.judging.test_validation import Meter
 
@@ -74,3 +78,17 @@ def test_numbers_are_judged_in_their_unit_and_running_text_by_its_documents(writ
         assert sum(map(len, ids)) == len(set.union(*ids))
     documents = [set(read_split(n, manifest).table["document"].to_pylist()) for n in ("train", "validation", "test")]
     assert sum(map(len, documents)) == len(set.union(*documents))
+
+
+@pytest.mark.slow
+def test_killed_at_random_instants_it_ends_with_the_same_bytes(write_task):
+    asked = {"evaluate_every": 1, "keep": "best", "stop_after": 1, "epochs": 5}
+    folder, seed = write_task(training=asked, validation=0.3), random.randrange(10**6)
+    warm_up("none")
+    subset("big-loss")
+    files = ("model/model.safetensors", "ledger.parquet", "history.json")
+    finish(start(folder, "pipelines.train", "big-loss", seconds="60"))
+    expected = outputs(folder, "train", "big-loss", files)
+    shutil.rmtree(folder / "results/train/big-loss")
+    assert kill_until_done(folder, "train", "big-loss", random.Random(seed)) >= 2, f"seed {seed}: too quick to be killed"
+    assert outputs(folder, "train", "big-loss", files) == expected, f"seed {seed}"
