@@ -33,17 +33,17 @@ class AutoAssist(Selector):
 
     cost_known = False
 
-    def __init__(self, base: float = 0.3, learning_rate: float = 0.01) -> None:
+    def __init__(self, base: float = 0.3, assistant_rate: float = 0.01) -> None:
         """Create the method.
 
         Args:
             base: in (0, 1], the lowest probability to pass; the authors' is 0.3.
-            learning_rate: of the assistant, above 0; the authors' 0.01 was chosen for pixels.
+            assistant_rate: learning rate of the assistant, above 0; the authors' 0.01 was chosen for pixels.
         """
         self.base = check_fraction("base", base)
-        if not learning_rate > 0:
-            raise ValueError(f"learning_rate must be above 0, got {learning_rate!r}; one that works: 0.01")
-        self.learning_rate = learning_rate
+        if not assistant_rate > 0:
+            raise ValueError(f"assistant_rate must be above 0, got {assistant_rate!r}; one that works: 0.01")
+        self.assistant_rate = assistant_rate
         self.weight, self.by_class, self.mean = np.zeros(0), np.zeros(0), np.zeros(2)
 
     @property
@@ -69,9 +69,9 @@ class AutoAssist(Selector):
             self.weight = np.zeros(examples.bags.count)
             self.by_class = np.zeros(1 + int(_classes(np.arange(len(examples)), examples).max()))
         self.mean = MEMORY * self.mean + (1 - MEMORY) * np.array([loss.sum(dtype=np.float64), len(loss)])
-        bag, label, step = examples.bags.of(index), _classes(index, examples), self.learning_rate / len(loss)
+        bag, label, step = examples.bags.of(index), _classes(index, examples), self.assistant_rate / len(loss)
         error = self.hard(bag, label) - (loss > self.mean[0] / self.mean[1])
-        self.weight = (1 - self.learning_rate * L2) * self.weight
+        self.weight = (1 - self.assistant_rate * L2) * self.weight
         np.add.at(self.weight, bag.features, -step * bag.repeated(error))
         np.add.at(self.by_class, label, -step * error)
 

@@ -1,6 +1,7 @@
 """What every method must do, whoever wrote it: a block in params.yaml is all it takes to be tested here."""
 
 import copy
+import inspect
 import random
 
 import numpy as np
@@ -13,6 +14,7 @@ from components.selection import METHODS
 from components.selection.admit.naive_bayes import NaiveBayes
 from components.selection.keep.recent_batches import Window
 from components.selection.selector import Epoch
+from pipelines.config.methods import FACTORS, build, resolve
 from pipelines.training.checkpoints import pack, unpack
 from tests.components.selection.contract import (
     EPOCHS,
@@ -70,6 +72,16 @@ def test_every_method_has_a_block_and_a_page():
     for name in METHODS:
         assert pages[name].startswith(f"# {name}\n")
         assert f"({name}.md)" in pages["index"]
+
+
+def test_no_method_has_an_argument_of_the_name_of_a_key_that_all_blocks_share():
+    shared = {*FACTORS, "guard"}
+    assert not [name for name in METHODS if shared & set(inspect.signature(METHODS[name]).parameters)]
+
+
+@every_method
+def test_what_a_method_sets_of_its_own_is_no_factor_of_the_tasks_learning_rate(name):
+    assert build(resolve(PARAMS, name, 2)).learning_rate == 1
 
 
 @every_method

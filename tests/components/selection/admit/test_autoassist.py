@@ -23,7 +23,7 @@ def reference(images, batches, base, rate):
 
 def test_its_chances_are_those_of_a_dense_logistic_regression(make_images, make_evidence, make_rows):
     images, rng = make_images(30), np.random.default_rng(1)
-    method, batches = AutoAssist(base=0.2, learning_rate=2.0), []
+    method, batches = AutoAssist(base=0.2, assistant_rate=2.0), []
     for _ in range(6):
         index = rng.permutation(30)[:8]
         evidence = make_evidence(index, rng.normal(size=(8, 4)) * 3, images.target[index])
@@ -37,7 +37,7 @@ def test_its_chances_are_those_of_a_dense_logistic_regression(make_images, make_
 
 
 def test_it_comes_to_skip_what_is_easy(make_training, make_images):
-    training = make_training(AutoAssist(base=0.1, learning_rate=20.0), epochs=6, examples=make_images(120), batch_size=8)
+    training = make_training(AutoAssist(base=0.1, assistant_rate=20.0), epochs=6, examples=make_images(120), batch_size=8)
     records = [m for m in training.until() if isinstance(m, EpochRecord)]
     assert records[0].trained > records[-1].trained > 0
     assert all(r.looked == 0 for r in records)
@@ -57,7 +57,7 @@ def test_targets_that_are_numbers_have_no_classes(make_evidence):
     ("arguments", "message"),
     [
         ({"base": 0.0}, r"base must be in \(0, 1\], got 0.0; the nearest that works is 0.01"),
-        ({"learning_rate": 0.0}, "learning_rate must be above 0, got 0.0; one that works: 0.01"),
+        ({"assistant_rate": 0.0}, "assistant_rate must be above 0, got 0.0; one that works: 0.01"),
     ],
 )
 def test_bad_settings_are_refused(arguments, message):
