@@ -42,9 +42,7 @@ def test_log_mel_bands_equal_those_of_torch():
     assert found.shape == LogMel(audio).shape == (1, 20, 51)
     assert found.dtype == np.float32
     expected = by_torch(sound, audio)
-    # transformers puts a window at the start of its transform, torch in the middle of it: the frames are shifted.
-    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.97
-    assert abs(found.mean() - expected.mean()) < 0.05
+    np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
 def test_the_band_of_a_tone_is_the_loudest_and_silence_has_the_least_power():
