@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pipelines.config.plans import TaskPlan
 from pipelines.config.schema.source import FromFolder
+from pipelines.core.errors import UserError
 from pipelines.sources.folders import class_folders
 from pipelines.sources.picture_decoding import Item
 from pipelines.sources.raw import Raw
@@ -30,8 +31,16 @@ def from_folder(source: FromFolder, task: TaskPlan) -> Raw:
 
 
 def of_paths(raw: Raw, task: TaskPlan) -> Raw:
-    """Return ``raw``, of a table with a column of paths, with the sounds in these files."""
-    paths = [str(path) for path in raw.inputs[PATH]]
+    """Return ``raw``, of a table with a column of paths, with the sounds in these files.
+
+    Raises:
+        UserError: for a row without a path.
+    """
+    given = raw.inputs[PATH]
+    if (empty := next((i for i, path in enumerate(given) if path is None or path == ""), None)) is not None:
+        raise UserError(f"{task.name}: {task.columns.audio} of id {empty} must be the path of a sound, got none")
+    paths = [str(path) for path in given]
+    raw = replace(raw, inputs={PATH: paths})
     return with_sounds(raw, len(paths), lambda i: Item(f"id {i} ({paths[i]})", path=paths[i]), task)
 
 

@@ -53,6 +53,14 @@ def test_files_of_other_rates_are_said_in_one_line_and_a_bad_one_is_named(prepar
         prepared(source, columns, kind="audio", audio=AUDIO, test=4)
 
 
+def test_a_row_without_a_path_is_refused(prepared, tmp_path):
+    source, columns = table(tmp_path / "tones", tmp_path / "rows.csv", 4)
+    with (tmp_path / "rows.csv").open("a") as file:
+        file.write("\n,low,9")
+    with pytest.raises(UserError, match=r"own: file of id 4 must be the path of a sound, got none"):
+        prepared(source, columns, kind="audio", audio=AUDIO, test=2)
+
+
 def test_copies_are_those_of_their_sound(prepared, tmp_path):
     manifest, train, _ = prepared(
         tones(tmp_path / "tones"), {}, kind="audio", audio=AUDIO, test=4, duplicates={"fraction": 0.5}
