@@ -22,6 +22,7 @@ def sounds():
     return Sounds(values, target, 4, -5.0, 2.5)
 
 
+@pytest.mark.slow
 @every_method
 def test_a_run_over_sounds_goes_on_as_if_it_had_not_stopped(begin, sounds, name):
     training, records = begin(name, examples=sounds)

@@ -47,6 +47,7 @@ def test_what_is_read_and_what_is_learnt_are_those_of_transformers(make_pairs, m
     assert (seen.loss * tokens).sum() / tokens.sum() == pytest.approx(expected.loss.item(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_small_t5_learns_to_copy(make_pairs, make_t5, make_training):
     examples, model = make_pairs(), make_t5(dropout=0.0)
     learner = Learner(model, build_optimizer(model, "adamw", 0.02), lambda epoch: 1.0, OBJECTIVES["sequence"])

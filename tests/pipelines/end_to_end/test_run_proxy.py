@@ -131,6 +131,7 @@ def test_a_fake_class_is_refused_where_there_are_two_or_none(prepared, tmp_path)
         warm_up("fake")
 
 
+@pytest.mark.slow
 def test_the_fake_rows_are_told_and_the_method_starts_from_nothing(prepared, torch_as_it_was, monkeypatch):
     monkeypatch.setenv("WINNOW_DEVICE", "cpu")
     prepared({"from": "scikit-learn", "name": "digits"}, {}, kind="image", test=0.2)

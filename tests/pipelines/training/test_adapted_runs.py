@@ -66,6 +66,7 @@ def stopped_at(monkeypatch, fetches, kind):
     monkeypatch.setattr(kind, "fetch", counted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "keep", "training"),
     [

@@ -35,6 +35,7 @@ def begun(prepared, torch_as_it_was, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_steps_see_what_is_planned_for_the_seed(begun):
     training, batches = begun(*EVERY), []
     step = training.learner.step

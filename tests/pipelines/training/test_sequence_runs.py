@@ -54,6 +54,7 @@ def trained(name):
     return outputs(artifacts.HERE, "train", name, TRAINED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "more"),
     [("full", {}), ("swiftlearn", {}), ("big-loss", {}), ("big-loss", {"precision": "bf16", "micro_batch": 3})],

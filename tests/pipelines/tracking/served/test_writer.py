@@ -66,6 +66,7 @@ def test_what_is_told_is_what_the_model_writes_and_what_sacrebleu_says(evaluated
     assert manifest.metric == "chrf"
 
 
+@pytest.mark.slow
 def test_what_mlflow_serves_writes_the_same_texts(evaluated, tmp_path, monkeypatch):
     _, plan, manifest, test = evaluated
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
