@@ -13,6 +13,7 @@ from PIL import Image
 from pipelines.core.errors import UserError
 from pipelines.data import summary
 from pipelines.data.label_sets.reading import label_sets
+from pipelines.data.split_files import read_split
 from pipelines.report.run_results import label_of
 from pipelines.report.run_results import prepared as stored
 from pipelines.sources.hub_datasets import of_datasets
@@ -56,6 +57,15 @@ def test_a_row_is_shown_by_the_names_of_its_labels(prepared, tmp_path):
     manifest, train, _ = prepared({"from": "files", "train": str(path)}, COLUMNS, "table", predicts="classes", test=2)
     shown = [label_of(manifest, label) for label in stored("train")["label"].to_pylist()]
     assert shown == [", ".join(SETS[i]) or "none" for i in train.ids]
+
+
+def test_a_part_that_judges_while_training_has_its_labels(prepared, tmp_path):
+    path, _ = written(tmp_path, ".jsonl")
+    keys = {"predicts": "classes", "test": 2, "validation": 0.3, "training": {"evaluate_every": 1}}
+    manifest, train, test = prepared({"from": "files", "train": str(path)}, COLUMNS, "table", **keys)
+    aside = read_split("validation", manifest)
+    assert np.array_equal(aside.examples.target, HOT[aside.ids])
+    assert sorted([*train.ids, *aside.ids, *test.ids]) == list(range(8))
 
 
 def test_copies_have_the_labels_of_their_originals(prepared, tmp_path):

@@ -75,3 +75,14 @@ def test_numbers_need_two_rows_and_training_one():
 def test_a_class_that_a_limit_left_out_of_training_is_named():
     with pytest.raises(UserError, match="classes that training lacks, the first of them 'c'; raise limit"):
         division.check_learnt(np.array([0, 1, 2]), np.array([0, 1]), np.array([1, 2]), ["a", "b", "c"], task())
+
+
+def test_a_part_that_judges_while_training_is_of_whole_groups():
+    group = np.array([f"g{i // 2}" for i in range(50)])
+    made = division.divided(TRAIN, TEST, task(seed=1, validation=0.3), CLASSES, group)
+    assert sorted([*made.train, *made.validation]) == TRAIN.tolist()
+    assert not set(group[made.train]) & set(group[made.validation])
+    limited = division.divided(TRAIN, TEST, task(seed=1, validation=0.3, limit=9), CLASSES, group)
+    assert (limited.validation.tolist(), len(limited.train)) == (made.validation.tolist(), 9)
+    with pytest.raises(UserError, match=r"own\.validation: must have every class, got 2 of 40 .* groups, without 2; set"):
+        division.divided(TRAIN, TEST, task(seed=1, validation=0.05), CLASSES, group)
