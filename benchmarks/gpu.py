@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.common import asked, inside, params_of, save, summary
-from benchmarks.loop import Loop, Setting, plain, setting_of, winnow
+from benchmarks.training_loops import Loop, Setting, plain, setting_of, winnow
 
 #: Case -> task, replacements of its model, and other training settings.
 CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {

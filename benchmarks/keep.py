@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.common import ONE_THREAD, asked, inside, params_of, repro, save, summary
-from benchmarks.loop import Setting
+from benchmarks.training_loops import Setting
 from pipelines.core.artifacts import plan_of
 
 if TYPE_CHECKING:
