@@ -59,13 +59,13 @@ def _with_own(raw: Raw, kept: Array, task: TaskPlan, divide: Callable[[Array], D
     """Return the division of the ids ``kept``, the source's own validation rows apart.
 
     Raises:
-        UserError: if the source has one such row of a number.
+        UserError: if the source has none, or one row of a number, which has no variance.
     """
     if raw.validates is None:
         return divide(kept)
-    own = kept[raw.validates[kept]]
-    if not len(own) or (task.predicts == "number" and len(own) < 2):
-        raise UserError(f"{task.name}: the source's validation split must have 2 rows or more, got {len(own)}")
+    own, least = kept[raw.validates[kept]], 2 if task.predicts == "number" else 1
+    if len(own) < least:
+        raise UserError(f"{task.name}: the source's validation split must have {least} rows or more, got {len(own)}")
     return replace(divide(kept[~raw.validates[kept]]), validation=own)
 
 
