@@ -39,7 +39,7 @@ agent: .venv/ready ## run an agent of POOL in this clone; docs/how-to/agents.md 
 test: .venv/ready ## run the whole test suite
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-fast: .venv/ready ## run the tests that need no real run, with fewer drawn examples (two to three minutes)
+fast: .venv/ready ## run the tests that need no real run, with fewer drawn examples (two minutes)
 	python -m pytest -n 2 -m "not slow"
 
 lint: .venv/ready ## check style, types and which package imports which
