@@ -1,5 +1,6 @@
 """The project's tree: which package imports which, how large folders and files are."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,17 @@ def named(path):
     return str(path.relative_to(ROOT))
 
 
-def test_each_package_imports_only_those_below_it(monkeypatch):
+@pytest.fixture
+def loggers():
+    """Put back what is disabled: the linter sets up logging, which disables the loggers of all that was imported before."""
+    there = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    before = [logger.disabled for logger in there]
+    yield
+    for logger, disabled in zip(there, before, strict=True):
+        logger.disabled = disabled
+
+
+def test_each_package_imports_only_those_below_it(monkeypatch, loggers):
     monkeypatch.chdir(ROOT)
     assert lint_imports(config_filename=".importlinter", no_cache=True) == 0
 
