@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -30,8 +29,6 @@ from tests.pipelines.training.test_frozen_features import Meter
 
 #: What a training leaves but its cost record, which holds timings.
 TRAINED = ("model/model.safetensors", "ledger.parquet", "history.json")
-#: The folder of Debian's packages asterisk-core-sounds-*-wav.
-PROMPTS = Path("/usr/share/asterisk/sounds/ru_RU_f_IvrvoiceRU")
 
 
 def pretrained(build):
@@ -134,7 +131,6 @@ def table_of_prompts(path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not PROMPTS.exists(), reason="Debian's packages asterisk-core-sounds-{en,es,fr,it,ru}-wav are not there")
 def test_languages_of_prompts_are_told_apart_and_no_prompt_is_in_both_splits(write_params, tmp_path, torch_as_it_was):
     table_of_prompts(tmp_path / "data/spoken-language.tsv")
     write_params({"task": "spoken-language", "compare": {"full": "none"}, "tasks.spoken-language.training.epochs": 3})
