@@ -110,6 +110,16 @@ def copied(state):
     return json.loads(json.dumps(numbers)), {k: v.to("cpu", copy=True) for k, v in tensors.items()}
 
 
+def moments_of(training, records):
+    """Run to the end; return the state at each moment on the way, and at the end."""
+    moments = []
+    for moment in training.until():
+        if isinstance(moment, EpochRecord):
+            records.append(moment)
+        moments.append(copied(pack(training, records)))
+    return moments, copied(pack(training, records))
+
+
 def finished(training, records):
     records = records + [m for m in training.until() if isinstance(m, EpochRecord)]
     return copied(pack(training, records))

@@ -25,6 +25,7 @@ from tests.components.selection.contract import (
     every_method,
     every_planned_method,
     finished,
+    moments_of,
     sights_of,
 )
 from tests.conftest import ROOT
@@ -171,12 +172,7 @@ def test_what_is_easy_is_learnt(begin, make_images, name):
 @every_method
 def test_a_run_goes_on_from_any_moment_as_if_it_had_not_stopped(begin, name):
     training, records = begin(name)
-    moments = []
-    for moment in training.until():
-        if isinstance(moment, EpochRecord):
-            records.append(moment)
-        moments.append(copied(pack(training, records)))
-    uninterrupted = copied(pack(training, records))
+    moments, uninterrupted = moments_of(training, records)
     inside = [m for m in moments if m[0]["position"]["begun"]]
     assert len(inside) > 5
     for state in [*random.Random(name).sample(inside, 3), random.Random(name).choice(moments)]:

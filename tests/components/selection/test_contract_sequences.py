@@ -6,11 +6,10 @@ import pytest
 import torch
 
 from components.engine.learner import Learner
-from components.epoch_records import EpochRecord
 from components.evidence.objectives import OBJECTIVES
 from pipelines.config.methods import build, resolve
-from pipelines.training.checkpoints import pack, unpack
-from tests.components.selection.contract import PARAMS, assert_same, cases, copied, finished
+from pipelines.training.checkpoints import unpack
+from tests.components.selection.contract import PARAMS, assert_same, cases, finished, moments_of
 
 LEARNER = partial(Learner, objective=OBJECTIVES["sequence"])
 
@@ -33,13 +32,9 @@ def test_a_method_selects_among_sequences_and_goes_on_to_the_same_bytes(begin, m
         return training, records
 
     training, records = anew()
-    moments = []
-    for moment in training.until():
-        if isinstance(moment, EpochRecord):
-            records.append(moment)
-            assert moment.trained <= moment.drawn <= 60
-        moments.append(copied(pack(training, records)))
+    moments, uninterrupted = moments_of(training, records)
+    assert all(record.trained <= record.drawn <= 60 for record in records)
     assert sum(record.trained for record in records) > 0
-    assert all(torch.isfinite(v).all() for k, v in moments[-1][1].items() if k.startswith("model."))
+    assert all(torch.isfinite(v).all() for k, v in uninterrupted[1].items() if k.startswith("model."))
     again, _ = anew()
-    assert_same(finished(again, unpack(again, moments[len(moments) // 2])), moments[-1])
+    assert_same(finished(again, unpack(again, moments[len(moments) // 2])), uninterrupted)

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from components.epoch_records import EpochRecord
 from components.tasks.sound import Sounds
-from pipelines.training.checkpoints import pack, unpack
-from tests.components.selection.contract import EXAMPLES, assert_same, copied, every_method, finished
+from pipelines.training.checkpoints import unpack
+from tests.components.selection.contract import EXAMPLES, assert_same, every_method, finished, moments_of
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +25,7 @@ def sounds():
 @every_method
 def test_a_run_over_sounds_goes_on_as_if_it_had_not_stopped(begin, sounds, name):
     training, records = begin(name, examples=sounds)
-    moments = []
-    for moment in training.until():
-        if isinstance(moment, EpochRecord):
-            records.append(moment)
-        moments.append(copied(pack(training, records)))
-    uninterrupted = copied(pack(training, records))
+    moments, uninterrupted = moments_of(training, records)
     assert all(torch.isfinite(v).all() for k, v in uninterrupted[1].items() if k.startswith("model."))
     state = random.Random(name).choice([m for m in moments if m[0]["position"]["begun"]])
     again, _ = begin(name, examples=sounds)
