@@ -12,15 +12,16 @@ from pipelines.core.errors import StageFailedError, Stopped, UserError
 from pipelines.core.locks import alone
 from pipelines.core.progress import log_line
 from pipelines.core.signals import interrupt_on_signals
-from pipelines.flows.comparison import winnow
+from pipelines.flows.comparison import run_comparison
 from pipelines.flows.prefect_server import server
+from pipelines.flows.stages_at_once import stages_at_once
 from pipelines.tracking import comparison as tracking
 from pipelines.versioning import dvc_project
 
 
-def _run() -> list[str]:
+def _run(at_once: int) -> list[str]:
     with server(meanwhile=tracking.reach):
-        return winnow()
+        return run_comparison(at_once)
 
 
 def main() -> int:
@@ -29,10 +30,12 @@ def main() -> int:
     interrupt_on_signals()
     try:
         with alone("flow"):
-            planning.plans_of(loader.load())
+            params = loader.load()
+            planning.plans_of(params)
+            at_once = stages_at_once(params.chosen.training)
             log_line("winnow: params.yaml is valid; asking DVC which stages are stale")
             dvc_project.release_the_dead()
-            ran = _run() if dvc_project.stale() else []
+            ran = _run(at_once) if dvc_project.stale() else []
             tracking.publish()
             if "compare" not in ran:
                 sys.stderr.write("winnow: nothing had changed; this is the last comparison\n")

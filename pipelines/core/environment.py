@@ -74,6 +74,12 @@ def _above_zero(text: str) -> float:
     return number
 
 
+def _count(text: str) -> int:
+    if not (text.isdecimal() and int(text) > 0):
+        raise ValueError
+    return int(text)
+
+
 def _port(text: str) -> int:
     if not (text.isdecimal() and 0 < int(text) < 65_536):
         raise ValueError
@@ -100,6 +106,11 @@ RANK_TIMEOUT = Variable(
     "WINNOW_RANK_TIMEOUT", "seconds after which ranks give up on one that hangs", 600.0, _above_zero,
     "seconds above 0", "one that works: 600",
 )  # fmt: skip
+STAGES = Variable(
+    "WINNOW_STAGES",
+    "stages that a flow runs at once on this machine; unset: as many as it has cores and memory for, and 1 with a GPU",
+    0, _count, "a whole number, 1 or more", "one at a time: 1",
+)  # fmt: skip
 LOST_SECONDS = Variable(
     "WINNOW_LOST_SECONDS", "seconds without a heartbeat after which an agent counts as lost", 60.0, between(10, 86_400),
     "from 10 to 86400 seconds", "the usual is 60",
@@ -109,7 +120,7 @@ GIT_REMOTE = _text("WINNOW_GIT_REMOTE", "git remote that agents take revisions f
 PREFECT_PORT, MLFLOW_PORT = _port_of("Prefect", 4200), _port_of("MLflow", 5000)
 #: Variables that users set; all are documented.
 PUBLIC = (
-    DEVICE, CACHE, CHECKPOINT_SECONDS, CHECKPOINTS, RANK_TIMEOUT, LOST_SECONDS, DVC_REMOTE, GIT_REMOTE, PREFECT_PORT,
+    DEVICE, CACHE, CHECKPOINT_SECONDS, CHECKPOINTS, STAGES, RANK_TIMEOUT, LOST_SECONDS, DVC_REMOTE, GIT_REMOTE, PREFECT_PORT,
     MLFLOW_PORT,
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from pipelines.core.artifacts import HERE
@@ -17,6 +17,8 @@ from pipelines.core.signals import STOP
 
 #: Seconds for a command to save its state after SIGINT, and for its last output lines to arrive after its end.
 GRACE_SECONDS, LINES_SECONDS = 60, 5
+#: Seconds after which a thread that waits for a command learns that it is to stop.
+STOP_SECONDS = 0.5
 
 
 def call(*command: str, said: Callable[[str], None] | None = None, root: Path = HERE) -> int:
@@ -28,16 +30,14 @@ def call(*command: str, said: Callable[[str], None] | None = None, root: Path = 
         root: the folder that it runs in.
 
     Raises:
-        KeyboardInterrupt: if ``signals.STOP`` is set when it starts.
+        KeyboardInterrupt: if ``signals.STOP`` is set when it starts or, outside the main thread, while it runs.
     """
     process = start(*command, pipe=said is not None, root=root)
     readers = [] if said is None else [threading.Thread(target=_read, args=(process, said), daemon=True)]
     for reader in readers:
         reader.start()
     try:
-        if STOP.is_set():
-            raise KeyboardInterrupt
-        code = process.wait()
+        code = _wait(process)
     except BaseException:
         end(process, seconds=GRACE_SECONDS)
         raise
@@ -45,6 +45,16 @@ def call(*command: str, said: Callable[[str], None] | None = None, root: Path = 
         # With a limit: processes that the command left running may hold the pipe open.
         reader.join(LINES_SECONDS)
     return code
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Return the exit status; signals interrupt the main thread alone, so others ask whether to stop."""
+    seconds = None if threading.current_thread() is threading.main_thread() else STOP_SECONDS
+    while True:
+        if STOP.is_set():
+            raise KeyboardInterrupt
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(seconds)
 
 
 def _read(process: subprocess.Popen[bytes], said: Callable[[str], None]) -> None:

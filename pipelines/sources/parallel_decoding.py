@@ -16,6 +16,7 @@ from queue import SimpleQueue
 
 from components.arrays import Array
 from pipelines.core.errors import UserError
+from pipelines.processes.machine import cores
 from pipelines.sources.picture_decoding import Call, Item, PixelFormat, decoded, write
 from pipelines.sources.pixel_writer import PIXELS, blocks
 
@@ -56,14 +57,10 @@ class Pictures:
         def run(part: slice, writes: Write) -> Counter[str]:
             return writes([self._item(int(i)) for i in ids[part]], wanted, str(path), offset + part.start * each)
 
-        if len(ids) < FEW or _cores() == 1:
+        if len(ids) < FEW or cores() == 1:
             return sum((run(part, write) for part in calls), changes)
-        with _processes() as writes, ThreadPoolExecutor(_cores()) as threads:
+        with _processes() as writes, ThreadPoolExecutor(cores()) as threads:
             return sum(threads.map(lambda part: run(part, writes), calls), changes)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _start() -> subprocess.Popen[bytes]:
@@ -88,7 +85,7 @@ def _processes() -> Iterator[Write]:
             idle.put(process)
 
     try:
-        for _ in range(_cores()):
+        for _ in range(cores()):
             started.append(_start())
             idle.put(started[-1])
         yield writes

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 import time
 
 import pytest
@@ -51,7 +52,7 @@ def test_a_command_ends_with_who_called_it(monkeypatch):
     ended = []
     monkeypatch.setattr(subprocesses, "end", lambda process, seconds: ended.append(process))
 
-    def interrupted(process):
+    def interrupted(process, seconds):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(subprocesses.subprocess.Popen, "wait", interrupted)
@@ -71,6 +72,25 @@ def test_what_was_to_stop_before_a_command_began_stops_it(monkeypatch, signal_ha
     with pytest.raises(KeyboardInterrupt):
         subprocesses.call("sleep", "40")
     assert started[0].returncode == -signal.SIGINT
+
+
+def test_a_thread_learns_that_it_is_to_stop(signal_handlers):
+    begun, ended = threading.Event(), []
+
+    def work():
+        try:
+            subprocesses.call(
+                sys.executable, "-c", "import time; print(1, flush=True); time.sleep(60)", said=lambda line: begun.set()
+            )
+        except KeyboardInterrupt:
+            ended.append("interrupted")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert begun.wait(30)
+    signals.STOP.set()
+    thread.join(30)
+    assert ended == ["interrupted"]
 
 
 def test_a_log_has_what_both_streams_say_and_nothing_is_printed(tmp_path, capfd):

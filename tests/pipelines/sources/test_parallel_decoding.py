@@ -28,7 +28,7 @@ def test_only_what_is_used_is_decoded(prepared, tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("cores", [1, 3])
 def test_other_processes_write_the_same_bytes_and_name_the_first_that_cannot_be_used(cores, tmp_path, monkeypatch):
-    monkeypatch.setattr(parallel_decoding, "_cores", lambda: cores)
+    monkeypatch.setattr(parallel_decoding, "cores", lambda: cores)
     monkeypatch.setattr(parallel_decoding, "MOST", 7)
     monkeypatch.setattr(parallel_decoding, "FEW", 10)
     content = []

@@ -1,0 +1,1 @@
+"""Processes of stages: what this machine has room for."""
