@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 
 from pipelines import compare
 from pipelines.config import loader, planning
+from pipelines.config.schema.task import Task
 from pipelines.core import python_gc
 from pipelines.core.command import BAD_INPUT, FAILED, STOPPED
 from pipelines.core.errors import StageFailedError, Stopped, UserError
@@ -15,13 +17,15 @@ from pipelines.core.signals import interrupt_on_signals
 from pipelines.flows.comparison import run_comparison
 from pipelines.flows.prefect_server import server
 from pipelines.flows.stages_at_once import stages_at_once
+from pipelines.flows.warm_start import warm_start
+from pipelines.processes import machine
 from pipelines.tracking import comparison as tracking
 from pipelines.versioning import dvc_project
 
 
-def _run(at_once: int) -> list[str]:
-    with server(meanwhile=tracking.reach):
-        return run_comparison(at_once)
+def _run(task: Task) -> list[str]:
+    with nullcontext() if machine.may_train_on_gpu() else warm_start(task.model.family), server(meanwhile=tracking.reach):
+        return run_comparison(stages_at_once(task.training))
 
 
 def main() -> int:
@@ -32,10 +36,9 @@ def main() -> int:
         with alone("flow"):
             params = loader.load()
             planning.plans_of(params)
-            at_once = stages_at_once(params.chosen.training)
             log_line("winnow: params.yaml is valid; asking DVC which stages are stale")
             dvc_project.release_the_dead()
-            ran = _run(at_once) if dvc_project.stale() else []
+            ran = _run(params.chosen) if dvc_project.stale() else []
             tracking.publish()
             if "compare" not in ran:
                 sys.stderr.write("winnow: nothing had changed; this is the last comparison\n")

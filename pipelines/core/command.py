@@ -64,7 +64,7 @@ def main(
     python_gc.spare(loading=model)
     die_with_parent()
     handle_signals()
-    _wait_asleep()
+    wait_asleep()
     if IN_RANKS.is_set:
         sys.exit(_as_rank(work))
     address = stage if file else "@".join([stage, *sys.argv[1:]])
@@ -156,7 +156,7 @@ def _arguments(stage: str, named: Callable[[], list[str]] | None) -> list[str]:
     return given
 
 
-def _wait_asleep() -> None:
+def wait_asleep() -> None:
     """Make waiting OpenMP threads sleep: spinning takes cores from other threads and counts as CPU time.
 
     Measured on two cores, one shared with another process: 40 s an epoch instead of 66 s; alone: 23 s instead of 25 s.

@@ -124,9 +124,10 @@ PUBLIC = (
     MLFLOW_PORT,
 )  # fmt: skip
 
-#: Set by the project for the processes that it starts: an agent's clone, a stage's progress file, and for the ranks of a
-#: stage the folder of their end reports, and whether they are quiet.
+#: Set by the project for the processes that it starts: an agent's clone, a stage's progress file, a flow's fork
+#: server, and for the ranks of a stage the folder of their end reports, and whether they are quiet.
 CLONE = _text("WINNOW_CLONE", "an agent's clone", ".")
 PROGRESS = _text("WINNOW_PROGRESS", "file of a stage's progress")
 IN_RANKS = _text("WINNOW_IN_RANKS", "folder where a stage's ranks report how they ended")
+FORK_SERVER = _text("WINNOW_FORK_SERVER", "socket of a flow's fork server")
 QUIET = _text("WINNOW_QUIET", "whether ranks print nothing")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.config.schema.training import Training
-from pipelines.core.environment import DEVICE, STAGES
+from pipelines.core.environment import STAGES
 from pipelines.processes import machine
 
 #: Memory that each of several stages must find, in GiB.
@@ -14,7 +14,6 @@ def stages_at_once(training: Training) -> int:
     """Return ``WINNOW_STAGES``; if unset, as many as there are cores and memory for, but one where they may share a GPU."""
     if STAGES.is_set:
         return STAGES.value()
-    on_gpu = not DEVICE.value().startswith("cpu") if DEVICE.is_set else machine.may_have_gpu()
-    if on_gpu:
+    if machine.may_train_on_gpu():
         return 1
     return max(1, min(machine.cores() // (training.threads * training.devices), int(machine.free_gib() // STAGE_GIB)))

@@ -1,1 +1,1 @@
-"""Processes of stages: what this machine has room for."""
+"""Processes of stages: what this machine has room for, and warm starts."""

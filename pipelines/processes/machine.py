@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pipelines.core.environment import DEVICE
+
 #: Devices of the drivers of NVIDIA's and AMD's GPUs, and of those that WSL has.
 GPU_DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/kfd"), Path("/dev/dxg"))
 
@@ -21,6 +23,6 @@ def free_gib() -> float:
     return float(psutil.virtual_memory().available / 2**30)
 
 
-def may_have_gpu() -> bool:
-    """Return whether there is a GPU's driver, whether or not torch can use the GPU."""
-    return any(driver.exists() for driver in GPU_DRIVERS)
+def may_train_on_gpu() -> bool:
+    """Return whether ``WINNOW_DEVICE`` is a GPU or, where it is unset, whether a GPU's driver is there."""
+    return not DEVICE.value().startswith("cpu") if DEVICE.is_set else any(driver.exists() for driver in GPU_DRIVERS)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from pipelines.core import artifacts
 from pipelines.core.command import BAD_INPUT, STOPPED, failure_of
+from pipelines.core.environment import FORK_SERVER
 from pipelines.core.errors import StageFailedError, Stopped, UserError
 from pipelines.core.subprocesses import call
 
@@ -166,7 +168,8 @@ def reproduce(
         StageFailedError: for any other failure.
     """
     options = ["--pull"] if pull else []
-    code = call("dvc", "--wait-for-lock", "repro", "--quiet", "--single-item", *options, stage, said=said, root=root)
+    dvc = (sys.executable, "-m", "pipelines.processes", "dvc") if FORK_SERVER.is_set else ("dvc",)
+    code = call(*dvc, "--wait-for-lock", "repro", "--quiet", "--single-item", *options, stage, said=said, root=root)
     if code:
         raise _failed(stage, code, root)
 

@@ -3,6 +3,7 @@
 import os
 
 import psutil
+import pytest
 
 from pipelines.processes import machine
 
@@ -15,8 +16,12 @@ def test_free_memory_is_what_the_system_says():
     assert 0 < machine.free_gib() < psutil.virtual_memory().total / 2**30
 
 
-def test_a_driver_is_a_gpu(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("driver", "device", "expected"), [(True, "", True), (True, "cpu", False), (False, "cuda:1", True), (False, "", False)]
+)
+def test_a_driver_may_mean_a_gpu_and_the_environment_has_the_last_word(monkeypatch, tmp_path, driver, device, expected):
     monkeypatch.setattr(machine, "GPU_DRIVERS", (tmp_path / "driver",))
-    assert not machine.may_have_gpu()
-    (tmp_path / "driver").touch()
-    assert machine.may_have_gpu()
+    monkeypatch.setenv("WINNOW_DEVICE", device)
+    if driver:
+        (tmp_path / "driver").touch()
+    assert machine.may_train_on_gpu() == expected
