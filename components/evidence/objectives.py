@@ -19,7 +19,7 @@ from components.tasks.sequences import IGNORED
 if TYPE_CHECKING:
     from components.tasks.examples import Examples
     from components.tasks.language import Blocks
-    from components.tasks.sequences import Pairs
+    from components.tasks.sequences import Conversations, Pairs
 
 #: Most blocks of tokens whose frequencies are counted.
 COUNTED = 2**16
@@ -101,9 +101,9 @@ class NextToken(Objective):
 class TargetTokens(Objective):
     """A target of any length for each example: the mean cross-entropy of its tokens, in nats.
 
-    Targets are ``(B, outputs)`` with ``IGNORED`` after the last token; logits ``(B, T, V)`` are as long as the longest of a
-    batch. Two passes are compared by the true tokens' log-probabilities ``(B, outputs)``, so scaled that the mean square of
-    ``outputs`` numbers is that of an example's own tokens.
+    Targets are ``(B, outputs)`` with ``IGNORED`` where there is no token to learn; logits ``(B, T, V)`` are as long as the
+    longest of a batch. Two passes are compared by the true tokens' log-probabilities ``(B, outputs)``, so scaled that the
+    mean square of ``outputs`` numbers is that of an example's own tokens.
     """
 
     @override
@@ -119,7 +119,7 @@ class TargetTokens(Objective):
 
     @override
     def constant_loss(self, examples: Examples) -> float:
-        tokens, sizes = cast("Pairs", examples).written()
+        tokens, sizes = cast("Pairs | Conversations", examples).written()
         # The mean over examples of a mean over tokens: a token of a long target counts less.
         return entropy_of_shares(np.bincount(tokens, np.repeat(1 / sizes, sizes)) / len(sizes))
 

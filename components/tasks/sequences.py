@@ -1,4 +1,4 @@
-"""Pairs of texts, a source and a target written from it, as token ids."""
+"""Pairs of texts, and conversations with responses to be learnt, as token ids."""
 
 from __future__ import annotations
 
@@ -60,3 +60,42 @@ class Pairs(Texts):
         """Return the tokens of all targets, concatenated, and the number of each ``(N,)``."""
         inside = np.arange(len(self.tokens)) - np.repeat(self.offsets[:-1], self._sizes)
         return self.tokens[inside >= np.repeat(self._sources, self._sizes)], self._sizes - self._sources
+
+
+class Conversations(Texts):
+    """N conversations: the tokens of their responses are to be predicted, each from all before it.
+
+    Attributes:
+        target: ``(N,)`` zeros; the targets are tokens, which a batch has as its target ``(B, outputs)``.
+        outputs: most tokens of a conversation, less the first.
+        learnt: ``(T,)`` which of ``tokens`` are of responses; the first of an example is none, and the last is one.
+    """
+
+    def __init__(self, tokens: Array, offsets: Array, learnt: Array, outputs: int, pad: int) -> None:
+        """Wrap ``tokens`` ``(T,)`` and ``learnt`` without a copy."""
+        super().__init__(tokens, offsets, np.zeros(len(offsets) - 1, np.int64), outputs, pad)
+        self.learnt = learnt
+
+    @override
+    def fetch(self, rows: Rows, device: torch.device) -> Batch:
+        """Return conversations without their last token, padded on the right, and the tokens after each as the target.
+
+        A causal model sees no padding from the tokens before it, so that positions are those of an example alone.
+        """
+        index = rows.index.numpy()
+        column = np.arange(self._sizes[index].max())
+        there = column < self._sizes[index][:, None]
+        at = np.where(there, self.offsets[index][:, None] + column, 0)
+        ids = np.where(there, self.tokens[at], self.pad)
+        # The last token of each is none to predict from: what is read ends before it.
+        mask = there[:, 1:]
+        inputs = {"input_ids": np.where(mask, ids[:, :-1], self.pad), "attention_mask": mask}
+        tensors = {name: torch.from_numpy(np.asarray(value, np.int64)) for name, value in inputs.items()}
+        wanted = np.full((len(index), self.outputs), IGNORED)
+        wanted[:, : len(column) - 1] = np.where(there & (self.learnt[at] > 0), ids, IGNORED)[:, 1:]
+        return packed(rows, tensors, torch.from_numpy(wanted), device)
+
+    def written(self) -> tuple[Array, Array]:
+        """Return the tokens of all responses, concatenated, and the number in each example ``(N,)``."""
+        learnt = self.learnt > 0
+        return self.tokens[learnt], np.add.reduceat(learnt, self.offsets[:-1], dtype=np.int64)

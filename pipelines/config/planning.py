@@ -100,7 +100,7 @@ def _check_evidence(params: Params, name: str, selector: Selector, warm_up: Warm
             f"{where}: input-gradient-norm needs the images, and tasks.{params.task}.training.keep_frozen trains on what the "
             "frozen layers make of them; the nearest that works is 'gradient-norm'"
         )
-    if "input_norm" in selector.wants and params.chosen.kind in ("text", "language", "seq2seq"):
+    if "input_norm" in selector.wants and params.chosen.kind in ("text", "language", "seq2seq", "instructions"):
         raise UserError(
             f"{where}: input-gradient-norm needs inputs that are continuous, and those of task '{params.task}' are token ids; "
             "the nearest that works is 'gradient-norm'"
@@ -128,7 +128,7 @@ def plans_of(params: Params) -> Plans:
     for key, default in DEFAULTS.items():
         if training["training"][key] == default:
             del training["training"][key]
-    if params.chosen.kind != "seq2seq":
+    if params.chosen.kind not in ("seq2seq", "instructions"):
         del task["max_target_length"]  # as above
     if task["audio"] is None:
         del task["audio"]  # likewise

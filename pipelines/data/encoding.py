@@ -18,6 +18,7 @@ from pipelines.data.manifest import AudioFacts, InputFacts, SplitCounts
 from pipelines.data.targets import check_scale, numbers
 from pipelines.sources.pixel_writer import WithCopies
 from pipelines.sources.raw import Column, Raw
+from pipelines.sources.readers.common import CHATS
 from pipelines.sources.sounds.writer import Sounds
 
 if TYPE_CHECKING:
@@ -36,9 +37,11 @@ def check(raw: Raw, task: TaskPlan) -> None:
     Raises:
         UserError: naming the id of the first.
     """
-    if task.kind not in ("text", "language", "seq2seq"):
+    if task.kind not in ("text", "language", "seq2seq", "instructions"):
         return
     for name, values in raw.inputs.items():
+        if name == CHATS:
+            continue  # which are checked turn by turn as they are read
         bad = next((i for i, v in enumerate(values) if not isinstance(v, str) or not v.strip()), None)
         if bad is not None:
             hint = "" if task.drop_empty else "; 'drop_empty: true' leaves rows without a text out"
@@ -93,6 +96,13 @@ def _pairs(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
     return found.columns, found.facts, found.tokenizer
 
 
+def _instructions(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
+    from pipelines.data.sequences import instructions
+
+    found = instructions.encoded(raw.inputs, task, splits["train"], splits["test"])
+    return found.columns, found.facts, found.tokenizer
+
+
 def _tables(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
     """Return the rows of a table as one matrix: numbers, then categories, then date parts."""
     named, where = task.columns, f"{task.name}: {{}}"
@@ -139,5 +149,6 @@ KINDS: dict[str, Callable[[Raw, TaskPlan, Splits], Stored]] = {
     "image": _images,
     "table": _tables,
     "seq2seq": _pairs,
+    "instructions": _instructions,
     "audio": _sounds,
 }

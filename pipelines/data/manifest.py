@@ -129,7 +129,8 @@ class InputFacts(Record):
         truncated: number of texts longer than ``max_length`` tokens.
         truncated_targets: number of targets longer than ``max_target_length`` tokens.
         start: id of the token that a decoder reads before a target's first one.
-        end: id of the token between documents, or after a source or target; None if the tokenizer has none.
+        end: id of the token between documents, or after a source, target or response; None if the tokenizer has none.
+        template: whose chat template writes conversations: the tokenizer's own, or the plain one.
         tokens: number in all documents of a split.
     """
 
@@ -146,6 +147,7 @@ class InputFacts(Record):
     start: int | None = None
     block: int | None = None
     end: int | None = None
+    template: Literal["own", "plain"] | None = None
     tokens: SplitCounts | None = None
     audio: AudioFacts | None = None
 
@@ -174,7 +176,7 @@ class Manifest(TargetFacts, InputFacts, RegimeFacts):
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, protected_namespaces=())
 
-    kind: Literal["text", "image", "table", "language", "seq2seq", "audio"]
+    kind: Literal["text", "image", "table", "language", "seq2seq", "instructions", "audio"]
     task: str
     source: DataSource
     licence: str

@@ -64,7 +64,7 @@ def read_split(name: str, manifest: Manifest, folder: Path | None = None) -> Spl
 def _examples(table: pa.Table, manifest: Manifest) -> Examples:
     from components.tasks.image import Images
     from components.tasks.language import Blocks
-    from components.tasks.sequences import Pairs
+    from components.tasks.sequences import Conversations, Pairs
     from components.tasks.sound import Sounds
     from components.tasks.table import Records
     from components.tasks.text import Texts
@@ -74,6 +74,9 @@ def _examples(table: pa.Table, manifest: Manifest) -> Examples:
     if manifest.kind == "seq2seq":
         pad, start = _known(manifest, "pad", "start")
         return Pairs(*_listed(table), table["second"].to_numpy(), manifest.outputs, pad, start)
+    if manifest.kind == "instructions":
+        (pad,) = _known(manifest, "pad")
+        return Conversations(*_listed(table), table["learnt"].chunk(0).values.to_numpy(), manifest.outputs, pad)
     label, outputs = labels_of(table["label"]), manifest.outputs
     if manifest.kind in ("image", "audio"):
         assert manifest.mean is not None

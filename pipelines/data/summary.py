@@ -41,7 +41,7 @@ def truncation(manifest: Manifest, key: str = "max_length") -> str | None:
     cut, counts = manifest.truncated_targets if of_targets else manifest.truncated, manifest.counts
     if cut is None:
         return None
-    what = "targets" if of_targets else "sources" if manifest.kind == "seq2seq" else "texts"
+    what = "targets" if of_targets else {"seq2seq": "sources", "instructions": "conversations"}.get(manifest.kind, "texts")
     parts = f"{cut.train:,} of {counts.train:,} train and {cut.test:,} of {counts.test:,} test {what}"
     share = cut.total / (counts.train + counts.test)
     return f"{parts} ({share:.1%}) are longer than {key}, {getattr(manifest, key)} tokens, and cut there"

@@ -208,9 +208,9 @@ def _settled_classes(target: Target, train: Array, test: Array, task: TaskPlan) 
 
 
 def own_tokens(task: TaskPlan) -> TargetFacts:
-    """Return the metadata of targets that are tokens: all of a block but the first, or those of a text."""
+    """Return the metadata of targets that are tokens: of a block or conversation all but the first, or those of a text."""
     judged, kind = task.judging_metric, OWN_TARGETS[task.kind]
-    outputs = task.block - 1 if kind == "tokens" else task.max_target_length
+    outputs = {"language": task.block - 1, "instructions": task.max_length - 1}.get(task.kind, task.max_target_length)
     facts = {"target": kind, "metric": judged.name, "higher": judged.higher, "classes": [], "outputs": outputs}
     return TargetFacts.of(facts | {"label_scale": None, "label_noise": None})
 

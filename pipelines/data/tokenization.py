@@ -66,13 +66,13 @@ def in_parts(parts: Sequence[Sequence[str]], backend: Tokenizer, length: int, ty
     """Return tokens, sizes, seconds and cuts, as in ``Encoded``, of texts cut to ``length`` tokens."""
     backend.enable_truncation(length)
     backend.no_padding()
-    with _all_cores():
+    with all_cores():
         found = [_at_once(_some(parts, i), backend, typed, where) for i in range(0, len(parts[0]), AT_ONCE)]
     return tuple(np.concatenate(column) for column in zip(*found, strict=True))
 
 
 @contextmanager
-def _all_cores() -> Iterator[None]:
+def all_cores() -> Iterator[None]:
     """Let the tokenizers library use all cores, which is off elsewhere because processes fork there."""
     before = os.environ.get("TOKENIZERS_PARALLELISM")
     os.environ["TOKENIZERS_PARALLELISM"] = "true"

@@ -27,6 +27,7 @@ INPUT = {
     "text": "the plain text; a pair as two columns, text and text_pair",
     "language": "the prompt, as plain text",
     "seq2seq": "the source, as plain text",
+    "instructions": "the messages so far: a list of objects with role (system, user, assistant) and content, the last a user's",
     "image": "float32 (N, channels, height, width): (pixel - mean) / deviation, of pixels from 0 to 255",
     "audio": "float32 (N, *shape): the features of audio, as (value - mean) / deviation",
     "table": "float32 (N, columns): the entries of features in order; a number as (value - mean) / deviation, a category "
@@ -47,6 +48,8 @@ def save(trained: Path, folder: Path, plan: Model, manifest: Manifest, root: Pat
         kind = _save_language_model
     if manifest.kind == "seq2seq":
         kind = _save_writer
+    if manifest.kind == "instructions":
+        kind = _save_responder
     kind(trained, folder, plan, manifest, root)
 
 
@@ -131,6 +134,29 @@ def _save_writer(trained: Path, folder: Path, plan: Model, manifest: Manifest, r
         pip_requirements=_requirements("mlflow", "torch", "transformers"),
         metadata=_known(manifest, "target", "vocabulary") | {"input": INPUT["seq2seq"]},
         model_config={"max_length": manifest.max_length, "generate": greedy(manifest.outputs)},
+    )
+
+
+def _save_responder(trained: Path, folder: Path, plan: Model, manifest: Manifest, root: Path) -> None:
+    """Write a model of instructions, which answers conversations as it was judged: its own chat template, no sampling."""
+    import json
+
+    import mlflow
+
+    from components.evaluation.generation import response_settings
+    from pipelines.data.split_files import read_split
+
+    known = (manifest.end, manifest.pad, manifest.max_length, manifest.max_target_length)
+    end, pad, most, written = (value for value in known if value is not None)
+    asked = json.loads(read_split("test", manifest, root / PREPARED).table["conversation"][0].as_py())
+    mlflow.pyfunc.save_model(
+        str(folder),
+        python_model=str(Path(served.__file__).with_name("responder.py")),
+        artifacts={"model": str(trained)},
+        input_example=[asked],
+        pip_requirements=_requirements("mlflow", "torch", "transformers"),
+        metadata=_known(manifest, "target", "vocabulary", "template") | {"input": INPUT["instructions"]},
+        model_config={"max_length": most, "generate": response_settings(written, [end], pad)},
     )
 
 

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pipelines.config.schema.model import Model
-from pipelines.core.artifacts import HERE, result
+from pipelines.core.artifacts import HERE, TOKENIZER, result
 from pipelines.data.manifest import Manifest
 from pipelines.tracking.client import Tracker
 from pipelines.tracking.flavors import EXPORTED, save
@@ -55,7 +55,8 @@ class Models:
 
         from pipelines.training import models
 
-        with models.whole(self.root / result("train", name, "model"), self.plan, self.manifest) as trained:
+        folder, tokenizer = self.root / result("train", name, "model"), self.root / TOKENIZER
+        with models.whole(folder, self.plan, self.manifest, tokenizer) as trained:
             self._fill(trained)
         logged = tracker.client.create_logged_model(tracker.experiment, "model", run_id, tags, params)
         tracker.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])

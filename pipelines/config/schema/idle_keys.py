@@ -10,10 +10,10 @@ from pipelines.core.errors import unknown
 #: The kinds of data that a key is for, by key.
 FOR = {
     "image_size": ("image",),
-    "max_length": ("text", "seq2seq"),
-    "max_target_length": ("seq2seq",),
+    "max_length": ("text", "seq2seq", "instructions"),
+    "max_target_length": ("seq2seq", "instructions"),
     "block": ("language",),
-    "vocabulary": ("language", "seq2seq"),
+    "vocabulary": ("language", "seq2seq", "instructions"),
     "audio": ("audio",),
 }
 #: Image sources without columns.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import model_validator
 
 from pipelines.config.schema.augment import padding_error
@@ -17,6 +19,7 @@ INPUTS: dict[str, tuple[set[str], set[str]]] = {
     "table": ({"numbers", "categories", "dates"}, set()),
     "language": ({"text"}, set()),
     "seq2seq": ({"source", "target"}, set()),
+    "instructions": ({"prompt", "response", "messages"}, set()),
     "audio": ({"audio"}, set()),
 }
 SOURCES = {
@@ -25,8 +28,12 @@ SOURCES = {
     "table": ("hub", "files", "package"),
     "language": ("hub", "files", "folder", "package"),
     "seq2seq": ("hub", "files", "package"),
+    "instructions": ("hub", "files", "package"),
     "audio": ("hub", "files", "folder"),
 }
+#: The only sets of columns of a pair of texts, and of instructions.
+PAIR: tuple[set[str], ...] = ({"source", "target"},)
+TALK: tuple[set[str], ...] = ({"prompt", "response"}, {"messages"})
 #: The sources that are tables, whose columns must be named.
 TABULAR = ("hub", "files", "package")
 #: The keys of a source that are for documents alone.
@@ -38,6 +45,7 @@ MODELS: dict[str, tuple[str, ...]] = {
     "table": ("small",),
     "language": ("transformers", "gpt"),
     "seq2seq": ("transformers", "t5"),
+    "instructions": ("transformers", "gpt"),
     "audio": ("transformers", "untrained", "small"),
 }
 SMALL: dict[str, tuple[str, ...]] = {"image": ("cnn", "lenet", "mlp"), "table": ("table-mlp",), "audio": ("mel-cnn",)}
@@ -45,6 +53,17 @@ SMALL: dict[str, tuple[str, ...]] = {"image": ("cnn", "lenet", "mlp"), "table": 
 
 class Task(TaskKeys):
     """A task: its data, target, model and training, checked against each other."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _adapters_of_instructions(cls, value: object) -> object:
+        """Give a pretrained model of instructions adapters, unless its block says something of ``lora``, if only null."""
+        if not isinstance(value, Mapping) or value.get("kind") != "instructions":
+            return value
+        model = value.get("model")
+        if not isinstance(model, Mapping) or model.get("family") != "transformers" or "lora" in model:
+            return value
+        return {**value, "model": {**model, "lora": {}}}
 
     @model_validator(mode="after")
     def _source_fits_kind(self) -> Task:
@@ -74,8 +93,11 @@ class Task(TaskKeys):
 
     @model_validator(mode="after")
     def _empty_texts_alone(self) -> Task:
-        if self.drop_empty and self.kind != "seq2seq" and (self.kind not in ("text", "language") or not self.columns.text):
-            raise ValueError("drop_empty: is for kind 'text' or 'language' with a column 'text', or 'seq2seq'; leave it out")
+        own = self.kind in ("seq2seq", "instructions") or (self.kind in ("text", "language") and self.columns.text)
+        if self.drop_empty and not own:
+            raise ValueError(
+                "drop_empty: is for kind 'text' or 'language' with a column 'text', 'seq2seq' or 'instructions'; leave it out"
+            )
         return self
 
     def _check_columns(self, named: set[str]) -> None:
@@ -83,9 +105,9 @@ class Task(TaskKeys):
         label = set() if self.kind in OWN_TARGETS else {"label"}
         more = more | (set() if self.kind in OWN_TARGETS else {"group"})
         more = more | ({"domain"} if self.target is not None and self.target.domain is not None else set())
-        if self.kind == "seq2seq" and named != wanted:
-            got = ", ".join(sorted(named)) or "none"
-            raise ValueError(f"columns: a task of kind 'seq2seq' names 'source' and 'target', and no other, got {got}")
+        if self.kind in (exact := {"seq2seq": PAIR, "instructions": TALK}) and named not in exact[self.kind]:
+            got, ways = ", ".join(sorted(named)) or "none", " or ".join(listed(way, " and ") for way in exact[self.kind])
+            raise ValueError(f"columns: a task of kind {self.kind!r} names {ways}, and no other, got {got}")
         if not (wanted & named and label <= named <= wanted | more | label):
             also = " and 'label'" if label else " alone"
             raise ValueError(f"columns: must name {listed(wanted)}{also}, got {', '.join(sorted(named)) or 'none'}")
@@ -193,6 +215,6 @@ class Task(TaskKeys):
         return self
 
 
-def listed(names: tuple[str, ...] | set[str]) -> str:
-    """Return ``names`` as alternatives."""
-    return " or ".join(repr(name) for name in sorted(names))
+def listed(names: tuple[str, ...] | set[str], between: str = " or ") -> str:
+    """Return ``names`` as alternatives, or with another word ``between`` them."""
+    return between.join(repr(name) for name in sorted(names))

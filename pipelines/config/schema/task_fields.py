@@ -30,7 +30,11 @@ MetricName = Literal[
 ]
 
 #: Kinds of data whose targets are neither classes nor numbers -> what they are.
-OWN_TARGETS: dict[str, Literal["tokens", "sequence"]] = {"language": "tokens", "seq2seq": "sequence"}
+OWN_TARGETS: dict[str, Literal["tokens", "sequence"]] = {
+    "language": "tokens",
+    "seq2seq": "sequence",
+    "instructions": "sequence",
+}
 
 
 class Columns(Section):
@@ -40,6 +44,9 @@ class Columns(Section):
     text_pair: str | None = None
     source: str | None = None
     target: str | None = None
+    prompt: str | None = None
+    response: str | None = None
+    messages: str | None = None
     image: str | None = None
     audio: str | None = None
     numbers: list[str] = Field(default_factory=list)
@@ -72,7 +79,7 @@ class DataKeys(Section):
     a model trains; without, it judges at the end in place of the test split.
     """
 
-    kind: Literal["text", "image", "table", "language", "seq2seq", "audio"]
+    kind: Literal["text", "image", "table", "language", "seq2seq", "instructions", "audio"]
     predicts: Literal["class", "classes", "number"] = "class"
     separator: Annotated[str, Field(min_length=1)] | None = None
     metric: MetricName | None = None

@@ -1,1 +1,1 @@
-"""Pairs of texts as stored columns."""
+"""Pairs of texts, and conversations, as stored columns."""

@@ -22,6 +22,8 @@ Wanted = Sequence[tuple[str, str]]
 
 #: Kind of value of a column that may hold lists of labels.
 SETS = "labels"
+#: Kind of value of a column of conversations, nested or as JSON; whether they are any, their reader says by id.
+CHATS = "messages"
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,12 @@ def check_names(path: Path, names: Sequence[str], wanted: Wanted, *, separated: 
 
 
 def check_flat(where: Path | str, name: str, one: str, kind: pa.DataType) -> None:
-    """Refuse a column of nested values, but for one of lists of labels.
+    """Refuse a column of nested values, but for one of lists of labels or of conversations.
 
     Raises:
         UserError: naming the column.
     """
     inner = kind.value_type if one == SETS and (pa.types.is_list(kind) or pa.types.is_large_list(kind)) else kind
-    if pa.types.is_nested(inner):
+    if pa.types.is_nested(inner) and one != CHATS:
         asked = "a list of labels" if one == SETS else f"one {one}"
         raise UserError(f"{where}: {name}: must hold {asked} a row, got {kind}")

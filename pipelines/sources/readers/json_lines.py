@@ -10,7 +10,7 @@ import pyarrow as pa
 from pydantic import JsonValue
 
 from pipelines.core.errors import UserError
-from pipelines.sources.readers.common import SETS, Layout, Wanted, check_names, chunks, opened
+from pipelines.sources.readers.common import CHATS, SETS, Layout, Wanted, check_names, chunks, opened
 
 #: Type of a column of lists of labels.
 LABELS = pa.list_(pa.string())
@@ -53,6 +53,8 @@ def _parsed(path: Path, file: Iterable[str]) -> Iterator[tuple[int, dict[str, Js
 
 def _uniform_values(path: Path, name: str, one: str, values: Sequence[tuple[int, JsonValue]]) -> pa.Array:
     """Return a JSON column as an array; refuse texts mixed with numbers."""
+    if one == CHATS:
+        return pa.array([None if v is None else json.dumps(v).encode() for _, v in values], pa.large_binary())
     if one == SETS and any(isinstance(value, list) for _, value in values):
         return _label_lists(path, name, values)
     for line, value in values:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,12 +29,13 @@ def predicted(learner: Learner, split: Split, plan: TrainingPlan, manifest: Mani
     """
     found = predict(learner, split.examples, look_batch(plan.training, learner.device), manifest.target)
     if manifest.target == "sequence":
-        return found | _written(learner, split, plan, root)
+        written = _responses if manifest.kind == "instructions" else _written
+        return found | written(learner, split, plan, manifest, root)
     scale = manifest.label_scale
     return in_unit(found, scale.mean, scale.deviation) if scale else found
 
 
-def _written(learner: Learner, split: Split, plan: TrainingPlan, root: Path) -> Columns:
+def _written(learner: Learner, split: Split, plan: TrainingPlan, manifest: Manifest, root: Path) -> Columns:
     """Return columns on what the model writes for each source of ``split``."""
     from components.evaluation.generation import generate
     from components.evaluation.text_scores import compared
@@ -44,3 +46,22 @@ def _written(learner: Learner, split: Split, plan: TrainingPlan, root: Path) -> 
     ids = generate(learner, split.examples, look_batch(plan.training, learner.device))
     texts = tokenizer_of(plan.model, root / artifacts.TOKENIZER).batch_decode(ids, skip_special_tokens=True)
     return compared(texts, split.table["reference"].to_pylist())
+
+
+def _responses(learner: Learner, split: Split, plan: TrainingPlan, manifest: Manifest, root: Path) -> Columns:
+    """Return columns on what the model answers to the messages before each last response of ``split``."""
+    from components.evaluation.generation import respond, response_settings
+    from components.evaluation.text_scores import compared
+    from pipelines.data.sequences import chat_templates
+    from pipelines.training.models.sequence_models import tokenizer_of
+
+    tokenizer = tokenizer_of(plan.model, root / artifacts.TOKENIZER)
+    assert manifest.max_target_length is not None, "the manifest of instructions"
+    assert manifest.end is not None
+    assert manifest.pad is not None
+    asked = map(json.loads, split.table["conversation"].to_pylist())
+    prompts = tokenizer([chat_templates.prompt(tokenizer, one) for one in asked], add_special_tokens=False)["input_ids"]
+    settings = response_settings(manifest.max_target_length, [manifest.end], manifest.pad)
+    ids = respond(learner, prompts, look_batch(plan.training, learner.device), manifest.pad, settings)
+    texts = tokenizer.batch_decode(ids, skip_special_tokens=True)
+    return compared([text.strip() for text in texts], split.table["reference"].to_pylist())

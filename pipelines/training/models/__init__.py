@@ -126,7 +126,7 @@ def save(model: nn.Module, folder: Path, plan: Model, tokenizer: Path = artifact
     A transformers model gets its tokenizer or image processor beside it.
 
     Of a model with adapters that are not to be merged only they and the head are written, as by peft. ``tokenizer`` is the
-    folder of the tokenizer trained on the documents, for a model without its own.
+    folder of the tokenizer that was kept with the data, if there is one.
     """
     from components.models.normalised import Normalised
 
@@ -189,8 +189,11 @@ def load_weights(model: nn.Module, folder: Path) -> None:
 
 
 @contextmanager
-def whole(folder: Path, plan: Model, manifest: Manifest) -> Iterator[Path]:
-    """Yield a folder with the whole model saved in ``folder``: itself, or a temporary one with the adapters merged."""
+def whole(folder: Path, plan: Model, manifest: Manifest, tokenizer: Path = artifacts.TOKENIZER) -> Iterator[Path]:
+    """Yield a folder with the whole model saved in ``folder``: itself, or a temporary one with the adapters merged.
+
+    ``tokenizer`` is as for ``save``.
+    """
     if not isinstance(plan, Transformer) or weights_in(folder).name != adapters.WEIGHTS:
         yield folder
         return
@@ -198,5 +201,6 @@ def whole(folder: Path, plan: Model, manifest: Manifest) -> Iterator[Path]:
     model = build(plan, manifest)
     load_weights(model, folder)
     with TemporaryDirectory(prefix="winnow-") as place:
-        save(model, Path(place), plan.model_copy(update={"lora": plan.lora.model_copy(update={"merged": True})}))
+        merged = plan.model_copy(update={"lora": plan.lora.model_copy(update={"merged": True})})
+        save(model, Path(place), merged, tokenizer)
         yield Path(place)

@@ -35,11 +35,13 @@ def transformer(model: Transformer, manifest: Manifest) -> nn.Module:
     """
     from components.models.small import freeze_all_but_last
 
-    language = manifest.target == "tokens"
+    language = _is_causal(manifest)
     kind = "AutoModelForCausalLM" if language else "AutoModelForSequenceClassification"
     built, found = loaded(kind, model, _head(model, manifest), other_head=not language)
     if language:
-        _check_context(built.config, manifest.block)
+        _check_context(built.config, manifest)
+    if manifest.kind == "instructions":
+        _check_causal(built)
     if model.train_layers is not None:
         freeze_all_but_last(built, model.train_layers)
     if model.lora is not None:
@@ -77,9 +79,7 @@ def loaded(kind: str, model: Transformer, head: Mapping[str, object], *, other_h
 
 def _head(model: Transformer, manifest: Manifest) -> dict[str, bool | int | str]:
     """Return the settings of the model's configuration that the task determines."""
-    head: dict[str, bool | int | str] = (
-        {"use_cache": False} if manifest.target == "tokens" else {"num_labels": manifest.outputs}
-    )
+    head: dict[str, bool | int | str] = {"use_cache": False} if _is_causal(manifest) else {"num_labels": manifest.outputs}
     if manifest.target == "number":
         head["problem_type"] = "regression"
     if manifest.target == "classes":
@@ -105,29 +105,46 @@ def _check_encoder(model: PreTrainedModel, mismatched: Iterable[Mismatch], origi
         raise UserError(f"{origin}: the model cannot be loaded: {name} is of size {sizes}")
 
 
+def _is_causal(manifest: Manifest) -> bool:
+    """Return whether a model predicts each token from those before it."""
+    return manifest.kind in ("language", "instructions") or manifest.target == "tokens"
+
+
 def _called_by_keyword(model: nn.Module) -> nn.Module:
     if "input_ids" not in inspect.signature(model.forward).parameters:
         raise ValueError("takes no input_ids")
     return model
 
 
-def _check_context(config: PretrainedConfig, block: int | None) -> None:
-    """Raise ValueError for blocks longer than the model's context."""
-    assert block is not None, "the manifest of running text"
-    known = getattr(config, "max_position_embeddings", None)
-    if known is not None and block > known:
+def _check_causal(model: PreTrainedModel) -> None:
+    """Raise ValueError for a model that sees the tokens after the one that it predicts from, as an encoder does."""
+    import torch
+
+    training, ids = model.training, torch.tensor([[0, 1, 1], [0, 1, 0]])
+    with torch.no_grad():
+        first, second = model.eval()(input_ids=ids).logits[:, 1]
+    model.train(training)
+    if not torch.allclose(first, second, atol=1e-4):
+        found = model.config.model_type
+        raise ValueError(f"must read from left to right, such as GPT-2 or Llama, and one of the type {found!r} does not")
+
+
+def _check_context(config: PretrainedConfig, manifest: Manifest) -> None:
+    """Raise ValueError for blocks longer than the model's context; that of conversations is checked as they are prepared."""
+    block, known = manifest.block, getattr(config, "max_position_embeddings", None)
+    if known is not None and block is not None and block > known:
         raise ValueError(f"has a context of {known} tokens, and block is {block}; the nearest block that works is {known}")
 
 
 def gpt(model: Gpt, manifest: Manifest) -> nn.Module:
-    """Return an untrained GPT-2 of the planned size for the prepared data."""
+    """Return an untrained GPT-2 of the planned size for the prepared data, a conversation with what is written after it."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
     pretrained.silence()
     end, dropout = manifest.end, model.dropout
     config = GPT2Config(
         vocab_size=manifest.vocabulary,
-        n_positions=manifest.block,
+        n_positions=manifest.block or (manifest.max_length or 0) + (manifest.max_target_length or 0),
         n_embd=model.width,
         n_layer=model.layers,
         n_head=model.heads,
@@ -137,6 +154,7 @@ def gpt(model: Gpt, manifest: Manifest) -> nn.Module:
         bos_token_id=end,
         eos_token_id=end,
         use_cache=False,
+        **({} if manifest.pad is None else {"pad_token_id": manifest.pad}),
     )
     built: nn.Module = GPT2LMHeadModel(config)
     return built

@@ -52,5 +52,10 @@ def t5(model: T5, manifest: Manifest) -> nn.Module:
 
 
 def tokenizer_of(plan: Model, trained: Path) -> PreTrainedTokenizerBase:
-    """Return the tokenizer of a planned model, which for one without a source lies in the folder ``trained``."""
-    return pretrained.tokenizer(plan.source) if isinstance(plan, Transformer) else pretrained.tokenizer_in(trained)
+    """Return the tokenizer of a planned model: the one in the folder ``trained``, or of none there that of its source.
+
+    A model without a source has it there, and one of instructions, whose tokenizer has a chat template then.
+    """
+    if isinstance(plan, Transformer) and not trained.exists():
+        return pretrained.tokenizer(plan.source)
+    return pretrained.tokenizer_in(trained)
