@@ -52,15 +52,15 @@ def _responses(learner: Learner, split: Split, plan: TrainingPlan, manifest: Man
     """Return columns on what the model answers to the messages before each last response of ``split``."""
     from components.evaluation.generation import respond, response_settings
     from components.evaluation.text_scores import compared
-    from pipelines.data.sequences import chat_templates
     from pipelines.training.models.sequence_models import tokenizer_of
 
     tokenizer = tokenizer_of(plan.model, root / artifacts.TOKENIZER)
     assert manifest.max_target_length is not None, "the manifest of instructions"
     assert manifest.end is not None
     assert manifest.pad is not None
-    asked = map(json.loads, split.table["conversation"].to_pylist())
-    prompts = tokenizer([chat_templates.prompt(tokenizer, one) for one in asked], add_special_tokens=False)["input_ids"]
+    asked = list(map(json.loads, split.table["conversation"].to_pylist()))
+    prompted = tokenizer.apply_chat_template(asked, add_generation_prompt=True, tokenize=False)
+    prompts = tokenizer(prompted, add_special_tokens=False)["input_ids"]
     settings = response_settings(manifest.max_target_length, [manifest.end], manifest.pad)
     ids = respond(learner, prompts, look_batch(plan.training, learner.device), manifest.pad, settings)
     texts = tokenizer.batch_decode(ids, skip_special_tokens=True)

@@ -30,7 +30,7 @@ IDLE = {
     "a block of texts": ({"tasks.own.block": 64}, "block: is for a task of kind 'language'"),
     "a length of images": (
         {"tasks.digits.max_length": 64},
-        "max_length: is for a task of kind 'text' or 'seq2seq', and this one is",
+        "max_length: is for a task of kind 'text' or 'seq2seq' or 'instructions', and",
     ),
     "columns of digits": (
         {"tasks.digits.columns": {"image": "x"}},
