@@ -188,7 +188,7 @@ def _save_module(trained: Path, folder: Path, plan: Model, manifest: Manifest, r
     from pipelines.data.split_files import read_split
     from pipelines.training import models
 
-    model = models.build(plan, manifest)
+    model = models.build(models.without_adapters(plan), manifest)
     models.load_weights(model, trained)
     model.eval()
     examples = read_split("test", manifest, root / PREPARED).examples

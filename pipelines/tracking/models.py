@@ -97,7 +97,8 @@ class Models:
 
         from pipelines.training import models
 
-        return models.build(self.plan, self.manifest), torch.export.load(self.folder / EXPORTED)
+        plain = models.without_adapters(self.plan)
+        return models.build(plain, self.manifest), torch.export.load(self.folder / EXPORTED)
 
     def _sign(self, logged: LoggedModel, run_id: str) -> None:
         """Write the ids of model and run into the folder's MLmodel file."""

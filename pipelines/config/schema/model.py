@@ -39,7 +39,8 @@ class Timm(Section):
 
     A weights file in safetensors or PyTorch's format is read without its pickles; ``keys: by-order`` takes the tensors of
     another library's file in their order. ``options`` are further arguments of ``timm.create_model``. All but the last
-    ``train_layers`` layers, of those that timm divides the model into, are frozen.
+    ``train_layers`` layers, of those that timm divides the model into, are frozen. With ``lora`` adapters are trained in the
+    place of weights.
     """
 
     family: Literal["timm"]
@@ -48,10 +49,11 @@ class Timm(Section):
     keys: Literal["by-name", "by-order"] = "by-name"
     options: dict[str, int | float | str | list[int]] = Field(default_factory=dict)
     train_layers: NonNegativeInt | None = None
+    lora: Lora | None = Field(default=None, exclude_if=lambda value: value is None)
 
     @model_validator(mode="after")
     def _keys_are_of_weights(self) -> Timm:
-        for key in ("keys", "train_layers"):
+        for key in ("keys", "train_layers", "lora"):
             if self.source is None and getattr(self, key) not in (None, "by-name"):
                 raise ValueError(f"{key}: is for pretrained weights, and there is no source; name one, or leave {key} out")
         return self

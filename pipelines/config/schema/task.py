@@ -120,8 +120,6 @@ class Task(TaskKeys):
         if isinstance(self.model, Small) and self.model.name not in SMALL[self.kind]:
             names = listed(SMALL[self.kind])
             raise ValueError(f"model.name: a task of kind {self.kind!r} takes {names}, got {self.model.name!r}")
-        if self.kind in ("image", "audio") and isinstance(self.model, Transformer) and self.model.lora is not None:
-            raise ValueError(f"model.lora: is for texts and running text, and this task is of kind {self.kind!r}; leave it out")
         if self.kind == "seq2seq" and isinstance(self.model, Transformer):
             for key in ("num_hidden_layers", "train_layers"):
                 if getattr(self.model, key) is not None:

@@ -130,6 +130,12 @@ def save(model: nn.Module, folder: Path, plan: Model, tokenizer: Path = artifact
     """
     from components.models.normalised import Normalised
 
+    lora = plan.lora if isinstance(plan, Transformer | Timm) else None
+    body = model.body if isinstance(model, Normalised) else model
+    if isinstance(plan, Transformer | Timm) and lora is not None and not lora.merged:
+        assert plan.source is not None, "the schema wants one beside adapters"
+        adapters.save(body, folder, plan.source)
+        return
     if isinstance(plan, Untrained) or (isinstance(plan, Transformer) and hasattr(model, "masked")):
         from pipelines.training.models import audio_models
 
@@ -140,17 +146,21 @@ def save(model: nn.Module, folder: Path, plan: Model, tokenizer: Path = artifact
 
         image_models.save(model, folder, plan)
         return
-    lora = plan.lora if isinstance(plan, Transformer) else None
-    if isinstance(plan, Transformer) and lora is not None and not lora.merged:
-        adapters.save(model, folder, plan.source)
-        return
     if isinstance(plan, Transformer | Gpt | T5):
         model.save_pretrained(folder, state_dict=adapters.merged(model) if lora else None)  # type: ignore[operator]
         sequence_models.tokenizer_of(plan, tokenizer).save_pretrained(folder)
         return
-    from safetensors.torch import save_model
+    from safetensors.torch import save_file, save_model
 
-    save_model(model.body if isinstance(model, Normalised) else model, str(folder / WEIGHTS))
+    if lora:
+        save_file({name: tensor.contiguous() for name, tensor in adapters.merged(body).items()}, folder / WEIGHTS)
+    else:
+        save_model(body, str(folder / WEIGHTS))
+
+
+def without_adapters(plan: Model) -> Model:
+    """Return the plan of the model that one with adapters is merged to."""
+    return plan.model_copy(update={"lora": None}) if isinstance(plan, Transformer | Timm) else plan
 
 
 def weights_in(folder: Path) -> Path:
@@ -179,9 +189,9 @@ def load_weights(model: nn.Module, folder: Path) -> None:
     path = weights_in(folder)
     try:
         if path.name == adapters.WEIGHTS:
-            adapters.load(model, load_file(path))
-        elif adapters.has(model):
-            adapters.load_merged(model, load_file(path))
+            adapters.load(body, load_file(path))
+        elif adapters.has(body):
+            adapters.load_merged(body, load_file(path))
         else:
             load_model(body, str(path))
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
@@ -194,7 +204,7 @@ def whole(folder: Path, plan: Model, manifest: Manifest, tokenizer: Path = artif
 
     ``tokenizer`` is as for ``save``.
     """
-    if not isinstance(plan, Transformer) or weights_in(folder).name != adapters.WEIGHTS:
+    if not isinstance(plan, Transformer | Timm) or weights_in(folder).name != adapters.WEIGHTS:
         yield folder
         return
     assert plan.lora is not None, "the plan that the adapters were trained by"

@@ -13,7 +13,8 @@ from pipelines.config.schema.model import Model, Transformer, Untrained
 from pipelines.core.errors import unknown
 from pipelines.data.manifest import Manifest
 from pipelines.sources import pretrained
-from pipelines.training.models.pretrained_models import loaded
+from pipelines.training.models import adapters
+from pipelines.training.models.pretrained_models import loaded, new_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,14 +69,16 @@ def audio_transformer(model: Transformer | Untrained, manifest: Manifest) -> nn.
     assert manifest.shape is not None, "the manifest of sounds"
     if isinstance(model, Transformer):
         masked = bool(getattr(pretrained.feature_extractor(model.source), "return_attention_mask", False))
-        body, _ = loaded("AutoModelForAudioClassification", model, _head(manifest) | _depth(model), other_head=True)
+        body, found = loaded("AutoModelForAudioClassification", model, _head(manifest) | _depth(model), other_head=True)
     else:
-        body = _untrained(model, manifest)
+        body, found = _untrained(model, manifest), None
         masked = getattr(body.config, "feat_extract_norm", None) == "layer"
     whole = Heard(body, manifest.shape, masked=masked and len(manifest.shape) == 1)
     _check(whole, manifest)
     if isinstance(model, Transformer) and model.train_layers is not None:
         _freeze(whole, model.train_layers)
+    if isinstance(model, Transformer) and model.lora is not None and found is not None:
+        adapters.add(body, model.lora, new_in(body, found, head=True))
     return whole
 
 
@@ -156,6 +159,7 @@ def _freeze(model: Heard, layers: int) -> None:
 
 def save(model: Heard, folder: Path, plan: Model) -> None:
     """Write ``model`` into ``folder`` as transformers reads it, a pretrained one with its feature extractor."""
+    lora = plan.lora if isinstance(plan, Transformer) else None
     if isinstance(plan, Transformer):
         pretrained.feature_extractor(plan.source).save_pretrained(folder)
-    cast("PreTrainedModel", model.body).save_pretrained(folder)
+    cast("PreTrainedModel", model.body).save_pretrained(folder, state_dict=adapters.merged(model.body) if lora else None)

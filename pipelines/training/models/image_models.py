@@ -11,7 +11,8 @@ from pipelines.config.schema.model import Transformer
 from pipelines.core.errors import UserError
 from pipelines.data.manifest import Manifest
 from pipelines.sources import pretrained
-from pipelines.training.models.pretrained_models import loaded
+from pipelines.training.models import adapters
+from pipelines.training.models.pretrained_models import loaded, new_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,8 @@ def image_transformer(model: Transformer, manifest: Manifest, channels: int, siz
     check_images(whole, channels, size, manifest.outputs)
     if model.train_layers is not None:
         _freeze(whole, model.train_layers)
+    if model.lora is not None:
+        adapters.add(built, model.lora, new_in(built, found, head=True))
     return whole
 
 
@@ -107,18 +110,27 @@ def save(model: Normalised, folder: Path, plan: Transformer) -> None:
     processor = pretrained.load_processor(origin, options)
     processor.size = {"height": model.size, "width": model.size}
     processor.save_pretrained(folder)
-    model.body.save_pretrained(folder)  # type: ignore[operator]
+    model.body.save_pretrained(folder, state_dict=adapters.merged(model.body) if plan.lora else None)  # type: ignore[operator]
 
 
 def load_weights(model: Normalised, folder: Path) -> None:
-    """Load the weights written by ``save``, which renames those of some models.
+    """Load the weights written by ``save``, which renames those of some models, or adapters.
 
     Raises:
         UserError: if they cannot be read.
     """
+    from safetensors.torch import load_file
+
     pretrained.silence()
     body = model.body
     try:
-        body.load_state_dict(type(body).from_pretrained(folder, use_safetensors=True).state_dict())  # type: ignore[attr-defined]
+        if (alone := folder / adapters.WEIGHTS).exists():
+            adapters.load(body, load_file(alone))
+            return
+        saved = type(body).from_pretrained(folder, use_safetensors=True).state_dict()  # type: ignore[attr-defined]
+        if adapters.has(body):
+            adapters.load_merged(body, saved)
+        else:
+            body.load_state_dict(saved)
     except Exception as error:  # a truncated file raises its reader's own error
         raise UserError(f"{folder}: cannot be loaded: {str(error).partition(chr(10))[0]}") from None

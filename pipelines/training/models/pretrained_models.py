@@ -45,7 +45,7 @@ def transformer(model: Transformer, manifest: Manifest) -> nn.Module:
     if model.train_layers is not None:
         freeze_all_but_last(built, model.train_layers)
     if model.lora is not None:
-        adapters.add(built, model.lora, _new_in(built, found, head=not language))
+        adapters.add(built, model.lora, new_in(built, found, head=not language))
     return _called_by_keyword(built)
 
 
@@ -89,7 +89,7 @@ def _head(model: Transformer, manifest: Manifest) -> dict[str, bool | int | str]
     return head
 
 
-def _new_in(model: PreTrainedModel, found: Loaded, *, head: bool) -> list[str]:
+def new_in(model: PreTrainedModel, found: Loaded, *, head: bool) -> list[str]:
     """Return the parameters that the source did not have, and with ``head`` those of the head."""
     absent = {*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])}
     inside = f"{model.base_model_prefix}."

@@ -13,6 +13,7 @@ from pipelines.config.schema.source import FromHub, FromPackage, ModelSource
 from pipelines.core.errors import UserError, unknown
 from pipelines.data.manifest import Manifest
 from pipelines.sources import hub_status, package_index, pretrained
+from pipelines.training.models import adapters
 from pipelines.training.models.image_models import given
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ def timm_model(model: Timm, manifest: Manifest, channels: int, size: int) -> nn.
     check_images(built, channels, size, manifest.outputs)
     if model.train_layers is not None:
         _freeze(built, model.train_layers, known)
+    if model.lora is not None:
+        heads = tuple(f"{name}." for name in _classifiers(known))
+        adapters.add(built.body, model.lora, [n for n, _ in built.body.named_parameters() if n.startswith(heads)])
     return built
 
 

@@ -39,7 +39,6 @@ def test_what_is_left_out_has_a_default(loaded):
         ({"audio": {"sampling_rate": 100}}, r"audio.sampling_rate: .*; the nearest that works is 4000"),
         ({"audio": {"mel": 8}}, r"audio: .*'mel'.*mels"),
         ({"model": PRETRAINED, "audio": {"mels": 8}}, r"audio.mels: is what the feature extractor .* says; leave it out"),
-        ({"model": PRETRAINED | {"lora": {}}}, r"model.lora: is for texts and running text, and this task is of kind 'audio'"),
         ({"model": {"family": "small", "name": "mlp"}}, r"model.name: a task of kind 'audio' takes 'mel-cnn', got 'mlp'"),
         ({"columns": {"audio": "path"}}, r"columns: sounds of 'folder' have none, got path; leave it out"),
         ({"training": {"keep_frozen": True}}, r"keep_frozen: .* got true for one of kind 'audio'"),

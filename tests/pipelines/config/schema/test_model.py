@@ -26,12 +26,9 @@ BAD = {
         {"task": "brown", "tasks.brown.model.lora": {"rank": 8}},
         r"brown.*model.*'lora': no such key",
     ),
-    "adapters of an image model": (
-        {
-            "task": "digits",
-            "tasks.digits.model": {"family": "transformers", "source": {"from": "folder", "folder": "x"}, "lora": {"rank": 8}},
-        },
-        r"model.lora: is for texts and running text, and this task is of kind 'image'; leave it out",
+    "adapters of an untrained model of timm": (
+        {"task": "digits", "tasks.digits.model": {"family": "timm", "name": "resnet18", "lora": {"rank": 8}}},
+        r"digits\.model.*lora: is for pretrained weights, and there is no source; name one, or leave lora out",
     ),
     "adapters of no rank": (
         {f"{TASK}.model.lora": {"rank": 0}},

@@ -223,3 +223,23 @@ def test_a_pretrained_model_has_adapters_unless_its_block_says_otherwise(base, p
     assert TrainingPlan.read(artifacts.plan_of("training")).model.lora == Lora()
     prepared(source, **task | {"model": task["model"] | {"lora": None}})
     assert TrainingPlan.read(artifacts.plan_of("training")).model.lora is None
+
+
+@pytest.mark.usefixtures("cached")
+def test_a_data_set_of_the_hub_is_read_as_the_file_is(prepared, tmp_path):
+    from datasets import Dataset
+
+    prepared(written(tmp_path, talks()), **TALKS)
+    of_file = artifacts.digest_of(artifacts.PREPARED / "train.arrow")
+    Dataset.from_list([{"messages": talk, "more": 1} for talk in talks()]).to_parquet(tmp_path / "talk" / "train.parquet")
+    prepared({"from": "hub", "id": str(tmp_path / "talk"), "revision": "main", "test_split": None}, **TALKS)
+    assert artifacts.digest_of(artifacts.PREPARED / "train.arrow") == of_file
+
+
+def test_rows_without_messages_or_texts_are_left_out_where_that_is_asked_for(prepared, tmp_path):
+    with pytest.raises(UserError, match=r"own: messages of id 30: must be a list of messages, .*, got none"):
+        prepared(written(tmp_path, [*talks(), None]), **TALKS)
+    assert prepared(written(tmp_path, [*talks(), None]), **TALKS, drop_empty=True)[0].dropped_empty == 1
+    with pytest.raises(UserError, match=r"own: response of id 30 must be a text, got ' '; 'drop_empty: true' leaves rows"):
+        prepared(written(tmp_path, [*questions(), ("who?", " ")]), **INSTRUCTIONS)
+    assert prepared(written(tmp_path, [*questions(), ("who?", " ")]), **INSTRUCTIONS, drop_empty=True)[0].dropped_empty == 1
