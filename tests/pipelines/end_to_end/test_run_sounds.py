@@ -21,6 +21,7 @@ from pipelines.plan import plan
 from pipelines.prepare import prepare
 from pipelines.tracking import flavors
 from pipelines.training import job as training_job
+from pipelines.training import models
 from tests.conftest import ROOT
 from tests.pipelines.sound_encoders import BANDS, WAVES, ast, conformer, saved_at
 from tests.pipelines.tones import AUDIO, tones
@@ -28,12 +29,12 @@ from tests.pipelines.training.conftest import SETTINGS, train_with_stops
 from tests.pipelines.training.test_frozen_features import Meter
 
 #: What a training leaves but its cost record, which holds timings.
-TRAINED = ("model/model.safetensors", "ledger.parquet", "history.json")
+TRAINED = ("ledger.parquet", "history.json")
 
 
-def pretrained(build):
+def pretrained(build, **more):
     return lambda folder: {
-        "model": {"family": "transformers", "source": saved_at(folder, build)[2]},
+        "model": {"family": "transformers", "source": saved_at(folder, build)[2], **more},
         "audio": {"max_seconds": 0.2},
     }
 
@@ -48,6 +49,8 @@ MODELS = {
     "a conformer by its configuration": untrained("wav2vec2-conformer", WAVES, features="waveform"),
     "an AST": pretrained(ast),
     "a conformer": pretrained(conformer),
+    "an AST by adapters": pretrained(ast, lora={"rank": 2, "targets": ["q_proj", "v_proj"]}),
+    "a conformer by adapters": pretrained(conformer, lora={"rank": 2, "targets": ["linear_q"]}),
 }
 each_model = pytest.mark.parametrize("build", MODELS.values(), ids=MODELS)
 
@@ -70,6 +73,12 @@ def write_task(write_params, tmp_path, torch_as_it_was, monkeypatch):
     return write
 
 
+def trained():
+    """Return the bytes of the weights that were trained, and of the records of their training."""
+    files = [models.weights_in(result("train", "full", "model")), *(result("train", "full", file) for file in TRAINED)]
+    return {file.name: file.read_bytes() for file in files}
+
+
 def test_tones_are_told_apart(write_task):
     write_task(MODELS["mel-cnn"], epochs=4, optimizer={"name": "adamw", "learning_rate": 0.02})
     train.train("full")
@@ -85,7 +94,8 @@ def test_what_is_served_says_what_was_evaluated(write_task, tmp_path, monkeypatc
     evaluate.evaluate("full")
     manifest, planned = Manifest.prepared(), TrainingPlan.read(artifacts.plan_of("training")).model
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    flavors.save(result("train", "full", "model"), tmp_path / "served", planned, manifest)
+    with models.whole(result("train", "full", "model"), planned, manifest) as trained:
+        flavors.save(trained, tmp_path / "served", planned, manifest)
     assert not [p for p in (tmp_path / "served").rglob("*") if p.suffix in (".bin", ".pkl", ".pickle", ".pt", ".pth")]
     split = read_split("test", manifest)
     given = split.examples.fetch(Rows.unweighted(torch.arange(10)), torch.device("cpu")).inputs["input"].numpy()
@@ -107,10 +117,10 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(write_task, monkeypatch, build)
     monkeypatch.setenv("WINNOW_CHECKPOINT_SECONDS", "0")
     write_task(build)
     train.train("full")
-    expected = [result("train", "full", file).read_bytes() for file in TRAINED]
+    expected = trained()
     shutil.rmtree(result("train", "full", "model"))
     train_with_stops(monkeypatch, Sounds, (2, 7))
-    assert [result("train", "full", file).read_bytes() for file in TRAINED] == expected
+    assert trained() == expected
 
 
 @pytest.mark.slow
