@@ -11,6 +11,7 @@ from pipelines.config.loader import load
 from pipelines.config.params import Params
 from pipelines.config.planning import plans_of, starts, write
 from pipelines.config.plans import MethodPlan, Plans
+from pipelines.config.schema.model import Transformer
 from pipelines.core.artifacts import cost_of
 from pipelines.core.command import main
 from pipelines.core.errors import UserError
@@ -20,7 +21,7 @@ from pipelines.versioning.dvc_lock import Lock
 
 
 def _summary_lines(params: Params, plans: Plans) -> Iterator[str]:
-    """Yield a line on the total cost, one on its CPU time where a record tells it, and one on the warm-ups."""
+    """Yield lines on the total cost, its CPU time where a record tells it, the warm-ups, and what of a model is trained."""
     costs = {n: w.start_epoch + w.extra for n, w in params.warm_ups.items() if w.start_epoch + w.extra and starts(params, n)}
     own = [m.planned_cost - costs.get(m.warm_up, 0) for m in plans.methods.values()]
     total, full = sum(own) + sum(costs.values()), plans.methods["full"].planned_cost
@@ -32,6 +33,15 @@ def _summary_lines(params: Params, plans: Plans) -> Iterator[str]:
     parts += [f"not run, since no method starts from them: {', '.join(unneeded)}"] if unneeded else []
     if parts:
         yield f"plan: warm-ups: {'; '.join(parts)}"
+    if params.chosen.kind == "instructions" and isinstance(params.chosen.model, Transformer):
+        yield f"plan: training moves {_moved(params.chosen.model)}"
+
+
+def _moved(model: Transformer) -> str:
+    """Return what is trained of a pretrained model, as text."""
+    if model.lora is not None:
+        return f"adapters of rank {model.lora.rank} alone; 'lora: null' trains the model's own weights"
+    return "the whole model" if model.train_layers is None else f"the last {model.train_layers} layers"
 
 
 def _count(items: Collection[str], name: str) -> str:

@@ -214,15 +214,17 @@ def test_a_context_that_is_too_short_and_responses_that_do_not_end_are_refused(b
         prepared(source, **{k: v for k, v in TALKS.items() if k != "vocabulary"} | {"model": model, "max_length": 12})
 
 
-def test_a_pretrained_model_has_adapters_unless_its_block_says_otherwise(base, prepared, tmp_path):
+def test_a_pretrained_model_has_adapters_unless_its_block_says_otherwise(base, prepared, tmp_path, capsys):
     from pipelines.config.plans import TrainingPlan
     from pipelines.config.schema.model import Lora
 
     source, task = written(tmp_path, talks()), base(CHATML)
     prepared(source, **task)
     assert TrainingPlan.read(artifacts.plan_of("training")).model.lora == Lora()
+    assert "plan: training moves adapters of rank 8 alone; 'lora: null' trains the model's own" in capsys.readouterr().err
     prepared(source, **task | {"model": task["model"] | {"lora": None}})
     assert TrainingPlan.read(artifacts.plan_of("training")).model.lora is None
+    assert "plan: training moves the whole model" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("cached")
