@@ -14,7 +14,9 @@ from pipelines.plan import plan
 from pipelines.prepare import prepare
 from pipelines.training import builders
 from pipelines.training.judging.predictions import predicted
+from tests.pipelines import talks as conversations
 from tests.pipelines.summaries import SEQ2SEQ, written
+from tests.pipelines.talks import TALKS
 from tests.pipelines.training.conftest import SETTINGS
 
 COMMON = {"licence": "none", "citation": "none", "validation": 0.25, "training": SETTINGS | {"evaluate_every": 1}}
@@ -41,6 +43,13 @@ def test_a_text_is_written_for_each_source_and_judged(predict, tmp_path):
     columns, split, manifest = predict({**SEQ2SEQ, "source": written(tmp_path)})
     assert len(columns["generated"]) == len(split.ids) == manifest.counts.validation
     assert columns["generated"].dtype.kind == "U"
+    assert next(iter(metrics(columns, "sequence"))) == manifest.metric == "chrf"
+
+
+def test_a_response_is_written_for_each_conversation_and_judged(predict, tmp_path):
+    columns, split, manifest = predict({**TALKS, "source": conversations.written(tmp_path, conversations.talks())})
+    assert len(columns["generated"]) == len(split.ids) == manifest.counts.validation
+    assert columns["tokens"].tolist() == split.examples.written()[1].tolist()
     assert next(iter(metrics(columns, "sequence"))) == manifest.metric == "chrf"
 
 
