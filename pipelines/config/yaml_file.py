@@ -35,8 +35,8 @@ def read(path: Path, root: Path = HERE) -> object:
     text = text_of(path, root)
     try:
         _check_depth(text, path)
-        # As DVC does: by libyaml where ruamel.yaml.clib is installed, as it is beside Prefect. It takes a fifth of the time,
-        # and refuses some texts that the parser in Python takes, such as an unquoted address between braces.
+        # As DVC does: by libyaml, since pyproject.toml asks for ruamel.yaml.clib. It takes a fifth of the time, or less, and
+        # refuses some texts that the parser in Python takes, such as an unquoted address between braces.
         reader = YAML(typ="safe")
         node = reader.compose(text)
         _check(node, path, set())
