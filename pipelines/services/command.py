@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import shutil
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +21,7 @@ from pipelines.flows.prefect_server import wait_for
 from pipelines.services import automations, daemons, databases, worker
 
 if TYPE_CHECKING:
-    from pydantic import JsonValue
+    from prefect.client.orchestration import SyncPrefectClient
 
 #: Default ports, taken if they are free and no others are set.
 PORTS = (PREFECT_PORT, MLFLOW_PORT)
@@ -55,11 +51,12 @@ def up(*, agents: bool = True) -> None:
     environment = _environment(prefect, mlflow)
     try:
         _start_servers(*ports, environment=environment)
-        _make_pools(f"{prefect}/api", environment)
-        _deploy(environment)
-        _watch_comparisons(f"{prefect}/api", environment)
-        if agents:
-            _start_agents(databases.without_secrets(environment), f"{prefect}/api")
+        with _client(environment) as client:
+            _make_pools(client)
+            _deploy(environment)
+            _watch_comparisons(client)
+            if agents:
+                _start_agents(databases.without_secrets(environment), client)
     except BaseException:
         daemons.end_all()
         raise
@@ -102,16 +99,33 @@ def _start_servers(prefect: int, mlflow: int, *, environment: dict[str, str]) ->
     wait_for(f"http://127.0.0.1:{mlflow}/health", second.poll, daemons.LOGS, "MLflow's server")
 
 
-def _make_pools(api: str, environment: dict[str, str]) -> None:
+@contextmanager
+def _client(environment: dict[str, str]) -> Iterator[SyncPrefectClient]:
+    """Yield Prefect's client of the started server; it asks again while the server is busy.
+
+    Raises:
+        StageFailedError: if the server refuses a request, or does not answer.
+    """
+    import httpx
+    from prefect.client.orchestration import SyncPrefectClient
+
+    user = environment.get("PREFECT_API_AUTH_STRING")
+    try:
+        with SyncPrefectClient(environment["PREFECT_API_URL"], auth_string=user) as made:
+            yield made
+    except httpx.HTTPError as error:
+        raise StageFailedError(f"Prefect's server: {str(error).partition(chr(10))[0] or type(error).__name__}") from None
+
+
+def _make_pools(client: SyncPrefectClient) -> None:
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectAlreadyExists
     from prefect.workers.process import ProcessWorker
 
     template = ProcessWorker.get_default_base_job_template()
     for pool in POOLS:
-        try:
-            _post(f"{api}/work_pools/", {"name": pool, "type": "process", "base_job_template": template}, environment)
-        except urllib.error.HTTPError as error:
-            if error.code != HTTPStatus.CONFLICT:  # it is there already
-                raise StageFailedError(f"Prefect's server: {error}") from None
+        with suppress(ObjectAlreadyExists):
+            client.create_work_pool(WorkPoolCreate(name=pool, type="process", base_job_template=template))
 
 
 def _deploy(environment: dict[str, str]) -> None:
@@ -128,15 +142,16 @@ def _page(server: str, environment: dict[str, str]) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout.strip() or server
 
 
-def _watch_comparisons(api: str, environment: dict[str, str]) -> None:
+def _watch_comparisons(client: SyncPrefectClient) -> None:
     """Replace the server's automation that ends lost comparisons by this version's."""
-    named: dict[str, JsonValue] = {"automations": {"name": {"any_": [automations.NAME]}}}
-    for old in _filtered(f"{api}/automations/filter", named, environment):
-        _request("DELETE", f"{api}/automations/{old['id']}", None, environment)
-    _post(f"{api}/automations/", automations.lost_comparisons(), environment)
+    from prefect.events.schemas.automations import AutomationCore
+
+    for old in client.read_automations_by_name(automations.NAME):
+        client.delete_automation(old.id)
+    client.create_automation(AutomationCore.model_validate(automations.lost_comparisons()))
 
 
-def _start_agents(environment: dict[str, str], api: str) -> None:
+def _start_agents(environment: dict[str, str], client: SyncPrefectClient) -> None:
     """Start agents for comparisons, the CPU and each GPU, and wait until the server lists them."""
     started = [_start_agent(worker.MAIN_POOL, "main", environment), _start_agent("cpu-pool", "cpu", environment)]
     devices = gpus(environment)
@@ -145,7 +160,7 @@ def _start_agents(environment: dict[str, str], api: str) -> None:
     if not devices:
         sys.stderr.write("winnow: no GPU found; the agent of gpu-pool runs without one\n")
         started.append(_start_agent("gpu-pool", "gpu-none", environment))
-    _wait_for_agents(api, {worker.MAIN_POOL: 1, "cpu-pool": 1, "gpu-pool": max(1, len(devices))}, started, environment)
+    _wait_for_agents(client, {worker.MAIN_POOL: 1, "cpu-pool": 1, "gpu-pool": max(1, len(devices))}, started)
 
 
 def gpus(environment: dict[str, str]) -> list[str]:
@@ -163,39 +178,14 @@ def _start_agent(pool: str, name: str, environment: dict[str, str]) -> subproces
     return daemons.start(name, [*worker.command(pool), "--name", name], environment)
 
 
-def _wait_for_agents(
-    api: str, wanted: dict[str, int], started: list[subprocess.Popen[bytes]], environment: dict[str, str]
-) -> None:
+def _wait_for_agents(client: SyncPrefectClient, wanted: dict[str, int], started: list[subprocess.Popen[bytes]]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and all(p.poll() is None for p in started):
-        found = {pool: _filtered(f"{api}/work_pools/{pool}/workers/filter", {}, environment) for pool in wanted}
-        if all(sum(w["status"] == "ONLINE" for w in found[p]) >= n for p, n in wanted.items()):
+        found = {pool: client.read_workers_for_work_pool(pool) for pool in wanted}
+        if all(sum(w.status.name == "ONLINE" for w in found[p]) >= n for p, n in wanted.items()):
             return
         time.sleep(0.5)
-    raise StageFailedError(f"agents: did not report to {api}; their logs are in {daemons.LOGS}")
-
-
-def _post(address: str, body: dict[str, JsonValue], environment: dict[str, str]) -> JsonValue:
-    """Return the answer of Prefect's server to a POST request."""
-    answer: JsonValue = json.loads(_request("POST", address, body, environment))
-    return answer
-
-
-def _filtered(address: str, body: dict[str, JsonValue], environment: dict[str, str]) -> list[dict[str, JsonValue]]:
-    """Return the results of a filter request to Prefect's server."""
-    found: list[dict[str, JsonValue]] = json.loads(_request("POST", address, body, environment))
-    return found
-
-
-def _request(method: str, address: str, body: dict[str, JsonValue] | None, environment: dict[str, str]) -> bytes:
-    headers = {"Content-Type": "application/json"}
-    if user := environment.get("PREFECT_API_AUTH_STRING"):
-        headers["Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(address, data, headers, method=method)
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        read: bytes = answer.read()
-    return read
+    raise StageFailedError(f"agents: did not report to {str(client.api_url).rstrip('/')}; their logs are in {daemons.LOGS}")
 
 
 def _show(pages: dict[str, str]) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from pipelines.core.errors import UserError
+from pipelines.core.errors import StageFailedError, UserError
 from pipelines.services import command, databases
 
 
@@ -41,10 +41,20 @@ def test_agents_and_make_up_have_the_password_that_the_server_asks_for(monkeypat
     assert found["PREFECT_API_AUTH_STRING"] == "me:word"
     assert "PREFECT_SERVER_API_AUTH_STRING" not in databases.without_secrets(found)
     assert found["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
-    with asking() as (address, seen):
-        command._post(address, {}, found)
-        command._post(address, {}, {})
-    assert seen == [f"Basic {base64.b64encode(b'me:word').decode()}", None]
+    with asking(200) as (address, seen):
+        for given in (found, {}):
+            with command._client(given | {"PREFECT_API_URL": address}) as client:
+                assert client.read_automations_by_name("none") == []
+    assert set(seen) == {f"Basic {base64.b64encode(b'me:word').decode()}", None}
+
+
+def test_a_server_that_refuses_is_one_line():
+    with (
+        asking(401) as (address, _),
+        pytest.raises(StageFailedError, match=rf"^Prefect's server: Client error '401 Unauthorized' for url '{address}[^\n]*$"),
+        command._client({"PREFECT_API_URL": address}) as client,
+    ):
+        client.read_automations_by_name("none")
 
 
 def test_mlflow_does_not_ask_for_users_that_the_agents_are_not(monkeypatch):
@@ -57,16 +67,19 @@ def test_mlflow_does_not_ask_for_users_that_the_agents_are_not(monkeypatch):
 
 
 @contextmanager
-def asking():
-    """Serve one page that notes who asks."""
+def asking(status):
+    """Serve pages of this status that note who asks."""
     seen = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             seen.append(self.headers.get("Authorization"))
-            self.send_response(200)
+            self.send_response(status)
             self.end_headers()
-            self.wfile.write(b"{}")
+            self.wfile.write(b"[]")
+
+        def do_GET(self):
+            self.send_error(404)
 
         def log_message(self, *_):
             pass
@@ -74,6 +87,8 @@ def asking():
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/", seen
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/api", seen
+        finally:
+            server.shutdown()
+            thread.join()
