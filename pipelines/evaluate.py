@@ -73,6 +73,7 @@ def _constant(predictions: Columns, tested: Split, learnt: Split, manifest: Mani
 
     from components.evaluation.chance import constant
     from components.evaluation.text_scores import compared
+    from components.evaluation.transcript_errors import counted
     from components.tasks.language import Blocks
 
     scale, blocks, others = manifest.label_scale, learnt.examples, tested.examples
@@ -82,6 +83,8 @@ def _constant(predictions: Columns, tested: Split, learnt: Split, manifest: Mani
     if manifest.target == "sequence":
         ((commonest, _),) = Counter(learnt.table["reference"].to_pylist()).most_common(1)
         return predictions | compared([commonest] * len(tested.ids), tested.table["reference"].to_pylist())
+    if manifest.target == "transcript":  # nothing heard is the constant of the fewest errors
+        return predictions | counted([""] * len(tested.ids), tested.table["reference"].to_pylist())
     if scale:
         return constant(predictions, "number", np.array([scale.mean]))
     return constant(predictions, manifest.target, learnt.examples.target)

@@ -15,7 +15,6 @@ from components.costs.clock import Clock
 from pipelines import sources
 from pipelines.config.plan_freshness import check_plan
 from pipelines.config.plans import TaskPlan
-from pipelines.config.schema.task_fields import OWN_TARGETS
 from pipelines.core import artifacts
 from pipelines.core.command import main
 from pipelines.core.records import Record
@@ -87,7 +86,7 @@ def _rows(raw: Raw, task: TaskPlan, without: Array) -> Prepared:
         stored = {n: c.take(pa.array(chosen)) for n, c in columns.items()}
         if made.raw.pixels is not None:
             stored[made.raw.pixels.form.column] = blank(len(chosen), made.raw.pixels)
-        own = {} if task.kind in OWN_TARGETS else {"label": encoding.labels(label[chosen])}
+        own = {} if task.own_target else {"label": encoding.labels(label[chosen])}
         splits[split] = pa.table({"id": ids} | own | stored)
     splits["train"] = resampling.with_copy_column(splits["train"], made.copies)
     if made.raw.aimed is not None:

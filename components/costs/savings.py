@@ -27,6 +27,7 @@ METRICS = {
     "number": Metric("r2", True),
     "tokens": Metric("perplexity", False),
     "sequence": Metric("chrf", True),
+    "transcript": Metric("wer", False),
 }
 #: Further metrics for classes: in all of these a rare class counts as much as a large one.
 BY_CLASS = ("macro_f1", "balanced_accuracy", "worst_class_accuracy")
@@ -35,6 +36,7 @@ BY_CLASS = ("macro_f1", "balanced_accuracy", "worst_class_accuracy")
 NAMED = {
     "class": ("accuracy", *BY_CLASS),
     "classes": ("mean_average_precision", "macro_f1", "micro_f1", "subset_accuracy"),
+    "transcript": ("wer", "cer"),
 }
 
 

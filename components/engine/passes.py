@@ -50,10 +50,10 @@ class Passes:
             return evidence
 
     def _look_by_input(self, batch: Batch) -> Evidence:
-        """Look with the gradient by the single input, which must be continuous, but not by the parameters."""
-        ((name, given),) = batch.inputs.items()
+        """Look with the gradient by the single continuous input, but not by the parameters."""
+        ((name, given),) = ((name, value) for name, value in batch.inputs.items() if value.is_floating_point())
         leaf = given.detach().requires_grad_()
-        tracked = replace(batch, inputs={name: leaf})
+        tracked = replace(batch, inputs={**batch.inputs, name: leaf})
         loss, evidence = self._forward(tracked, self.look_precision or self.precision, looked=True)
         refuse_non_finite(evidence)
         (gradient,) = torch.autograd.grad(loss.sum(), leaf)

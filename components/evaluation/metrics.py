@@ -14,6 +14,7 @@ from components.engine.learner import Learner
 from components.evaluation import label_sets
 from components.evaluation.standard_errors import standard_error
 from components.evaluation.text_scores import metrics_of_texts
+from components.evaluation.transcript_errors import metrics_of_transcripts
 from components.evidence.evidence import Evidence
 from components.tasks.batch import Rows
 from components.tasks.examples import Examples
@@ -29,7 +30,8 @@ def predict(learner: Learner, examples: Examples, batch_size: int, kind: str = "
     Classes: ``target``, ``predicted`` (the likeliest), ``confidence`` (the true class's probability) and ``loss``. Numbers:
     ``target``, ``predicted`` and ``loss``, in standard deviations. Tokens: ``tokens``, the number of predicted ones, and their
     mean ``loss``. Several classes: ``target``, ``predicted`` and ``probability`` ``(N, C)``, and ``loss``. Sequences:
-    ``tokens`` and ``loss`` of a target; ``metrics`` also needs the columns of ``text_scores.compared``.
+    ``tokens`` and ``loss`` of a target; ``metrics`` also needs the columns of ``text_scores.compared``. Transcripts: the same,
+    and the columns of ``transcript_errors.counted``.
     """
     n = len(examples)
     order = np.arange(n) if examples.lengths is None else np.argsort(examples.lengths, kind="stable")
@@ -135,6 +137,7 @@ READ: dict[str, Callable[[Evidence], dict[str, Tensor]]] = {
     "number": _of_numbers,
     "tokens": _of_tokens,
     "sequence": _of_sequences,
+    "transcript": _of_sequences,
 }
 METRICS_OF: dict[str, Callable[[Columns], dict[str, float]]] = {
     "class": _class_metrics,
@@ -142,4 +145,5 @@ METRICS_OF: dict[str, Callable[[Columns], dict[str, float]]] = {
     "number": _number_metrics,
     "tokens": _token_metrics,
     "sequence": metrics_of_texts,
+    "transcript": metrics_of_transcripts,
 }

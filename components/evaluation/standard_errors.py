@@ -9,6 +9,7 @@ import numpy as np
 from components.arrays import Array
 from components.evaluation import label_sets
 from components.evaluation.text_scores import TEXT_METRICS, shares_of_texts
+from components.evaluation.transcript_errors import TRANSCRIPT_METRICS, shares_of_transcripts
 
 #: Predictions for N examples, columns ``(N,)`` as ``metrics.predict`` returns them.
 Predicted = Mapping[str, Array]
@@ -43,12 +44,15 @@ def shares(columns: Predicted, metric: str) -> Array:
 
     Accuracy is the mean of hits; R2 is 1 minus the mean of squared errors over the variance of the targets; perplexity, the
     exponential of the mean loss, changes by itself times the change of that mean. For metrics by class (see
-    ``components.evaluation.metrics``) it is the derivative by the example's weight; for those of texts, what the example adds.
+    ``components.evaluation.metrics``) and errors of transcripts it is the derivative by the example's weight; for those of
+    texts, what the example adds.
     """
     if "probability" in columns:
         return label_sets.shares(columns, metric)
     if metric in TEXT_METRICS:
         return shares_of_texts(columns, metric)
+    if metric in TRANSCRIPT_METRICS:
+        return shares_of_transcripts(columns, metric)
     if metric == "r2":
         target = columns["target"].astype(np.float64)
         return np.asarray(-((columns["predicted"] - target) ** 2) / target.var())

@@ -14,6 +14,7 @@ from components.arrays import Array
 from components.evidence import score_formulas
 from components.evidence.label_sets import LabelSets
 from components.evidence.objective import Objective, PassSignals, entropy_of, entropy_of_shares
+from components.evidence.transcripts import Transcripts
 from components.tasks.sequences import IGNORED
 
 if TYPE_CHECKING:
@@ -149,4 +150,5 @@ OBJECTIVES: dict[str, Objective] = {
     "number": SquaredError(),
     "tokens": NextToken(),
     "sequence": TargetTokens(),
+    "transcript": Transcripts(),
 }

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor, nn
+
+#: Logit of a token in a frame that is sure of another: so small that no loss hears of it, and finite in half precision.
+NEVER = -1e4
 
 
 class _Residual(nn.Module):
@@ -56,6 +60,17 @@ def mel_cnn(bands: int, frames: int, outputs: int, widths: Sequence[int] = (16, 
     if min(bands, frames) < (least := 2 ** len(widths)):
         raise ValueError(f"mel-cnn needs {least} bands and frames or more for {len(widths)} stages, got {bands} x {frames}")
     return _MelCnn(outputs, widths, dropout)
+
+
+def silenced(logits: Tensor, frames: Tensor, blank: int) -> Tensor:
+    """Return logits ``(B, T, tokens)`` that are sure of the token ``blank`` from the frame ``frames`` ``(B,)`` on.
+
+    A CTC loss over all T frames is then that over each example's own: every path goes on by blanks of probability 1.
+    """
+    sure = logits.new_full((logits.shape[-1],), NEVER)
+    sure[blank] = 0
+    there = torch.arange(logits.shape[1], device=logits.device) < frames[:, None]
+    return torch.where(there[..., None], logits, sure)
 
 
 #: Small models of sounds by name: ``(bands, frames, classes, **options) -> model``.

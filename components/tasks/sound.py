@@ -1,4 +1,4 @@
-"""Sounds of one length, stored as features."""
+"""Sounds stored as features, of one class or with a transcript each."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from typing_extensions import override
 
 from components.arrays import Array
 from components.tasks.batch import Batch, Rows
 from components.tasks.cheap_features import Bags
 from components.tasks.examples import packed
 from components.tasks.image import TILED, tiles
+from components.tasks.sequences import IGNORED
 
 #: Parts that a waveform's loudness is told of.
 PARTS = 16
@@ -54,6 +56,41 @@ class Sounds:
     def bags(self) -> Bags:
         """Mean of each of 4 x 4 tiles, or the loudness of each sixteenth, in bins."""
         return Bags.of_columns(self.reduced(np.arange(len(self))))
+
+
+class Transcribed(Sounds):
+    """N sounds with a transcript each, whose tokens are to be heard in their frames.
+
+    Attributes:
+        values: ``(N, time, bands)`` or ``(N, time)`` float32, zeros behind an example's last moment.
+        lengths: ``(N,)`` moments of each sound.
+        target: ``(N,)`` zeros; the targets are tokens, which a batch has as its target ``(B, most)``.
+        frames: ``(N,)`` that a model of the task gives tokens for, fewer than moments.
+        most: tokens of the longest transcript.
+    """
+
+    def __init__(self, values: Array, lengths: Array, frames: Array, tokens: Array, offsets: Array) -> None:
+        """Wrap ``values`` without a copy; ``tokens`` ``(T,)`` of all transcripts begin at ``offsets`` ``(N + 1,)``."""
+        super().__init__(values, np.zeros(len(lengths), np.int64), 1, 0.0, 1.0)
+        self.lengths, self.frames, self.tokens, self.offsets = lengths, frames, tokens, offsets
+        self.most = int(np.diff(offsets).max(initial=1))
+
+    @override
+    def fetch(self, rows: Rows, device: torch.device) -> Batch:
+        """Return the sounds as ``input``, as long as the longest of ``rows``, and their ``length`` ``(B,)``."""
+        index = rows.index.numpy()
+        assert self.lengths is not None
+        length = self.lengths[index].astype(np.int64)
+        # As wide in every batch, so that the targets of several passes can be joined.
+        inputs = {"input": self.values[index, : length.max()], "length": length}
+        return packed(rows, {n: torch.from_numpy(v) for n, v in inputs.items()}, torch.from_numpy(self.written(index)), device)
+
+    def written(self, index: Array) -> Array:
+        """Return the tokens of the transcripts of ``index``, ``(B, most)`` int64, ``IGNORED`` behind the last."""
+        column, start = np.arange(self.most), self.offsets[index]
+        there = column < (self.offsets[index + 1] - start)[:, None]
+        at = np.where(there, start[:, None] + column, 0)
+        return np.where(there, self.tokens[at], IGNORED).astype(np.int64)
 
 
 def _tiles(values: Array, most: int) -> Array:

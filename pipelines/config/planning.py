@@ -9,10 +9,11 @@ from pipelines.config.methods import APART, planned_cost, resolve, selector_of
 from pipelines.config.params import Params
 from pipelines.config.plan_freshness import source_of
 from pipelines.config.plans import ComparisonPlan, DiagnosisPlan, MethodPlan, Plans, TaskPlan, TrainingPlan, WarmUpPlan
-from pipelines.config.schema.model import Transformer
+from pipelines.config.schema.audio import Audio
+from pipelines.config.schema.model import Transformer, Untrained
 from pipelines.config.schema.warm_up import WarmUp
 from pipelines.core import artifacts
-from pipelines.core.errors import UserError
+from pipelines.core.errors import UserError, unknown
 
 #: Defaults of training settings that plans leave out, so that plans from before the key existed are unchanged.
 DEFAULTS: dict[str, object] = {
@@ -140,6 +141,7 @@ def plans_of(params: Params) -> Plans:
                 "tokenizer": training["model"]["source"] if _prepares(params) else None,
                 **task,
                 **aside,
+                **_listener(params),
             }
         ),
         training=TrainingPlan.of(training),
@@ -163,6 +165,31 @@ def _prepares(params: Params) -> bool:
     """Return whether the model's tokenizer or image processor prepares the data."""
     task = params.chosen
     return isinstance(task.model, Transformer) and not (task.kind == "image" and task.image_size is not None)
+
+
+def _listener(params: Params) -> dict[str, object]:
+    """Return the untrained model of a task of transcripts, which ``prepare`` holds their lengths against.
+
+    Raises:
+        UserError: for a type that transformers has no such model of, or features that it does not take.
+    """
+    task = params.chosen
+    if task.predicts != "transcript" or not isinstance(task.model, Untrained):
+        return {}
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING_NAMES as KNOWN
+
+    where, name = f"params.yaml: tasks.{params.task}", task.model.type
+    if name not in KNOWN:
+        raise UserError(unknown(f"{where}.model.type: {name!r}", "transformers model of transcripts", name, KNOWN))
+    waves = hasattr(AutoConfig.for_model(name), "conv_kernel")
+    given, wanted = (task.audio or Audio()).features, "waveform" if waves else "log-mel"
+    if given != wanted:
+        raise UserError(
+            f"{where}.audio.features: must be {wanted!r} for a model of type {name!r}, got {given!r}; the nearest "
+            f"that works is {wanted!r}"
+        )
+    return {"listener": task.model.model_dump(mode="json")}
 
 
 def _warm_up_plan(params: Params, name: str) -> WarmUpPlan:

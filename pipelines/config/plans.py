@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field, JsonValue
 
-from pipelines.config.schema.model import Model
+from pipelines.config.schema.model import Model, Untrained
 from pipelines.config.schema.sections import Energy
 from pipelines.config.schema.source import ModelSource
 from pipelines.config.schema.task_fields import DataKeys
@@ -22,13 +22,15 @@ class TaskPlan(DataKeys, Stored):
 
     ``tokenizer`` is the source of the task's model, whose tokenizer prepares texts, or whose image processor has the size of
     images; None if it has none, or the task has an ``image_size``. With ``while_training`` the ``validation`` part is a split
-    of its own beside the test split.
+    of its own beside the test split. ``listener`` is an untrained model of transcripts: it sets for how many of a sound's
+    moments there is a token.
     """
 
     name: str
     seed: int
     tokenizer: ModelSource | None = None
     while_training: bool = False
+    listener: Untrained | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class TrainingPlan(Record):

@@ -32,11 +32,15 @@ Splits = dict[str, Array]
 
 
 def check(raw: Raw, task: TaskPlan) -> None:
-    """Refuse values of a text column that are empty or no text.
+    """Refuse values of a text column, or transcripts, that are empty or no text.
 
     Raises:
         UserError: naming the id of the first.
     """
+    if task.predicts == "transcript":
+        from pipelines.data.sequences import transcripts
+
+        transcripts.check(list(raw.inputs[transcripts.TRANSCRIPT]), task)
     if task.kind not in ("text", "language", "seq2seq", "instructions"):
         return
     for name, values in raw.inputs.items():
@@ -61,6 +65,11 @@ def _images(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
 
 def _sounds(raw: Raw, task: TaskPlan, splits: Splits) -> Stored:
     """Return the path of each file; features and their statistics are written after the rest."""
+    if task.predicts == "transcript":
+        from pipelines.data.sequences import transcripts
+
+        found = transcripts.encoded(raw, task, splits["train"])
+        return found.columns, found.facts, found.tokenizer
     base = raw.pixels.base if isinstance(raw.pixels, WithCopies) else raw.pixels
     assert isinstance(base, Sounds)
     own = base.features

@@ -90,14 +90,15 @@ class TargetFacts(Record):
     """A manifest's metadata of the targets.
 
     Attributes:
-        target: kind of target: "class", "classes" (any number of them), "number", "tokens" or "sequence".
+        target: kind of target: "class", "classes" (any number of them), "number", "tokens", "sequence" or "transcript".
         metric: that models are judged by; ``higher`` is whether a higher value is better.
-        outputs: model outputs per example; for running text, tokens to predict; of a sequence, the most.
+        outputs: model outputs per example; for running text, tokens to predict; of a sequence, the most;
+            of a transcript 1, its log-probability.
         labels: names of the classes of which an example has any number; ``classes`` is empty then.
         by_label: training examples that have each of ``labels``.
     """
 
-    target: Literal["class", "classes", "number", "tokens", "sequence"]
+    target: Literal["class", "classes", "number", "tokens", "sequence", "transcript"]
     metric: str
     higher: bool
     classes: list[str]
@@ -125,7 +126,7 @@ class InputFacts(Record):
         shape: of an image, a sound's features, a table's row or a block.
         features: of a table's row, as ``components.tasks.column_encoding`` records them.
         mean: of the training pixels or features, with their standard ``deviation``.
-        pad: id of the padding token.
+        pad: id of the padding token; of transcripts the blank's, which is no token.
         truncated: number of texts longer than ``max_length`` tokens.
         truncated_targets: number of targets longer than ``max_target_length`` tokens.
         start: id of the token that a decoder reads before a target's first one.

@@ -65,7 +65,7 @@ def _examples(table: pa.Table, manifest: Manifest) -> Examples:
     from components.tasks.image import Images
     from components.tasks.language import Blocks
     from components.tasks.sequences import Conversations, Pairs
-    from components.tasks.sound import Sounds
+    from components.tasks.sound import Sounds, Transcribed
     from components.tasks.table import Records
     from components.tasks.text import Texts
 
@@ -77,6 +77,9 @@ def _examples(table: pa.Table, manifest: Manifest) -> Examples:
     if manifest.kind == "instructions":
         (pad,) = _known(manifest, "pad")
         return Conversations(*_listed(table), table["learnt"].chunk(0).values.to_numpy(), manifest.outputs, pad)
+    if manifest.target == "transcript":
+        lengths, frames = (table[name].to_numpy() for name in ("length", "frames"))
+        return Transcribed(_rows(table["sound"], manifest), lengths, frames, *_listed(table))
     label, outputs = labels_of(table["label"]), manifest.outputs
     if manifest.kind in ("image", "audio"):
         assert manifest.mean is not None

@@ -13,7 +13,6 @@ from components.rng import stream
 from components.tasks.column_encoding import spread, standardised
 from pipelines.config.plans import TaskPlan
 from pipelines.config.schema.regimes import LabelNoise
-from pipelines.config.schema.task_fields import OWN_TARGETS
 from pipelines.core.errors import UserError
 from pipelines.data.class_names import check_classes, classes_of, composed_labels
 from pipelines.data.label_sets.reading import label_sets
@@ -65,7 +64,7 @@ def read(raw: Raw, task: TaskPlan) -> Target:
     Raises:
         UserError: naming the id of an invalid label.
     """
-    if task.kind in OWN_TARGETS:  # which come with the inputs
+    if task.own_target:  # which come with the inputs
         return Target(np.zeros(len(raw.label), np.int64), np.arange(len(raw.label)), None)
     if task.predicts == "number":
         value = numbers(raw.label, f"{task.name}: label")
@@ -161,7 +160,7 @@ def settle(target: Target, train: Array, test: Array, task: TaskPlan) -> Settled
     Raises:
         UserError: if the targets cannot be learnt from the training split.
     """
-    if task.kind in OWN_TARGETS:
+    if task.own_target:
         return Settled(target.value, target.value, own_tokens(task))
     if target.value.ndim > 1:
         return Settled(*settled(target.value, target.names or [], train, test, task))
@@ -208,9 +207,12 @@ def _settled_classes(target: Target, train: Array, test: Array, task: TaskPlan) 
 
 
 def own_tokens(task: TaskPlan) -> TargetFacts:
-    """Return the metadata of targets that are tokens: of a block or conversation all but the first, or those of a text."""
-    judged, kind = task.judging_metric, OWN_TARGETS[task.kind]
-    outputs = {"language": task.block - 1, "instructions": task.max_length - 1}.get(task.kind, task.max_target_length)
+    """Return the metadata of targets that are tokens: of a block or conversation all but the first, else those of a text."""
+    judged, kind = task.judging_metric, task.target_kind
+    if task.kind == "instructions":
+        outputs = task.max_length - 1
+    else:
+        outputs = {"tokens": task.block - 1, "sequence": task.max_target_length}.get(kind, 1)
     facts = {"target": kind, "metric": judged.name, "higher": judged.higher, "classes": [], "outputs": outputs}
     return TargetFacts.of(facts | {"label_scale": None, "label_noise": None})
 

@@ -25,7 +25,7 @@ def read(task: TaskPlan) -> Raw:
     if isinstance(source, FromPackage):
         return documents.from_package(source) if documents_alone else tables.from_package(source, task)
     if isinstance(source, FromFolder) and task.kind == "audio":
-        return reading.from_folder(source, task)
+        return (reading.from_tables if task.predicts == "transcript" else reading.from_folder)(source, task)
     if isinstance(source, FromFolder):
         return documents.from_folder(source) if documents_alone else folders.from_folder(source, task.image_size)
     if isinstance(source, FromHub):

@@ -59,7 +59,9 @@ def of_datasets(task: TaskPlan, parts: Sequence[Dataset | None], origin: str) ->
         for column in columns.named():
             if column not in part.column_names:
                 raise UserError(unknown(f"{origin}: columns: {column!r}", "column", column, part.column_names))
-    if task.predicts == "classes":
+    if task.predicts == "transcript":
+        label = np.zeros(sum(map(len, given)), np.int64)
+    elif task.predicts == "classes":
         label = objects([value for p in given for value in p[columns.label]])
     else:
         label = np.concatenate([np.asarray(p[columns.label]) for p in given])
@@ -68,9 +70,11 @@ def of_datasets(task: TaskPlan, parts: Sequence[Dataset | None], origin: str) ->
     tested, validates = (kind == one if one in kinds else None for one in (TESTED, VALIDATES))
     items = _items(given, str(getattr(columns, task.kind)), origin, task.kind)
     group = None if columns.group is None else np.concatenate([np.asarray(p[columns.group]).astype(str) for p in given])
-    raw = Raw({}, label, tested, _class_names(given[0], columns.label), validates=validates, group=group)
+    names = None if columns.label is None else _class_names(given[0], columns.label)
+    raw = Raw({}, label, tested, names, validates=validates, group=group)
     if task.kind == "audio":
-        named = replace(raw, inputs={reading.PATH: [f"{origin}: id {i}" for i in range(len(label))]})
+        texts = {} if columns.transcript is None else {"transcript": [t for p in given for t in p[columns.transcript]]}
+        named = replace(raw, inputs={reading.PATH: [f"{origin}: id {i}" for i in range(len(label))], **texts})
         return reading.with_sounds(named, len(label), items, task)
     return replace(raw, pixels=Pictures(len(label), items, task.image_size))
 

@@ -197,18 +197,19 @@ def fill(folder: Path, pixels: Pixels, chosen: dict[str, Array], where: str) -> 
     changes: Counter[str] = Counter()
     for name, ids in chosen.items():
         path = folder / f"{name}.arrow"
-        changes += pixels.write(ids, path, _offset(path, pixels.form.column))
+        changes += pixels.write(ids, path, offset_of(path, pixels.form.column))
     path = folder / "train.arrow"
     moments = _moments if pixels.form is PIXELS else _float_moments
-    found = moments(path, _offset(path, pixels.form.column), len(chosen["train"]), pixels, where)
+    found = moments(path, offset_of(path, pixels.form.column), len(chosen["train"]), pixels, where)
     return Filled(*((0.0, 1.0) if pixels.form.own_scale else found), changes)
 
 
-def _offset(path: Path, column: str) -> int:
+def offset_of(path: Path, column: str) -> int:
     """Return the offset in bytes of the values of ``column`` in an Arrow stream of one record batch."""
     whole = pa.memory_map(str(path)).read_buffer()
-    found = pa.ipc.open_stream(pa.BufferReader(whole)).read_all()[column].chunk(0).flatten().buffers()[1]
-    return int(found.address - whole.address)
+    found = pa.ipc.open_stream(pa.BufferReader(whole)).read_all()[column].chunk(0)
+    values = found.flatten() if isinstance(found, pa.FixedSizeListArray) else found
+    return int(values.buffers()[1].address - whole.address)
 
 
 def _moments(path: Path, offset: int, count: int, pixels: Pixels, where: str) -> tuple[float, float]:

@@ -44,9 +44,13 @@ def from_files(source: FromFiles, task: TaskPlan) -> Raw:
     _refuse_the_same(train, test)
     for other in (train, test):
         _refuse_the_same(other, validation, "validation")
-    wanted, layout = _distinct_columns(task), _layout(source)
-    parts = [None if p is None else rows.read(p, layout, wanted) for p in paths]
-    return of_tables(task, parts, [str(p) for p in paths])
+    return of_paths(task, paths)
+
+
+def of_paths(task: TaskPlan, paths: Sequence[Path | None]) -> Raw:
+    """Return the files of training, and of test and validation or None, as raw data."""
+    wanted, layout = _distinct_columns(task), _layout(task.source)
+    return of_tables(task, [None if p is None else rows.read(p, layout, wanted) for p in paths], [str(p) for p in paths])
 
 
 def _refuse_the_same(train: Path | None, test: Path | None, name: str = "test") -> None:

@@ -22,12 +22,13 @@ TO_READ_BY = ("target", "classes", "labels", "mean", "deviation", "features", "l
 #: Path of a module's exported graph, and of a transformers model's files, in a model's folder.
 EXPORTED = Path("data", "model.pt2")
 PARTS = Path("model")
-#: How to build a model's input, by kind of data; MLflow shows it with the model.
+#: How to build a model's input, by kind of data, of transcripts by target; MLflow shows it with the model.
 INPUT = {
     "text": "the plain text; a pair as two columns, text and text_pair",
     "language": "the prompt, as plain text",
     "seq2seq": "the source, as plain text",
     "instructions": "the messages so far: a list of objects with role (system, user, assistant) and content, the last a user's",
+    "transcript": "sounds, each the samples of one channel in [-1, 1], at the sampling rate of audio",
     "image": "float32 (N, channels, height, width): (pixel - mean) / deviation, of pixels from 0 to 255",
     "audio": "float32 (N, *shape): the features of audio, as (value - mean) / deviation",
     "table": "float32 (N, columns): the entries of features in order; a number as (value - mean) / deviation, a category "
@@ -50,6 +51,8 @@ def save(trained: Path, folder: Path, plan: Model, manifest: Manifest, root: Pat
         kind = _save_writer
     if manifest.kind == "instructions":
         kind = _save_responder
+    if manifest.target == "transcript":
+        kind = _save_transcriber
     kind(trained, folder, plan, manifest, root)
 
 
@@ -157,6 +160,25 @@ def _save_responder(trained: Path, folder: Path, plan: Model, manifest: Manifest
         pip_requirements=_requirements("mlflow", "torch", "transformers"),
         metadata=_known(manifest, "target", "vocabulary", "template") | {"input": INPUT["instructions"]},
         model_config={"max_length": most, "generate": response_settings(written, [end], pad)},
+    )
+
+
+def _save_transcriber(trained: Path, folder: Path, plan: Model, manifest: Manifest, root: Path) -> None:
+    """Write a model of transcripts, whose pipeline of transformers wants more packages than the model does."""
+    import mlflow
+    import numpy as np
+
+    assert manifest.audio is not None, "the manifest of sounds"
+    rate, seconds = manifest.audio.sampling_rate, manifest.audio.seconds
+    mlflow.pyfunc.save_model(
+        str(folder),
+        python_model=str(Path(served.__file__).with_name("transcriber.py")),
+        artifacts={"model": str(trained)},
+        # A tone, since a split has features.
+        input_example=[np.sin(np.arange(rate) / 9).round(3).tolist()],
+        pip_requirements=_requirements("mlflow", "numpy", "torch", "transformers"),
+        metadata=_known(manifest, "target", "vocabulary", "audio") | {"input": INPUT["transcript"]},
+        model_config={"samples": round(rate * seconds)},
     )
 
 

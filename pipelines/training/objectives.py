@@ -9,6 +9,7 @@ from components.arrays import Array
 from components.evidence.class_losses import POWERS, WeighedClassification, weights_by_size
 from components.evidence.objective import Objective
 from components.evidence.objectives import OBJECTIVES
+from components.evidence.transcripts import Transcripts
 from pipelines.config.schema.training import Training
 from pipelines.core.errors import UserError, unknown
 from pipelines.data.manifest import Manifest
@@ -20,6 +21,8 @@ def objective_of(training: Training, manifest: Manifest, device: torch.device) -
     Raises:
         UserError: for a weight of a class that there is not.
     """
+    if manifest.target == "transcript":
+        return Transcripts(manifest.pad or 0)
     if training.class_weights is None and not training.label_smoothing:
         return OBJECTIVES[manifest.target]
     weights = class_weights(training, manifest)

@@ -25,6 +25,7 @@ from components.tasks.batch import Rows
 from components.tasks.image import Images
 from components.tasks.sequences import Pairs
 from components.tasks.text import Texts
+from tests.components.transcribed import make_listener, make_transcribed  # noqa: F401 - fixtures
 
 #: Where ``make_training`` trains: on a GPU by the project's own setting, ``WINNOW_DEVICE=cuda``.
 DEVICE = torch.device(os.environ.get("WINNOW_DEVICE", "cpu"))

@@ -1,4 +1,4 @@
-"""Sounds as examples: sampling rate, length and features."""
+"""Sounds as examples: sampling rate, length, features and transcripts."""
 
 from __future__ import annotations
 
@@ -20,3 +20,17 @@ class Audio(Section):
     max_seconds: Annotated[float, Field(ge=0.1, le=600)] = 4.0
     features: Literal["log-mel", "waveform"] = "log-mel"
     mels: Annotated[int, Field(ge=8, le=256)] = 40
+
+
+class Transcript(Section):
+    """How a sound's transcript is normalised, and what it is spelt in.
+
+    Always: Unicode's composed form (NFC), and white space as single spaces, none at the ends. ``case`` is kept or changed. With
+    ``punctuation: drop``, all characters of Unicode's categories P and S become spaces, but not an apostrophe between letters.
+    The ``vocabulary`` has the characters of the training split, or the tokens of a pretrained model's own tokenizer: this one
+    by default, if there is one.
+    """
+
+    case: Literal["keep", "lower", "upper"] = "keep"
+    punctuation: Literal["keep", "drop"] = "keep"
+    vocabulary: Literal["characters", "model"] | None = None

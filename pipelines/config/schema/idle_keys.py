@@ -33,6 +33,12 @@ def idle(task: TaskKeys) -> str | None:
         return f"training.augment: is for a task of kind 'image', and this one is of kind {task.kind!r}; leave it out"
     if task.kind == "image" and source.source in WITHOUT_COLUMNS and list(task.columns.named()):
         return f"columns: images of {source.source!r} have none, got {', '.join(task.columns.named())}; leave it out"
+    if task.transcript is not None and task.predicts != "transcript":
+        return f"transcript: is for 'predicts: transcript', and this task has predicts: {task.predicts}; leave it out"
+    if task.predicts == "transcript" and isinstance(task.model, Transformer) and task.model.lora is not None:
+        return "model.lora: is not for 'predicts: transcript'; leave it out, and set train_layers to train a part of the model"
+    if task.transcript and task.transcript.vocabulary == "model" and not isinstance(task.model, Transformer):
+        return "transcript.vocabulary: 'model' is for a model of family 'transformers', which has one; set 'characters'"
     if task.kind == "audio" and (message := _idle_audio(task)):
         return message
     if task.test is not None and (own := _own_test(task)):
@@ -65,7 +71,7 @@ def _own_validation(task: TaskKeys) -> str | None:
 
 def _idle_audio(task: TaskKeys) -> str | None:
     """Return the error of columns of a folder of sounds, or of features beside a model that has its own."""
-    if task.source.source == "folder" and list(task.columns.named()):
+    if task.source.source == "folder" and task.predicts != "transcript" and list(task.columns.named()):
         return f"columns: sounds of 'folder' have none, got {', '.join(task.columns.named())}; leave it out"
     set_keys = sorted((task.audio.model_fields_set if task.audio else set()) - {"max_seconds"})
     if isinstance(task.model, Transformer) and set_keys:

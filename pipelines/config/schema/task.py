@@ -48,6 +48,8 @@ MODELS: dict[str, tuple[str, ...]] = {
     "instructions": ("transformers", "gpt"),
     "audio": ("transformers", "untrained", "small"),
 }
+#: Of sounds with transcripts: required columns, and the model families.
+TRANSCRIBED, TRANSCRIBERS = {"audio", "transcript"}, ("transformers", "untrained")
 SMALL: dict[str, tuple[str, ...]] = {"image": ("cnn", "lenet", "mlp"), "table": ("table-mlp",), "audio": ("mel-cnn",)}
 
 
@@ -72,7 +74,7 @@ class Task(TaskKeys):
         documents = self.kind == "language" and (source == "folder" or (source == "package" and not list(self.columns.named())))
         if isinstance(self.source, FromFolder | FromPackage) and not documents and self.source.model_fields_set & DOCUMENTS:
             raise ValueError("source.files, source.tagged: are for documents: kind 'language', and no columns")
-        if source in TABULAR and not documents:
+        if (source in TABULAR and not documents) or self.predicts == "transcript":
             self._check_columns(set(self.columns.model_dump()))
         for key, size in (("test", self.test), ("limit", self.limit)):
             if size is not None and not (size >= 1 if isinstance(size, int) else 0 < size < 1):
@@ -93,8 +95,8 @@ class Task(TaskKeys):
 
     @model_validator(mode="after")
     def _empty_texts_alone(self) -> Task:
-        own = self.kind in ("seq2seq", "instructions") or (self.kind in ("text", "language") and self.columns.text)
-        if self.drop_empty and not own:
+        own = self.kind in ("seq2seq", "instructions") or self.predicts == "transcript"
+        if self.drop_empty and not own and (self.kind not in ("text", "language") or not self.columns.text):
             raise ValueError(
                 "drop_empty: is for kind 'text' or 'language' with a column 'text', 'seq2seq' or 'instructions'; leave it out"
             )
@@ -102,6 +104,11 @@ class Task(TaskKeys):
 
     def _check_columns(self, named: set[str]) -> None:
         wanted, more = INPUTS[self.kind]
+        if self.predicts == "transcript" and self.kind == "audio":
+            if not TRANSCRIBED <= named <= TRANSCRIBED | {"group"}:
+                got = ", ".join(sorted(named)) or "none"
+                raise ValueError(f"columns: must name 'audio' and 'transcript', and may name 'group' beside them, got {got}")
+            return
         label = set() if self.kind in OWN_TARGETS else {"label"}
         more = more | (set() if self.kind in OWN_TARGETS else {"group"})
         more = more | ({"domain"} if self.target is not None and self.target.domain is not None else set())
@@ -114,9 +121,10 @@ class Task(TaskKeys):
 
     @model_validator(mode="after")
     def _model_fits_kind(self) -> Task:
-        fit = MODELS[self.kind]
+        fit = TRANSCRIBERS if self.predicts == "transcript" else MODELS[self.kind]
         if self.model.family not in fit:
-            raise ValueError(f"model.family: a task of kind {self.kind!r} takes {listed(fit)}, got {self.model.family!r}")
+            what = "with predicts: transcript" if self.predicts == "transcript" else f"of kind {self.kind!r}"
+            raise ValueError(f"model.family: a task {what} takes {listed(fit)}, got {self.model.family!r}")
         if isinstance(self.model, Small) and self.model.name not in SMALL[self.kind]:
             names = listed(SMALL[self.kind])
             raise ValueError(f"model.name: a task of kind {self.kind!r} takes {names}, got {self.model.name!r}")
@@ -142,6 +150,9 @@ class Task(TaskKeys):
     @model_validator(mode="after")
     def _keys_fit_target(self) -> Task:
         own = self.kind in OWN_TARGETS
+        if self.predicts == "transcript" and self.kind != "audio":
+            nearest = "kind: audio" if not own else "leave predicts out"
+            raise ValueError(f"predicts: 'transcript' is for a task of kind 'audio', got {self.kind!r}; {nearest}")
         if own and self.predicts != "class":
             what = "its own tokens" if self.kind == "language" else "a text"
             raise ValueError(f"predicts: a task of kind {self.kind!r} predicts {what}, got {self.predicts!r}; leave it out")
@@ -149,7 +160,8 @@ class Task(TaskKeys):
         if message := misfit(self):
             raise ValueError(message)
         for key in ("binarize", "label_noise", "long_tail", "metric", "empty_classes"):
-            if getattr(self, key) not in (None, "refuse") and (own or self.predicts == "number"):
+            transcribed = self.predicts == "transcript" and key != "metric"
+            if getattr(self, key) not in (None, "refuse") and (own or transcribed or self.predicts == "number"):
                 raise ValueError(f"{key}: is for classes, and this task {learnt}; leave one of the two out")
         return self
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, NonNegativeFloat, field_validator, model_serializer, model_validator
 
 from components.costs.savings import METRICS, Metric
-from pipelines.config.schema.audio import Audio
+from pipelines.config.schema.audio import Audio, Transcript
 from pipelines.config.schema.model import Model
 from pipelines.config.schema.regimes import Duplicates, LabelNoise, LongTail, TargetSet
 from pipelines.config.schema.sections import Section
@@ -18,7 +18,7 @@ from pipelines.config.schema.source import DataSource
 from pipelines.config.schema.training import Training
 from pipelines.core.errors import unknown
 
-#: Metrics of classes; ``NAMED`` has those of one class an example, and of several.
+#: Metrics of classes and transcripts; ``NAMED`` has those of one class an example, of several, and of a transcript.
 MetricName = Literal[
     "accuracy",
     "macro_f1",
@@ -27,6 +27,8 @@ MetricName = Literal[
     "mean_average_precision",
     "micro_f1",
     "subset_accuracy",
+    "wer",
+    "cer",
 ]
 
 #: Kinds of data whose targets are neither classes nor numbers -> what they are.
@@ -49,6 +51,7 @@ class Columns(Section):
     messages: str | None = None
     image: str | None = None
     audio: str | None = None
+    transcript: str | None = None
     numbers: list[str] = Field(default_factory=list)
     categories: list[str] = Field(default_factory=list)
     dates: list[str] = Field(default_factory=list)
@@ -80,7 +83,7 @@ class DataKeys(Section):
     """
 
     kind: Literal["text", "image", "table", "language", "seq2seq", "instructions", "audio"]
-    predicts: Literal["class", "classes", "number"] = "class"
+    predicts: Literal["class", "classes", "number", "transcript"] = "class"
     separator: Annotated[str, Field(min_length=1)] | None = None
     metric: MetricName | None = None
     source: DataSource
@@ -88,6 +91,7 @@ class DataKeys(Section):
     binarize: NonNegativeFloat | None = None
     test: int | float | None = None
     audio: Audio | None = None
+    transcript: Transcript | None = Field(default=None, exclude_if=lambda value: value is None)
     image_size: Annotated[int, Field(ge=1, le=8192)] | None = None
     limit: int | float | None = None
     validation: Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -119,9 +123,14 @@ class DataKeys(Section):
         return self.target_kind == "class"
 
     @property
-    def target_kind(self) -> Literal["class", "classes", "number", "tokens", "sequence"]:
+    def target_kind(self) -> Literal["class", "classes", "number", "tokens", "sequence", "transcript"]:
         """What an example's target is."""
         return OWN_TARGETS.get(self.kind, self.predicts)
+
+    @property
+    def own_target(self) -> bool:
+        """Whether targets are tokens, which come with the inputs and not as labels."""
+        return self.target_kind in ("tokens", "sequence", "transcript")
 
     @property
     def judging_metric(self) -> Metric:

@@ -1,1 +1,1 @@
-"""Pairs of texts, and conversations, as stored columns."""
+"""Texts to be written, of a source, a conversation or a sound, as stored columns."""

@@ -12,12 +12,11 @@ from pipelines.config.schema.audio import Audio
 from pipelines.config.schema.source import ModelSource
 from pipelines.core.errors import UserError
 from pipelines.sources import pretrained
+from pipelines.sources.sounds.listeners import HOP, WINDOW
 
 if TYPE_CHECKING:
     from transformers import SequenceFeatureExtractor
 
-#: Seconds of a window, and between the starts of two.
-WINDOW, HOP = 0.025, 0.010
 #: Least power of a band, of full-scale samples: below it there is only the noise of 16 bits.
 FLOOR = 1e-6
 #: Least samples of a Fourier transform, so that low bands are wider than its bins.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def predicted(learner: Learner, split: Split, plan: TrainingPlan, manifest: Manifest, root: Path) -> Columns:
-    """Return the columns of ``components.evaluation.metrics.predict``, numbers in the label's unit, and texts written.
+    """Return the columns of ``components.evaluation.metrics.predict``, numbers in the label's unit, and texts written or heard.
 
     Args:
         learner: with the model.
@@ -29,13 +29,16 @@ def predicted(learner: Learner, split: Split, plan: TrainingPlan, manifest: Mani
     """
     found = predict(learner, split.examples, look_batch(plan.training, learner.device), manifest.target)
     if manifest.target == "sequence":
-        written = _responses if manifest.kind == "instructions" else _written
-        return found | written(learner, split, plan, manifest, root)
+        if manifest.kind == "instructions":
+            return found | _responses(learner, split, plan, manifest, root)
+        return found | _written(learner, split, plan, root)
+    if manifest.target == "transcript":
+        return found | _transcribed(learner, split, plan, manifest, root)
     scale = manifest.label_scale
     return in_unit(found, scale.mean, scale.deviation) if scale else found
 
 
-def _written(learner: Learner, split: Split, plan: TrainingPlan, manifest: Manifest, root: Path) -> Columns:
+def _written(learner: Learner, split: Split, plan: TrainingPlan, root: Path) -> Columns:
     """Return columns on what the model writes for each source of ``split``."""
     from components.evaluation.generation import generate
     from components.evaluation.text_scores import compared
@@ -65,3 +68,18 @@ def _responses(learner: Learner, split: Split, plan: TrainingPlan, manifest: Man
     ids = respond(learner, prompts, look_batch(plan.training, learner.device), manifest.pad, settings)
     texts = tokenizer.batch_decode(ids, skip_special_tokens=True)
     return compared([text.strip() for text in texts], split.table["reference"].to_pylist())
+
+
+def _transcribed(learner: Learner, split: Split, plan: TrainingPlan, manifest: Manifest, root: Path) -> Columns:
+    """Return columns on what the model hears in each sound of ``split``."""
+    from components.evaluation.transcript_errors import counted
+    from components.evaluation.transcription import transcribe
+    from components.tasks.sound import Transcribed
+    from pipelines.training.models.speech_models import tokenizer_of
+
+    assert isinstance(split.examples, Transcribed)
+    assert manifest.pad is not None, "the manifest of transcripts"
+    heard = transcribe(learner, split.examples, look_batch(plan.training, learner.device), manifest.pad)
+    tokenizer = tokenizer_of(plan.model, root / artifacts.TOKENIZER)
+    texts = [tokenizer.decode(tokens, skip_special_tokens=True, group_tokens=False) if tokens else "" for tokens in heard]
+    return counted(texts, split.table["reference"].to_pylist())

@@ -37,6 +37,10 @@ def build(model: Model, manifest: Manifest, key: str | None = None) -> nn.Module
 
 
 def _built(model: Model, manifest: Manifest) -> nn.Module:
+    if manifest.target == "transcript":
+        from pipelines.training.models.speech_models import speech_transformer
+
+        return speech_transformer(model, manifest)  # type: ignore[arg-type]
     if isinstance(model, Untrained) or (isinstance(model, Transformer) and manifest.kind == "audio"):
         from pipelines.training.models.audio_models import audio_transformer
 
@@ -130,6 +134,11 @@ def save(model: nn.Module, folder: Path, plan: Model, tokenizer: Path = artifact
     """
     from components.models.normalised import Normalised
 
+    if hasattr(model, "blank"):
+        from pipelines.training.models import speech_models
+
+        speech_models.save(model, folder, plan, tokenizer)  # type: ignore[arg-type]
+        return
     lora = plan.lora if isinstance(plan, Transformer | Timm) else None
     body = model.body if isinstance(model, Normalised) else model
     if isinstance(plan, Transformer | Timm) and lora is not None and not lora.merged:

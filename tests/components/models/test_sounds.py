@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from components.models.sounds import SOUNDS, mel_cnn
+from components.models.sounds import NEVER, SOUNDS, mel_cnn, silenced
 
 
 @pytest.mark.parametrize(("bands", "frames"), [(16, 21), (40, 201), (8, 8)])
@@ -39,3 +39,14 @@ def test_low_and_high_are_learnt():
         nn.functional.cross_entropy(model(sounds), target).backward()
         optimizer.step()
     assert (model.eval()(sounds).argmax(1) == target).float().mean() > 0.9
+
+
+def test_frames_behind_the_last_are_sure_of_the_blank_and_the_others_as_they_were():
+    logits = torch.randn(2, 4, 3, requires_grad=True)
+    found = silenced(logits, torch.tensor([4, 1]), 2)
+    torch.testing.assert_close(found[0], logits[0])
+    torch.testing.assert_close(found[1, 0], logits[1, 0])
+    assert found[1, 1:].tolist() == [[NEVER, NEVER, 0.0]] * 3
+    assert found[1, 1:].softmax(-1).tolist() == [[0.0, 0.0, 1.0]] * 3
+    (gradient,) = torch.autograd.grad(found.square().sum(), logits)
+    assert (gradient[1, 1:] == 0).all()

@@ -6,7 +6,8 @@ import torch
 
 from components.diagnosis.fingerprints import agree, digests, shingles, vectors
 from components.tasks.batch import Rows
-from components.tasks.sound import Sounds
+from components.tasks.sequences import IGNORED
+from components.tasks.sound import Sounds, Transcribed
 
 
 def sounds(shape, n=12):
@@ -54,3 +55,17 @@ def test_equal_sounds_are_copies_and_others_are_not_near(shape):
     assert agree([examples], 2, 5)
     lengths = np.linalg.norm(vectors([examples]), axis=1)
     np.testing.assert_allclose(lengths, 1, rtol=1e-5)
+
+
+def test_a_batch_of_transcribed_sounds_is_as_long_as_its_longest_and_says_what_is_said():
+    values = np.zeros((3, 6, 2), np.float32)
+    lengths = np.array([2, 6, 4])
+    for i, length in enumerate(lengths):
+        values[i, :length] = i + 1
+    examples = Transcribed(values, lengths, lengths // 2, np.array([5, 7, 8, 9, 5], np.int32), np.array([0, 1, 4, 5]))
+    batch = examples.fetch(Rows.unweighted(torch.tensor([2, 0])), torch.device("cpu"))
+    np.testing.assert_array_equal(batch.inputs["input"].numpy(), values[[2, 0], :4])
+    assert batch.inputs["length"].tolist() == [4, 2]
+    assert batch.target.tolist() == [[5, IGNORED, IGNORED], [5, IGNORED, IGNORED]]
+    assert examples.written(np.array([1])).tolist() == [[7, 8, 9]]
+    assert examples.reduced(np.arange(3), 2).shape == (3, 4)

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from pipelines.core.errors import UserError
+from tests.pipelines.speech import TRANSCRIBED, speech, texts
 from tests.pipelines.tones import AUDIO, table, tone, tones
 
 
@@ -101,3 +102,35 @@ def test_sounds_of_the_hub(cached, tmp_path):
     np.testing.assert_allclose(found[1], raw.pixels.features(tone(400.0, 0.1)), atol=0.1)
     with pytest.raises(UserError, match=r"own: columns.audio: 'kind' must be a column of sounds"):
         of_datasets(task_plan(kind="audio", columns={"audio": "kind", "label": "who"}, audio=AUDIO), [part, None], "own")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_a_folder_with_a_table_of_transcripts_whose_paths_begin_at_it(prepared, tmp_path, suffix):
+    for name, rows in (("train", texts(12)), ("test", ["ab", "ca c"])):
+        speech(tmp_path / "calls" / name, rows, suffix, absolute=False)
+    _, train, test = prepared({"from": "folder", "folder": str(tmp_path / "calls")}, **TRANSCRIBED)
+    assert train.table["reference"].to_pylist() == texts(12)
+    assert test.table["reference"].to_pylist() == ["ab", "ca c"]
+    assert test.table["file"].to_pylist() == [str(tmp_path / f"calls/test/00{i}.wav") for i in (0, 1)]
+    whole = prepared({"from": "folder", "folder": str(tmp_path / "calls/train")}, **TRANSCRIBED, test=3)
+    assert [len(split.ids) for split in whole[1:]] == [9, 3]
+    (tmp_path / "calls/train/metadata.tsv").write_text("")
+    with pytest.raises(UserError, match=rf"train: must have one table of sounds, .*, got metadata.{suffix}, metadata.tsv"):
+        prepared({"from": "folder", "folder": str(tmp_path / "calls")}, **TRANSCRIBED)
+
+
+def test_transcripts_of_the_hub(cached):
+    from datasets import Audio, Dataset
+
+    from pipelines.sources.hub_datasets import of_datasets
+    from tests.pipelines.records import task_plan
+
+    buffer = io.BytesIO()
+    soundfile.write(buffer, tone(300.0, 0.3), 8000, format="WAV")
+    columns = {"heard": [{"bytes": buffer.getvalue(), "path": None}] * 3, "said": ["a", "b", "a b"]}
+    part = Dataset.from_dict(columns).cast_column("heard", Audio(decode=False))
+    named = {"audio": "heard", "transcript": "said"}
+    raw = of_datasets(task_plan(kind="audio", predicts="transcript", columns=named, audio=AUDIO), [part, part], "own")
+    assert raw.inputs["transcript"] == ["a", "b", "a b"] * 2
+    assert (len(raw.pixels), raw.tested.tolist(), raw.names) == (6, [False] * 3 + [True] * 3, None)
+    assert raw.pixels.features(tone(300.0, 0.1)).shape == (10, 16)
