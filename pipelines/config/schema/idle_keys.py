@@ -33,12 +33,8 @@ def idle(task: TaskKeys) -> str | None:
         return f"training.augment: is for a task of kind 'image', and this one is of kind {task.kind!r}; leave it out"
     if task.kind == "image" and source.source in WITHOUT_COLUMNS and list(task.columns.named()):
         return f"columns: images of {source.source!r} have none, got {', '.join(task.columns.named())}; leave it out"
-    if task.transcript is not None and task.predicts != "transcript":
-        return f"transcript: is for 'predicts: transcript', and this task has predicts: {task.predicts}; leave it out"
-    if task.predicts == "transcript" and isinstance(task.model, Transformer) and task.model.lora is not None:
-        return "model.lora: is not for 'predicts: transcript'; leave it out, and set train_layers to train a part of the model"
-    if task.transcript and task.transcript.vocabulary == "model" and not isinstance(task.model, Transformer):
-        return "transcript.vocabulary: 'model' is for a model of family 'transformers', which has one; set 'characters'"
+    if message := _idle_transcript(task):
+        return message
     if task.kind == "audio" and (message := _idle_audio(task)):
         return message
     if task.test is not None and (own := _own_test(task)):
@@ -67,6 +63,17 @@ def _own_validation(task: TaskKeys) -> str | None:
     """Return the key of the source's own validation split, None if it has none."""
     found = ((key, getattr(task.source, key, None)) for key in ("validation", "validation_split"))
     return next((f"source.{key}: {named!r}" for key, named in found if named), None)
+
+
+def _idle_transcript(task: TaskKeys) -> str | None:
+    """Return the error of settings of transcripts without any, or of what models of transcripts do not have."""
+    if task.transcript is not None and task.predicts != "transcript":
+        return f"transcript: is for 'predicts: transcript', and this task has predicts: {task.predicts}; leave it out"
+    if task.predicts == "transcript" and isinstance(task.model, Transformer) and task.model.lora is not None:
+        return "model.lora: is not for 'predicts: transcript'; leave it out, and set train_layers to train a part of the model"
+    if task.transcript and task.transcript.vocabulary == "model" and not isinstance(task.model, Transformer):
+        return "transcript.vocabulary: 'model' is for a model of family 'transformers', which has one; set 'characters'"
+    return None
 
 
 def _idle_audio(task: TaskKeys) -> str | None:

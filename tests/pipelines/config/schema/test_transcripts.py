@@ -50,6 +50,10 @@ def test_it_is_judged_by_words_or_by_characters_and_less_is_better(loaded):
         ({"binarize": 0.5}, r"binarize: is for classes, and this task has predicts: transcript"),
         ({"label_noise": {"fraction": 0.1, "seed": 0}}, r"label_noise: is for classes, and this task has predicts: transcript"),
         ({"training": {"label_smoothing": 0.1}}, r"label_smoothing: is for one class .* has predicts: transcript"),
+        (
+            {"model": PRETRAINED | {"lora": {}}, "audio": {}},
+            r"model.lora: is not for 'predicts: transcript'; leave it out, and",
+        ),
         ({"transcript": {"vocabulary": "model"}}, r"transcript.vocabulary: 'model' is for .* 'transformers'.*'characters'"),
     ],
 )
