@@ -31,6 +31,8 @@ KINDS: dict[str, dict[str, dict[str, Any]]] = {
     "full": {"model": {"lora": None}, "training": {}},
     "lora": {"model": {}, "training": {}},
     "lora, micro_batch 8": {"model": {}, "training": {"micro_batch": 8}},
+    "lora, checkpoint_activations": {"model": {}, "training": {"checkpoint_activations": True}},
+    "lora, both": {"model": {}, "training": {"micro_batch": 8, "checkpoint_activations": True}},
 }
 
 

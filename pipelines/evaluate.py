@@ -87,6 +87,8 @@ def _constant(predictions: Columns, tested: Split, learnt: Split, manifest: Mani
         return predictions | counted([""] * len(tested.ids), tested.table["reference"].to_pylist())
     if scale:
         return constant(predictions, "number", np.array([scale.mean]))
+    if manifest.label_scales:
+        return constant(predictions, "numbers", np.array([[each.mean for each in manifest.label_scales]]))
     return constant(predictions, manifest.target, learnt.examples.target)
 
 

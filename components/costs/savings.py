@@ -25,6 +25,7 @@ METRICS = {
     "class": Metric("accuracy", True),
     "classes": Metric("mean_average_precision", True),
     "number": Metric("r2", True),
+    "numbers": Metric("r2", True),
     "tokens": Metric("perplexity", False),
     "sequence": Metric("chrf", True),
     "transcript": Metric("wer", False),

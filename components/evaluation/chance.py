@@ -6,7 +6,7 @@ import numpy as np
 
 from components.arrays import Array
 from components.costs.savings import Metric
-from components.evaluation import label_sets
+from components.evaluation import label_sets, several_numbers
 from components.evaluation.metrics import Columns, metrics
 from components.evaluation.standard_errors import paired_error
 
@@ -17,13 +17,14 @@ ERRORS = 2.0
 def constant(columns: Columns, kind: str, learnt: Array, tokens: Array | None = None, vocabulary: int = 0) -> Columns:
     """Return ``columns`` as a model would predict them that knows only the distribution of the targets.
 
-    It predicts the largest class, the frequency of each of several classes, the mean of numbers, and the frequency of each
-    token (with one added to every count).
+    It predicts the largest class, the frequency of each of several classes, the mean of each number, and the frequency of
+    each token (with one added to every count).
 
     Args:
         columns: the predictions for the test split, as ``metrics.predict`` returns them; numbers in their own unit.
         kind: kind of target.
-        learnt: targets of the training split, ``(N,)`` in the same unit; for tokens ``(N, T)``, for several classes ``(N, C)``.
+        learnt: targets of the training split, ``(N,)`` in the same unit; for tokens ``(N, T)``, for several classes or
+            numbers ``(N, C)``.
         tokens: of the test split, ``(M, T)``.
         vocabulary: number of different tokens.
     """
@@ -35,6 +36,9 @@ def constant(columns: Columns, kind: str, learnt: Array, tokens: Array | None = 
     if kind == "classes":
         share = np.broadcast_to(learnt.mean(0, dtype=np.float64), columns["target"].shape)
         return columns | {"probability": share, "predicted": (share >= label_sets.THRESHOLD).astype(np.uint8)}
+    if kind == "numbers":
+        means = zip(several_numbers.names_of(columns), learnt.mean(0, dtype=np.float64), strict=True)
+        return columns | {f"{several_numbers.PREDICTED}{name}": np.full(len(columns["loss"]), mean) for name, mean in means}
     answer = np.bincount(learnt).argmax() if kind == "class" else learnt.mean(dtype=np.float64)
     return columns | {"predicted": np.full(len(columns["target"]), answer)}
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from components.arrays import Array
 from components.costs.savings import BY_CLASS
 from components.engine.learner import Learner
-from components.evaluation import label_sets
+from components.evaluation import label_sets, several_numbers
 from components.evaluation.standard_errors import standard_error
 from components.evaluation.text_scores import metrics_of_texts
 from components.evaluation.transcript_errors import metrics_of_transcripts
@@ -29,7 +29,8 @@ def predict(learner: Learner, examples: Examples, batch_size: int, kind: str = "
 
     Classes: ``target``, ``predicted`` (the likeliest), ``confidence`` (the true class's probability) and ``loss``. Numbers:
     ``target``, ``predicted`` and ``loss``, in standard deviations. Tokens: ``tokens``, the number of predicted ones, and their
-    mean ``loss``. Several classes: ``target``, ``predicted`` and ``probability`` ``(N, C)``, and ``loss``. Sequences:
+    mean ``loss``. Several classes: ``target``, ``predicted`` and ``probability`` ``(N, C)``, and ``loss``. Several numbers:
+    ``target`` and ``predicted`` ``(N, K)``, of which ``metrics`` needs the columns of ``several_numbers.in_units``. Sequences:
     ``tokens`` and ``loss`` of a target; ``metrics`` also needs the columns of ``text_scores.compared``. Transcripts: the same,
     and the columns of ``transcript_errors.counted``.
     """
@@ -57,6 +58,10 @@ def _of_classes(evidence: Evidence) -> dict[str, Tensor]:
 
 def _of_numbers(evidence: Evidence) -> dict[str, Tensor]:
     return {"target": evidence.target, "predicted": evidence.output.squeeze(1), "loss": evidence.loss}
+
+
+def _of_several_numbers(evidence: Evidence) -> dict[str, Tensor]:
+    return {"target": evidence.target, "predicted": evidence.output, "loss": evidence.loss}
 
 
 def _of_tokens(evidence: Evidence) -> dict[str, Tensor]:
@@ -135,6 +140,7 @@ READ: dict[str, Callable[[Evidence], dict[str, Tensor]]] = {
     "class": _of_classes,
     "classes": _of_label_sets,
     "number": _of_numbers,
+    "numbers": _of_several_numbers,
     "tokens": _of_tokens,
     "sequence": _of_sequences,
     "transcript": _of_sequences,
@@ -143,6 +149,7 @@ METRICS_OF: dict[str, Callable[[Columns], dict[str, float]]] = {
     "class": _class_metrics,
     "classes": label_sets.metrics,
     "number": _number_metrics,
+    "numbers": several_numbers.metrics,
     "tokens": _token_metrics,
     "sequence": metrics_of_texts,
     "transcript": metrics_of_transcripts,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from components.arrays import Array
-from components.evaluation import label_sets
+from components.evaluation import label_sets, several_numbers
 from components.evaluation.text_scores import TEXT_METRICS, shares_of_texts
 from components.evaluation.transcript_errors import TRANSCRIPT_METRICS, shares_of_transcripts
 
@@ -49,6 +49,8 @@ def shares(columns: Predicted, metric: str) -> Array:
     """
     if "probability" in columns:
         return label_sets.shares(columns, metric)
+    if several_numbers.names_of(columns):
+        return several_numbers.shares(columns)
     if metric in TEXT_METRICS:
         return shares_of_texts(columns, metric)
     if metric in TRANSCRIPT_METRICS:

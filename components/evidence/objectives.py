@@ -77,6 +77,24 @@ class SquaredError(Objective):
         return 2 * (output.squeeze(1) - target).abs()
 
 
+class MeanSquaredError(SquaredError):
+    """K numbers per example, each in standard deviations: the mean of their squared errors, of predictions ``(B, K)``."""
+
+    @override
+    def constant_loss(self, examples: Examples) -> float:
+        return float(examples.target.var(axis=0, dtype=np.float64).mean())
+
+    @override
+    def see(self, output: Tensor, target: Tensor, *, norm: bool) -> PassSignals:
+        return PassSignals((output - target).square().mean(1), output)
+
+    @override
+    def gradient_norm(self, output: Tensor, target: Tensor, log_p: Tensor | None = None) -> Tensor:
+        """Return ``2 ||z - y||_2 / K``."""
+        norm: Tensor = torch.linalg.vector_norm(output - target, dim=1)
+        return norm * (2 / output.shape[1])
+
+
 class NextToken(Objective):
     """Next-token prediction: the mean cross-entropy of all tokens but the first, in nats.
 
@@ -148,6 +166,7 @@ OBJECTIVES: dict[str, Objective] = {
     "class": Classification(),
     "classes": LabelSets(),
     "number": SquaredError(),
+    "numbers": MeanSquaredError(),
     "tokens": NextToken(),
     "sequence": TargetTokens(),
     "transcript": Transcripts(),

@@ -22,6 +22,7 @@ DEFAULTS: dict[str, object] = {
     "augment": [],
     "class_weights": None,
     "label_smoothing": 0.0,
+    "checkpoint_activations": False,
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from components.arrays import Array
 from pipelines.config.plans import TaskPlan
-from pipelines.data.targets import numbers
+from pipelines.data.numeric.reading import numbers
 from pipelines.sources.pixel_writer import WithCopies
 from pipelines.sources.raw import Column, Raw
 

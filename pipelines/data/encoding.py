@@ -15,7 +15,7 @@ from pipelines.config.plans import TaskPlan
 from pipelines.core.errors import UserError
 from pipelines.data import tokenization
 from pipelines.data.manifest import AudioFacts, InputFacts, SplitCounts
-from pipelines.data.targets import check_scale, numbers
+from pipelines.data.numeric.reading import check_scale, numbers
 from pipelines.sources.pixel_writer import WithCopies
 from pipelines.sources.raw import Column, Raw
 from pipelines.sources.readers.common import CHATS

@@ -41,6 +41,12 @@ class LabelScale(Record):
     deviation: float
 
 
+class NamedScale(LabelScale):
+    """Scale of one number of several, with its ``name``."""
+
+    name: str
+
+
 class LabelNoiseFacts(LabelNoise):
     """Applied label noise, with the number of ``changed`` training labels."""
 
@@ -90,15 +96,17 @@ class TargetFacts(Record):
     """A manifest's metadata of the targets.
 
     Attributes:
-        target: kind of target: "class", "classes" (any number of them), "number", "tokens", "sequence" or "transcript".
+        target: kind of target: "class", "classes" (any number of them), "number", "numbers", "tokens", "sequence" or
+            "transcript".
         metric: that models are judged by; ``higher`` is whether a higher value is better.
         outputs: model outputs per example; for running text, tokens to predict; of a sequence, the most;
             of a transcript 1, its log-probability.
         labels: names of the classes of which an example has any number; ``classes`` is empty then.
         by_label: training examples that have each of ``labels``.
+        label_scale: of a number; ``label_scales``, in their order, of several.
     """
 
-    target: Literal["class", "classes", "number", "tokens", "sequence", "transcript"]
+    target: Literal["class", "classes", "number", "numbers", "tokens", "sequence", "transcript"]
     metric: str
     higher: bool
     classes: list[str]
@@ -109,6 +117,12 @@ class TargetFacts(Record):
     empty_classes: list[str] = Field(default_factory=list)
     labels: list[str] = Field(default_factory=list)
     by_label: TrainCounts | None = None
+    label_scales: list[NamedScale] = Field(default_factory=list)
+
+    @property
+    def numbers(self) -> list[str]:
+        """The names of several numbers, in their order."""
+        return [scale.name for scale in self.label_scales]
 
 
 class AudioFacts(Record):

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from components.arrays import Array, count_of
 from components.rng import stream
-from components.tasks.column_encoding import spread, standardised
 from pipelines.config.plans import TaskPlan
 from pipelines.config.schema.regimes import LabelNoise
 from pipelines.core.errors import UserError
 from pipelines.data.class_names import check_classes, classes_of, composed_labels
 from pipelines.data.label_sets.reading import label_sets
 from pipelines.data.label_sets.settling import settled
-from pipelines.data.manifest import LabelNoiseFacts, LabelScale, TargetFacts, TrainCounts
+from pipelines.data.manifest import LabelNoiseFacts, TargetFacts, TrainCounts
+from pipelines.data.numeric.reading import number_lists, numbers
+from pipelines.data.numeric.settling import settled_number, settled_numbers
 from pipelines.sources.raw import Raw
 
 
@@ -26,16 +25,19 @@ class Target:
     """Parsed labels.
 
     Attributes:
-        value: ``(N,)`` int64 class, float64 number in its own unit, or ``(N, C)`` uint8 of several classes.
+        value: ``(N,)`` int64 class, float64 number in its own unit, ``(N, C)`` uint8 of several classes, or ``(N, K)`` float64
+            of several numbers.
         kept: ids of the rows that are used.
-        names: of the classes; None if the target is a number.
+        names: of the classes; None if the target is a number, or several.
         changes: number of changed labels by kind of change.
+        numbers: names of several numbers.
     """
 
     value: Array
     kept: Array
     names: list[str] | None
     changes: dict[str, int] = field(default_factory=dict)
+    numbers: list[str] = field(default_factory=list)
 
     @property
     def classes(self) -> Array | None:
@@ -48,7 +50,7 @@ class Settled:
     """Targets as stored.
 
     Attributes:
-        train: ``(N,)`` int64 or float32, or ``(N, C)`` uint8, for training, with any label noise.
+        train: ``(N,)`` int64 or float32, ``(N, C)`` uint8 or ``(N, K)`` float32, for training, with any label noise.
         test: the same, without noise.
         facts: their metadata.
     """
@@ -69,72 +71,13 @@ def read(raw: Raw, task: TaskPlan) -> Target:
     if task.predicts == "number":
         value = numbers(raw.label, f"{task.name}: label")
         return Target(value, np.arange(len(value)), None)
+    if task.predicts == "numbers":
+        value, named = number_lists(raw.label, task)
+        return Target(value, np.arange(len(value)), None, numbers=named)
     if task.predicts == "classes":
         value, names, composed = label_sets(raw.label, raw.names, task)
         return Target(value, np.arange(len(value)), names, composed_labels(composed))
     return Target(*_classes(raw, task))
-
-
-#: The largest float32.
-LARGEST = float(np.finfo(np.float32).max)
-#: Share of values allowed as outliers, and the least deviation of the others, in standard deviations of all values.
-FAR, LEAST_SPREAD = 0.01, 1e-5
-
-
-def numbers(values: Sequence[object] | Array, what: str) -> Array:
-    """Return ``values`` as float64; ``what`` names them in errors.
-
-    Raises:
-        UserError: naming the first id without a finite number in the range of float32.
-    """
-    if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
-        found = values.astype(np.float64)
-    else:
-        found = np.array([_number(value) for value in values])
-    if (large := np.flatnonzero(np.isfinite(found) & (np.abs(found) > LARGEST))).size:
-        raise UserError(f"{what} of id {large[0]} must be within +-{LARGEST:.3g}, which float32 holds, got {found[large[0]]:g}")
-    if (bad := np.flatnonzero(~np.isfinite(found))).size:
-        got = values[bad[0]]
-        hole = got is None or got == ""
-        raise UserError(f"{what} of id {bad[0]} must be a finite number, got {'none' if hole else repr(_plain(got))}")
-    return found
-
-
-def check_scale(values: Array, ids: Array, what: str) -> None:
-    """Refuse numbers with outliers so far away that all others are nearly equal once standardised.
-
-    Args:
-        values: ``(N,)``.
-        ids: of the values that set mean and deviation.
-        what: name of the values, for the error.
-
-    Raises:
-        UserError: naming the id of the farthest outlier.
-    """
-    mean, deviation = spread(values[ids])
-    far = np.abs(values[ids] - mean) / deviation
-    order = np.argsort(far)
-    near = values[ids][order[: len(ids) - max(1, int(FAR * len(ids)))]]
-    if len(near) > 1 and 0 < near.std() < LEAST_SPREAD * deviation:
-        worst = ids[order[-1]]
-        raise UserError(
-            f"{what} of id {worst} must be nearer to the others, got {values[worst]:g}: {len(near)} of {len(ids)} lie within "
-            f"{near.std() / deviation:.1g} standard deviations, too close to distinguish; correct it, or take logarithms"
-        )
-
-
-def _number(value: object) -> float:
-    # Python reads 1_000 as 1000, which data files do not mean.
-    if value is None or isinstance(value, bool) or (isinstance(value, str) and "_" in value):
-        return math.nan
-    try:
-        return float(value)  # type: ignore[arg-type]  # it refuses other types
-    except (TypeError, ValueError):
-        return math.nan
-
-
-def _plain(value: object) -> object:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _classes(raw: Raw, task: TaskPlan) -> tuple[Array, Array, list[str], dict[str, int]]:
@@ -162,29 +105,13 @@ def settle(target: Target, train: Array, test: Array, task: TaskPlan) -> Settled
     """
     if task.own_target:
         return Settled(target.value, target.value, own_tokens(task))
+    if target.names is None:
+        numeric = (target.value, target.numbers, train, test, task)
+        stored, facts = settled_numbers(*numeric) if target.numbers else settled_number(target.value, train, test, task)
+        return Settled(stored, stored, facts)
     if target.value.ndim > 1:
-        return Settled(*settled(target.value, target.names or [], train, test, task))
-    return (_settled_numbers if target.names is None else _settled_classes)(target, train, test, task)
-
-
-def _settled_numbers(target: Target, train: Array, test: Array, task: TaskPlan) -> Settled:
-    check_scale(target.value, train, f"{task.name}: label")
-    mean, deviation = spread(target.value[train])
-    if (target.value[train] == (first := target.value[train[0]])).all():
-        raise UserError(f"{task.name}: the training labels must differ, and all {len(train)} are {first}")
-    if len(test) < 2:
-        raise UserError(f"{task.name}: the test split must have 2 rows or more, since R2 needs a variance, got {len(test)}")
-    stored = standardised(target.value, mean, deviation)
-    facts = TargetFacts(
-        target="number",
-        metric=task.judging_metric.name,
-        higher=task.judging_metric.higher,
-        classes=[],
-        outputs=1,
-        label_scale=LabelScale(mean=mean, deviation=deviation),
-        label_noise=None,
-    )
-    return Settled(stored, stored, facts)
+        return Settled(*settled(target.value, target.names, train, test, task))
+    return _settled_classes(target, train, test, task)
 
 
 def _settled_classes(target: Target, train: Array, test: Array, task: TaskPlan) -> Settled:

@@ -118,11 +118,17 @@ def prepared(split: str, root: Path = artifacts.HERE) -> pa.Table:
         raise UserError(f"{path}: cannot be read: {error}; run 'dvc repro -f prepare'") from None
 
 
-def label_of(manifest: Manifest, label: float | Sequence[int]) -> str:
-    """Return the name of a label: its class, the names of several, or the number in its original unit."""
+def label_of(manifest: Manifest, label: float | Sequence[float]) -> str:
+    """Return the name of a label: its class, the names of several, or the number or numbers in their original unit."""
+    if isinstance(label, Sequence) and manifest.label_scales:
+        numbers = zip(manifest.label_scales, label, strict=True)
+        return ", ".join(f"{scale.name} {_in_unit(value, scale)}" for scale, value in numbers)
     if isinstance(label, Sequence):
         return ", ".join(name for name, has in zip(manifest.labels, label, strict=True) if has) or "none"
     if manifest.classes:
         return manifest.classes[int(label)]
-    scale = manifest.label_scale or LabelScale(mean=0.0, deviation=1.0)
-    return f"{label * scale.deviation + scale.mean:,.4g}"
+    return _in_unit(label, manifest.label_scale or LabelScale(mean=0.0, deviation=1.0))
+
+
+def _in_unit(value: float, scale: LabelScale) -> str:
+    return f"{value * scale.deviation + scale.mean:,.4g}"

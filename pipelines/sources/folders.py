@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from components.arrays import Array
 from pipelines.config.schema.source import FromFolder
 from pipelines.core.errors import UserError
 from pipelines.sources.parallel_decoding import Pictures
 from pipelines.sources.picture_decoding import Item
-from pipelines.sources.raw import Raw
+from pipelines.sources.raw import TESTED, VALIDATES, Raw, splits_of
 
 #: File suffixes of images.
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
@@ -55,16 +54,16 @@ def from_folder(source: FromFolder, size: int | None) -> Raw:
     Raises:
         UserError: for a folder without images, or with an ambiguous layout.
     """
-    paths, label, tested, changes = class_folders(source, SUFFIXES, "image")
+    paths, raw = class_folders(source, SUFFIXES, "image")
 
     def item(i: int) -> Item:
         return Item(f"id {i} ({paths[i]})", path=str(paths[i]))
 
-    return Raw({}, label, tested, changes=changes, pixels=Pictures(len(paths), item, size))
+    return replace(raw, pixels=Pictures(len(paths), item, size))
 
 
-def class_folders(source: FromFolder, suffixes: Set[str], noun: str) -> tuple[list[Path], Array, Array | None, dict[str, int]]:
-    """Return the files in ``[train|test/]<class>/``: paths, labels, rows of the test split, and counts of what was left.
+def class_folders(source: FromFolder, suffixes: Set[str], noun: str) -> tuple[list[Path], Raw]:
+    """Return the files in ``[train|test/]<class>/``, with labels, splits, and counts of what was left as raw data.
 
     Args:
         source: the folder.
@@ -77,29 +76,55 @@ def class_folders(source: FromFolder, suffixes: Set[str], noun: str) -> tuple[li
     root = Path(source.folder)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder")
-    found = Listing(suffixes, noun)
-    for part in _parts(root):
+    check_validation(source)
+    found, counts = Listing(suffixes, noun), []
+    parts = _parts(root, source.validation)
+    for part in parts.values():
+        before = len(found.taken)
         _list(part, found)
+        counts.append(len(found.taken) - before)
     if not (paths := found.taken):
         raise UserError(f"{root}: has no {noun}s of the layout {LAYOUT.format(noun)}")
-    tested = np.array([p.is_relative_to(root / "test") for p in paths]) if _is_divided(root) else np.zeros(len(paths), bool)
-    return paths, np.array([p.parent.name for p in paths]), tested if tested.any() else None, found.changes()
+    split = np.repeat(list(parts), counts)
+    if VALIDATES in parts and VALIDATES not in split:
+        raise UserError(f"{parts[VALIDATES]}: has no {noun}s of the layout <class>/<{noun}>, and source.validation names it")
+    tested, validates = splits_of(split, np.unique(split))
+    label = np.array([p.parent.name for p in paths])
+    return paths, Raw({}, label, tested, changes=found.changes(), validates=validates)
 
 
-def _is_divided(root: Path) -> bool:
-    return (root / "train").is_dir()
+def check_validation(source: FromFolder) -> None:
+    """Refuse a validation folder that is not there, or stands beside no ``train``.
+
+    Raises:
+        UserError: naming it.
+    """
+    root, name = Path(source.folder), source.validation
+    if name is None:
+        return
+    if not (root / name).is_dir():
+        near = next((other for other in ("validation", "val", "valid", "dev") if (root / other).is_dir()), None)
+        hint = f"set source.validation: {near}" if near else "name the folder that judges, or leave source.validation out"
+        raise UserError(f"{root / name}: no such folder, and source.validation names it; {hint}")
+    if not (root / "train").is_dir():
+        raise UserError(
+            f"{root / name}: judges beside train/, and {root} has no such folder; move the rest to {root / 'train'}"
+        )
 
 
-def _parts(root: Path) -> list[Path]:
-    """Return the folders that contain the class folders: train and test, or the root."""
+def _parts(root: Path, validation: str | None) -> dict[int, Path]:
+    """Return the folder that contains the class folders of each split: train, test and validation, or the root."""
     names = [p.name for p in _entries(root) if p.is_dir()]
-    if _is_divided(root):
-        if others := [n for n in names if n not in ("train", "test")]:
-            raise UserError(f"{root / others[0]}: beside train/ only test/ is allowed; move this folder or its files")
-        return [root / name for name in ("train", "test") if name in names]
+    if (root / "train").is_dir():
+        known = {"train": 0, "test": TESTED} | ({} if validation is None else {validation: VALIDATES})
+        if others := [n for n in names if n not in known]:
+            allowed = "test/ is" if validation is None else f"test/ and {validation}/ are"
+            judges = f"set source.validation: {others[0]} if it judges while training, else " if validation is None else ""
+            raise UserError(f"{root / others[0]}: beside train/ only {allowed} allowed; {judges}move this folder or its files")
+        return {split: root / name for name, split in known.items() if name in names}
     if "test" in names and any(p.is_dir() for p in _entries(root / "test")):
         raise UserError(f"{root / 'test'}: has folders, and no train/ beside it; move the other classes to {root / 'train'}")
-    return [root]
+    return {0: root}
 
 
 def _entries(folder: Path) -> Iterable[Path]:

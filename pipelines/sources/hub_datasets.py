@@ -15,9 +15,9 @@ from pipelines.core.errors import UserError, unknown
 from pipelines.sources import hub_status
 from pipelines.sources.parallel_decoding import Pictures
 from pipelines.sources.picture_decoding import Item
-from pipelines.sources.raw import Raw
+from pipelines.sources.raw import Raw, splits_of
 from pipelines.sources.sounds import reading
-from pipelines.sources.tables import TESTED, VALIDATES, objects, of_tables
+from pipelines.sources.tables import LISTS, objects, of_tables
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -61,13 +61,15 @@ def of_datasets(task: TaskPlan, parts: Sequence[Dataset | None], origin: str) ->
                 raise UserError(unknown(f"{origin}: columns: {column!r}", "column", column, part.column_names))
     if task.predicts == "transcript":
         label = np.zeros(sum(map(len, given)), np.int64)
-    elif task.predicts == "classes":
+    elif isinstance(columns.label, list):
+        label = objects([list(row) for p in given for row in zip(*(p[name] for name in columns.label), strict=True)])
+    elif task.predicts in LISTS:
         label = objects([value for p in given for value in p[columns.label]])
     else:
         label = np.concatenate([np.asarray(p[columns.label]) for p in given])
     kinds = [kind for kind, part in enumerate(parts) if part is not None]
     kind = np.repeat(kinds, [len(part) for part in given])
-    tested, validates = (kind == one if one in kinds else None for one in (TESTED, VALIDATES))
+    tested, validates = splits_of(kind, kinds)
     items = _items(given, str(getattr(columns, task.kind)), origin, task.kind)
     group = None if columns.group is None else np.concatenate([np.asarray(p[columns.group]).astype(str) for p in given])
     names = None if columns.label is None else _class_names(given[0], columns.label)
@@ -79,9 +81,9 @@ def of_datasets(task: TaskPlan, parts: Sequence[Dataset | None], origin: str) ->
     return replace(raw, pixels=Pictures(len(label), items, task.image_size))
 
 
-def _class_names(split: Dataset, column: str | None) -> list[str] | None:
+def _class_names(split: Dataset, column: str | list[str] | None) -> list[str] | None:
     """Return the class names of a column of labels or of lists of labels, None if it has none."""
-    found = split.features.get(column)
+    found = None if isinstance(column, list) else split.features.get(column)
     return getattr(getattr(found, "feature", found), "names", None)
 
 

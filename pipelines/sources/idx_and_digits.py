@@ -12,28 +12,33 @@ from components.arrays import Array
 from pipelines.config.schema.source import FromIdx
 from pipelines.core.errors import UserError
 from pipelines.sources.pixel_writer import InMemory
-from pipelines.sources.raw import Raw
+from pipelines.sources.raw import Raw, splits_of
 
 
 def from_idx(source: FromIdx, size: int | None = None) -> Raw:
-    """Return the four files of MNIST's format as raw data, its images resized to a square of ``size``."""
+    """Return the files of MNIST's format as raw data, its images resized to a square of ``size``."""
     folder = Path(source.folder)
-    arrays = [_idx(folder, f"{s}-{k}") for s in ("train", "t10k") for k in ("images-idx3-ubyte", "labels-idx1-ubyte")]
-    if (found := arrays[2].shape[1:]) != (wanted := arrays[0].shape[1:]):
-        raise UserError(f"{folder}: t10k: images must be {wanted} as in train, got {found}")
-    for part, images, labels in (("train", arrays[0], arrays[1]), ("t10k", arrays[2], arrays[3])):
-        if len(images) != len(labels):
-            raise UserError(f"{folder}: {part}: must have as many labels as images, got {len(labels)} for {len(images)}")
-    pixels = np.concatenate([arrays[0], arrays[2]])[:, None]
-    label = np.concatenate([arrays[1], arrays[3]]).astype(np.int64)
-    return Raw({}, label, np.arange(len(label)) >= len(arrays[1]), pixels=InMemory(pixels, size))
+    names = ["train", "t10k"] if source.validation is None else ["train", "t10k", source.validation]
+    images, labels = ([_idx(folder, f"{name}-{kind}") for name in names] for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"))
+    for name, part in zip(names, images, strict=True):
+        if (found := part.shape[1:]) != (wanted := images[0].shape[1:]):
+            raise UserError(f"{folder}: {name}: images must be {wanted} as in train, got {found}")
+    for name, part, of_part in zip(names, images, labels, strict=True):
+        if len(part) != len(of_part):
+            raise UserError(f"{folder}: {name}: must have as many labels as images, got {len(of_part)} for {len(part)}")
+    pixels, label = np.concatenate(images)[:, None], np.concatenate(labels).astype(np.int64)
+    tested, validates = splits_of(np.repeat(range(len(names)), [len(part) for part in labels]), range(len(names)))
+    return Raw({}, label, tested, pixels=InMemory(pixels, size), validates=validates)
 
 
 def _idx(folder: Path, name: str) -> Array:
     """Return an IDX file of bytes: two zeros, type 8, the number of dimensions, their sizes (big-endian), the bytes."""
     path = next((p for p in (folder / f"{name}.gz", folder / name) if p.exists()), None)
     if path is None:
-        raise UserError(f"{folder / name}[.gz]: no such file; Debian has it as the package dataset-fashion-mnist")
+        where = "Debian has it as the package dataset-fashion-mnist"
+        if not name.startswith(("train-", "t10k-")):
+            where = "source.validation says what its name begins with"
+        raise UserError(f"{folder / name}[.gz]: no such file; {where}")
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:

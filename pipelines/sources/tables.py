@@ -14,9 +14,9 @@ from pipelines.config.schema.source import DataSource, FromFiles, FromPackage
 from pipelines.core.artifacts import digest_of
 from pipelines.core.errors import UserError, unknown
 from pipelines.sources import package_index
-from pipelines.sources.raw import Column, Raw
+from pipelines.sources.raw import Column, Raw, splits_of
 from pipelines.sources.readers import rows
-from pipelines.sources.readers.common import SETS, Layout, check_flat
+from pipelines.sources.readers.common import NUMBERS, SETS, Layout, check_flat
 
 #: Key of the label in the raw data, beside the inputs' names.
 LABEL = "the label"
@@ -26,12 +26,14 @@ DOMAIN = "domain"
 GROUP = "group"
 #: Column with the name of each row's member of a package.
 MEMBER = "member"
-#: Kinds of tables after the first, which is for training.
-TESTED, VALIDATES, AIMED = 1, 2, 3
+#: Kind of table of a target set's file, after those of a source's splits.
+AIMED = 3
 #: Values by key of the raw data.
 Values = dict[str, list[object]]
 #: Kind of value in the columns of each role.
 ONE_OF = {"numbers": "number", "categories": "category", "dates": "date"}
+#: What an example's label is, if it may be a list -> kind of value of its column.
+LISTS = {"classes": SETS, "numbers": NUMBERS}
 
 
 def from_files(source: FromFiles, task: TaskPlan) -> Raw:
@@ -67,8 +69,9 @@ def from_package(source: FromPackage, task: TaskPlan) -> Raw:
     if source.members:
         return of_tables(task, [_one(source, task)], [source.package])
     paths = package_index.members(source)
-    parts = [rows.read(path, _layout(source), _distinct_columns(task), packed=True) for path in paths]
-    return of_tables(task, parts, [path.name for path in paths])
+    layout, wanted = _layout(source), _distinct_columns(task)
+    parts = [None if path is None else rows.read(path, layout, wanted, packed=True) for path in paths]
+    return of_tables(task, parts, ["" if path is None else path.name for path in paths])
 
 
 def _one(source: FromPackage, task: TaskPlan) -> pa.Table:
@@ -110,16 +113,23 @@ def of_tables(task: TaskPlan, parts: Sequence[pa.Table | None], origins: Sequenc
     before = len(table)
     if task.drop_empty:
         joined, table = _without_empty(joined, table, len(tables), origin)
-    labels = joined.pop(LABEL, None) or [0] * len(table)
-    several = task.predicts == "classes"
+    labels = _labels(joined, task) or [0] * len(table)
+    several = task.predicts in LISTS
     if not several and (empty := next((i for i, v in enumerate(labels) if v is None or v == ""), None)) is not None:
         raise UserError(f"{origin}: {task.columns.label}: id {empty} has no label")
-    tested, validates = (table == kind if kind in kinds else None for kind in (TESTED, VALIDATES))
+    tested, validates = splits_of(table, kinds)
     aimed = _domain_mask(joined.pop(DOMAIN, None), task, origin) if file is None else table == AIMED
     group = _groups(joined.pop(GROUP, None), task, origin)
     inputs: dict[str, Column] = {**joined}
     label = objects(labels) if several else np.array(labels)
     return Raw(inputs, label, tested, names, before - len(table), aimed, validates=validates, group=group)
+
+
+def _labels(joined: Values, task: TaskPlan) -> list[object] | None:
+    """Return the label of each row, which ``joined`` then lacks: of several columns a list; None without a column."""
+    if not isinstance(task.columns.label, list):
+        return joined.pop(LABEL, None)
+    return [list(row) for row in zip(*(joined.pop(f"{LABEL} {name}") for name in task.columns.label), strict=True)]
 
 
 def objects(values: Sequence[object]) -> Array:
@@ -173,10 +183,12 @@ def _is_empty(value: object) -> bool:
 def _column_roles(task: TaskPlan) -> Iterator[tuple[str, str, str]]:
     """Yield each column's key in the raw data, kind of value and name, ordered by role."""
     for role, named in sorted(vars(task.columns).items()):
-        if isinstance(named, list):
+        if role == "label" and isinstance(named, list):
+            yield from ((f"{LABEL} {column}", "number", column) for column in named)
+        elif isinstance(named, list):
             yield from ((column, ONE_OF[role], column) for column in named)
         elif named:
-            one = SETS if role == "label" and task.predicts == "classes" else role
+            one = LISTS.get(task.predicts, role) if role == "label" else role
             yield (LABEL if role == "label" else role), one, named
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 #: Keys of the manifest that a user of a logged model needs to build its input and to read its output.
-TO_READ_BY = ("target", "classes", "labels", "mean", "deviation", "features", "label_scale", "audio")
+TO_READ_BY = ("target", "classes", "labels", "mean", "deviation", "features", "label_scale", "label_scales", "audio")
 #: Path of a module's exported graph, and of a transformers model's files, in a model's folder.
 EXPORTED = Path("data", "model.pt2")
 PARTS = Path("model")
@@ -38,6 +38,7 @@ INPUT = {
 OUTPUT = {
     "class": "one logit for each of classes, in their order; the largest is the prediction",
     "classes": "one logit for each of labels, in their order; its sigmoid is the probability, and 0.5 or more the label",
+    "numbers": "the numbers of label_scales, in their order; multiply each by its deviation and add its mean",
     "number": "the label; if label_scale is set, multiply it by its deviation and add its mean",
 }
 
@@ -65,7 +66,8 @@ def _save_transformer(trained: Path, folder: Path, plan: Model, manifest: Manife
 
     parts, task = _parts("AutoModelForSequenceClassification", trained), TaskPlan.read(root / plan_of("task"))
     model = parts["model"]
-    names = manifest.classes or manifest.labels or [str(task.columns.label)]
+    several = manifest.labels or manifest.numbers
+    names = manifest.classes or several or [str(task.columns.label)]
     model.config.id2label = dict(enumerate(names))
     model.config.label2id = {name: i for i, name in enumerate(names)}
     table = read_split("test", manifest, root / PREPARED).table
@@ -77,26 +79,26 @@ def _save_transformer(trained: Path, folder: Path, plan: Model, manifest: Manife
         task="text-classification",
         signature=ModelSignature(
             Schema([ColSpec("string", c if len(columns) > 1 else None) for c in columns]),
-            _answer(manifest),
+            _answer(len(several)),
         ),
         input_example=texts if len(columns) > 1 else list(texts.values()),
         pip_requirements=_requirements("mlflow", "torch", "transformers"),
         metadata=_metadata(manifest),
-        # Of several labels all are answered, not the likeliest alone.
-        model_config={"truncation": True, "max_length": task.max_length} | ({"top_k": None} if manifest.labels else {}),
+        # Of several labels or numbers all are answered, not the largest alone.
+        model_config={"truncation": True, "max_length": task.max_length} | ({"top_k": None} if several else {}),
     )
 
 
-def _answer(manifest: Manifest) -> Schema:
-    """Return what a text classifier answers: the likeliest label with its score or, of several labels, all by their scores."""
+def _answer(several: int) -> Schema:
+    """Return what a text classifier answers: the likeliest label with its score or, of ``several``, all by their scores."""
     from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import Object, Property
 
     one = [("label", DataType.string), ("score", DataType.double)]
-    if not manifest.labels:
+    if not several:
         return Schema([ColSpec(kind, name) for name, kind in one])
     ranked = Object([Property(name, kind) for name, kind in one])
-    return Schema([ColSpec(ranked, str(rank)) for rank in range(len(manifest.labels))])
+    return Schema([ColSpec(ranked, str(rank)) for rank in range(several)])
 
 
 def _save_language_model(trained: Path, folder: Path, plan: Model, manifest: Manifest, root: Path) -> None:

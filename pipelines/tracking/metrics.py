@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import accumulate
@@ -46,8 +47,13 @@ def metrics_of(name: str, model: str | None = None, root: Path = HERE) -> list[M
     each += [(f"course_{k}", v, step) for k, v, step in course_of(history)]
     each += _so_far("examples_trained", history, trained=1) + _so_far("examples_looked", history, looked=1)
     each += _validation(judged_in(name, root))
-    final = [(k if k.startswith(UNTESTED) else f"test_{k}", v, 0) for k, v in final_metrics(name, root).items()]
+    final = [(accepted(k if k.startswith(UNTESTED) else f"test_{k}"), v, 0) for k, v in final_metrics(name, root).items()]
     return [*points(each, each_from), *points(final, final_from, model)]
+
+
+def accepted(name: str) -> str:
+    """Return the ``name`` of a metric, which may end in a column's, with an underscore for whatever MLflow refuses."""
+    return re.sub(r"[^\w.\- :]", "_", name)
 
 
 def final_metrics(name: str, root: Path = HERE) -> dict[str, float]:
@@ -57,7 +63,7 @@ def final_metrics(name: str, root: Path = HERE) -> dict[str, float]:
 
 def _validation(found: Sequence[Judged]) -> list[Point]:
     """Return the metrics of each evaluation while training, and the CPU seconds and Wh until then, at its epoch."""
-    values = [(f"validation_{key}", value, one.epoch) for one in found for key, value in one.metrics.items()]
+    values = [(accepted(f"validation_{key}"), value, one.epoch) for one in found for key, value in one.metrics.items()]
     for one in found:
         costs = {"cpu_seconds_so_far": one.cpu_seconds, "wh_so_far": None if one.kwh is None else 1000 * one.kwh}
         values += [(key, cost, one.epoch) for key, cost in costs.items() if cost is not None]

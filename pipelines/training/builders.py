@@ -23,6 +23,7 @@ from pipelines.data.manifest import Manifest
 from pipelines.sources import pretrained
 from pipelines.training import models
 from pipelines.training.objectives import objective_of
+from pipelines.training.recomputation import recompute
 
 if TYPE_CHECKING:
     from components.engine.distributed import Ranks
@@ -146,23 +147,28 @@ def learner(
         model.compile()
     objective = objective_of(training, manifest, next(model.parameters()).device)
     if training.micro_batch is not None:
-        _check_parts(model, training, manifest.task)
+        _check_norms(
+            model, manifest.task, "micro_batch: must be left out", "be those of a part of each batch", training.micro_batch
+        )
+    if training.checkpoint_activations:
+        _check_norms(model, manifest.task, "checkpoint_activations: must be false", "follow each batch twice", "true")
+        recompute(model, manifest.task)
     settled = (training.precision, training.look_precision, training.clip_norm, training.micro_batch)
     if isinstance(ranks, Group):
         return DistributedLearner(model, optimizer, schedule, objective, *settled, group=ranks)
     return Learner(model, optimizer, schedule, objective, *settled)
 
 
-def _check_parts(model: nn.Module, training: Training, task: str) -> None:
-    """Raise UserError for a model whose batch norms would see a part of each batch."""
+def _check_norms(model: nn.Module, task: str, refused: str, done: str, got: object) -> None:
+    """Raise UserError for a model with batch norms that learn, whose statistics would be wrong."""
     before = model.training
     model.train()
     norms = [name for name, module in _batch_norms(model) if module.training]
     model.train(before)
     if norms:
         raise UserError(
-            f"params.yaml: tasks.{task}.training.micro_batch: must be left out for a model with batch norm (its layer "
-            f"'{norms[0]}'), whose statistics would be those of a part of each batch, got {training.micro_batch}"
+            f"params.yaml: tasks.{task}.training.{refused} for a model with batch norm (its layer '{norms[0]}'), whose "
+            f"statistics would {done}, got {got}"
         )
 
 

@@ -61,7 +61,7 @@ def validation_error(task: TaskKeys) -> str | None:
 
 def _own_validation(task: TaskKeys) -> str | None:
     """Return the key of the source's own validation split, None if it has none."""
-    found = ((key, getattr(task.source, key, None)) for key in ("validation", "validation_split"))
+    found = ((key, getattr(task.source, key, None)) for key in ("validation", "validation_split", "validation_member"))
     return next((f"source.{key}: {named!r}" for key, named in found if named), None)
 
 
@@ -103,8 +103,10 @@ def _idle_header(task: TaskKeys) -> str | None:
 
 
 def misfit(task: TaskKeys) -> str | None:
-    """Return the error of the first key that does not fit the number of classes an example has, None if there is none."""
+    """Return the error of the first key that does not fit how much an example's label holds, None if there is none."""
     several = task.predicts == "classes"
+    if message := _label_columns(task):
+        return message
     if task.separator is not None and not several:
         return f"separator: is for 'predicts: classes', and this task has predicts: {task.predicts}; leave it out"
     known = NAMED_METRICS.get(task.predicts, ())
@@ -113,15 +115,38 @@ def misfit(task: TaskKeys) -> str | None:
     for key in ("binarize", "label_noise", "long_tail") if several else ():
         if getattr(task, key) is not None:
             return f"{key}: is for one class an example, and this task has predicts: classes; leave one of the two out"
-    return _label_source(task) if several else None
+    return _label_source(task) if several or task.predicts == "numbers" else None
+
+
+def _label_columns(task: TaskKeys) -> str | None:
+    """Return the error of a list of columns as label, None if the task predicts several numbers of two columns or more."""
+    label = task.columns.label
+    if not isinstance(label, list):
+        return None
+    if task.predicts != "numbers":
+        return (
+            f"columns.label: must be one column with predicts: {task.predicts}, got {len(label)}; several columns are for "
+            "'predicts: numbers'"
+        )
+    return None if len(label) > 1 else f"columns.label: must list 2 columns or more, got {label}; 'predicts: number' learns one"
 
 
 def _label_source(task: TaskKeys) -> str | None:
     """Return the error of a source that cannot have several labels a row, None if it can."""
     source = task.source
     if source.source in WITHOUT_COLUMNS:
-        return f"predicts: 'classes' needs a column of labels, and {source.source!r} has one class a picture; use hub"
+        what = "of labels" if task.predicts == "classes" else "for each number"
+        return f"predicts: {task.predicts!r} needs a column {what}, and {source.source!r} has one class a picture; use hub"
     train = getattr(source, "train", None)
+    if task.predicts == "numbers":
+        return _number_columns(task.columns.label, train)
     if train is not None and task.separator is None and not train.removesuffix(".gz").endswith(NAMED):
         return f"separator: must be set for {train}, whose labels are texts; one that works: ','"
     return None
+
+
+def _number_columns(label: str | list[str] | None, train: str | None) -> str | None:
+    """Return the error of one column for several numbers in a csv or tsv, whose values are no lists."""
+    if isinstance(label, list) or train is None or train.removesuffix(".gz").endswith(NAMED):
+        return None
+    return f"columns.label: must name a column for each number of {train}, got {label!r}; one that works: [{label}, another]"

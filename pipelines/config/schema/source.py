@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, StringConstraints, model_validator
+from pydantic import Field, NonNegativeInt, StringConstraints, field_validator, model_validator
 
 from pipelines.config.schema.sections import Section
 
@@ -12,6 +12,21 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Package = Annotated[str, StringConstraints(pattern=r"^(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*$")]
 #: Pattern of the documents in a folder; it cannot leave the folder.
 Pattern = Annotated[str, StringConstraints(pattern=r"^[^/.][^/]*(/[^/.][^/]*)*$")]
+
+
+#: Name of one file or folder inside another.
+Name = Annotated[str, StringConstraints(pattern=r"^[^/.][^/]*$")]
+
+
+def other_than(value: str | None, names: tuple[str, str]) -> str | None:
+    """Return ``value``, the name of a validation split.
+
+    Raises:
+        ValueError: if it is one of ``names``, of other splits.
+    """
+    if value in names:
+        raise ValueError(f"must be another than {' and '.join(names)}, which are other splits, got {value!r}")
+    return value
 
 
 class FromHub(Section):
@@ -48,9 +63,10 @@ class FromFiles(Section):
 class FromPackage(Section):
     """A file or folder in a package archive, checked by hash, never installed nor imported.
 
-    ``test_member`` is the test split; ``header`` and ``skip`` are as in ``FromFiles``. ``files`` is the pattern of a folder's
-    documents; ``tagged`` ones consist of ``word/tag`` tokens. ``members`` are several files of one format by name, read in
-    the order of their names; the column ``member`` has the name of each row's file.
+    ``test_member`` is the test split, and ``validation_member`` judges while a model trains; ``header`` and ``skip`` are as in
+    ``FromFiles``. ``files`` is the pattern of a folder's documents; ``tagged`` ones consist of ``word/tag`` tokens. ``members``
+    are several files of one format by name, read in the order of their names; the column ``member`` has the name of each row's
+    file.
     """
 
     source: Literal["package"] = Field(alias="from")
@@ -64,6 +80,8 @@ class FromPackage(Section):
     members_sha256: dict[str, Sha256] = Field(default_factory=dict)
     test_member: list[str] | None = None
     test_member_sha256: Sha256 | None = None
+    validation_member: list[str] | None = Field(default=None, exclude_if=lambda value: value is None)
+    validation_member_sha256: Sha256 | None = Field(default=None, exclude_if=lambda value: value is None)
     header: list[str] | None = None
     skip: NonNegativeInt = 0
     files: Pattern = "*"
@@ -79,25 +97,57 @@ class FromPackage(Section):
 
     @model_validator(mode="after")
     def _hash_has_a_member(self) -> FromPackage:
-        if self.test_member_sha256 and not self.test_member:
-            raise ValueError("test_member_sha256: needs a test_member, and there is none; name it, or leave the hash out")
+        for key in ("test_member", "validation_member"):
+            if getattr(self, f"{key}_sha256") and not getattr(self, key):
+                raise ValueError(f"{key}_sha256: needs a {key}, and there is none; name it, or leave the hash out")
+        return self
+
+    @model_validator(mode="after")
+    def _validation_is_apart(self) -> FromPackage:
+        if self.validation_member is None:
+            return self
+        if self.members:
+            raise ValueError(
+                "validation_member: stands beside one member, and this source has members; set validation: 0.1 of the task"
+            )
+        for key in ("member", "test_member"):
+            if self.validation_member == getattr(self, key):
+                raise ValueError(f"validation_member: must be another than {key}, got {self.validation_member} for both")
         return self
 
 
 class FromIdx(Section):
-    """A folder with the four files of MNIST's format, gzipped or not."""
+    """A folder with the four files of MNIST's format, gzipped or not.
+
+    ``validation`` is what the names of two more begin with, whose images judge while a model trains.
+    """
 
     source: Literal["idx"] = Field(alias="from")
     folder: str
+    validation: Name | None = Field(default=None, exclude_if=lambda value: value is None)
+
+    @field_validator("validation")
+    @classmethod
+    def _validation_is_apart(cls, value: str | None) -> str | None:
+        return other_than(value, ("train", "t10k"))
 
 
 class FromFolder(Section):
-    """A folder: of images, ``[train|test/]<class>/<image>``; of documents, ``[train|test/]<files>``; or of a saved model."""
+    """A folder: of images, ``[train|test/]<class>/<image>``; of documents, ``[train|test/]<files>``; or of a saved model.
+
+    ``validation`` is a folder beside ``train``, laid out as it is, that judges while a model trains.
+    """
 
     source: Literal["folder"] = Field(alias="from")
     folder: str
+    validation: Name | None = Field(default=None, exclude_if=lambda value: value is None)
     files: Pattern = "*"
     tagged: bool = False
+
+    @field_validator("validation")
+    @classmethod
+    def _validation_is_apart(cls, value: str | None) -> str | None:
+        return other_than(value, ("train", "test"))
 
 
 class FromScikitLearn(Section):

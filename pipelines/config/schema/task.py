@@ -38,6 +38,8 @@ TALK: tuple[set[str], ...] = ({"prompt", "response"}, {"messages"})
 TABULAR = ("hub", "files", "package")
 #: The keys of a source that are for documents alone.
 DOCUMENTS = {"files", "tagged"}
+#: Model families whose blocks can be computed again in the backward pass: transformers' own.
+RECOMPUTED = ("transformers", "gpt", "t5", "untrained")
 #: By kind of data: model families, and the small models by name.
 MODELS: dict[str, tuple[str, ...]] = {
     "text": ("transformers",),
@@ -135,6 +137,15 @@ class Task(TaskKeys):
         return self
 
     @model_validator(mode="after")
+    def _blocks_are_transformers(self) -> Task:
+        if self.training.checkpoint_activations and self.model.family not in RECOMPUTED:
+            raise ValueError(
+                f"training.checkpoint_activations: is for models of family {listed(RECOMPUTED)}, got {self.model.family!r}; "
+                "the nearest that works is false"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _something_is_frozen(self) -> Task:
         layers = self.model.train_layers if isinstance(self.model, Transformer | Timm) else None
         kept = (self.kind == "text" and layers is not None) or (self.kind == "image" and layers == 0)
@@ -161,7 +172,7 @@ class Task(TaskKeys):
             raise ValueError(message)
         for key in ("binarize", "label_noise", "long_tail", "metric", "empty_classes"):
             transcribed = self.predicts == "transcript" and key != "metric"
-            if getattr(self, key) not in (None, "refuse") and (own or transcribed or self.predicts == "number"):
+            if getattr(self, key) not in (None, "refuse") and (own or transcribed or self.regression):
                 raise ValueError(f"{key}: is for classes, and this task {learnt}; leave one of the two out")
         return self
 

@@ -55,7 +55,7 @@ class Columns(Section):
     numbers: list[str] = Field(default_factory=list)
     categories: list[str] = Field(default_factory=list)
     dates: list[str] = Field(default_factory=list)
-    label: str | None = None
+    label: str | list[str] | None = None
     domain: str | None = None
     group: str | None = None
 
@@ -83,7 +83,7 @@ class DataKeys(Section):
     """
 
     kind: Literal["text", "image", "table", "language", "seq2seq", "instructions", "audio"]
-    predicts: Literal["class", "classes", "number", "transcript"] = "class"
+    predicts: Literal["class", "classes", "number", "numbers", "transcript"] = "class"
     separator: Annotated[str, Field(min_length=1)] | None = None
     metric: MetricName | None = None
     source: DataSource
@@ -123,7 +123,12 @@ class DataKeys(Section):
         return self.target_kind == "class"
 
     @property
-    def target_kind(self) -> Literal["class", "classes", "number", "tokens", "sequence", "transcript"]:
+    def regression(self) -> bool:
+        """Whether an example's target is a number, or several."""
+        return self.target_kind in ("number", "numbers")
+
+    @property
+    def target_kind(self) -> Literal["class", "classes", "number", "numbers", "tokens", "sequence", "transcript"]:
         """What an example's target is."""
         return OWN_TARGETS.get(self.kind, self.predicts)
 

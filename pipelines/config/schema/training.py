@@ -45,6 +45,8 @@ class Training(Section):
     """Training settings that all methods share.
 
     With ``micro_batch`` a step forwards at most that many examples at a time, in each process, and adds up their gradients.
+    With ``checkpoint_activations`` it keeps what enters each block of the model alone, and computes the rest again on its way
+    back: the same step in less memory and more time.
     ``look_size`` examples are looked at, ``look_batch`` in a forward pass, before door 3 chooses among them; by default as
     many as the method wants. Without ``refill``, the examples kept of one look are trained at once, in a smaller batch.
     With ``keep_frozen`` the frozen layers' outputs are computed once per example, before the first step. With ``devices`` a
@@ -63,6 +65,7 @@ class Training(Section):
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     batch_size: PositiveInt
     micro_batch: PositiveInt | None = None
+    checkpoint_activations: bool = False
     look_size: PositiveInt | None = None
     look_batch: PositiveInt | None = None
     refill: bool = True
@@ -124,8 +127,15 @@ class Training(Section):
         return self
 
     @model_validator(mode="after")
-    def _one_device_for_some(self) -> Training:
+    def _blocks_are_there_to_recompute(self) -> Training:
         for key in ("compile", "keep_frozen"):
+            if self.checkpoint_activations and getattr(self, key):
+                raise ValueError(f"checkpoint_activations: must be false with {key}: true, got true; leave one of the two out")
+        return self
+
+    @model_validator(mode="after")
+    def _one_device_for_some(self) -> Training:
+        for key in ("compile", "keep_frozen", "checkpoint_activations"):
             if self.devices > 1 and getattr(self, key):
                 raise ValueError(f"{key}: must be false with devices: {self.devices}, got true; leave out one of the two")
         return self

@@ -63,7 +63,7 @@ def _with_own(raw: Raw, kept: Array, task: TaskPlan, divide: Callable[[Array], D
     """
     if raw.validates is None:
         return divide(kept)
-    own, least = kept[raw.validates[kept]], 2 if task.predicts == "number" else 1
+    own, least = kept[raw.validates[kept]], 2 if task.regression else 1
     if len(own) < least:
         raise UserError(f"{task.name}: the source's validation split must have {least} rows or more, got {len(own)}")
     return replace(divide(kept[~raw.validates[kept]]), validation=own)
@@ -136,7 +136,7 @@ def _aside(train: Array, task: TaskPlan, value: Array | None, group: Array | Non
         shuffled = np.concatenate([shuffled[np.sort(first)], np.delete(shuffled, first)])
         if task.while_training:
             _check_has_classes(value[shuffled], size, where)
-    elif task.while_training and task.predicts == "number" and size < 2:
+    elif task.while_training and task.regression and size < 2:
         raise UserError(f"{where}: must be 2 rows or more, since R2 needs a variance, got {size} of {len(train)}")
     return shuffled[:-size], shuffled[-size:]
 

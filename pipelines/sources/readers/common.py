@@ -20,8 +20,8 @@ T = TypeVar("T")
 #: The columns to read: name and kind of value.
 Wanted = Sequence[tuple[str, str]]
 
-#: Kind of value of a column that may hold lists of labels.
-SETS = "labels"
+#: Kinds of value of a column that may hold lists: of labels, or of numbers.
+SETS, NUMBERS = "labels", "numbers"
 #: Kind of value of a column of conversations, nested or as JSON; whether they are any, their reader says by id.
 CHATS = "messages"
 
@@ -95,12 +95,16 @@ def check_names(path: Path, names: Sequence[str], wanted: Wanted, *, separated: 
 
 
 def check_flat(where: Path | str, name: str, one: str, kind: pa.DataType) -> None:
-    """Refuse a column of nested values, but for one of lists of labels or of conversations.
+    """Refuse a column of nested values, but for one of lists of labels or numbers, or of conversations.
 
     Raises:
         UserError: naming the column.
     """
-    inner = kind.value_type if one == SETS and (pa.types.is_list(kind) or pa.types.is_large_list(kind)) else kind
+    inner = kind.value_type if one in (SETS, NUMBERS) and _is_list(kind) else kind
     if pa.types.is_nested(inner) and one != CHATS:
-        asked = "a list of labels" if one == SETS else f"one {one}"
+        asked = f"a list of {one}" if one in (SETS, NUMBERS) else f"one {one}"
         raise UserError(f"{where}: {name}: must hold {asked} a row, got {kind}")
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))

@@ -10,10 +10,10 @@ import pyarrow as pa
 from pydantic import JsonValue
 
 from pipelines.core.errors import UserError
-from pipelines.sources.readers.common import CHATS, SETS, Layout, Wanted, check_names, chunks, opened
+from pipelines.sources.readers.common import CHATS, NUMBERS, SETS, Layout, Wanted, check_names, chunks, opened
 
-#: Type of a column of lists of labels.
-LABELS = pa.list_(pa.string())
+#: Types of a column of lists, of labels and of numbers.
+LABELS, FLOATS = pa.list_(pa.string()), pa.list_(pa.float64())
 
 
 def objects(path: Path, layout: Layout, wanted: Wanted) -> pa.Table:
@@ -57,6 +57,8 @@ def _uniform_values(path: Path, name: str, one: str, values: Sequence[tuple[int,
         return pa.array([None if v is None else json.dumps(v).encode() for _, v in values], pa.large_binary())
     if one == SETS and any(isinstance(value, list) for _, value in values):
         return _label_lists(path, name, values)
+    if one == NUMBERS and any(isinstance(value, list) for _, value in values):
+        return _number_lists(path, name, values)
     for line, value in values:
         if isinstance(value, dict | list):
             raise UserError(f"{path}: {name}: must hold one {one} a row, got {json.dumps(value)[:40]} in line {line}")
@@ -81,6 +83,14 @@ def _label_lists(path: Path, name: str, values: Sequence[tuple[int, JsonValue]])
             shown = json.dumps(value)[:40]
             raise UserError(f"{path}: {name}: must hold lists of texts or whole numbers, got {shown} in line {line}")
     return pa.array([None if v is None else list(map(str, v)) for _, v in values if v is None or isinstance(v, list)], LABELS)
+
+
+def _number_lists(path: Path, name: str, values: Sequence[tuple[int, JsonValue]]) -> pa.Array:
+    """Return lists of numbers, of which some may be missing, as lists of floats."""
+    for line, value in values:
+        if not isinstance(value, list) or any(isinstance(v, bool | str | list | dict) for v in value):
+            raise UserError(f"{path}: {name}: must hold lists of numbers, got {json.dumps(value)[:40]} in line {line}")
+    return pa.array([value for _, value in values], FLOATS)
 
 
 def _joined(path: Path, name: str, parts: Sequence[pa.Array]) -> pa.ChunkedArray:

@@ -31,8 +31,8 @@ def from_folder(source: FromFolder, task: TaskPlan) -> Raw:
     Raises:
         UserError: for a folder without sounds, or with an ambiguous layout.
     """
-    paths, label, tested, changes = class_folders(source, SUFFIXES, "sound")
-    return of_paths(Raw({PATH: [str(path) for path in paths]}, label, tested, changes=changes), task)
+    paths, raw = class_folders(source, SUFFIXES, "sound")
+    return of_paths(replace(raw, inputs={PATH: [str(path) for path in paths]}), task)
 
 
 def from_tables(source: FromFolder, task: TaskPlan) -> Raw:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.evaluation.metrics import Columns, in_unit, predict
+from components.evaluation.several_numbers import in_units
 from pipelines.config.plans import TrainingPlan
 from pipelines.core import artifacts
 from pipelines.data.manifest import Manifest
@@ -34,6 +35,8 @@ def predicted(learner: Learner, split: Split, plan: TrainingPlan, manifest: Mani
         return found | _written(learner, split, plan, root)
     if manifest.target == "transcript":
         return found | _transcribed(learner, split, plan, manifest, root)
+    if manifest.label_scales:
+        return in_units(found, {scale.name: (scale.mean, scale.deviation) for scale in manifest.label_scales})
     scale = manifest.label_scale
     return in_unit(found, scale.mean, scale.deviation) if scale else found
 

@@ -88,9 +88,9 @@ def _head(manifest: Manifest) -> dict[str, object]:
     Masked spans and left-out layers are drawn from NumPy's global stream, or differ between processes: a stopped training could
     not go on to the same bytes.
     """
-    names = dict(enumerate(manifest.classes)) or {0: "number"}
+    names = dict(enumerate(manifest.classes or manifest.numbers)) or {0: "number"}
     own: dict[str, object] = {"id2label": names, "label2id": {name: i for i, name in names.items()}}
-    regression = {"problem_type": "regression"} if manifest.target == "number" else {}
+    regression = {"problem_type": "regression"} if manifest.target in ("number", "numbers") else {}
     return own | regression | {"apply_spec_augment": False, "layerdrop": 0.0}
 
 

@@ -51,9 +51,9 @@ def given(manifest: Manifest) -> Scale:
 
 def _head(model: Transformer, manifest: Manifest) -> dict[str, object]:
     """Return the settings of the model's configuration that the task determines."""
-    names = dict(enumerate(manifest.classes or manifest.labels)) or {0: "number"}
+    names = dict(enumerate(manifest.classes or manifest.labels or manifest.numbers)) or {0: "number"}
     head: dict[str, object] = {"id2label": names, "label2id": {name: i for i, name in names.items()}}
-    if manifest.target == "number":
+    if manifest.target in ("number", "numbers"):
         head["problem_type"] = "regression"
     if manifest.target == "classes":
         head["problem_type"] = "multi_label_classification"

@@ -80,7 +80,7 @@ def loaded(kind: str, model: Transformer, head: Mapping[str, object], *, other_h
 def _head(model: Transformer, manifest: Manifest) -> dict[str, bool | int | str]:
     """Return the settings of the model's configuration that the task determines."""
     head: dict[str, bool | int | str] = {"use_cache": False} if _is_causal(manifest) else {"num_labels": manifest.outputs}
-    if manifest.target == "number":
+    if manifest.target in ("number", "numbers"):
         head["problem_type"] = "regression"
     if manifest.target == "classes":
         head["problem_type"] = "multi_label_classification"

@@ -35,6 +35,20 @@ def test_of_numbers_the_mean_is_said():
     assert above == pytest.approx(1 - np.std([8 / 7, 2 / 7, 0, 18 / 7], ddof=1))
 
 
+def test_of_several_numbers_it_is_the_mean_of_each():
+    target, predicted = {"a": [1.0, 2.0, 3.0], "b": [10.0, 30.0, 50.0]}, {"a": [1.0, 2.0, 3.0], "b": [20.0, 30.0, 40.0]}
+    columns = {f"target.{n}": np.array(v) for n, v in target.items()} | {
+        f"predicted.{n}": np.array(v) for n, v in predicted.items()
+    }
+    columns["loss"] = np.zeros(3)
+    other = constant(columns, "numbers", np.array([[2.0, 40.0], [2.0, 20.0]]))
+    assert (other["predicted.a"].tolist(), other["predicted.b"].tolist()) == ([2.0] * 3, [30.0] * 3)
+    chance, above = margin_over(columns, other, "numbers", R2)
+    assert chance == pytest.approx(0)
+    # R2 is 1 and 3/4; the parts differ by half of 3/2, 0, 3/2 and of 3/2 - 3/8, 0, 3/2 - 3/8.
+    assert above == pytest.approx(7 / 8 - 2 * np.std([21 / 16, 0, 21 / 16], ddof=1) / 3**0.5)
+
+
 def test_of_tokens_it_is_said_how_often_each_is():
     columns = {"loss": np.array([0.5, 0.5]), "tokens": np.array([2, 2])}
     tokens = np.array([[0, 0, 1], [0, 2, 0]])

@@ -47,6 +47,14 @@ def test_it_is_the_deviation_of_the_difference_over_other_examples(kind, metric)
     assert paired_error([one], [other], metric) == pytest.approx(np.std(differences), rel=0.1)
 
 
+def test_the_share_of_several_numbers_is_the_mean_of_each_ones():
+    rng = np.random.default_rng(2)
+    one, other = (next(drawn("number", rng)) for _ in range(2))
+    several = {f"{key}.{name}": c[key] for name, c in (("a", one), ("b", other)) for key in ("target", "predicted")}
+    expected = (shares(one, "r2") + shares(other, "r2")) / 2
+    np.testing.assert_allclose(shares(several | {"loss": one["loss"]}, "r2"), expected)
+
+
 def test_means_of_shares_differ_as_r2_and_accuracy_do():
     for kind, metric in (("class", "accuracy"), ("number", "r2")):
         one, other = drawn(kind, np.random.default_rng(1))

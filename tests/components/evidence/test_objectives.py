@@ -1,5 +1,7 @@
 """Losses, gradient norms and predictions of each kind of target, against autograd and by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -66,6 +68,31 @@ def test_a_squared_error_by_hand():
     assert norm.tolist() == [1.0, 6.0]
     assert margin.isnan().all()
     assert objective.predicted(output).tolist() == [-1, -1]
+
+
+def test_loss_and_norm_of_several_numbers_are_those_of_autograd():
+    torch.manual_seed(0)
+    objective, z, target = OBJECTIVES["numbers"], torch.randn(4, 3, requires_grad=True), torch.randn(4, 3)
+    loss = objective.see(z, target, norm=True).loss
+    torch.testing.assert_close(loss, torch.nn.functional.mse_loss(z, target, reduction="none").mean(1))
+    (gradient,) = torch.autograd.grad(loss.sum(), z)
+    torch.testing.assert_close(objective.gradient_norm(z.detach(), target), gradient.norm(dim=1))
+    assert objective.signals(z.detach(), target, None, None)[1].isnan().all()
+    assert objective.predicted(z).tolist() == [-1] * 4
+    assert not objective.likelihood
+
+
+def test_of_one_number_several_are_what_one_is():
+    output, target = torch.tensor([[1.5], [-2.0]]), torch.tensor([1.0, 1.0])
+    one, several = OBJECTIVES["number"], OBJECTIVES["numbers"]
+    assert torch.equal(several.see(output, target[:, None], norm=True).loss, one.see(output, target, norm=True).loss)
+    assert torch.equal(several.gradient_norm(output, target[:, None]), one.gradient_norm(output, target))
+
+
+def test_a_constant_knows_the_mean_of_each_number():
+    # Variances 1 and 4.
+    examples = SimpleNamespace(target=np.array([[1, 0], [3, 4], [1, 4], [3, 0]], np.float32))
+    assert OBJECTIVES["numbers"].constant_loss(examples) == 2.5
 
 
 def test_the_loss_of_frequencies_alone_weighs_each_example_once():

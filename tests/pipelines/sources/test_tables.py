@@ -9,6 +9,8 @@ from pipelines.data.split_files import read_split
 from tests.pipelines.reviews import REVIEWS, write
 from tests.pipelines.text_pairs import COLUMNS, spoiled, written
 
+SIZES = {"train": 6, "test": 3, "judging": 2}
+
 
 def test_a_file_of_another_hash_is_refused(prepared, tmp_path):
     path = write(f"{tmp_path}/own.csv")
@@ -73,6 +75,27 @@ def test_a_tab_file_of_orange_in_two_members_of_a_package(prepared, encoder, tmp
         prepared(source | {"test_member_sha256": "0" * 64}, columns, drop_empty=True)
     with pytest.raises(UserError, match=r"test_member_sha256: needs a test_member, and there is none"):
         prepared({k: v for k, v in source.items() if k != "test_member"} | {"test_member_sha256": "0" * 64}, columns)
+
+
+def test_a_member_of_its_own_judges_while_a_model_trains(prepared, archive_of):
+    rows = {
+        name: "text,label\n" + "\n".join(f"{text.replace(',', '')},{label}" for text, label in REVIEWS[:n])
+        for name, n in SIZES.items()
+    }
+    source = archive_of({f"{name}.csv": text for name, text in rows.items()}) | {"member": ["train.csv"]}
+    source |= {"validation_member": ["judging.csv"]}
+    columns, judged = {"text": "text", "label": "label"}, {"training": {"evaluate_every": 1}}
+    manifest, *_ = prepared(source | {"test_member": ["test.csv"]}, columns, **judged)
+    assert manifest.counts.dumped() == {"train": SIZES["train"], "test": SIZES["test"], "validation": SIZES["judging"]}
+    first = SIZES["train"] + SIZES["test"]
+    assert read_split("validation", manifest).ids.tolist() == [*range(first, first + SIZES["judging"])]
+    manifest, _, test = prepared(source, columns, test=1, **judged)
+    assert manifest.counts.dumped() == {"train": SIZES["train"] - 1, "test": 1, "validation": SIZES["judging"]}
+    assert test.ids[0] < SIZES["train"]
+    with pytest.raises(UserError, match=rf"judging\.csv: sha256 must be {'0' * 64}, got "):
+        prepared(source | {"validation_member_sha256": "0" * 64}, columns, test=1, **judged)
+    with pytest.raises(UserError, match=r"archive: has no member 'none.csv'"):
+        prepared(source | {"validation_member": ["none.csv"]}, columns, test=1, **judged)
 
 
 def test_a_file_of_its_own_judges_while_a_model_trains(prepared, tmp_path):

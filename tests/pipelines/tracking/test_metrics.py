@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from mlflow.utils.validation import _validate_metric_name
 
 from components.epoch_records import ValidatedEpoch
 from pipelines.core.artifacts import HERE, cost_of, plan_of, result, write_json
@@ -37,6 +38,15 @@ def test_each_epoch_and_the_test_split_have_their_metrics(trained):
     assert {m.key for m in found if m.model_id} == {"test_accuracy", "base_accuracy", "chance_accuracy", "above_chance"}
     written = result("train", "a", "history.json").stat().st_mtime
     assert {m.timestamp for m in found if m.key == "loss"} == {int(1000 * written)}
+
+
+def test_a_column_s_name_is_written_as_mlflow_takes_it(trained):
+    names = {"r2.size (mm)": "r2.size _mm_", "rmse.km//h": "rmse.km__h", "mae.Höhe": "mae.Höhe", "accuracy": "accuracy"}
+    assert {name: metrics.accepted(name) for name in names} == names
+    for name in names.values():
+        _validate_metric_name(name)
+    write_json(result("evaluate", "a", "metrics.json"), {"r2": 0.5, "r2.size (mm)": 0.5})
+    assert {m.key for m in metrics.metrics_of("a") if m.key.startswith("test_")} == {"test_r2", "test_r2.size _mm_"}
 
 
 def test_an_evaluation_while_training_is_at_its_epoch_beside_its_cost(trained):

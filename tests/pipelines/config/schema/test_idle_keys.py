@@ -25,6 +25,14 @@ IDLE = {
         {"tasks.own.source.validation": "v.csv"},
         "source.validation: judges while a model trains, and training.evaluate_every is not set; set it to 1",
     ),
+    "a part beside a folder": (
+        {"tasks.fashion-mnist.source.validation": "val", "tasks.fashion-mnist.validation": 0.1},
+        "validation: must be left out where the source has a validation split, source.validation: 'val'; or leave that out",
+    ),
+    "a member that never judges": (
+        {"tasks.newsgroups.source.validation_member": ["a.tab"]},
+        "source.validation_member: judges while a model trains, and training.evaluate_every is not set; set it to 1",
+    ),
     "names of a jsonl": ({FILE: "x.jsonl.gz"} | HEADER, "source.header: is for csv and tsv files, and x.jsonl.gz names its"),
     "rows of a parquet": ({FILE: "x.parquet", "tasks.own.source.skip": 1}, "source.skip: is for csv and tsv files"),
     "a block of texts": ({"tasks.own.block": 64}, "block: is for a task of kind 'language'"),
@@ -50,7 +58,40 @@ def test_a_key_that_would_do_nothing_is_refused(write_params, changes, said):
 
 
 SETS = {"tasks.own.predicts": "classes"}
+NUMBERS = {"tasks.own.predicts": "numbers"}
 MISFITS = {
+    "a list for one class": (
+        {"tasks.own.columns.label": ["a", "b"]},
+        "columns.label: must be one column with predicts: class, got 2; several columns are for 'predicts: numbers'",
+    ),
+    "a list of one": (
+        NUMBERS | {"tasks.own.columns.label": ["a"]},
+        "columns.label: must list 2 columns or more, got ['a']; 'predicts: number' learns one",
+    ),
+    "a list in a csv": (
+        NUMBERS,
+        "columns.label: must name a column for each number of x.csv, got 'rating'; one that works: [rating, another]",
+    ),
+    "numbers of pictures": (
+        {"tasks.digits.predicts": "numbers"},
+        "predicts: 'numbers' needs a column for each number, and 'scikit-learn' has one class a picture; use hub",
+    ),
+    "a metric of several numbers": (
+        NUMBERS | {"tasks.own.columns.label": ["a", "b"], "tasks.own.metric": "accuracy"},
+        "metric: is for classes, and this task has predicts: numbers",
+    ),
+    "classes of several numbers": (
+        NUMBERS | {"tasks.own.columns.label": ["a", "b"], "tasks.own.label_noise": {"fraction": 0.1}},
+        "label_noise: is for classes, and this task has predicts: numbers",
+    ),
+    "class weights of several numbers": (
+        NUMBERS | {"tasks.own.columns.label": ["a", "b"], "tasks.own.training.class_weights": "balanced"},
+        "training.class_weights: is for one class an example, and this task has predicts: numbers",
+    ),
+    "a column twice": (
+        NUMBERS | {"tasks.own.columns.label": ["a", "text"]},
+        "each column may be named once, got 'text' 2 times",
+    ),
     "a separator of one class": (
         {"tasks.own.separator": ","},
         "separator: is for 'predicts: classes', and this task has predicts: class",

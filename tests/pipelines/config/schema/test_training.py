@@ -2,7 +2,7 @@
 
 import pytest
 
-TASK = "tasks.movie-reviews"
+TASK, LORA = "tasks.movie-reviews", "tasks.movie-reviews-lora"
 FLIP = [{"flip": {}}]
 BAD = {
     "unknown key": (
@@ -17,6 +17,21 @@ BAD = {
     "compiling on three devices": (
         {f"{TASK}.training.devices": 3, f"{TASK}.training.compile": True},
         r"movie-reviews.*training: .*compile: must be false with devices: 3, got true; leave out one of the two",
+    ),
+    **{
+        f"recomputation beside {key}": (
+            {f"{LORA}.training.checkpoint_activations": True, f"{LORA}.training.{key}": value},
+            rf"movie-reviews-lora.*training: .*checkpoint_activations: must be false with {key}: {str(value).lower()}, got",
+        )
+        for key, value in (("compile", True), ("devices", 2))
+    },
+    "recomputation of states that are kept": (
+        {f"{TASK}.training.checkpoint_activations": True, f"{TASK}.training.keep_frozen": True},
+        r"movie-reviews.*training: .*checkpoint_activations: must be false with keep_frozen: true, got true",
+    ),
+    "recomputation of a small model": (
+        {"tasks.digits.training.checkpoint_activations": True},
+        r"digits: training.checkpoint_activations: is for models of family 'gpt' or .* got 'small'; the nearest .* is false",
     ),
     "no example a part": (
         {f"{TASK}.training.micro_batch": 0},

@@ -13,7 +13,8 @@ from pipelines.data.splits import division
 
 def task(**changes):
     plain = {"name": "own", "seed": 0, "validation": None, "limit": None, "while_training": True, "predicts": "class"}
-    return SimpleNamespace(**plain | changes)
+    regression = changes.get("predicts") in ("number", "numbers")
+    return SimpleNamespace(**plain | changes, regression=regression)
 
 
 TRAIN, TEST = np.arange(0, 40), np.arange(40, 50)

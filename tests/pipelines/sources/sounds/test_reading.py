@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from pipelines.core.errors import UserError
+from pipelines.data.split_files import read_split
 from tests.pipelines.speech import TRANSCRIBED, speech, texts
 from tests.pipelines.tones import AUDIO, table, tone, tones
 
@@ -134,3 +135,14 @@ def test_transcripts_of_the_hub(cached):
     assert raw.inputs["transcript"] == ["a", "b", "a b"] * 2
     assert (len(raw.pixels), raw.tested.tolist(), raw.names) == (6, [False] * 3 + [True] * 3, None)
     assert raw.pixels.features(tone(300.0, 0.1)).shape == (10, 16)
+
+
+def test_a_folder_of_its_own_judges_while_a_model_trains(prepared, tmp_path):
+    for name, count in (("train", 6), ("test", 4), ("val", 2)):
+        tones(tmp_path / "tones" / name, count)
+    source = {"from": "folder", "folder": str(tmp_path / "tones"), "validation": "val"}
+    manifest, train, test = prepared(source, {}, kind="audio", audio=AUDIO, training={"evaluate_every": 1})
+    aside = read_split("validation", manifest)
+    for split, name in ((train, "train"), (test, "test"), (aside, "val")):
+        assert {file.rsplit("/", 3)[1] for file in split.table["file"].to_pylist()} == {name}
+    assert manifest.counts.dumped() == {"train": 6, "test": 4, "validation": 2}

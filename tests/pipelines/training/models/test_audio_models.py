@@ -40,6 +40,16 @@ def test_it_says_of_a_sound_what_it_says_by_its_own_extractor(tmp_path, build):
         torch.testing.assert_close(ours(input=given), model(**expected).logits)
 
 
+def test_several_numbers_are_the_names_of_a_regressions_outputs(tmp_path):
+    _, _, source = saved_at(tmp_path / "encoder", ast)
+    scales = [{"name": name, "mean": 0.0, "deviation": 1.0} for name in ("pitch", "loudness")]
+    found = sounds(SHAPES[ast], (), target="numbers", label_scales=scales).model_copy(update={"outputs": 2})
+    ours = models.build(model_plan(family="transformers", source=source), found).eval()
+    assert ours.body.config.id2label == {0: "pitch", 1: "loudness"}
+    assert ours.body.config.problem_type == "regression"
+    assert ours(input=torch.randn(3, *SHAPES[ast])).shape == (3, 2)
+
+
 @pytest.mark.parametrize("name", PLANS)
 def test_an_untrained_one_follows_the_data_and_the_seed_and_comes_back(tmp_path, name):
     plan, found = untrained(name)

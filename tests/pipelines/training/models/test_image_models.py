@@ -71,6 +71,15 @@ def test_a_head_of_other_classes_is_replaced_and_the_rest_is_as_saved(tmp_path, 
         assert all(kept)
 
 
+def test_several_numbers_are_the_names_of_a_regressions_outputs(tmp_path):
+    _, source = saved_at(tmp_path / "encoder", vit)
+    scales = [{"name": name, "mean": 0.0, "deviation": 1.0} for name in ("wide", "high")]
+    ours = built(source, images(1, 16, (), target="numbers", outputs=2, label_scales=scales))
+    config = ours.body.config
+    assert (config.id2label, config.problem_type) == ({0: "wide", 1: "high"}, "regression")
+    assert ours(torch.randn(3, 1, 16, 16)).shape == (3, 2)
+
+
 @pytest.mark.parametrize(
     ("build", "last"), [(vit, "vit.layers.1."), (swin, "swin.encoder.layers.1."), (resnet, "resnet.encoder.stages.1.")]
 )
