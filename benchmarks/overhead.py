@@ -1,8 +1,8 @@
-"""Overhead of a whole run beside its training: start-up, dvc, flow, publishing, by name.
+"""Overhead of a whole run beside its training: start-up, dvc, flow, publishing, by name, in CPU seconds.
 
-A command runs in a fresh copy of the project, in which every Python process logs its start and end. Each moment of the run is
-assigned to the running process that started last; a stage's training seconds are those of its cost record. It measures wall
-time, so the machine must be idle.
+A command runs in a fresh copy of the project, in which every Python process logs its end and its CPU seconds, copies of a
+fork server as what they run. A stage's training seconds are those of its cost record. Wall seconds are of the whole: stages
+that run at once share each moment. The machine must be idle.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +24,15 @@ from benchmarks.common import environment, inside, save
 
 #: Imported by every Python process that finds it on its path.
 WITNESS = """
-import atexit, json, os, sys, time
-from pathlib import Path
+import atexit, json, os, sys
 
-def began():
-    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    up = float(Path("/proc/uptime").read_text().split()[0])
-    return time.time() - (up - int(fields[19]) / os.sysconf("SC_CLK_TCK"))
+first = os.getpid()
 
-def note(start=began(), owner=os.getpid(), command=list(sys.orig_argv)):
-    if os.getpid() == owner:
-        used = os.times()
-        line = {"start": start, "end": time.time(), "cpu": used.user + used.system, "command": command}
-        with open(os.environ["WINNOW_WITNESS"], "a") as file:
-            file.write(json.dumps(line) + chr(10))
+def note():
+    used = os.times()
+    command = sys.orig_argv if os.getpid() == first else ["python", "-m", *sys.argv]
+    with open(os.environ["WINNOW_WITNESS"], "a") as file:
+        file.write(json.dumps({"cpu": used.user + used.system, "command": command}) + chr(10))
 
 atexit.register(note)
 """
@@ -48,11 +42,9 @@ TRAINING = "train"
 
 @dataclass(frozen=True)
 class Process:
-    """A process of the run: its purpose, its span in wall seconds, and its CPU seconds."""
+    """A process of the run: its purpose and its CPU seconds."""
 
     name: str
-    start: float
-    end: float
     cpu: float
 
 
@@ -69,21 +61,11 @@ def _name(command: list[str]) -> str:
 def processes(log: Path) -> list[Process]:
     """Return the processes recorded in ``log``."""
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
-    return [Process(_name(line["command"]), line["start"], line["end"], line["cpu"]) for line in lines]
-
-
-def exclusive(found: list[Process], start: float, end: float) -> dict[str, float]:
-    """Return wall seconds by name: each moment belongs to the process started last, or to "other" if none runs."""
-    edges = sorted({start, end, *(min(max(t, start), end) for p in found for t in (p.start, p.end))})
-    spent: dict[str, float] = defaultdict(float)
-    for a, b in pairwise(edges):
-        under_way = [p for p in found if p.start <= a and p.end >= b]
-        spent[max(under_way, key=lambda p: p.start).name if under_way else "other"] += b - a
-    return dict(spent)
+    return [Process(_name(line["command"]), line["cpu"]) for line in lines]
 
 
 def by_cpu(folder: Path, found: list[Process]) -> dict[str, float]:
-    """Return CPU seconds by stage or tool, training apart; other load affects them less than wall seconds."""
+    """Return CPU seconds by stage or tool, training apart, the largest first."""
     parts: dict[str, float] = defaultdict(float)
     for process in found:
         parts[process.name.split(".")[0]] += process.cpu
@@ -91,10 +73,6 @@ def by_cpu(folder: Path, found: list[Process]) -> dict[str, float]:
         training = cost["laps"].get(TRAINING, {}).get("cpu_seconds", 0.0)
         parts[name.split(".")[0]] -= training
         parts["training"] += training
-    return _largest_first(parts)
-
-
-def _largest_first(parts: dict[str, float]) -> dict[str, float]:
     return {k: round(v, 3) for k, v in sorted(parts.items(), key=lambda kv: -kv[1]) if v >= 0.0005}
 
 
@@ -103,29 +81,8 @@ def _costs(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield path.stem, json.loads(path.read_text(encoding="utf-8"))
 
 
-def shares(folder: Path, spent: dict[str, float]) -> dict[str, float]:
-    """Split each stage's seconds into training, other work, building and start-up; those of tools stay."""
-    parts: dict[str, float] = defaultdict(float)
-    costs = dict(_costs(folder))
-    for name, seconds in spent.items():
-        cost = costs.get(name)
-        stage = name.split(".")[0]
-        if cost is None:
-            parts[name] += seconds
-            continue
-        laps, building = cost["laps"], cost.get("start_up_seconds", 0.0)
-        training = laps.get(TRAINING, {}).get("wall_seconds", 0.0)
-        work = 0.0 if training else sum(lap["wall_seconds"] for lap in laps.values())
-        parts["training"] += training
-        if work:
-            parts[f"{stage}: work"] += work
-        parts[f"{stage}: building"] += building
-        parts[f"{stage}: start-up and files"] += max(0.0, seconds - training - work - building)
-    return _largest_first(parts)
-
-
 def measure(command: str, task: str | None) -> dict[str, Any]:
-    """Run ``command`` in a fresh copy and return its seconds by purpose."""
+    """Run ``command`` in a fresh copy and return its CPU seconds by purpose."""
     with inside() as folder:
         if task is not None:
             text = (folder / "params.yaml").read_text(encoding="utf-8")
@@ -141,20 +98,16 @@ def measure(command: str, task: str | None) -> dict[str, Any]:
         end = time.time()
         if done.returncode:
             sys.exit(f"{command!r} ended with {done.returncode}")
-        found = processes(witness / "log")
-        parts, cpu = shares(folder, exclusive(found, start, end)), by_cpu(folder, found)
-    total, training = end - start, parts.get("training", 0.0)
+        parts = by_cpu(folder, found := processes(witness / "log"))
+    total = sum(parts.values())
     return {
         "timed": command,
-        "wall_seconds": round(total, 2),
-        "cpu_seconds": round(sum(p.cpu for p in found), 2),
+        "wall_seconds": round(end - start, 2),
+        "cpu_seconds": round(total, 2),
         "processes": len(found),
-        "training_seconds": training,
-        "own_share": round(1 - training / total, 4),
-        "target": 0.2,
+        "own_share": round(1 - parts.get("training", 0.0) / total, 4),
+        "target": 0.06,
         "parts": parts,
-        "own_cpu_share": round(1 - cpu.get("training", 0.0) / sum(cpu.values()), 4),
-        "cpu_parts": cpu,
     }
 
 

@@ -91,7 +91,7 @@ def _keep(task: str, r: dict[str, Any]) -> list[list[object]]:
 
 def _overhead(_: str, r: dict[str, Any]) -> list[list[object]]:
     largest = ", ".join(f"{name} {seconds:g} s" for name, seconds in list(r["parts"].items())[:8])
-    own = [f"`{r['timed']}`, {r['wall_seconds']:g} s: the pipeline's own share", f"{r['own_share']:.1%}"]
+    own = [f"`{r['timed']}`, {r['wall_seconds']:g} s: the pipeline's own share of CPU time", f"{r['own_share']:.1%}"]
     return [[*own, f"<= {r['target']:.0%}"], ["its largest parts", largest, ""]]
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sys
 from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
@@ -62,4 +63,4 @@ def _end(status: int) -> NoReturn:
         if -status != signal.SIGKILL:
             signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
-    os._exit(status)
+    sys.exit(status)
