@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from pipelines.core.artifacts import SCRATCH
 from pipelines.core.environment import FORK_SERVER
 from pipelines.core.subprocesses import end, start
 
-#: What the server writes.
-LOG = SCRATCH / "fork-server.log"
+#: What the server listens on, and what it writes.
+SOCKET, LOG = SCRATCH / "fork-server.socket", SCRATCH / "fork-server.log"
 #: Imports of DVC's command and of the stages, most of them inside functions.
 OF_ALL = (
     "dvc.cli", "dvc.commands.repro", "dvc.repo", "dvc.dvcfile", "pandas", "pyarrow.parquet", "pipelines.config.plan_freshness",
@@ -37,10 +34,10 @@ def warm_start(family: str) -> Iterator[None]:
     if sys.platform != "linux":
         yield
         return
-    # The path of a socket has at most 107 bytes.
-    folder = Path(tempfile.mkdtemp(prefix="winnow-"))
     SCRATCH.mkdir(parents=True, exist_ok=True)
-    address = str(folder / "socket")
+    # Relative, since the path of a socket has at most 107 bytes; one that a killed flow left is replaced.
+    SOCKET.unlink(missing_ok=True)
+    address = str(SOCKET)
     modules = (*OF_ALL, *OF_FAMILY.get(family, OF_FAMILY["transformers"]))
     process = start(sys.executable, "-m", "pipelines.processes.fork_server", address, *modules, log=LOG)
     FORK_SERVER.set(address)
@@ -49,4 +46,4 @@ def warm_start(family: str) -> Iterator[None]:
     finally:
         os.environ.pop(FORK_SERVER.name)
         end(process, seconds=1)
-        shutil.rmtree(folder, ignore_errors=True)
+        SOCKET.unlink(missing_ok=True)

@@ -4,7 +4,6 @@ import importlib.util
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import psutil
 import pytest
@@ -16,16 +15,16 @@ from pipelines.flows import warm_start
 def test_the_server_is_named_in_the_block_and_gone_after_it(monkeypatch, tmp_path):
     monkeypatch.setattr(warm_start, "SCRATCH", tmp_path)
     monkeypatch.setattr(warm_start, "LOG", tmp_path / "log")
+    monkeypatch.setattr(warm_start, "SOCKET", tmp_path / "s")
     monkeypatch.setattr(warm_start, "OF_ALL", ())
     before = {p.pid for p in psutil.Process().children(recursive=True)}
+    socket = tmp_path / "s"
+    socket.touch()  # of a flow that was killed
     with warm_start.warm_start("small"):
-        folder = Path(FORK_SERVER.value()).parent
-        code = "import os; print(os.getppid())"
-        (tmp_path / "program.py").write_text(code)
-        assert folder.is_dir()
+        assert FORK_SERVER.value() == str(socket)
         assert len({p.pid for p in psutil.Process().children(recursive=True)} - before) == 1
     assert FORK_SERVER.name not in os.environ
-    assert not folder.exists()
+    assert not socket.exists()
     assert {p.pid for p in psutil.Process().children(recursive=True)} == before
 
 
